@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running every test in the environment it belongs to, each group in its own process with a hard limit."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import xml.etree.ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+from .console import say
+from .environments import ROOT, Environment
+from .processes import run_with_hard_limit
+
+TESTS = ROOT / "tests"
+REPORTS = ROOT / "build" / "reports"
+IN_BLENDER = ("addon", "system")
+MINUTES = {"everything else": 20, "addon": 10, "system": 10}
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many tests came out how."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def run_all(main: Environment, second: Environment | None, chosen: list[str]) -> Tally:
+    """Run the tests (all, or the paths and pytest options in `chosen`) and return the sum."""
+    total = Tally()
+    for environment, title, words, minutes in _groups(main, second, chosen):
+        total += _run(environment, main, title, words, minutes)
+    return total
+
+
+def _groups(main: Environment, second: Environment | None, chosen: list[str]):
+    """(environment, title, pytest's words, minutes) of every process to run."""
+    if chosen:
+        yield main, "chosen", chosen, 20
+        return
+    ignored = [f"--ignore={TESTS / folder}" for folder in IN_BLENDER]
+    yield main, "everything else", [str(TESTS), *ignored], MINUTES["everything else"]
+    for environment in (main, second):
+        if environment is None or not environment.blender:
+            continue
+        for folder in IN_BLENDER:
+            if any((TESTS / folder).glob("test_*.py")):
+                yield environment, folder, [str(TESTS / folder)], MINUTES[folder]
+
+
+def _run(environment: Environment, main: Environment, title: str, words: list[str], minutes: int) -> Tally:
+    heading = "every test that needs no Blender" if title == "everything else" else f"tests/{title}"
+    say(f"\n== {heading} ({environment.title})")
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    report = REPORTS / f"{environment.folder.name.lstrip('.')}-{title.replace(' ', '-')}.xml"
+    report.unlink(missing_ok=True)
+    command = [environment.python, "-m", "pytest", f"--junitxml={report}", *words]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        code = run_with_hard_limit(command, minutes * 60, _surroundings(main, Path(profile)), ROOT)
+    tally = _read(report)
+    if code is None:
+        say(f"This group was stopped: it did not end within {minutes} minutes.")
+    elif code not in (0, 1, 5) or (code == 1 and not tally.failed):
+        say(f"This group ended badly (exit code {code}).")
+    if code not in (0, 5) and not tally.failed:
+        tally += Tally(failed=1)  # a crash, a hang at exit, no report: never a silent pass
+    return tally
+
+
+def _surroundings(main: Environment, profile: Path) -> dict[str, str]:
+    """The tests' environment variables: a fresh Blender profile, and where the server's Python is."""
+    names = {"BLENDER_USER_RESOURCES": str(profile), "SPADE_SERVER_PYTHON": str(main.python)}
+    return {**os.environ, **names}
+
+
+def _read(report: Path) -> Tally:
+    """The numbers of a JUnit report; a missing one counts nothing."""
+    try:
+        suites = xml.etree.ElementTree.parse(report).getroot().iter("testsuite")
+    except (OSError, xml.etree.ElementTree.ParseError):
+        return Tally()
+    total = Tally()
+    for suite in suites:
+        tests, failures, errors, skipped = (
+            int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")
+        )
+        total += Tally(max(0, tests - failures - errors - skipped), failures + errors, skipped)
+    return total
