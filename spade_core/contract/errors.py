@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors a user may see: a code, one sentence, and the remedy.
+
+The first two groups have a code on the wire (see messages.Failed); the last arises only where the user is.
+Every error says what is wrong in `message` and what to do in `fix`, so a command line can print both and a
+panel can show a button.
+"""
+
+from __future__ import annotations
+
+
+class SpadeError(Exception):
+    """Base of every error meant for users; `str(error)` is "message fix"."""
+
+    code = "INTERNAL"
+    retryable = False
+
+    def __init__(
+        self, message: str, fix: str = "", *, retryable: bool | None = None, retry_after_ms: int = 0
+    ):
+        super().__init__(message, fix)
+        self.message = message
+        self.fix = fix
+        self.retryable = type(self).retryable if retryable is None else retryable
+        self.retry_after_ms = retry_after_ms
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.fix}".strip()
+
+
+# --- on the wire, final: the same request will fail again ---
+
+
+class BadFrames(SpadeError):
+    """The multipart message is not magic, header and the promised buffers."""
+
+    code = "BAD_FRAMES"
+
+
+class BadVersion(SpadeError):
+    """The peer speaks another major protocol version."""
+
+    code = "BAD_VERSION"
+
+
+class BadHeader(SpadeError):
+    """The JSON header is not JSON, too long, or a field is missing, mistyped or out of range."""
+
+    code = "BAD_HEADER"
+
+
+class BadKind(SpadeError):
+    """The header names a kind of message that is not spoken in this direction."""
+
+    code = "BAD_KIND"
+
+
+class BadShape(SpadeError):
+    """An array has the wrong number of dimensions, dtype or side lengths."""
+
+    code = "BAD_SHAPE"
+
+
+class BadLabel(SpadeError):
+    """A label map holds ids that its label set does not know."""
+
+    code = "BAD_LABEL"
+
+
+class SizeMismatch(SpadeError):
+    """A buffer is longer or shorter than its header says."""
+
+    code = "SIZE_MISMATCH"
+
+
+class LabelSetMismatch(SpadeError):
+    """The label map was made with another label set than the model was trained on."""
+
+    code = "LABEL_SET_MISMATCH"
+
+
+class UnknownModel(SpadeError):
+    """No model of this name is served."""
+
+    code = "UNKNOWN_MODEL"
+
+
+class TooLarge(SpadeError):
+    """A side or a buffer is over the server's limits."""
+
+    code = "TOO_LARGE"
+
+
+class Forbidden(SpadeError):
+    """The server does not allow this to this peer."""
+
+    code = "FORBIDDEN"
+
+
+class Poison(SpadeError):
+    """The job took its worker down each time it was tried."""
+
+    code = "POISON"
+
+
+class OutOfMemory(SpadeError):
+    """The device has too little memory for this job."""
+
+    code = "OUT_OF_MEMORY"
+
+
+class Deadline(SpadeError):
+    """The job was not finished in the time it was given."""
+
+    code = "DEADLINE"
+
+
+class Cancelled(SpadeError):
+    """The job was cancelled, or replaced by a newer one."""
+
+    code = "CANCELLED"
+
+
+class Internal(SpadeError):
+    """A fault of the program itself."""
+
+    code = "INTERNAL"
+
+
+# --- on the wire, retryable: the same request may succeed later ---
+
+
+class Busy(SpadeError):
+    """The queue is full."""
+
+    code = "BUSY"
+    retryable = True
+
+
+class Draining(SpadeError):
+    """The server finishes its work and leaves; it takes no more."""
+
+    code = "DRAINING"
+    retryable = True
+
+
+class Unavailable(SpadeError):
+    """The server cannot be reached."""
+
+    code = "UNAVAILABLE"
+    retryable = True
+
+
+class Warming(SpadeError):
+    """The server is loading its model."""
+
+    code = "WARMING"
+    retryable = True
+
+
+# --- only where the user is ---
+
+
+class BadLabelSet(SpadeError):
+    """A label set file is not a label set."""
+
+    code = "BAD_LABEL_SET"
+
+
+class BadCheckpoint(SpadeError):
+    """A checkpoint file is truncated, a pickle, or of another kind."""
+
+    code = "BAD_CHECKPOINT"
+
+
+class BadImage(SpadeError):
+    """A picture file cannot be read, or is not what is wanted."""
+
+    code = "BAD_IMAGE"
+
+
+class CannotWrite(SpadeError):
+    """The output place refuses the file."""
+
+    code = "CANNOT_WRITE"
+
+
+class NoCamera(SpadeError):
+    """The scene has no camera to look through."""
+
+    code = "NO_CAMERA"
+
+
+class NothingLabelled(SpadeError):
+    """No object of the scene has a label."""
+
+    code = "NOTHING_LABELLED"
+
+
+WIRE_ERRORS: dict[str, type[SpadeError]] = {
+    kind.code: kind
+    for kind in (
+        BadFrames, BadVersion, BadHeader, BadKind, BadShape, BadLabel, SizeMismatch, LabelSetMismatch,
+        UnknownModel, TooLarge, Forbidden, Poison, OutOfMemory, Deadline, Cancelled, Internal,
+        Busy, Draining, Unavailable, Warming,
+    )
+}  # fmt: skip
+
+
+def error_from(
+    code: str, message: str, fix: str = "", retryable: bool | None = None, retry_after_ms: int = 0
+) -> SpadeError:
+    """The typed error for a code read from the wire; an unknown code becomes Internal and keeps its text."""
+    kind = WIRE_ERRORS.get(code, Internal)
+    return kind(message, fix, retryable=retryable, retry_after_ms=retry_after_ms)
