@@ -62,9 +62,13 @@ def second_environment(main: Environment) -> Environment | None:
     return _ready(ROOT / ".venv-3.13", SECOND, python, "second", _second_packages())
 
 
-def _second_packages() -> list[str]:
+def _project() -> dict:
     with (ROOT / "pyproject.toml").open("rb") as file:
-        return tomllib.load(file)["dependency-groups"]["second-blender"]
+        return tomllib.load(file)
+
+
+def _second_packages() -> list[str]:
+    return _project()["dependency-groups"]["second-blender"]
 
 
 def _blender_requirement(version: Version) -> str | None:
@@ -78,8 +82,9 @@ def _blender_requirement(version: Version) -> str | None:
 
 def _key(version: Version, packages: list[str]) -> str:
     """What an environment depends on, as one number: any change means another pip run."""
-    parts = [str(version), *packages]
-    parts += [(ROOT / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "constraints.txt")]
+    project = _project()
+    installed = [project[name] for name in ("build-system", "project")] + [project["tool"]["setuptools"]]
+    parts = [str(version), *packages, json.dumps(installed), CONSTRAINTS.read_text(encoding="utf-8")]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -144,7 +149,7 @@ def _need_space(gigabytes: float) -> None:
         if free < gigabytes:
             raise BuildError(
                 f"There is not enough disk space at {place}: {free:.1f} GB free, {gigabytes:.0f} GB needed.",
-                "Free some space, or set TMPDIR to a folder on a larger disk if only the temporary one is full.",
+                "Free some space, or set TMPDIR to a folder on a larger disk if that one is full.",
             )
 
 

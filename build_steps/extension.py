@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The extension as zips that Blender installs: two for each platform.
 
-Blender up to 5.0 runs Python 3.11 and takes the cp311 wheel of pyzmq, 5.1 and later the abi3 wheel; Blender 5.2
-refuses a zip that carries both.
+Blender up to 5.0 runs Python 3.11 and takes the cp311 wheel of pyzmq, later ones take the abi3 wheel; Blender
+5.2 refuses a zip that carries both.
 """
 
 from __future__ import annotations
@@ -166,5 +166,5 @@ def _blenders_own_checker(environment: Environment) -> Path | None:
 def _validate(environment: Environment, checker: Path, file: Path) -> None:
     code, output = run_logged([environment.python, checker, "validate", file], LOG)
     if code != 0:
-        said = " ".join(output.split())[-300:]
+        said = "; ".join(line.split("ERROR:")[1].strip() for line in output.splitlines() if "ERROR:" in line)
         raise BuildError(f"Blender refuses {file.name}: {said}", "Mend blender_addon/blender_manifest.toml.")

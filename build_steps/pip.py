@@ -26,7 +26,7 @@ REASONS = (
     ),
     (
         r"NewConnectionError|NameResolution|name resolution|getaddrinfo failed|Max retries exceeded"
-        r"|ReadTimeout|ConnectTimeout|ConnectionResetError|ProxyError|Network is unreachable|Connection refused",
+        r"|ReadTimeout|ConnectTimeout|ConnectionReset|ProxyError|Network is unreachable|Connection refused",
         "The package index cannot be reached, so {what} could not be installed.",
         "Check the network (and the proxy, if any), then run the same command: it goes on where it was.",
     ),
