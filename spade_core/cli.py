@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `spade`: generate, labels, checkpoint, doctor.
+
+Each command is a frozen dataclass in `commands/`: its fields are the options, `run()` does the work and
+returns the exit code. What a person can put right is a SpadeError: one sentence and a fix on stderr, exit code 2.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Annotated
+
+import tyro
+
+# None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
+from .commands.checkpoint import Checkpoint
+from .commands.doctor import Doctor
+from .commands.generate import Generate
+from .commands.labels import Labels
+
+Command = (
+    Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Labels, tyro.conf.subcommand("labels")]
+    | Annotated[Checkpoint, tyro.conf.subcommand("checkpoint")]
+    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+)
+
+BROKEN, USER_ERROR, INTERRUPTED = 1, 2, 130
+DEBUG = "SPADE_DEBUG"  # set it to see the traceback of a fault of the program itself
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 2 for bad input, 1 for a fault of the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an old console must not turn a name into a crash
+    from .contract.errors import SpadeError
+
+    try:
+        command = tyro.cli(
+            Command,
+            prog="spade",
+            description="Paint pictures from label maps, and look after label sets and checkpoints.",
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        )
+        return command.run()
+    except SpadeError as error:
+        return _say(error.message, error.fix, USER_ERROR)
+    except KeyboardInterrupt:
+        return _say("Stopped.", "", INTERRUPTED)
+    except BrokenPipeError:  # `spade labels show ade20k | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return _say("There is not enough memory for this.", "Use a smaller label map.", USER_ERROR)
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        fix = f"This should not happen: run it again with {DEBUG}=1 and report what it prints."
+        return _say(f"Something broke inside spade ({what}).", fix, BROKEN)
+
+
+def _say(message: str, fix: str, code: int) -> int:
+    sys.stdout.flush()
+    print(f"error: {message}" + (f"\n  fix: {fix}" if fix else ""), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

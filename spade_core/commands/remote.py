@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Talking to a running server from the command line."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from ..contract.client import Client
+from ..contract.errors import Unavailable, UnknownModel
+from ..contract.messages import ModelInfo, Welcome
+
+SOFTWARE = "spade command"
+ADDRESS = re.compile(r"tcp://[^\s/:]+:\d{1,5}|tcp://\[[0-9a-fA-F:]+\]:\d{1,5}")
+
+
+def connect(address: str) -> Client:
+    """A client for tcp://host:port, or for the server a connection file announces. Raises Unavailable."""
+    if Path(address).is_file():
+        return Client.from_connection_file(Path(address), software=SOFTWARE)
+    if not ADDRESS.fullmatch(address):
+        raise Unavailable(
+            f"'{address}' is no server address.",
+            "Write tcp://host:port, or name the server's connection file.",
+        )
+    return Client(address, software=SOFTWARE)
+
+
+def introduced(client: Client, address: str, timeout_s: float = 5.0) -> Welcome:
+    """The server's introduction. Raises Unavailable where none comes in time."""
+    deadline = time.monotonic() + timeout_s
+    while client.welcome is None:
+        if time.monotonic() > deadline:
+            raise Unavailable(
+                f"No server answers at {address}.", "Start one with `spade-server`, or leave --server out."
+            )
+        client.poll(timeout_ms=100)
+    return client.welcome
+
+
+def served_model(client: Client, name: str, address: str) -> ModelInfo:
+    """The server's model of this name. Raises Unavailable and UnknownModel."""
+    models = {model.name: model for model in introduced(client, address).models}
+    if name not in models:
+        raise UnknownModel(
+            f"The server does not serve the model '{name}'.",
+            f"Choose {', '.join(models)}." if models else "Start it with --models.",
+        )
+    return models[name]

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Examining the machine: each check says what it found and, where something is wrong, what to do.
+
+The judgements are pure functions of plain facts: what is said of a GPU can be tested where there is none.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+GPU_PAGE = "pytorch.org/get-started"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `fix` is empty where nothing is to be done."""
+
+    verdict: str
+    what: str
+    said: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class TorchFacts:
+    """What is known about torch here. `cuda_build` is the CUDA it was built for ("" for a CPU build)."""
+
+    version: str
+    system: str  # sys.platform
+    cuda_build: str = ""
+    cuda_works: bool = False
+    mps_works: bool = False
+    device_name: str = ""
+    driver: str = ""  # the NVIDIA driver's version, "" where there is none
+    apple_silicon: bool = False
+
+
+def examine() -> Iterator[Finding]:
+    """Every check, in order. One that breaks is itself a finding, never a traceback."""
+    for what, check in CHECKS.items():
+        try:
+            yield check()
+        except Exception as error:
+            yield Finding(FAIL, what, f"the check itself failed: {error}", "Report this.")
+
+
+def judge_python(version: tuple[int, int]) -> Finding:
+    said = "{}.{}".format(*version)
+    if (3, 11) <= version < (3, 14):
+        return Finding(OK, "Python", said)
+    return Finding(FAIL, "Python", f"{said} is not supported", "Use Python 3.11, 3.12 or 3.13.")
+
+
+def judge_torch(facts: TorchFacts) -> Finding:
+    """What torch can compute on, and why it is not the GPU where there is one."""
+    said = f"torch {facts.version}"
+    if facts.cuda_works:
+        return Finding(OK, "torch", f"{said} on {facts.device_name or 'CUDA'}")
+    if facts.mps_works:
+        return Finding(OK, "torch", f"{said} on Apple's GPU (MPS)")
+    if facts.driver and not facts.cuda_build:
+        usual = " (on Windows, pip's ordinary torch is CPU-only)" if facts.system == "win32" else ""
+        return Finding(
+            WARN,
+            "torch",
+            f"{said} is CPU-only, beside an NVIDIA driver {facts.driver}{usual}",
+            f"Install the CUDA build: choose CUDA at {GPU_PAGE} and run its command in this environment.",
+        )
+    if facts.driver:
+        return Finding(
+            WARN,
+            "torch",
+            f"{said} is for CUDA {facts.cuda_build}, which the NVIDIA driver {facts.driver} does not run",
+            f"Update the driver, or choose a build for an older CUDA at {GPU_PAGE}.",
+        )
+    if facts.cuda_build:
+        return Finding(
+            WARN,
+            "torch",
+            f"{said} was built for CUDA {facts.cuda_build}, but no NVIDIA driver is found: the CPU is used",
+            "Install NVIDIA's driver if the machine has such a GPU; otherwise all is well.",
+        )
+    if facts.apple_silicon:
+        return Finding(
+            WARN, "torch", f"{said} does not see Apple's GPU", "Use an arm64 Python on macOS 13 or later."
+        )
+    return Finding(OK, "torch", f"{said} on the CPU (no GPU found)")
+
+
+def judge_memory(total_gb: float | None) -> Finding:
+    if total_gb is None:
+        return Finding(OK, "memory", "size unknown on this system")
+    if total_gb < 4:
+        fix = "Close other programs, or use a server on another machine."
+        return Finding(WARN, "memory", f"{total_gb:.1f} GB: little for Blender and the server together", fix)
+    return Finding(OK, "memory", f"{total_gb:.0f} GB")
+
+
+def judge_blender(where: str, version: tuple[int, ...] | None) -> Finding:
+    """`where` is the module or program found ("" for none)."""
+    if not where or version is None:
+        said = "not found: everything but the add-on works"
+        fix = "Install Blender 4.5 LTS or 5.2 LTS, or put it on PATH if it is there."
+        return Finding(WARN, "Blender", said, fix)
+    said = f"{'.'.join(map(str, version))} ({where})"
+    if version < (4, 2):
+        return Finding(WARN, "Blender", f"{said} is too old for extensions", "Install 4.5 LTS or 5.2 LTS.")
+    return Finding(OK, "Blender", said)
+
+
+def _torch() -> Finding:
+    if importlib.util.find_spec("torch") is None:
+        return Finding(FAIL, "torch", "not installed", "Run `python build.py setup`.")
+    import torch
+
+    cuda = torch.cuda.is_available()
+    return judge_torch(
+        TorchFacts(
+            version=torch.__version__,
+            system=sys.platform,
+            cuda_build=torch.version.cuda or "",
+            cuda_works=cuda,
+            mps_works=torch.backends.mps.is_available(),
+            device_name=torch.cuda.get_device_name(0) if cuda else "",
+            driver=_nvidia_driver(),
+            apple_silicon=sys.platform == "darwin" and os.uname().machine == "arm64",
+        )
+    )
+
+
+def _nvidia_driver() -> str:
+    """The driver's version, or "" where there is none."""
+    program = shutil.which("nvidia-smi")
+    if program:
+        query = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
+        asked = subprocess.run(query, capture_output=True, text=True, timeout=20)
+        if asked.returncode == 0 and asked.stdout.strip():
+            return asked.stdout.split()[0]
+    proc = Path("/proc/driver/nvidia/version")
+    found = re.search(r"\b(\d+\.\d+(?:\.\d+)?)\b", proc.read_text()) if proc.exists() else None
+    return found[1] if found else ""
+
+
+def _memory() -> Finding:
+    try:
+        return judge_memory(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
+    except (AttributeError, ValueError, OSError):
+        return judge_memory(None)  # Windows has no sysconf
+
+
+def _weights() -> Finding:
+    from .checkpoint import load_checkpoint
+    from .contract.errors import SpadeError
+    from .synthesis.synthesizer import embedded_models
+
+    try:
+        found = embedded_models()
+        for path in found.values():
+            load_checkpoint(path)
+    except SpadeError as error:
+        return Finding(FAIL, "models", error.message, error.fix)
+    if not found:
+        return Finding(FAIL, "models", "no embedded model is installed", "Install the package again.")
+    return Finding(
+        OK, "models", ", ".join(f"{name} ({p.stat().st_size / 1e6:.1f} MB)" for name, p in found.items())
+    )
+
+
+def _zeromq() -> Finding:
+    import zmq
+
+    context = zmq.Context()
+    try:
+        with context.socket(zmq.ROUTER) as socket:
+            socket.linger = 0
+            socket.bind_to_random_port("tcp://127.0.0.1")
+    except zmq.ZMQError as error:
+        fix = "Let this program listen on the loopback address (firewall, sandbox)."
+        return Finding(FAIL, "ZeroMQ", f"cannot listen on 127.0.0.1: {error}", fix)
+    finally:
+        context.term()
+    return Finding(OK, "ZeroMQ", f"{zmq.zmq_version()} (pyzmq {zmq.__version__}), listens on 127.0.0.1")
+
+
+def _blender() -> Finding:
+    from importlib import metadata
+
+    try:
+        version = metadata.version("bpy")
+        return judge_blender("as a Python module", tuple(map(int, version.split(".")[:3])))
+    except metadata.PackageNotFoundError:
+        pass
+    program = shutil.which("blender")
+    if program is None:
+        return judge_blender("", None)
+    asked = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60)
+    found = re.search(r"Blender (\d+)\.(\d+)(?:\.(\d+))?", asked.stdout)
+    return judge_blender(program, tuple(int(part or 0) for part in found.groups()) if found else None)
+
+
+def _server() -> Finding:
+    from .contract.connection import default_connection_file
+    from .contract.errors import SpadeError
+
+    file = default_connection_file()
+    if not file.exists():
+        return Finding(OK, "server", "none is running (the add-on starts its own)")
+    try:
+        from .commands.remote import connect, introduced
+
+        with connect(str(file)) as client:
+            welcome = introduced(client, str(file), timeout_s=3.0)
+        return Finding(OK, "server", f"{welcome.state}, serves {', '.join(m.name for m in welcome.models)}")
+    except SpadeError as error:
+        fix = f"Start it again with `spade-server`, or delete {file} if it is not meant to run."
+        return Finding(WARN, "server", f"announced in {file}, but: {error.message}", fix)
+
+
+CHECKS: dict[str, Callable[[], Finding]] = {
+    "Python": lambda: judge_python(sys.version_info[:2]),
+    "torch": _torch,
+    "memory": _memory,
+    "models": _weights,
+    "ZeroMQ": _zeromq,
+    "Blender": _blender,
+    "server": _server,
+}

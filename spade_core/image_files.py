@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Label maps and pictures on disk: read what is certain, refuse the rest plainly, write in one piece."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from .contract.errors import BadImage, CannotWrite, TooLarge
+from .contract.messages import Limits
+
+if TYPE_CHECKING:
+    from .contract.labels import LabelSet
+
+LARGEST_SIDE = Limits().max_side  # pixels: beyond it a picture is refused before it is decoded
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+ID_MODES = {"1", "L", "P", "I", "I;16", "I;16L", "I;16B"}  # one channel of whole numbers
+ONE_CHANNEL = "Save it as a PNG with one 8 or 16 bit channel of class ids"
+
+
+def open_picture(path: Path) -> Image.Image:
+    """The decoded picture; `format` is kept. Raises BadImage, or TooLarge before decoding."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is tighter
+            with Image.open(path) as image:
+                if max(image.size) > LARGEST_SIDE:
+                    width, height = image.size
+                    raise TooLarge(
+                        f"{path.name} is {width} x {height} pixels; at most {LARGEST_SIDE} a side are taken.",
+                        "Scale it down (label maps without smoothing).",
+                    )
+                image.load()
+                return image
+    except FileNotFoundError:
+        raise BadImage(f"There is no file {path}.", "Check the path.") from None
+    except IsADirectoryError:
+        raise BadImage(f"{path} is a folder.", "Name a picture file.") from None
+    except PermissionError:
+        raise BadImage(f"{path} may not be read.", "Change its permissions or copy it.") from None
+    except Image.DecompressionBombError:
+        raise TooLarge(
+            f"{path.name} is far too large; at most {LARGEST_SIDE} pixels a side are taken.", "Scale it down."
+        ) from None
+    except Image.UnidentifiedImageError:
+        said = "is not a picture" if path.stat().st_size else "is empty"
+        raise BadImage(f"{path.name} {said}.", "Name a PNG file; copy it again if it was one.") from None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error):
+        raise BadImage(f"{path.name} is damaged or cut short.", "Export or copy it again.") from None
+
+
+def read_label_map(path: Path, label_set: LabelSet) -> np.ndarray:
+    """`open_picture`, then `ids_in`."""
+    return ids_in(open_picture(path), label_set)
+
+
+def ids_in(picture: Image.Image, label_set: LabelSet) -> np.ndarray:
+    """The ids in a picture file, (H, W) uint8 or uint16, row 0 at the top, checked against `label_set`.
+
+    One channel is ids, and so are the indices of a palette picture. A colour picture counts as a label
+    map only if each of its colours is exactly that of one class. Raises BadImage, BadShape and BadLabel.
+    """
+    if picture.format == "JPEG":
+        raise BadImage("The label map is a JPEG, which smears ids at every border.", f"{ONE_CHANNEL}, anew.")
+    if picture.mode in ID_MODES:
+        ids = np.asarray(picture)
+        return label_set.check(ids.astype(np.uint8) if ids.dtype == np.bool_ else ids)
+    if picture.mode == "LA":
+        return label_set.check(_opaque(picture)[..., 0])
+    if picture.mode == "RGB":
+        return label_set.check(_ids_of_colors(np.asarray(picture), label_set))
+    if picture.mode in ("RGBA", "PA"):
+        return label_set.check(_ids_of_colors(_opaque(picture.convert("RGBA"))[..., :3], label_set))
+    raise BadImage(f"The label map holds {picture.mode} pixels, not class ids.", f"{ONE_CHANNEL}.")
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """A picture as (H, W, 3) uint8; transparency is laid on grey. Raises BadImage and TooLarge."""
+    image = open_picture(path)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (128, 128, 128, 255)), image)
+    if image.mode.startswith("I"):  # 16 bit: convert() would clip it to white
+        return np.repeat((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    return np.asarray(image.convert("RGB"))
+
+
+@contextlib.contextmanager
+def picture_to_write(path: Path, source: Path | None = None) -> Iterator[PictureFile]:
+    """Claim an output file before the long work starts; its content appears in one piece or not at all.
+
+    An existing file is kept until the new one is complete. Raises CannotWrite where the folder is missing or
+    read-only, the suffix names no picture format, or the file is `source`, the label map itself.
+    """
+    if path.suffix.lower() not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise CannotWrite(f"'{path.name}' does not name a kind of picture.", f"End it in one of {known}.")
+    if source is not None and path.exists() and source.exists() and path.samefile(source):
+        raise CannotWrite("The output would replace the label map itself.", "Choose another name after -o.")
+    if path.is_dir():
+        raise CannotWrite(f"{path} is a folder.", "Name a file after -o.")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    except OSError as problem:
+        raise _cannot_write(path, problem) from None
+    os.close(handle)
+    unfinished = Path(name)
+    try:
+        yield PictureFile(path, unfinished)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+class PictureFile:
+    """An output file that was claimed; `save` completes it."""
+
+    def __init__(self, path: Path, unfinished: Path):
+        self.path = path
+        self._unfinished = unfinished
+
+    def save(self, rgb: np.ndarray, notes: Mapping[str, str] | None = None) -> None:
+        """Write (H, W, 3) uint8 and put it in place; PNG files carry `notes` as text. Raises CannotWrite."""
+        image = Image.fromarray(rgb)
+        kind = FORMATS[self.path.suffix.lower()]
+        options: dict = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
+        if kind == "PNG" and notes:
+            options["pnginfo"] = text = PngImagePlugin.PngInfo()
+            for key, value in notes.items():
+                text.add_itxt(key, value)
+        try:
+            image.save(self._unfinished, kind, **options)
+            os.chmod(self._unfinished, 0o666 & ~_umask())  # mkstemp makes private files
+            os.replace(self._unfinished, self.path)
+        except OSError as problem:
+            raise _cannot_write(self.path, problem) from None
+
+
+def _opaque(image: Image.Image) -> np.ndarray:
+    pixels = np.asarray(image)
+    if pixels[..., -1].min() < 255:
+        raise BadImage(
+            "The label map is transparent in places, where it has no class.",
+            f"{ONE_CHANNEL}, without transparency.",
+        )
+    return pixels
+
+
+def _ids_of_colors(rgb: np.ndarray, label_set: LabelSet) -> np.ndarray:
+    """(H, W, 3) uint8 colours -> (H, W) ids, where each colour is exactly that of one class."""
+    codes = (rgb.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(axis=2, dtype=np.uint32)
+    present, position = np.unique(codes, return_inverse=True)
+    owners: dict[int, list] = {}
+    for entry in label_set.classes:
+        owners.setdefault(int(entry.color[1:], 16), []).append(entry)
+    strange = [f"#{code:06X}" for code in present.tolist() if code not in owners]
+    if strange:
+        listed = ", ".join(strange[:4]) + (" and others" if len(strange) > 4 else "")
+        raise BadImage(
+            f"The label map is in colours that the label set '{label_set.name}' does not have: {listed}.",
+            f"{ONE_CHANNEL}, or use the exact colours of `spade labels show {label_set.name}`.",
+        )
+    for code in present.tolist():
+        if len(owners[code]) > 1:
+            names = " and ".join(entry.name for entry in owners[code][:2])
+            raise BadImage(f"The colour #{code:06X} may mean {names}.", f"{ONE_CHANNEL}.")
+    ids = np.array([owners[code][0].id for code in present.tolist()], label_set.dtype)
+    return ids[position.reshape(codes.shape)]
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _cannot_write(path: Path, problem: OSError) -> CannotWrite:
+    if not path.parent.is_dir():
+        return CannotWrite(f"There is no folder {path.parent}.", "Make it first, or choose another one.")
+    reason = (problem.strerror or str(problem)).lower()
+    return CannotWrite(f"{path} cannot be written: {reason}.", "Choose a folder that you may write to.")
