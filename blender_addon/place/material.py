@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backdrop's material: the picture as it is, for the camera alone."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..scene.borrow import cycles_of, set_if_known
+from .image import color_space_for
+
+_PICTURE = "Spade Picture"
+_LIGHT = "Spade Light"
+
+
+def show_image(backdrop: bpy.types.Object, image: bpy.types.Image, scene: bpy.types.Scene) -> None:
+    """Show an image on a backdrop, true in colour through the scene's view transform and exposure as they are
+    now.
+
+    Only the picture is exchanged where the material is there: what users added to it stays.
+    """
+    image.colorspace_settings.name = color_space_for(scene)
+    material = _material_of(backdrop)
+    nodes = material.node_tree.nodes
+    nodes[_PICTURE].image = image
+    nodes[_LIGHT].inputs["Strength"].default_value = 1.0 / _exposure(scene)
+    nodes.active = nodes[_PICTURE]  # what the viewport's texture shading shows
+
+
+def _exposure(scene: bpy.types.Scene) -> float:
+    """How much brighter the scene's settings make whatever is rendered: a finished picture must not be
+    exposed again.
+    """
+    film = cycles_of(scene).film_exposure if scene.render.engine == "CYCLES" else 1.0
+    return max(film * 2.0**scene.view_settings.exposure, 1e-6)
+
+
+def _material_of(backdrop: bpy.types.Object) -> bpy.types.Material:
+    material = backdrop.active_material
+    if (
+        material is not None
+        and material.node_tree
+        and {_PICTURE, _LIGHT} <= set(material.node_tree.nodes.keys())
+    ):
+        return material
+    material = _new_material(backdrop.name)
+    backdrop.active_material = material
+    return material
+
+
+def _new_material(name: str) -> bpy.types.Material:
+    material = bpy.data.materials.new(name)
+    if material.node_tree is None:  # Blender 5 always has one
+        material.use_nodes = True
+    # Not a lamp: Cycles would otherwise aim light rays at it.
+    set_if_known(cycles_of(material), emission_sampling="NONE")
+    tree = material.node_tree
+    tree.nodes.clear()
+    frame = tree.nodes.new("ShaderNodeUVMap")
+    frame.uv_map = "Frame"
+    picture = tree.nodes.new("ShaderNodeTexImage")
+    picture.name, picture.label = _PICTURE, "Generated picture"
+    picture.extension = "EXTEND"  # beyond the frame the outermost pixels go on
+    light = tree.nodes.new("ShaderNodeEmission")
+    light.name, light.label = _LIGHT, "As it is"
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    for column, node in enumerate((frame, picture, light, output)):
+        node.location = (300.0 * column - 450.0, 0.0)
+    tree.links.new(frame.outputs["UV"], picture.inputs["Vector"])
+    tree.links.new(picture.outputs["Color"], light.inputs["Color"])
+    tree.links.new(light.outputs["Emission"], output.inputs["Surface"])
+    return material

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the add-on remembers in the .blend: one group of settings a scene, `scene.spade`.
+
+Label rules live in the scene, not on the things they label: linked library data cannot keep custom
+properties. They point at data-blocks, not at names, so they survive renaming, saving, reloading and undo.
+"""
+
+# pyright: reportInvalidTypeForm=false
+# Blender declares properties as annotations that are calls; no type checker can read those. Blender has to
+# read them itself, so this module does without postponed annotations.
+
+from typing import Any, cast
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from .contract.errors import SpadeError
+from .contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
+
+CUSTOM = "CUSTOM"
+
+
+def class_names(self, context, typed: str) -> list[str]:
+    """Search callback: the class names of the scene's label set that contain what was typed."""
+    scene = self.id_data if isinstance(self.id_data, bpy.types.Scene) else context.scene
+    try:
+        entries = label_set_of(settings(scene)).classes
+    except SpadeError:
+        return []
+    return [entry.name for entry in entries if typed.casefold() in entry.name.casefold()]
+
+
+class SpadeLabelRule(bpy.types.PropertyGroup):
+    """One label: the thing `target` (of this `kind`) shows the class `class_name`."""
+
+    kind: EnumProperty(
+        name="Kind",
+        items=(
+            ("OBJECT", "Object", "The label of one object", "OBJECT_DATA", 0),
+            ("MATERIAL", "Material", "The label of every surface with this material", "MATERIAL", 1),
+            ("COLLECTION", "Collection", "The label of everything in a collection", "OUTLINER_COLLECTION", 2),
+        ),
+    )
+    object: PointerProperty(type=bpy.types.Object, name="Object")
+    material: PointerProperty(type=bpy.types.Material, name="Material")
+    collection: PointerProperty(type=bpy.types.Collection, name="Collection")
+    class_name: StringProperty(name="Class", description="What it shows", search=class_names)
+
+    @property
+    def target(self) -> bpy.types.Object | bpy.types.Material | bpy.types.Collection | None:
+        """The labelled data-block; None once it is gone from the file."""
+        return getattr(self, self.kind.lower())
+
+
+class SpadeSettings(bpy.types.PropertyGroup):
+    """The scene's label set, label rules, and what to generate."""
+
+    label_set: EnumProperty(
+        name="Label Set",
+        description="The classes that labels are chosen from; the model must know the same set",
+        items=[(name, name.replace("_", " ").title(), "") for name in shipped_label_sets()]
+        + [(CUSTOM, "Imported", "The label set imported into this scene")],
+    )
+    # The text and not a path: the .blend must stay whole on another computer.
+    custom_label_set: StringProperty(
+        name="Imported Label Set", description="TOML text of the imported label set"
+    )
+    rules: CollectionProperty(type=SpadeLabelRule)
+    active_rule: IntProperty(name="Active Label Rule")
+    background_class: StringProperty(
+        name="Background",
+        description="The class of pixels where the camera sees past everything",
+        default="sky",
+        search=class_names,
+    )
+    width: IntProperty(name="Width", default=512, min=32, max=8192, step=32, subtype="PIXEL")
+    height: IntProperty(name="Height", default=512, min=32, max=8192, step=32, subtype="PIXEL")
+    match_camera: BoolProperty(
+        name="Match Camera",
+        description="Keep the number of pixels but take the camera's aspect, so that nothing is stretched",
+        default=True,
+    )
+    seed: IntProperty(name="Seed", description="Another seed gives another picture of the same labels", min=0)
+    own_style_seed: BoolProperty(
+        name="Own Style Seed",
+        description="Draw the style (light, season, mood) apart from the picture's details",
+    )
+    style_seed: IntProperty(name="Style Seed", description="Another seed gives another style", min=0)
+    model: StringProperty(name="Model", description="Name of the model on the server", default="landscape")
+
+
+def settings(scene: bpy.types.Scene) -> SpadeSettings:
+    """The add-on's settings in a scene. The one place that names the attribute, which the type stubs do not
+    know.
+    """
+    return cast(Any, scene).spade
+
+
+def label_set_of(scene_settings: SpadeSettings) -> LabelSet:
+    """The label set that was chosen. Raises BadLabelSet when an imported one cannot be read."""
+    if scene_settings.label_set == CUSTOM:
+        return parse_label_set(scene_settings.custom_label_set)
+    return load_label_set(scene_settings.label_set)
+
+
+_CLASSES = (SpadeLabelRule, SpadeSettings)
+
+
+def register() -> None:
+    for kind in _CLASSES:
+        bpy.utils.register_class(kind)
+    cast(Any, bpy.types.Scene).spade = PointerProperty(type=SpadeSettings)
+
+
+def unregister() -> None:
+    del cast(Any, bpy.types.Scene).spade
+    for kind in reversed(_CLASSES):
+        bpy.utils.unregister_class(kind)

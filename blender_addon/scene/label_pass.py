@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The exact label pass: what class the camera sees at every pixel, from one Cycles render of the user's
+scene.
+
+Cycles writes an object index and a material index at the centre of each pixel, exactly, whatever the lights
+and shaders. The scene is copied (which shares its objects), the copy is stripped of everything that costs
+time or moves edges, class ids go in as pass indices, and everything borrowed comes back on any exit.
+
+- Instances (collections, geometry nodes, particles) carry the label of the object they are made from.
+- Cut-outs follow alpha at one half; fully transparent surfaces are seen through, glass is seen.
+- Where the camera sees past everything there is the background class; on a surface without label the ignore
+id.
+- Volumes and holdouts have no surface and no index: a volume alone counts as background, as does anything
+beyond the
+  camera's clip end.
+- Hidden things, this add-on's own backdrops, and what the active view layer leaves out are not seen.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import bpy
+import numpy as np
+
+from ..contract.errors import BadShape, Busy, Internal, NothingLabelled
+from ..contract.labels import LabelSet
+from ..properties import settings
+from .borrow import borrowed
+from .contents import active_view_layer, is_backdrop
+from .exr import read_channels
+from .label_rules import scene_label_set
+from .label_table import LabelTable
+from .render_copy import aim, strip
+from .view import camera_data, camera_of, frame_aspect
+
+_FAR = 1e9  # Cycles writes 1e10 where a ray leaves the scene
+_HOW_TO_LABEL = "Press Label by Name, or select an object and choose its class."
+
+
+@dataclass(frozen=True)
+class LabelPass:
+    """`label_map` (H, W) ids of the scene's label set, row 0 at the top; `depth` (H, W) float32, scene units
+    (metres).
+
+    `shares`: how much of the picture each id in it takes, 0..1. `unlabelled_share`: how much shows surfaces
+    without a label.
+    """
+
+    label_map: np.ndarray
+    depth: np.ndarray
+    shares: dict[int, float]
+    unlabelled_share: float
+
+
+def render_label_map(
+    scene: bpy.types.Scene, size: tuple[int, int], progress: Callable[[float], None] | None = None
+) -> LabelPass:
+    """Render the labels the scene's camera sees, `size` (width, height) pixels over exactly the camera's
+    frame.
+
+    Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCamera,
+    NothingLabelled, BadLabelSet, BadShape, Busy (Blender is rendering), Unavailable (Cycles is switched off).
+    """
+    report = progress or (lambda done: None)
+    if min(size) < 1 or max(size) > 65536:
+        raise BadShape(
+            f"A label map of {size[0]} x {size[1]} pixels cannot be rendered.", "Choose a valid size."
+        )
+    camera_of(scene)
+    label_set = scene_label_set(scene)
+    table = LabelTable(scene, label_set)
+    if not table:
+        raise NothingLabelled(f"Nothing in the scene '{scene.name}' has a label.", _HOW_TO_LABEL)
+    if bpy.app.is_job_running("RENDER"):
+        raise Busy("Blender is rendering.", "Try again when the render has finished.")
+    report(0.0)
+    codes = _codes(table)
+    with (
+        tempfile.TemporaryDirectory(prefix="spade-") as folder,
+        _pass_indices(table, codes),
+        _quiet_handlers(),
+    ):
+        report(0.05)
+        channels = _render(scene, size, Path(folder) / "labels.exr")
+    report(0.95)
+    index = np.where(channels.material != 0, channels.material, channels.object)
+    if not index.any():
+        raise NothingLabelled("The camera sees nothing that has a label.", _HOW_TO_LABEL)
+    found = _decode(index, channels.depth, codes, label_set, settings(scene).background_class)
+    report(1.0)
+    return found
+
+
+class _Channels(NamedTuple):
+    """What Cycles answered, each (H, W) float32: pass indices as whole numbers, and the distance."""
+
+    object: np.ndarray
+    material: np.ndarray
+    depth: np.ndarray
+
+
+def _codes(table: LabelTable) -> dict[int, int]:
+    """Pass index by class id. Counted from 1, because 0 is what Blender has for "none" and ids may be over
+    its limit.
+    """
+    used = sorted({*table.objects.values(), *table.materials.values()})
+    return {class_id: index for index, class_id in enumerate(used, start=1)}
+
+
+def _decode(
+    index: np.ndarray, depth: np.ndarray, codes: dict[int, int], label_set: LabelSet, background_class: str
+) -> LabelPass:
+    """Class ids from pass indices; where there is none, depth tells the background from the unlabelled."""
+    background = label_set.class_named(background_class) or label_set.match(background_class)
+    ids = np.full(len(codes) + 1, label_set.ignore_id, label_set.dtype)
+    ids[list(codes.values())] = list(codes)
+    label_map = ids[index.astype(np.int32)]
+    nothing = index == 0
+    sky = nothing & (depth > _FAR)
+    if background is not None:
+        label_map[sky] = background.id
+    present, counts = np.unique(label_map, return_counts=True)
+    shares = {
+        int(class_id): float(count) / label_map.size for class_id, count in zip(present, counts, strict=True)
+    }
+    return LabelPass(label_set.check(label_map), depth, shares, float(np.mean(nothing & ~sky)))
+
+
+@contextmanager
+def _pass_indices(table: LabelTable, codes: dict[int, int]) -> Iterator[None]:
+    """Class ids as pass indices of all objects and materials in the file.
+
+    All, because instances and geometry nodes may bring in any of them. Only what differs is written: each
+    write makes Blender update the user's scene.
+    """
+    changed: list[tuple[bpy.types.Object | bpy.types.Material, int]] = []
+    try:
+        for things, ids in ((bpy.data.objects, table.objects), (bpy.data.materials, table.materials)):
+            for thing in things:
+                index = codes[ids[thing]] if thing in ids else 0
+                if thing.pass_index != index:
+                    changed.append((thing, thing.pass_index))
+                    thing.pass_index = index
+        yield
+    finally:
+        for thing, index in changed:
+            thing.pass_index = index
+
+
+@contextmanager
+def _quiet_handlers() -> Iterator[None]:
+    """No render handlers: what other add-ons do after a render (sounds, files, queues) is not meant for this
+    one.
+    """
+    names = (
+        "render_init",
+        "render_pre",
+        "render_post",
+        "render_write",
+        "render_stats",
+        "render_complete",
+        "render_cancel",
+    )
+    handlers = [getattr(bpy.app.handlers, name) for name in names]
+    before = [list(each) for each in handlers]
+    try:
+        for each in handlers:
+            each.clear()
+        yield
+    finally:
+        for each, functions in zip(handlers, before, strict=True):
+            each[:] = functions
+
+
+def _render(scene: bpy.types.Scene, size: tuple[int, int], path: Path) -> _Channels:
+    """Render a stripped copy of the scene into a file and read it back."""
+    camera = camera_data(camera_of(scene))
+    layer = active_view_layer(scene).name
+    aspect = frame_aspect(scene)
+    images = set(bpy.data.images)
+    copy = scene.copy()
+    try:
+        strip(copy, layer)
+        aim(copy, size, aspect, path)
+        with ExitStack() as stack:
+            # Depth of field throws rays off the pixel centres; it belongs to the camera, which the copy
+            # shares.
+            stack.enter_context(borrowed(camera.dof, use_dof=False))
+            for thing in bpy.data.objects:
+                if is_backdrop(thing):
+                    stack.enter_context(borrowed(thing, hide_render=True))
+            _render_scene(copy)
+        channels = read_channels(path)
+    finally:
+        bpy.data.scenes.remove(copy)
+        for image in set(bpy.data.images) - images:  # "Render Result", in a file that had none
+            bpy.data.images.remove(image)
+    return _Channels(
+        _channel(channels, "IndexOB.X", "Object Index.X"),
+        _channel(channels, "IndexMA.X", "Material Index.X"),
+        _channel(channels, "Depth.Z", "Depth.V"),
+    )
+
+
+def _render_scene(scene: bpy.types.Scene) -> None:
+    try:
+        result = bpy.ops.render.render(write_still=True, scene=scene.name)
+    except RuntimeError as problem:
+        raise Internal(
+            f"Blender could not render the labels: {problem}".strip(), "Check that the scene renders."
+        ) from None
+    if "FINISHED" not in result:
+        raise Busy("Blender did not take the label render.", "Try again when no other render is running.")
+
+
+def _channel(channels: dict[str, np.ndarray], *endings: str) -> np.ndarray:
+    """The one channel with one of these names; before the name stands the view layer's, which may hold
+    anything.
+    """
+    for name, values in channels.items():
+        if name.endswith(tuple(f".{ending}" for ending in endings)):
+            return values
+    raise Internal(
+        f"The label render has no pass '{endings[-1]}'.", "Please report this with your Blender version."
+    )

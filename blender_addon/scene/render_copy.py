@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turning a copy of the user's scene into one that renders exact passes and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ..contract.errors import Unavailable
+from .borrow import cycles_of, set_if_known
+from .view import pixel_aspect_for
+
+# A leaf card in front of a leaf card in front of ...: each cut-out a ray passes is one of these.
+_TRANSPARENT_BOUNCES = 256
+
+
+def strip(scene: bpy.types.Scene, layer_name: str) -> None:
+    """Leave one view layer, index and depth passes, one sample, and no effect that moves or blurs an edge.
+
+    Raises Unavailable when Cycles is switched off.
+    """
+    try:
+        scene.render.engine = "CYCLES"
+    except TypeError:
+        raise Unavailable("Cycles is switched off.", "Enable the add-on 'Cycles Render Engine'.") from None
+    # No sky to sample: an environment picture alone can cost seconds.
+    scene.world = None
+    _strip_render(scene.render)
+    _strip_cycles(scene)
+    for layer in scene.view_layers:
+        layer.use = layer.name == layer_name
+    _strip_layer(scene.view_layers[layer_name])
+
+
+def aim(scene: bpy.types.Scene, size: tuple[int, int], aspect: float, path: Path) -> None:
+    """Render `size` (width, height) pixels over a frame of `aspect` into an uncompressed float EXR file at
+    `path`.
+    """
+    render = scene.render
+    render.resolution_x, render.resolution_y = size
+    render.resolution_percentage = 100
+    render.pixel_aspect_x, render.pixel_aspect_y = pixel_aspect_for(size, aspect)
+    output = render.image_settings
+    set_if_known(output, media_type="MULTI_LAYER_IMAGE")  # Blender 5 asks for this first
+    output.file_format = "OPEN_EXR_MULTILAYER"
+    output.color_depth = "32"
+    output.exr_codec = "NONE"
+    render.filepath = str(path)
+
+
+def _strip_render(render: bpy.types.RenderSettings) -> None:
+    set_if_known(
+        render,
+        use_border=False,
+        use_crop_to_border=False,
+        use_motion_blur=False,
+        use_compositing=False,
+        use_sequencer=False,
+        use_freestyle=False,
+        use_multiview=False,
+        use_simplify=False,
+        use_persistent_data=False,
+        use_stamp=False,
+        use_overwrite=True,
+        save_output=True,
+        use_texture_cache=False,
+        use_auto_generate_texture_cache=False,
+    )
+
+
+def _strip_cycles(scene: bpy.types.Scene) -> None:
+    set_if_known(
+        cycles_of(scene),
+        device="CPU",
+        samples=1,
+        # Only the very first sample lies on the pixel centre.
+        sample_offset=0,
+        use_sample_subset=False,
+        use_adaptive_sampling=False,
+        use_denoising=False,
+        use_guiding=False,
+        time_limit=0.0,
+        max_bounces=0,
+        transparent_max_bounces=_TRANSPARENT_BOUNCES,
+        use_fast_gi=False,
+    )
+
+
+def _strip_layer(layer: bpy.types.ViewLayer) -> None:
+    for name in layer.bl_rna.properties.keys():
+        if name.startswith("use_pass_"):
+            set_if_known(layer, **{name: False})
+    layer.use_pass_z = True
+    layer.use_pass_object_index = True
+    layer.use_pass_material_index = True
+    layer.material_override = None
+    layer.world_override = None
+    layer.use_freestyle = False
+    layer.samples = 0
+    layer.pass_alpha_threshold = 0.5
+    set_if_known(cycles_of(layer), denoising_store_passes=False)
