@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Spade Backdrops: photographic backdrops from the labels of a grey-box scene."""
+
+from __future__ import annotations
+
+import atexit
+
+from . import operators, preferences, properties, ui
+from .bridge import pump
+
+_PARTS = (preferences, properties, operators, ui, pump)
+
+
+def register() -> None:
+    for part in _PARTS:
+        part.register()
+    # Blender as a module never unregisters add-ons, and 4.5 hangs at exit when panels or timers are left
+    atexit.register(unregister)
+
+
+def unregister() -> None:
+    atexit.unregister(unregister)
+    for part in reversed(_PARTS):
+        part.unregister()

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way to the server: off, starting, connecting, loading the model, ready, or lost, and back again by
+itself.
+
+One object owns the client and, where we started one, the server process. Nothing here blocks or raises:
+`step()` moves the state, `error` says why it is LOST.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from ..contract.client import Client, Event
+from ..contract.connection import read_connection_file
+from ..contract.errors import SpadeError, Unavailable
+from ..contract.messages import GoAway, ModelInfo, Welcome
+from ..contract.version import VERSION
+from .server_process import ServerConfig, ServerProcess, running_server
+
+SOFTWARE = f"blender-addon {VERSION}"
+# ZMTP itself retries; this is when a user wants to be told that nobody answers
+CONNECT_PATIENCE_S = 6.0
+
+
+class State(Enum):
+    """What the panel shows of the server."""
+
+    OFF = "Off"
+    STARTING = "Starting"
+    CONNECTING = "Connecting"
+    WARMING = "Loading the model"
+    READY = "Ready"
+    LOST = "Not reachable"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where pictures come from: an address, or a local server.
+
+    shared_connection_file: a server the user runs himself announces itself there, and is used when it is
+    alive.
+    server: how to start one of our own; called only when needed, raises Unavailable.
+    """
+
+    address: str = ""
+    shared_connection_file: Path | None = None
+    server: Callable[[], ServerConfig] | None = None
+
+
+class Connection:
+    """Owns the client and the server we started. One thread; only close() waits, for a server to end."""
+
+    def __init__(self) -> None:
+        self.state = State.OFF
+        self.error: SpadeError | None = None
+        self.client: Client | None = None
+        self.server: ServerProcess | None = None
+        self._since = time.monotonic()
+        self._console = ""
+
+    @property
+    def welcome(self) -> Welcome | None:
+        """What the server said of itself; None before it did."""
+        return self.client.welcome if self.client else None
+
+    @property
+    def is_starting(self) -> bool:
+        return self.state in (State.STARTING, State.CONNECTING, State.WARMING)
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds in the present state while it is one of waiting, else 0."""
+        return time.monotonic() - self._since if self.is_starting else 0.0
+
+    def model_named(self, name: str) -> ModelInfo | None:
+        """A model the server has."""
+        models = self.welcome.models if self.welcome else ()
+        return next((model for model in models if model.name == name), None)
+
+    def console(self) -> str:
+        """The last the server printed, if we started it; also after it has gone."""
+        return self.server.console() if self.server else self._console
+
+    def open(self, target: Target) -> None:
+        """Find the server, or start it. What goes wrong is in `error`."""
+        self.close()
+        self.error = None
+        try:
+            if target.address:
+                self._connect(Client(target.address, software=SOFTWARE))
+            elif target.shared_connection_file and running_server(target.shared_connection_file):
+                self._connect(Client.from_connection_file(target.shared_connection_file, software=SOFTWARE))
+            elif target.server is not None:
+                self.server = ServerProcess(target.server())
+                self.server.start()
+                self._enter(State.STARTING)
+        except SpadeError as problem:
+            self._lose(problem)
+
+    def close(self) -> None:
+        """Leave the server; stop it if we started it. Safe to call twice."""
+        client, self.client = self.client, None
+        if client is not None:
+            client.close()
+        server, self.server = self.server, None
+        if server is not None:
+            server.stop()
+            self._console = server.console()
+        self._enter(State.OFF)
+
+    def step(self) -> list[Event]:
+        """Look after the server, read what came; returns the events, in order."""
+        if self.state is State.OFF:
+            return []
+        try:
+            self._watch_server()
+            events = self.client.poll() if self.client else []
+        except SpadeError as problem:
+            self._lose(problem)
+            return []
+        self._follow(events)
+        return events
+
+    def _watch_server(self) -> None:
+        server = self.server
+        if server is None or self.state is State.LOST:
+            return
+        if self.client is not None and not server.is_running:
+            # it had worked: start it again where it was, the client sends its jobs once more
+            if not server.restart():
+                server.check()
+            self._enter(State.STARTING)
+        elif self.state is State.STARTING:
+            server.check()
+            if server.is_ready:
+                file = server.config.connection_file
+                server.remember_address(read_connection_file(file).address)
+                self._connect(self.client or Client.from_connection_file(file, software=SOFTWARE))
+
+    def _follow(self, events: list[Event]) -> None:
+        if any(isinstance(event, GoAway) for event in events) and self.server is None:
+            self._enter(State.CONNECTING)
+            return
+        welcome = self.welcome
+        if welcome is None or self.state is State.STARTING:
+            if self.state is State.CONNECTING and self.waited_s > CONNECT_PATIENCE_S:
+                self._lose(
+                    Unavailable(
+                        "The server does not answer.", fix="Check that it runs and that its address is right."
+                    )
+                )
+            return
+        if welcome.state == "failed":
+            message, _, fix = welcome.problem.partition(". ")
+            self._lose(Unavailable(f"{message.rstrip('.')}.", fix=fix or "Look at the server's console."))
+        else:
+            self._enter(State.WARMING if welcome.state == "warming" else State.READY)
+
+    def _connect(self, client: Client) -> None:
+        self.client = client
+        self._enter(State.CONNECTING)
+
+    def _lose(self, problem: SpadeError) -> None:
+        self.error = problem
+        self._enter(State.LOST)
+
+    def _enter(self, state: State) -> None:
+        if state is not self.state:
+            self.state, self._since = state, time.monotonic()

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jobs: everything one generation needs, and the board that carries each from the press to its picture.
+
+A job holds names and arrays, never Blender data: undo and file loads make every Blender pointer invalid
+while the server works. One job per scene is live; a newer one makes the older stale. A picture leaves the
+board only when somebody placed or discarded it, so one that arrives after its scene has gone is still there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from ..contract.client import Event
+from ..contract.errors import LabelSetMismatch, SpadeError, UnknownModel
+from ..contract.labels import LabelSet
+from ..contract.messages import Accepted, Cancelled, Failed, Finished, Progress, Style
+from .connection import Connection, State
+
+# results that nobody placed: a handful is a safety net, more would be a memory leak
+KEPT_RESULTS = 8
+
+
+class JobState(Enum):
+    """Where a job is. The last three are final."""
+
+    WAITING = "Waiting for the server"
+    SENT = "Sent"
+    QUEUED = "Queued"
+    RUNNING = "Painting"
+    FINISHED = "Picture ready"
+    PLACED = "Placed"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+
+LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobState.RUNNING})
+
+
+@dataclass(frozen=True)
+class Request:
+    """One generation, complete: nothing is read from the scene after the press.
+
+    label_map: (H, W) ids of `label_set`, row 0 at the top. style_seed: None lets the seed draw the style too.
+    scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
+    """
+
+    label_map: np.ndarray
+    label_set: LabelSet
+    model: str
+    seed: int
+    style_seed: int | None
+    scene_uid: int
+    scene_name: str
+    blend_file: str
+    camera_name: str
+    label_seconds: float = 0.0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width = self.label_map.shape
+        return width, height
+
+    @property
+    def style(self) -> Style:
+        """The style to ask for: that of the style seed, or the seed's own."""
+        return Style() if self.style_seed is None else Style(kind="seed", seed=self.style_seed)
+
+
+@dataclass
+class Job:
+    """A request on its way. rgb: (H, W, 3) uint8 once it is FINISHED."""
+
+    request: Request
+    pressed_at: float
+    state: JobState = JobState.WAITING
+    id: str = ""
+    stage: str = ""
+    fraction: float = 0.0
+    rgb: np.ndarray | None = None
+    model_digest: str = ""
+    error: SpadeError | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE_STATES
+
+
+class JobBoard:
+    """The jobs of this Blender. Call step() often; it never blocks."""
+
+    def __init__(self, connection: Connection, clock: Callable[[], float] = time.monotonic) -> None:
+        self.connection = connection
+        self.error: SpadeError | None = None
+        self.last_placed: Job | None = None
+        self._clock = clock
+        self._jobs: list[Job] = []
+
+    @property
+    def live(self) -> list[Job]:
+        """Jobs the server still owes an answer for, oldest first."""
+        return [job for job in self._jobs if job.is_live]
+
+    @property
+    def finished(self) -> list[Job]:
+        """Jobs whose picture waits to be placed, oldest first."""
+        return [job for job in self._jobs if job.state is JobState.FINISHED]
+
+    def live_in(self, scene_uid: int) -> Job | None:
+        """The live job of a scene."""
+        return next(
+            (job for job in reversed(self._jobs) if job.is_live and job.request.scene_uid == scene_uid), None
+        )
+
+    def add(self, request: Request, pressed_at: float | None = None) -> Job:
+        """Take a request; it is sent as soon as the server is ready. An older live job of the scene is
+        cancelled.
+        """
+        older = self.live_in(request.scene_uid)
+        if older is not None:
+            self.cancel(older)
+        self.error = None
+        job = Job(request, self._clock() if pressed_at is None else pressed_at)
+        self._jobs.append(job)
+        self._send_waiting()
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Forget a live job: whatever the server still says of it, its picture is never placed."""
+        if not job.is_live:
+            return
+        job.state = JobState.CANCELLED
+        self._jobs.remove(job)
+        if job.id and self.connection.client is not None:
+            self.connection.client.cancel(job.id)
+
+    def placed(self, job: Job) -> None:
+        """Somebody placed this picture."""
+        job.state = JobState.PLACED
+        job.seconds["total"] = self._clock() - job.pressed_at
+        self._jobs.remove(job)
+        self.last_placed = job
+
+    def discard(self, job: Job) -> None:
+        """Somebody does not want this picture."""
+        self._jobs.remove(job)
+
+    def step(self) -> list[Job]:
+        """Move everything that can move; returns the jobs that ended in this step, well or not."""
+        ended = [job for event in self.connection.step() if (job := self._handle(event)) is not None]
+        self._send_waiting()
+        if self.connection.state is State.LOST:
+            ended += [self._fail(job, self.connection.error) for job in self.live if self.connection.error]
+        for stale in self.finished[:-KEPT_RESULTS]:
+            self._jobs.remove(stale)
+        return ended
+
+    def _handle(self, event: Event) -> Job | None:
+        job = next((job for job in self._jobs if job.id and job.id == getattr(event, "id", None)), None)
+        if job is None or not job.is_live:
+            return None  # a late word on a job that was cancelled or replaced
+        match event:
+            case Accepted():
+                job.state = JobState.QUEUED
+            case Progress():
+                job.state, job.stage, job.fraction = JobState.RUNNING, event.stage, event.fraction
+            case Finished():
+                job.state, job.rgb, job.fraction = JobState.FINISHED, event.rgb, 1.0
+                job.model_digest = event.model
+                job.seconds["run"] = event.timings.run_ms / 1000
+                return job
+            case Failed():
+                return self._fail(job, event.error)
+            case Cancelled():
+                job.state = JobState.CANCELLED
+                self._jobs.remove(job)
+                return job
+        return None
+
+    def _send_waiting(self) -> None:
+        client = self.connection.client
+        if self.connection.state is not State.READY or client is None:
+            return
+        for job in [job for job in self._jobs if job.state is JobState.WAITING]:
+            try:
+                self._check_model(job.request)
+                job.id = client.submit(
+                    job.request.label_map,
+                    job.request.label_set,
+                    model=job.request.model,
+                    seed=job.request.seed,
+                    style=job.request.style,
+                )
+                job.state = JobState.SENT
+            except SpadeError as problem:
+                self._fail(job, problem)
+
+    def _check_model(self, request: Request) -> None:
+        """What the server would refuse anyway, said with the names that the user knows."""
+        model = self.connection.model_named(request.model)
+        if model is None:
+            served = (
+                ", ".join(each.name for each in self.connection.welcome.models)
+                if self.connection.welcome
+                else ""
+            )
+            raise UnknownModel(f"The server has no model '{request.model}'.", fix=f"Choose one of: {served}.")
+        if model.label_set_digest != request.label_set.digest:
+            raise LabelSetMismatch(
+                f"The model '{model.name}' was trained on the label set '{model.label_set}', "
+                f"the scene uses '{request.label_set.name}'.",
+                fix="Take over the model's label set, or choose another model.",
+            )
+
+    def hold(self, job: Job, problem: SpadeError) -> None:
+        """The scene refuses this picture now; keep it until it is placed or discarded."""
+        job.error = problem
+        self.error = problem
+
+    def _fail(self, job: Job, problem: SpadeError | None) -> Job:
+        job.state, job.error = JobState.FAILED, problem
+        self.error = problem
+        self._jobs.remove(job)
+        return job

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The local server: find one that runs, or start one, keep its console, and stop what was started.
+
+Readiness is the connection file that the server writes when it answers, never a line in its log. The console
+goes to a file, so that no thread has to drain a pipe and the last words survive a crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..contract.connection import read_connection_file
+from ..contract.errors import SpadeError, Unavailable
+
+CONSOLE_TAIL_BYTES = 8192
+STOP_PATIENCE_S = 3.0
+START_PATIENCE_S = 90.0
+# a broker that keeps dying is broken: say so instead of starting it for ever
+RESTARTS_ALLOWED = 3
+RESTART_WINDOW_S = 60.0
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """All that starting a local server needs.
+
+    command: the program and its first arguments, or empty to look for `spade-server`.
+    folder: where the connection file and the console go; made when missing.
+    parent_pid: the server leaves when this process is gone.
+    """
+
+    command: tuple[str, ...]
+    folder: Path
+    parent_pid: int
+    extra_arguments: tuple[str, ...] = ()
+
+    @property
+    def connection_file(self) -> Path:
+        # one file for each Blender, so that two of them never take each other's server
+        return self.folder / f"server-{self.parent_pid}.json"
+
+    @property
+    def console_file(self) -> Path:
+        return self.folder / f"server-{self.parent_pid}.log"
+
+
+def find_command(preference: str) -> tuple[str, ...]:
+    """The command that starts a server.
+
+    preference: what the user wrote: nothing (look for `spade-server`), a program with or without arguments,
+    the Python of an environment that has the server (then `-m server` is added), or that environment's
+    folder. Raises Unavailable, with the remedy, when there is no such program.
+    """
+    text = preference.strip()
+    if not text:
+        return (_find_installed(),)
+    # a path with blanks in it is one program, not a command line
+    words = [text] if Path(text).expanduser().exists() else _split(text)
+    program = Path(words[0]).expanduser()
+    if program.is_dir():
+        scripts = program / ("Scripts" if os.name == "nt" else "bin")
+        found = shutil.which("spade-server", path=os.pathsep.join((str(scripts), str(program))))
+    else:
+        found = shutil.which(str(program))
+    if found is None:
+        raise Unavailable(
+            f"The server command '{words[0]}' does not exist.",
+            fix="Correct 'Server Command' in the add-on preferences, or empty it to look for spade-server.",
+        )
+    if Path(found).stem.lower().startswith("python") and len(words) == 1:
+        return (found, "-m", "server")
+    return (found, *words[1:])
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text, posix=os.name != "nt")
+    except ValueError as problem:
+        raise Unavailable(
+            f"The server command cannot be read: {problem}.",
+            fix="Close its quotes in the add-on preferences.",
+        ) from None
+
+
+def _find_installed() -> str:
+    # Blender started from a desktop icon does not see a shell's PATH: also look where pip and pipx put
+    # programs
+    home = Path.home()
+    usual = (
+        home / ".local/bin",
+        home / "AppData/Roaming/Python/Scripts",
+        "/opt/homebrew/bin",
+        "/usr/local/bin",
+    )
+    path = os.pathsep.join((os.environ.get("PATH", ""), *map(str, usual)))
+    found = shutil.which("spade-server", path=path)
+    if found is None:
+        raise Unavailable(
+            "The picture server is not installed where Blender can see it.",
+            fix="Install it, and give the folder of its environment as 'Server Command' in the preferences.",
+        )
+    return found
+
+
+def running_server(connection_file: Path) -> bool:
+    """Whether the server that wrote this connection file is alive on this computer."""
+    try:
+        return _is_alive(read_connection_file(connection_file).pid)
+    except SpadeError:
+        return False
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name != "nt":
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+    import ctypes  # os.kill(pid, 0) would end the process on Windows
+
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+    if not handle:
+        return False
+    code = ctypes.c_ulong()
+    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+    kernel.CloseHandle(handle)
+    return code.value == 259  # STILL_ACTIVE
+
+
+class ServerProcess:
+    """One server that we started and therefore stop. A context manager; no call blocks but stop()."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self.config = config
+        self.started_at = 0.0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._address = ""
+        self._restarts: list[float] = []
+
+    def __enter__(self) -> ServerProcess:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the server has written its connection file, which it does once it answers."""
+        return self.is_running and self.config.connection_file.is_file()
+
+    def start(self) -> None:
+        """Start the server; returns at once. Raises Unavailable when the program cannot be run."""
+        config = self.config
+        command = [*config.command, "--connection-file", str(config.connection_file)]
+        command += ["--parent-pid", str(config.parent_pid), *config.extra_arguments]
+        if self._address:
+            # the same address again, so that clients that are still waiting find it
+            command += ["--bind", self._address]
+        try:
+            config.folder.mkdir(parents=True, exist_ok=True)
+            config.connection_file.unlink(missing_ok=True)
+            with open(config.console_file, "wb") as console:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=console,
+                    stderr=subprocess.STDOUT,
+                    env=_clean_environment(),
+                    **_own_group(),
+                )
+        except OSError as problem:
+            raise Unavailable(
+                f"The server could not be started: {problem.strerror or problem}.",
+                fix="Check 'Server Command' in the add-on preferences.",
+            ) from None
+        self.started_at = time.monotonic()
+
+    def check(self) -> None:
+        """Raise Unavailable when the server ended, or takes far too long to get ready."""
+        if self._process is None:
+            return
+        code = self._process.poll()
+        if code is not None:
+            raise Unavailable(f"The server stopped ({_ending(code)}): {self.last_words()}", fix=_START_FIX)
+        if not self.is_ready and time.monotonic() - self.started_at > START_PATIENCE_S:
+            self.stop()
+            raise Unavailable(
+                f"The server was not ready after {START_PATIENCE_S:.0f} s: {self.last_words()}",
+                fix=_START_FIX,
+            )
+
+    def restart(self) -> bool:
+        """Start the ended server again on its old address. False when it has ended too often lately."""
+        now = time.monotonic()
+        self._restarts = [at for at in self._restarts if now - at < RESTART_WINDOW_S]
+        if len(self._restarts) >= RESTARTS_ALLOWED:
+            return False
+        self._restarts.append(now)
+        self.start()
+        return True
+
+    def remember_address(self, address: str) -> None:
+        """Keep the address the server got, for a restart on the same one."""
+        self._address = address
+
+    def stop(self, patience_s: float = STOP_PATIENCE_S) -> None:
+        """TERM, wait, KILL. Blocks for `patience_s` at most; safe to call twice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                _kill_group(process)
+                process.wait()
+        with contextlib.suppress(OSError):
+            self.config.connection_file.unlink(missing_ok=True)
+
+    def console(self) -> str:
+        """The last part of what the server printed."""
+        try:
+            with open(self.config.console_file, "rb") as console:
+                console.seek(0, os.SEEK_END)
+                console.seek(max(0, console.tell() - CONSOLE_TAIL_BYTES))
+                return console.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def last_words(self) -> str:
+        """The last line the server printed, as the end of a sentence."""
+        lines = [line.strip() for line in self.console().splitlines() if line.strip()]
+        return f"{lines[-1].rstrip('.')[:160]}." if lines else "it printed nothing."
+
+
+_START_FIX = "Read the server's console below the Server section, then start it again."
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"
+
+
+def _clean_environment() -> dict[str, str]:
+    # Blender's own Python settings would send another Python to the wrong library
+    private = {"PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"}
+    environment = {name: value for name, value in os.environ.items() if name not in private}
+    environment["PYTHONUNBUFFERED"] = "1"
+    environment["PYTHONIOENCODING"] = "utf-8"
+    return environment
+
+
+def _own_group() -> dict[str, object]:
+    # a group of its own: Ctrl-C in Blender's terminal is not the server's business, and KILL reaches its
+    # workers
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing the label map to a file: ids in a grey PNG, for the command line and for training pairs."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import bpy
+import numpy as np
+from bpy_extras.io_utils import ExportHelper
+
+from ..contract.errors import CannotWrite
+from ..scene.label_pass import render_label_map
+from ..scene.label_rules import scene_label_set
+from ..scene.view import label_map_size
+from .polite import Polite
+
+
+class SPADE_OT_export_label_map(Polite, ExportHelper, bpy.types.Operator):
+    """Write the labels the camera sees as a PNG of class ids"""
+
+    bl_idname = "spade.export_label_map"
+    bl_label = "Export Label Map"
+
+    filename_ext = ".png"
+    filter_glob: bpy.props.StringProperty(default="*.png", options={"HIDDEN"})
+    coloured: bpy.props.BoolProperty(
+        name="Class Colours", description="A picture for people, in the colours of the classes, and no ids"
+    )
+
+    def run(self, context) -> None:
+        scene = context.scene
+        taken = render_label_map(scene, label_map_size(scene))
+        pixels = scene_label_set(scene).colorize(taken.label_map) if self.coloured else taken.label_map
+        path = Path(bpy.path.abspath(self.filepath))
+        try:
+            path.write_bytes(png(pixels))
+        except OSError as problem:
+            raise CannotWrite(
+                f"'{path.name}' cannot be written: {problem.strerror}.",
+                fix="Choose a folder you may write to.",
+            ) from None
+        self.report({"INFO"}, f"Wrote {path.name}")
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG file of (H, W) uint8 or uint16, or (H, W, 3) uint8, unchanged.
+
+    Written here because Blender's own writer would send ids through colour management.
+    """
+    height, width = pixels.shape[:2]
+    colour = 2 if pixels.ndim == 3 else 0
+    depth = 16 if pixels.dtype == np.uint16 else 8
+    rows = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
+    unfiltered = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1).tobytes()
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(unfiltered, 6)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+CLASSES = (SPADE_OT_export_label_map,)

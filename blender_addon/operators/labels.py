@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Giving labels: to what is selected, to the active material or collection, or to everything by its name."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+
+from ..contract.errors import NothingLabelled
+from ..scene import label_rules
+from ..ui.swatches import class_items
+from .polite import Polite
+
+KINDS = (
+    ("OBJECT", "Objects", "The selected objects"),
+    ("MATERIAL", "Material", "Every surface with the active material"),
+    ("COLLECTION", "Collection", "Everything in the active collection"),
+)
+
+
+def targets(context: bpy.types.Context, kind: str) -> list[label_rules.Target]:
+    """What a label of this kind would be given to, now."""
+    if kind == "OBJECT":
+        chosen = list(context.selected_objects)
+        active = context.object
+        return chosen or ([active] if active else [])
+    if kind == "MATERIAL":
+        material = context.object.active_material if context.object else None
+        return [material] if material else []
+    collection = context.collection
+    # the scene's own collection is no data-block that a rule could point at
+    return [collection] if collection and collection != context.scene.collection else []
+
+
+class SPADE_OT_assign_label(Polite, bpy.types.Operator):
+    """Label what is selected"""
+
+    bl_idname = "spade.assign_label"
+    bl_label = "Assign Label"
+    bl_options = {"REGISTER", "UNDO"}
+    bl_property = "class_name"
+
+    kind: EnumProperty(name="Kind", items=KINDS, options={"SKIP_SAVE"})
+    class_name: EnumProperty(name="Class", items=class_items)
+
+    def run(self, context):
+        found = targets(context, self.kind)
+        if not found:
+            raise NothingLabelled("Nothing is selected to label.", fix="Select an object first.")
+        for target in found:
+            label_rules.assign(context.scene, target, self.class_name)
+
+
+class SPADE_OT_search_label(Polite, bpy.types.Operator):
+    """Label what is selected: type to find the class"""
+
+    bl_idname = "spade.search_label"
+    bl_label = "Assign Label"
+    bl_options = {"REGISTER", "UNDO"}
+    bl_property = "class_name"
+
+    kind: EnumProperty(name="Kind", items=KINDS, options={"SKIP_SAVE"})
+    class_name: EnumProperty(name="Class", items=class_items)
+
+    def invoke(self, context, event):
+        context.window_manager.invoke_search_popup(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context):
+        for target in targets(context, self.kind):
+            label_rules.assign(context.scene, target, self.class_name)
+
+
+class SPADE_OT_clear_label(Polite, bpy.types.Operator):
+    """Take the label away"""
+
+    bl_idname = "spade.clear_label"
+    bl_label = "Clear Label"
+    bl_options = {"REGISTER", "UNDO"}
+
+    kind: EnumProperty(name="Kind", items=KINDS, options={"SKIP_SAVE"})
+
+    def run(self, context):
+        for target in targets(context, self.kind):
+            label_rules.assign(context.scene, target, None)
+
+
+class SPADE_OT_auto_assign(Polite, bpy.types.Operator):
+    """Label objects, materials and collections whose names say what they are"""
+
+    bl_idname = "spade.auto_assign"
+    bl_label = "Label by Name"
+    bl_options = {"REGISTER", "UNDO"}
+
+    overwrite: BoolProperty(
+        name="Overwrite", description="Replace labels that were given by hand", default=False
+    )
+
+    def run(self, context):
+        given = label_rules.auto_assign(context.scene, overwrite=self.overwrite)
+        if not given and not context.scene.spade.rules:
+            raise NothingLabelled(
+                "No name in the scene says what a thing is.",
+                fix="Rename objects or collections (Hill, Pine tree, River), or label them by hand.",
+            )
+        names = ", ".join(f"{each.target.name}: {each.class_name}" for each in given[:4])
+        more = f" and {len(given) - 4} more" if len(given) > 4 else ""
+        self.report({"INFO"}, f"Labelled {names}{more}" if given else "Nothing new to label")
+
+
+class SPADE_OT_select_unlabelled(Polite, bpy.types.Operator):
+    """Select the objects that have no label, or one of them"""
+
+    bl_idname = "spade.select_unlabelled"
+    bl_label = "Select Unlabelled"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: StringProperty(name="Object", description="Only this one", options={"SKIP_SAVE"})
+
+    def run(self, context):
+        found = label_rules.unlabelled(context.scene)
+        if self.name:
+            found = [thing for thing in found if thing.name == self.name]
+        # a hidden object, or one in an excluded collection, cannot be selected
+        visible = [
+            thing for thing in found if thing.name in context.view_layer.objects and thing.visible_get()
+        ]
+        for thing in context.selected_objects:
+            thing.select_set(False)
+        for thing in visible:
+            thing.select_set(True)
+        if visible:
+            context.view_layer.objects.active = visible[0]
+
+
+CLASSES = (
+    SPADE_OT_assign_label,
+    SPADE_OT_search_label,
+    SPADE_OT_clear_label,
+    SPADE_OT_auto_assign,
+    SPADE_OT_select_unlabelled,
+)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a scene may lack: a camera, something to look at, a model that the server has."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..bridge import pump
+from ..contract.errors import Unavailable
+from ..properties import settings
+from ..scene.example import build_example_valley
+from .polite import Polite
+
+
+class SPADE_OT_add_camera(Polite, bpy.types.Operator):
+    """Add a camera that sees what this view shows, and render through it"""
+
+    bl_idname = "spade.add_camera"
+    bl_label = "Add Camera from View"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context) -> None:
+        lens = bpy.data.cameras.new("Camera")
+        camera = bpy.data.objects.new("Camera", lens)
+        context.scene.collection.objects.link(camera)
+        view = context.region_data if context.area and context.area.type == "VIEW_3D" else None
+        if view is not None:
+            camera.matrix_world = view.view_matrix.inverted()
+            # the view's own sensor is 72 mm wide, a camera's 36
+            lens.lens = context.space_data.lens / 2
+            view.view_perspective = "CAMERA"
+        context.scene.camera = camera
+        pump.board.error = None
+
+
+class SPADE_OT_add_example(Polite, bpy.types.Operator):
+    """Add a labelled grey-box valley with a camera, to try things out"""
+
+    bl_idname = "spade.add_example"
+    bl_label = "Add Example Valley"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context) -> None:
+        build_example_valley(context.scene)
+        pump.board.error = None
+
+
+class SPADE_OT_use_served_model(Polite, bpy.types.Operator):
+    """Use the first model that the server has"""
+
+    bl_idname = "spade.use_served_model"
+    bl_label = "Use the Server's Model"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context) -> None:
+        welcome = pump.board.connection.welcome
+        if welcome is None or not welcome.models:
+            raise Unavailable("The server is not connected.", fix="Start the server first.")
+        settings(context.scene).model = welcome.models[0].name
+        pump.board.error = None
+
+
+CLASSES = (SPADE_OT_add_camera, SPADE_OT_add_example, SPADE_OT_use_served_model)

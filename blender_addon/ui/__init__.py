@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sidebar, tab "Backdrops"."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import label_panel, panel, server_panel, swatches
+
+_CLASSES = panel.CLASSES + label_panel.CLASSES + server_panel.CLASSES
+
+
+def register() -> None:
+    for kind in _CLASSES:
+        bpy.utils.register_class(kind)
+
+
+def unregister() -> None:
+    for kind in reversed(_CLASSES):
+        bpy.utils.unregister_class(kind)
+    swatches.unregister()

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main panel: Generate on top, then what to generate, and what came of it."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..bridge import pump
+from ..bridge.jobs import Job, JobState
+from ..properties import settings
+from ..scene.view import label_map_size
+from .remedies import draw_error, wrapped
+
+CATEGORY = "Backdrops"
+
+
+class SPADE_PT_backdrop(bpy.types.Panel):
+    """Paint a backdrop for the camera."""
+
+    bl_label = "Backdrop"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = CATEGORY
+
+    def draw(self, context) -> None:
+        layout, scene = self.layout, context.scene
+        draw_action(layout, pump.board.live_in(scene.session_uid))
+        if pump.board.error is not None:
+            draw_error(layout, context, pump.board.error)
+        for job in pump.board.finished[-1:]:
+            _draw_kept(layout, context, job)
+        _draw_wishes(layout, scene)
+
+
+def draw_action(layout: bpy.types.UILayout, job: Job | None) -> None:
+    """The one big button, or how far its work is and a way to stop it."""
+    row = layout.row(align=True)
+    row.scale_y = 1.6
+    if job is None:
+        row.operator("spade.generate", icon="IMAGE_BACKGROUND")
+        return
+    row.progress(factor=job.fraction, text=_doing(job))
+    row.operator("spade.cancel", text="", icon="X")
+
+
+def _doing(job: Job) -> str:
+    if job.state is not JobState.RUNNING:
+        connection = pump.board.connection
+        return f"Server: {connection.state.value.lower()}" if connection.is_starting else job.state.value
+    return f"{job.stage.capitalize() or job.state.value} {job.fraction:.0%}"
+
+
+def _draw_kept(layout: bpy.types.UILayout, context: bpy.types.Context, job: Job) -> None:
+    """A picture that could not land: why, and what to do with it."""
+    scene = pump.scene_of(job.request)
+    if scene is None:
+        why = f"A picture is ready, but its scene '{job.request.scene_name}' is gone."
+    elif job.error is not None:
+        why = "A picture is ready and kept."
+    else:
+        why = f"The picture is ready and lands {pump.hindrance() or 'now'}."
+    box = layout.box()
+    column = box.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(wrapped(context, why, 50)):
+        column.label(text=line, icon="IMAGE_DATA" if number == 0 else "BLANK1")
+    if scene is None or job.error is not None:
+        row = box.row(align=True)
+        row.operator("spade.place_kept", icon="CHECKMARK")
+        row.operator("spade.discard_kept", icon="TRASH")
+
+
+def _draw_wishes(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    wanted = settings(scene)
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    size = layout.column(align=True)
+    size.prop(wanted, "width")
+    size.prop(wanted, "height")
+    size.prop(wanted, "match_camera")
+    if wanted.match_camera:
+        width, height = label_map_size(scene)
+        if (width, height) != (wanted.width, wanted.height):
+            note = layout.row()
+            note.alignment = "RIGHT"
+            note.active = False
+            note.label(text=f"{width} × {height} px for this camera")
+    seeds = layout.column(align=True)
+    _draw_seed(seeds.row(align=True), wanted, "seed")
+    style = seeds.row(align=True, heading="Own Style Seed")
+    style.prop(wanted, "own_style_seed", text="")
+    value = style.row(align=True)
+    value.active = wanted.own_style_seed
+    value.prop(wanted, "style_seed", text="")
+    value.operator("spade.new_seed", text="", icon="FILE_REFRESH").which = "style_seed"
+
+
+def _draw_seed(row: bpy.types.UILayout, wanted, name: str) -> None:
+    row.prop(wanted, name)
+    row.operator("spade.new_seed", text="", icon="FILE_REFRESH").which = name
+
+
+CLASSES = (SPADE_PT_backdrop,)

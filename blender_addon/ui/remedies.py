@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Errors in the panel: one sentence, the fix, and a button that does it where there is one."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import NamedTuple
+
+import bpy
+
+from ..contract.errors import SpadeError
+
+# how wide a letter of the interface font is, on average, before scaling
+LETTER_WIDTH = 6.2
+SIDE_WIDTH = 62
+
+
+class Remedy(NamedTuple):
+    """A button: the operator that mends it, and what the button says."""
+
+    operator: str
+    text: str
+    icon: str
+
+
+_SERVER = (
+    Remedy("spade.start_server", "Try Again", "FILE_REFRESH"),
+    Remedy("spade.open_preferences", "Preferences", "PREFERENCES"),
+)
+_AGAIN = (Remedy("spade.generate", "Try Again", "FILE_REFRESH"),)
+REMEDIES: dict[str, tuple[Remedy, ...]] = {
+    "LABEL_SET_MISMATCH": (Remedy("spade.use_model_label_set", "Use the Model's Label Set", "IMPORT"),),
+    "UNKNOWN_MODEL": (Remedy("spade.use_served_model", "Use the Server's Model", "CHECKMARK"),),
+    "NO_CAMERA": (Remedy("spade.add_camera", "Add Camera from View", "CAMERA_DATA"),),
+    "NOTHING_LABELLED": (Remedy("spade.auto_assign", "Label by Name", "SORTALPHA"),),
+    "FORBIDDEN": (Remedy("spade.open_preferences", "Preferences", "PREFERENCES"),),
+    "UNAVAILABLE": _SERVER,
+    "DRAINING": _SERVER,
+    "BUSY": _AGAIN,
+    "WARMING": _AGAIN,
+    "DEADLINE": _AGAIN,
+}
+
+
+def draw_error(layout: bpy.types.UILayout, context: bpy.types.Context, error: SpadeError) -> None:
+    """The error's box."""
+    box = layout.box()
+    head = box.row(align=True)
+    column = head.column(align=True)
+    column.scale_y = 0.8
+    column.alert = True
+    for number, line in enumerate(wrapped(context, error.message, SIDE_WIDTH)):
+        column.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
+    head.operator("spade.dismiss_error", text="", icon="X", emboss=False)
+    column = box.column(align=True)
+    column.scale_y = 0.8
+    for line in wrapped(context, error.fix):
+        column.label(text=line)
+    remedies = REMEDIES.get(error.code, ())
+    if remedies:
+        row = box.row(align=True)
+        for remedy in remedies:
+            row.operator(remedy.operator, text=remedy.text, icon=remedy.icon)
+
+
+def wrapped(context: bpy.types.Context, text: str, taken: int = 30) -> list[str]:
+    """A text in lines that fit the sidebar; `taken`: how many points of its width something else takes."""
+    scale = context.preferences.system.ui_scale
+    width = context.region.width if context.region else 300
+    return textwrap.wrap(text, max(16, int((width / scale - taken) / LETTER_WIDTH)))

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The server panel: whether pictures can come, and how long the last one took."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..bridge import pump
+from ..bridge.connection import Connection, State
+from ..bridge.jobs import Job
+from ..properties import settings
+from .panel import CATEGORY
+
+ICONS = {
+    State.OFF: "RADIOBUT_OFF",
+    State.STARTING: "SORTTIME",
+    State.CONNECTING: "SORTTIME",
+    State.WARMING: "SORTTIME",
+    State.READY: "CHECKMARK",
+    State.LOST: "ERROR",
+}
+
+
+class SPADE_PT_server(bpy.types.Panel):
+    """Where pictures are painted."""
+
+    bl_label = "Server"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = CATEGORY
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, context) -> None:
+        connection = pump.board.connection
+        row = self.layout.row()
+        row.alert = connection.state is State.LOST
+        row.active = connection.state is not State.OFF
+        row.label(text=state_text(connection), icon=ICONS[connection.state])
+
+    def draw(self, context) -> None:
+        layout = self.layout
+        connection = pump.board.connection
+        row = layout.row(align=True)
+        if connection.state in (State.OFF, State.LOST):
+            row.operator("spade.start_server", icon="PLAY")
+        else:
+            owned = connection.server is not None
+            row.operator("spade.stop_server", text="Stop Server" if owned else "Disconnect", icon="PAUSE")
+        row.operator("spade.show_console", text="", icon="CONSOLE")
+        row.operator("spade.open_preferences", text="", icon="PREFERENCES")
+        split = layout.column()
+        split.use_property_split = True
+        split.use_property_decorate = False
+        split.prop(settings(context.scene), "model")
+        if pump.board.last_placed is not None:
+            _draw_times(layout, pump.board.last_placed)
+
+
+def state_text(connection: Connection) -> str:
+    """The state in one or two words, with the seconds it has taken so far."""
+    if connection.is_starting and connection.waited_s >= 1:
+        return f"{connection.state.value} {connection.waited_s:.0f} s"
+    return connection.state.value
+
+
+def _draw_times(layout: bpy.types.UILayout, job: Job) -> None:
+    total, labels, run = job.seconds["total"], job.request.label_seconds, job.seconds["run"]
+    column = layout.column(align=True)
+    column.active = False
+    column.scale_y = 0.8
+    width, height = job.request.size
+    column.label(text=f"Last picture: {width} × {height} in {total:.1f} s", icon="TIME")
+    column.label(text=f"labels {labels:.1f} s, painting {run:.1f} s", icon="BLANK1")
+
+
+CLASSES = (SPADE_PT_server,)
