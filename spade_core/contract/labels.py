@@ -127,10 +127,10 @@ class LabelSet:
     def match(self, text: str) -> LabelClass | None:
         """The class meant by a name a person gave ("pine_tree_L", "Mountain.003", "MyRiver"), or None.
 
-        Names and aliases match as whole words, in singular or plural; camelCase, digits and punctuation
-        separate words. The alias of the most words wins ("leaf litter" over "leaf"), among equals the one that
-        ends last, because the last word says what a thing is (a "mountain lake" is a lake). A class name beats
-        the same word as another class's alias.
+        Names and aliases match as whole words, singular or plural; camelCase, digits and punctuation separate
+        words. The alias of the most words wins ("leaf litter" over "leaf"), among equals the one that ends
+        last, because the last word says what a thing is (a "mountain lake" is a lake). A class name beats the
+        same word as another class's alias.
         """
         index = self._alias_table.find(_clean(text))
         return None if index is None else self.classes[index]

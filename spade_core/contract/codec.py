@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages to frames and back; the only place that knows bytes.
+
+    [ b"SPB1" | JSON header, at most 16 KiB | 0..16 raw buffers ]
+
+The header is {"kind": name, field: value, ...}. Frame 0 is judged before anything is parsed; unknown fields
+are ignored, so a newer minor version is understood. Nothing here is a pickle and nothing here executes.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import zlib
+from collections.abc import Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from .errors import BadFrames, BadHeader, BadKind, BadShape, BadVersion, SizeMismatch, SpadeError
+from .messages import REPLY_KINDS, REQUEST_KINDS, Finished, Reply, Request
+from .version import PROTOCOL_MAGIC
+
+MAX_HEADER = 16 * 1024
+MAX_BUFFERS = 16
+BAND_BYTES = 16 * 2**20
+
+_KIND_OF = {kind: name for name, kind in (REQUEST_KINDS | REPLY_KINDS).items()}
+_UPDATE = "Update the add-on and the server to the same release."
+
+
+def encode(message: Request | Reply, buffers: Sequence[Any] = ()) -> list[Any]:
+    """The frames of a message; buffers are bytes or contiguous arrays and are not copied.
+
+    Raises BadHeader where the header is over 16 KiB.
+    """
+    header = {"kind": _KIND_OF[type(message)], **_write(message)}
+    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    if len(text) > MAX_HEADER:
+        raise BadHeader(
+            f"The message's header has {len(text)} bytes, {MAX_HEADER} are allowed.", "Use shorter names."
+        )
+    return [PROTOCOL_MAGIC, text, *buffers]
+
+
+def decode_request(frames: Sequence[bytes | memoryview]) -> tuple[Request, list[memoryview]]:
+    """What a client sent, and its buffers. Raises BadFrames, BadVersion, BadHeader or BadKind."""
+    return _decode(frames, REQUEST_KINDS)
+
+
+def decode_reply(frames: Sequence[bytes | memoryview]) -> tuple[Reply, list[memoryview]]:
+    """What the server sent, and its buffers. Raises BadFrames, BadVersion, BadHeader or BadKind."""
+    return _decode(frames, REPLY_KINDS)
+
+
+def id_in(frames: Sequence[bytes | memoryview]) -> str:
+    """The job id in a message that may be broken otherwise, so that its sender can be told; "" if none."""
+    try:
+        identity = _header(frames).get("id")
+    except SpadeError:
+        return ""
+    return identity if isinstance(identity, str) and len(identity) <= 64 else ""
+
+
+def pack_label_map(label_map: np.ndarray, encoding: str) -> bytes | memoryview:
+    """The bytes of a C-contiguous map: as they are ("raw") or deflated at level 1 ("zlib")."""
+    raw = label_map.data.cast("B")
+    return zlib.compress(raw, 1) if encoding == "zlib" else raw
+
+
+def unpack_label_map(
+    buffer: bytes | memoryview, shape: tuple[int, int], dtype: str, encoding: str, raw_bytes: int
+) -> np.ndarray:
+    """The (H, W) map in a buffer, read-only; the caller has checked `raw_bytes` against the limits.
+
+    Raises BadShape, BadHeader (encoding) and SizeMismatch; never inflates more than one byte over `raw_bytes`.
+    """
+    if dtype not in ("uint8", "uint16"):
+        raise BadShape(f"A label map is uint8 or uint16, not '{dtype}'.", _UPDATE)
+    itemsize = np.dtype(dtype).itemsize
+    if shape[0] < 1 or shape[1] < 1 or shape[0] * shape[1] * itemsize != raw_bytes:
+        raise SizeMismatch(
+            f"A {shape[0]} by {shape[1]} map of {dtype} does not have {raw_bytes} bytes.", _UPDATE
+        )
+    if encoding == "zlib":
+        buffer = _inflate(buffer, raw_bytes)
+    elif encoding != "raw":
+        raise BadHeader(f"The server cannot read a label map encoded as '{encoding}'.", _UPDATE)
+    if len(buffer) != raw_bytes:
+        raise SizeMismatch(f"The label map has {len(buffer)} bytes where {raw_bytes} were promised.", _UPDATE)
+    return np.frombuffer(buffer, np.dtype(dtype).newbyteorder("<")).reshape(shape)
+
+
+def pack_picture(rgb: np.ndarray) -> list[memoryview]:
+    """An (H, W, 3) uint8 picture as row bands of at most 16 MiB."""
+    rows = max(1, BAND_BYTES // (rgb.shape[1] * 3), -(-rgb.shape[0] // MAX_BUFFERS))
+    return [
+        np.ascontiguousarray(rgb[top : top + rows]).data.cast("B") for top in range(0, rgb.shape[0], rows)
+    ]
+
+
+def unpack_picture(finished: Finished, buffers: Sequence[memoryview]) -> np.ndarray:
+    """The (H, W, 3) uint8 picture of a raw reply. Raises SizeMismatch."""
+    height, width = finished.shape
+    whole = buffers[0] if len(buffers) == 1 else b"".join(buffers)
+    if height < 1 or width < 1 or len(whole) != height * width * 3:
+        raise SizeMismatch(f"The picture has {len(whole)} bytes, not {height} x {width} x 3.", _UPDATE)
+    return np.frombuffer(whole, np.uint8).reshape(height, width, 3)
+
+
+def _inflate(buffer: bytes | memoryview, promised: int) -> bytes:
+    stream = zlib.decompressobj()
+    try:
+        raw = stream.decompress(buffer, promised + 1)
+    except zlib.error:
+        raise SizeMismatch("The label map's zlib stream is damaged.", "Send it again.") from None
+    if len(raw) != promised or not stream.eof or stream.unused_data:
+        raise SizeMismatch(
+            f"The label map does not inflate to the promised {promised} bytes.", "Send it again."
+        )
+    return raw
+
+
+def _decode(frames: Sequence[bytes | memoryview], kinds: dict[str, type]) -> tuple[Any, list[memoryview]]:
+    header = _header(frames)
+    name = header.get("kind")
+    kind = kinds.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise BadKind(f"There is no message of the kind {str(name)[:40]!r} in this direction.", _UPDATE)
+    return _read(kind, header, kind.__name__), [memoryview(buffer) for buffer in frames[2:]]
+
+
+def _header(frames: Sequence[bytes | memoryview]) -> dict[str, Any]:
+    if not frames:
+        raise BadFrames("The message has no frames.", _UPDATE)
+    magic = bytes(frames[0][:16])
+    if magic != PROTOCOL_MAGIC:
+        spoken = PROTOCOL_MAGIC.decode()
+        if len(magic) == 4 and magic[:3] == PROTOCOL_MAGIC[:3]:
+            raise BadVersion(
+                f"The peer speaks {magic.decode('ascii', 'replace')}, this side speaks {spoken}.", _UPDATE
+            )
+        raise BadVersion(f"The message is not of this protocol; spoken here: {spoken}.", _UPDATE)
+    if not 2 <= len(frames) <= 2 + MAX_BUFFERS:
+        raise BadFrames(
+            f"The message has {len(frames)} frames; a header and up to 16 buffers belong there.", _UPDATE
+        )
+    if len(frames[1]) > MAX_HEADER:
+        raise BadHeader(f"The header has {len(frames[1])} bytes, {MAX_HEADER} are allowed.", _UPDATE)
+    try:
+        header = json.loads(bytes(frames[1]), parse_constant=_no_constant)
+    except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise BadHeader("The header is not JSON.", _UPDATE) from None
+    if not isinstance(header, dict):
+        raise BadHeader("The header is not a JSON object.", _UPDATE)
+    return header
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity are not JSON
+
+
+def _write(message: Any) -> dict[str, Any]:
+    return {
+        entry.name: _plain(getattr(message, entry.name))
+        for entry in fields(message)
+        if entry.metadata.get("wire", True)
+    }
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return _write(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+@cache
+def _schema(kind: type) -> list[tuple[str, Any, bool]]:
+    """(name, type, required) of the fields that travel; cached, as type hints are slow to resolve."""
+    hints = get_type_hints(kind)
+    return [
+        (entry.name, hints[entry.name], entry.default is MISSING and entry.default_factory is MISSING)
+        for entry in fields(kind)
+        if entry.metadata.get("wire", True)
+    ]
+
+
+def _read(kind: type, table: dict[str, Any], where: str) -> Any:
+    values = {}
+    for name, expected, required in _schema(kind):
+        if name in table:
+            values[name] = _value(expected, table[name], f"{where}.{name}")
+        elif required:
+            raise BadHeader(f"{where} lacks '{name}'.", _UPDATE)
+    return kind(**values)
+
+
+def _value(expected: Any, value: Any, where: str) -> Any:
+    """A JSON value as the field's type; only the few types that messages use."""
+    origin: Any = get_origin(expected)
+    if origin in (Union, types.UnionType):  # every union here is "something or None"
+        return None if value is None else _value(get_args(expected)[0], value, where)
+    if isinstance(value, dict) and isinstance(expected, type) and is_dataclass(expected):
+        return _read(expected, value, where)
+    if isinstance(value, list) and origin is tuple:
+        items = get_args(expected)
+        if items[-1] is Ellipsis:
+            return tuple(_value(items[0], item, where) for item in value)
+        if len(items) == len(value):
+            return tuple(_value(item, entry, where) for item, entry in zip(items, value, strict=True))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if expected is float and abs(value) < 1e18:
+            return float(value)
+        if expected is int and isinstance(value, int) and abs(value) < 2**63:
+            return value
+    elif type(value) is expected and isinstance(value, (str, bool)):
+        return value
+    raise BadHeader(f"{where} is not {getattr(expected, '__name__', expected)}.", _UPDATE)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connection file: how a client finds the server that its own machine runs.
+
+A private JSON file, readable by its owner alone, that the server writes when it can be talked to and removes
+when it leaves. Two servers never clash: each binds random ports and its owner names the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .errors import Unavailable
+from .version import PROTOCOL_MAGIC, VERSION
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where a server listens: work at `address`, health and drain at `control_address` (this machine)."""
+
+    address: str
+    control_address: str
+    pid: int
+    protocol: str = PROTOCOL_MAGIC.decode()
+    server_key: str | None = None
+    version: str = VERSION
+
+
+def default_connection_file() -> Path:
+    """Where a server started by hand puts its file, and where clients look first: one for each user."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_RUNTIME_DIR") or Path.home() / ".local" / "state")
+    return base / "spade-backdrops" / "server.json"
+
+
+def write_connection_file(path: Path, connection: Connection) -> None:
+    """Write atomically and for the owner alone (0600). Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    # O_EXCL and 0600 from the start: nobody else can read or prepare it, not even for a moment.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(connection), file, indent=2)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_connection_file(path: Path) -> Connection:
+    """What the file says. Raises Unavailable where there is none, or none that this release understands."""
+    try:
+        table = json.loads(Path(path).read_text(encoding="utf-8"))
+        known = {name: table[name] for name in Connection.__dataclass_fields__ if name in table}
+        connection = Connection(**known)
+    except (OSError, ValueError, TypeError):
+        raise Unavailable(f"No server is announced in '{path}'.", "Start one with: spade-server") from None
+    if connection.protocol != PROTOCOL_MAGIC.decode():
+        raise Unavailable(
+            f"The server of '{path}' speaks {connection.protocol}.", "Update both sides to the same release."
+        )
+    return connection
