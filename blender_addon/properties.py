@@ -5,11 +5,7 @@ Label rules live in the scene, not on the things they label: linked library data
 properties. They point at data-blocks, not at names, so they survive renaming, saving, reloading and undo.
 """
 
-# pyright: reportInvalidTypeForm=false
-# Blender declares properties as annotations that are calls; no type checker can read those. Blender has to
-# read them itself, so this module does without postponed annotations.
-
-from typing import Any, cast
+# No postponed annotations here: Blender reads its properties out of them.
 
 import bpy
 from bpy.props import (
@@ -97,10 +93,8 @@ class SpadeSettings(bpy.types.PropertyGroup):
 
 
 def settings(scene: bpy.types.Scene) -> SpadeSettings:
-    """The add-on's settings in a scene. The one place that names the attribute, which the type stubs do not
-    know.
-    """
-    return cast(Any, scene).spade
+    """The add-on's settings in a scene."""
+    return scene.spade
 
 
 def label_set_of(scene_settings: SpadeSettings) -> LabelSet:
@@ -116,10 +110,10 @@ _CLASSES = (SpadeLabelRule, SpadeSettings)
 def register() -> None:
     for kind in _CLASSES:
         bpy.utils.register_class(kind)
-    cast(Any, bpy.types.Scene).spade = PointerProperty(type=SpadeSettings)
+    bpy.types.Scene.spade = PointerProperty(type=SpadeSettings)
 
 
 def unregister() -> None:
-    del cast(Any, bpy.types.Scene).spade
+    del bpy.types.Scene.spade
     for kind in reversed(_CLASSES):
         bpy.utils.unregister_class(kind)

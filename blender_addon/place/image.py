@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generated pictures as images in the .blend: packed, kept, and shown in the colours they were made with.
 
-A generated picture is finished sRGB; the scene's view transform would change it once more. So it is tagged with the
-colour space that the transform leads back out of ("AgX Base sRGB" under AgX): shown through the view it was made for,
-it comes out as it was, to within 0.016 under AgX and 1/255 elsewhere. Transforms without such a space (False Color,
-Filmic Log), looks and curves act on the backdrop as on everything else.
+A generated picture is finished sRGB; the scene's view transform would change it once more. So it is tagged
+with the colour space that the transform leads back out of ("AgX Base sRGB" under AgX): shown through the view
+it was made for, it comes out as it was, to within 0.016 under AgX and 1/255 elsewhere. Transforms without
+such a space (False Color, Filmic Log), looks and curves act on the backdrop as on everything else.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene.borrow import cycles_of, set_if_known
+from ..scene.borrow import set_if_known
 from .image import color_space_for
 
 _PICTURE = "Spade Picture"
@@ -30,7 +30,7 @@ def _exposure(scene: bpy.types.Scene) -> float:
     """How much brighter the scene's settings make whatever is rendered: a finished picture must not be
     exposed again.
     """
-    film = cycles_of(scene).film_exposure if scene.render.engine == "CYCLES" else 1.0
+    film = scene.cycles.film_exposure if scene.render.engine == "CYCLES" else 1.0
     return max(film * 2.0**scene.view_settings.exposure, 1e-6)
 
 
@@ -52,7 +52,7 @@ def _new_material(name: str) -> bpy.types.Material:
     if material.node_tree is None:  # Blender 5 always has one
         material.use_nodes = True
     # Not a lamp: Cycles would otherwise aim light rays at it.
-    set_if_known(cycles_of(material), emission_sampling="NONE")
+    set_if_known(material.cycles, emission_sampling="NONE")
     tree = material.node_tree
     tree.nodes.clear()
     frame = tree.nodes.new("ShaderNodeUVMap")

@@ -28,14 +28,6 @@ def borrowed(owner: Any, **values: Any) -> Iterator[Any]:
             setattr(owner, name, old)
 
 
-def cycles_of(owner: Any) -> Any:
-    """Cycles' own settings on a scene, view layer, material or object.
-
-    Cycles is an add-on: the type stubs do not know them.
-    """
-    return owner.cycles
-
-
 def set_if_known(owner: Any, **values: Any) -> None:
     """Set those attributes that this version of Blender has."""
     for name, value in values.items():

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading back what Blender rendered: uncompressed OpenEXR files of 32-bit float scanlines.
 
-Without a window neither the render result nor a multilayer image hands its pixels to Python, so the label pass
-goes through a file. Blender 4.5 writes one part with all channels ("ViewLayer.IndexOB.X"), Blender 5.x one part a
-pass ("ViewLayer.Object Index.X"). Uncompressed, both are a header and fixed-size rows: less code than finding and
-loading OpenImageIO, which lies in another place in each Blender and is missing in some.
+Without a window neither the render result nor a multilayer image hands its pixels to Python, so the label
+pass goes through a file. Blender 4.5 writes one part with all channels ("ViewLayer.IndexOB.X"), Blender 5.x
+one part a pass ("ViewLayer.Object Index.X"). Uncompressed, both are a header and fixed-size rows: less code
+than finding and loading OpenImageIO, which lies in another place in each Blender and is missing in some.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..contract.errors import Unavailable
-from .borrow import cycles_of, set_if_known
+from .borrow import set_if_known
 from .view import pixel_aspect_for
 
 # A leaf card in front of a leaf card in front of ...: each cut-out a ray passes is one of these.
@@ -71,7 +71,7 @@ def _strip_render(render: bpy.types.RenderSettings) -> None:
 
 def _strip_cycles(scene: bpy.types.Scene) -> None:
     set_if_known(
-        cycles_of(scene),
+        scene.cycles,
         device="CPU",
         samples=1,
         # Only the very first sample lies on the pixel centre.
@@ -99,4 +99,4 @@ def _strip_layer(layer: bpy.types.ViewLayer) -> None:
     layer.use_freestyle = False
     layer.samples = 0
     layer.pass_alpha_threshold = 0.5
-    set_if_known(cycles_of(layer), denoising_store_passes=False)
+    set_if_known(layer.cycles, denoising_store_passes=False)

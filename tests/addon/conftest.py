@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real Blender, as a Python module: the staged add-on is registered once, every test starts in an empty file.
+
+Blender 4.5 hangs for ever at exit while a panel, operator or timer is registered, so everything is unregistered at
+the end, and every test, as well as the exit, has a time after which the process is killed with a traceback.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS_A_TEST = 120
+SECONDS_TO_EXIT = 30
+
+HAS_BLENDER = importlib.util.find_spec("bpy") is not None
+collect_ignore_glob = [] if HAS_BLENDER else ["test_*.py"]
+
+if HAS_BLENDER:
+    from build_steps.staging import stage
+
+    sys.path.insert(0, str(stage().parent))
+
+
+def pytest_report_header() -> str:
+    if not HAS_BLENDER:
+        return f"blender: none for Python {sys.version_info.major}.{sys.version_info.minor}, its tests are left out"
+    import bpy
+
+    return f"blender: {bpy.app.version_string}"
+
+
+@pytest.fixture(scope="session")
+def addon() -> Iterator[None]:
+    """The whole add-on, registered as Blender does it."""
+    import spade_backdrops
+
+    spade_backdrops.register()
+    yield
+    spade_backdrops.unregister()
+    faulthandler.dump_traceback_later(SECONDS_TO_EXIT, exit=True)
+
+
+@pytest.fixture(autouse=True)
+def _not_for_ever() -> Iterator[None]:
+    faulthandler.dump_traceback_later(SECONDS_A_TEST, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture
+def scene(addon):
+    """The scene of a new, empty file."""
+    import bpy
+
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    return bpy.context.scene
