@@ -2,7 +2,7 @@
 """The command `spade`: generate, labels, checkpoint, doctor.
 
 Each command is a frozen dataclass in `commands/`: its fields are the options, `run()` does the work and
-returns the exit code. What a person can put right is a SpadeError: one sentence and a fix on stderr, exit code 2.
+returns the code. What a person can put right is a SpadeError: one sentence and a fix on stderr, code 2.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Generate:
     def _by_server(
         self, labels: Image, stated: LabelSet | None, style: np.ndarray | None, report: Report
     ) -> tuple[np.ndarray, dict[str, str]]:
-        from ..contract.messages import Progress, Style
+        from ..contract.messages import Progress
         from ..image_files import ids_in
         from .remote import connect, served_model
 
@@ -85,7 +85,6 @@ class Generate:
                 label_set,
                 model=model.name,
                 seed=self.seed,
-                style=Style() if style is None else Style(kind="image"),
                 style_image=style,
                 on_event=lambda event: isinstance(event, Progress) and report(event.stage, event.fraction),
             )
