@@ -17,6 +17,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..contract.connection import read_connection_file
 from ..contract.errors import SpadeError, Unavailable
@@ -275,7 +276,7 @@ def _clean_environment() -> dict[str, str]:
     return environment
 
 
-def _own_group() -> dict[str, object]:
+def _own_group() -> dict[str, Any]:
     # a group of its own: Ctrl-C in Blender's terminal is not the server's business, and KILL reaches its
     # workers
     if sys.platform == "win32":

@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..bridge import pump
-from . import generate, label_map, label_sets, labels, place, polite, scenes, server
+from . import generate, label_map, label_sets, labels, place, polite, scenes, server, swatches
 
 _CLASSES = tuple(
     kind
@@ -24,3 +24,4 @@ def register() -> None:
 def unregister() -> None:
     for kind in reversed(_CLASSES):
         bpy.utils.unregister_class(kind)
+    swatches.forget()

@@ -8,8 +8,8 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..contract.errors import NothingLabelled
 from ..scene import label_rules
-from ..ui.swatches import class_items
 from .polite import Polite
+from .swatches import class_items
 
 KINDS = (
     ("OBJECT", "Objects", "The selected objects"),
@@ -21,9 +21,8 @@ KINDS = (
 def targets(context: bpy.types.Context, kind: str) -> list[label_rules.Target]:
     """What a label of this kind would be given to, now."""
     if kind == "OBJECT":
-        chosen = list(context.selected_objects)
-        active = context.object
-        return chosen or ([active] if active else [])
+        chosen: list[label_rules.Target] = list(context.selected_objects)
+        return chosen or ([context.object] if context.object else [])
     if kind == "MATERIAL":
         material = context.object.active_material if context.object else None
         return [material] if material else []
@@ -38,10 +37,9 @@ class SPADE_OT_assign_label(Polite, bpy.types.Operator):
     bl_idname = "spade.assign_label"
     bl_label = "Assign Label"
     bl_options = {"REGISTER", "UNDO"}
-    bl_property = "class_name"
 
     kind: EnumProperty(name="Kind", items=KINDS, options={"SKIP_SAVE"})
-    class_name: EnumProperty(name="Class", items=class_items)
+    class_name: StringProperty(name="Class")
 
     def run(self, context):
         found = targets(context, self.kind)

@@ -8,7 +8,8 @@ import bpy
 from ..bridge import pump
 from ..contract.errors import Unavailable
 from ..properties import settings
-from ..scene.example import build_example_valley
+from ..scene import label_rules
+from ..scene.example import build_example
 from .polite import Polite
 
 
@@ -41,7 +42,8 @@ class SPADE_OT_add_example(Polite, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context) -> None:
-        build_example_valley(context.scene)
+        build_example(context.scene)
+        label_rules.auto_assign(context.scene)
         pump.board.error = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import label_panel, panel, server_panel, swatches
+from . import label_panel, panel, server_panel
 
 _CLASSES = panel.CLASSES + label_panel.CLASSES + server_panel.CLASSES
 
@@ -18,4 +18,3 @@ def register() -> None:
 def unregister() -> None:
     for kind in reversed(_CLASSES):
         bpy.utils.unregister_class(kind)
-    swatches.unregister()

@@ -8,11 +8,12 @@ import bpy
 from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
 from ..operators.labels import targets
+from ..operators.swatches import icon_of
 from ..properties import settings
 from ..scene import label_rules
+from .layout import Layout, layout_of
 from .panel import CATEGORY
 from .remedies import draw_error
-from .swatches import icon_of
 
 # a menu of more classes than this is searched, not read
 LONGEST_MENU = 40
@@ -28,11 +29,41 @@ class SPADE_MT_labels(bpy.types.Menu):
     bl_label = "Labels"
 
     def draw(self, context) -> None:
-        layout = self.layout
+        layout = layout_of(self)
         layout.operator("spade.import_label_set", icon="IMPORT")
         layout.operator("spade.export_label_map", icon="EXPORT")
         layout.separator()
         layout.operator("spade.add_example", icon="WORLD_DATA")
+
+
+class ClassMenu:
+    """The classes with their colours; a menu for each kind of thing, for a menu takes no arguments."""
+
+    bl_label = "Class"
+    kind: str
+
+    def draw(self, context) -> None:
+        try:
+            classes = label_rules.scene_label_set(context.scene).classes
+        except SpadeError:
+            return  # the panel below says why
+        for entry in classes:
+            button = layout_of(self).operator(
+                "spade.assign_label", text=entry.name, icon_value=icon_of(entry)
+            )
+            button.kind, button.class_name = self.kind, entry.name
+
+
+class SPADE_MT_object_class(ClassMenu, bpy.types.Menu):
+    kind = "OBJECT"
+
+
+class SPADE_MT_material_class(ClassMenu, bpy.types.Menu):
+    kind = "MATERIAL"
+
+
+class SPADE_MT_collection_class(ClassMenu, bpy.types.Menu):
+    kind = "COLLECTION"
 
 
 class SPADE_PT_labels(bpy.types.Panel):
@@ -44,10 +75,10 @@ class SPADE_PT_labels(bpy.types.Panel):
     bl_category = CATEGORY
 
     def draw_header_preset(self, context) -> None:
-        self.layout.menu("SPADE_MT_labels", text="", icon="DOWNARROW_HLT")
+        layout_of(self).menu("SPADE_MT_labels", text="", icon="DOWNARROW_HLT")
 
     def draw(self, context) -> None:
-        layout, scene = self.layout, context.scene
+        layout, scene = layout_of(self), context.scene
         wanted = settings(scene)
         layout.prop(wanted, "label_set", text="")
         try:
@@ -63,9 +94,7 @@ class SPADE_PT_labels(bpy.types.Panel):
         _draw_unlabelled(layout, scene)
 
 
-def _draw_target(
-    layout: bpy.types.UILayout, context: bpy.types.Context, kind: str, label_set: LabelSet
-) -> None:
+def _draw_target(layout: Layout, context: bpy.types.Context, kind: str, label_set: LabelSet) -> None:
     """One line: what is active, its class with its colour, and a way to take that away."""
     found = targets(context, kind)
     split = layout.split(factor=0.45, align=True)
@@ -80,7 +109,7 @@ def _draw_target(
     draw_chooser(row, kind, given.pop() if len(given) == 1 else "several", label_set)
 
 
-def draw_chooser(row: bpy.types.UILayout, kind: str, given: str | None, label_set: LabelSet) -> None:
+def draw_chooser(row: Layout, kind: str, given: str | None, label_set: LabelSet) -> None:
     """The class as a menu with swatches (a search where the set is long) and a button that clears it."""
     entry = label_set.class_named(given) if given else None
     text = given or "no label"
@@ -88,19 +117,19 @@ def draw_chooser(row: bpy.types.UILayout, kind: str, given: str | None, label_se
     if len(label_set.classes) > LONGEST_MENU:
         row.operator("spade.search_label", text=text, **icon).kind = kind
     else:
-        row.operator_menu_enum("spade.assign_label", "class_name", text=text, **icon).kind = kind
+        row.menu(f"SPADE_MT_{kind.lower()}_class", text=text, **icon)
     if given:
         row.operator("spade.clear_label", text="", icon="X").kind = kind
 
 
-def _draw_background(layout: bpy.types.UILayout, wanted, label_set: LabelSet) -> None:
+def _draw_background(layout: Layout, wanted, label_set: LabelSet) -> None:
     split = layout.split(factor=0.45, align=True)
     split.label(text="Background", icon="WORLD")
     entry = label_set.class_named(wanted.background_class)
     split.prop(wanted, "background_class", text="", **({"icon_value": icon_of(entry)} if entry else {}))
 
 
-def _draw_unlabelled(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+def _draw_unlabelled(layout: Layout, scene: bpy.types.Scene) -> None:
     found = label_rules.unlabelled(scene)
     if not found:
         if settings(scene).rules:
@@ -116,10 +145,21 @@ def _draw_unlabelled(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None
     head.operator("spade.select_unlabelled", text="Select All", icon="RESTRICT_SELECT_OFF")
     column = box.column(align=True)
     for thing in found[:LISTED]:
-        button = column.operator("spade.select_unlabelled", text=thing.name, icon="DOT", emboss=False)
-        button.name = thing.name
+        row = column.row()
+        row.alignment = "LEFT"
+        row.operator(
+            "spade.select_unlabelled", text=thing.name, icon="OBJECT_DATA", emboss=False
+        ).name = thing.name
     if len(found) > LISTED:
-        column.label(text=f"and {len(found) - LISTED} more", icon="BLANK1")
+        more = column.row()
+        more.active = False
+        more.label(text=f"and {len(found) - LISTED} more", icon="BLANK1")
 
 
-CLASSES = (SPADE_MT_labels, SPADE_PT_labels)
+CLASSES = (
+    SPADE_MT_labels,
+    SPADE_MT_object_class,
+    SPADE_MT_material_class,
+    SPADE_MT_collection_class,
+    SPADE_PT_labels,
+)

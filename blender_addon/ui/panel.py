@@ -9,7 +9,8 @@ from ..bridge import pump
 from ..bridge.jobs import Job, JobState
 from ..properties import settings
 from ..scene.view import label_map_size
-from .remedies import draw_error, wrapped
+from .layout import PADDING_AND_BUTTONS, Layout, layout_of, wrapped
+from .remedies import draw_error
 
 CATEGORY = "Backdrops"
 
@@ -23,7 +24,7 @@ class SPADE_PT_backdrop(bpy.types.Panel):
     bl_category = CATEGORY
 
     def draw(self, context) -> None:
-        layout, scene = self.layout, context.scene
+        layout, scene = layout_of(self), context.scene
         draw_action(layout, pump.board.live_in(scene.session_uid))
         if pump.board.error is not None:
             draw_error(layout, context, pump.board.error)
@@ -32,7 +33,7 @@ class SPADE_PT_backdrop(bpy.types.Panel):
         _draw_wishes(layout, scene)
 
 
-def draw_action(layout: bpy.types.UILayout, job: Job | None) -> None:
+def draw_action(layout: Layout, job: Job | None) -> None:
     """The one big button, or how far its work is and a way to stop it."""
     row = layout.row(align=True)
     row.scale_y = 1.6
@@ -50,7 +51,7 @@ def _doing(job: Job) -> str:
     return f"{job.stage.capitalize() or job.state.value} {job.fraction:.0%}"
 
 
-def _draw_kept(layout: bpy.types.UILayout, context: bpy.types.Context, job: Job) -> None:
+def _draw_kept(layout: Layout, context: bpy.types.Context, job: Job) -> None:
     """A picture that could not land: why, and what to do with it."""
     scene = pump.scene_of(job.request)
     if scene is None:
@@ -62,7 +63,7 @@ def _draw_kept(layout: bpy.types.UILayout, context: bpy.types.Context, job: Job)
     box = layout.box()
     column = box.column(align=True)
     column.scale_y = 0.8
-    for number, line in enumerate(wrapped(context, why, 50)):
+    for number, line in enumerate(wrapped(context, why, PADDING_AND_BUTTONS)):
         column.label(text=line, icon="IMAGE_DATA" if number == 0 else "BLANK1")
     if scene is None or job.error is not None:
         row = box.row(align=True)
@@ -70,21 +71,16 @@ def _draw_kept(layout: bpy.types.UILayout, context: bpy.types.Context, job: Job)
         row.operator("spade.discard_kept", icon="TRASH")
 
 
-def _draw_wishes(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+def _draw_wishes(layout: Layout, scene: bpy.types.Scene) -> None:
     wanted = settings(scene)
     layout.use_property_split = True
     layout.use_property_decorate = False
     size = layout.column(align=True)
     size.prop(wanted, "width")
     size.prop(wanted, "height")
-    size.prop(wanted, "match_camera")
-    if wanted.match_camera:
-        width, height = label_map_size(scene)
-        if (width, height) != (wanted.width, wanted.height):
-            note = layout.row()
-            note.alignment = "RIGHT"
-            note.active = False
-            note.label(text=f"{width} × {height} px for this camera")
+    width, height = label_map_size(scene)
+    fits = (width, height) == (wanted.width, wanted.height)
+    size.prop(wanted, "match_camera", text="Match Camera" if fits else f"Match Camera: {width} × {height}")
     seeds = layout.column(align=True)
     _draw_seed(seeds.row(align=True), wanted, "seed")
     style = seeds.row(align=True, heading="Own Style Seed")
@@ -95,7 +91,7 @@ def _draw_wishes(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     value.operator("spade.new_seed", text="", icon="FILE_REFRESH").which = "style_seed"
 
 
-def _draw_seed(row: bpy.types.UILayout, wanted, name: str) -> None:
+def _draw_seed(row: Layout, wanted, name: str) -> None:
     row.prop(wanted, name)
     row.operator("spade.new_seed", text="", icon="FILE_REFRESH").which = name
 

@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import NamedTuple
 
 import bpy
 
 from ..contract.errors import SpadeError
-
-# how wide a letter of the interface font is, on average, before scaling
-LETTER_WIDTH = 6.2
-SIDE_WIDTH = 62
+from .layout import PADDING_AND_BUTTONS, Layout, wrapped
 
 
 class Remedy(NamedTuple):
@@ -42,14 +38,14 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
 }
 
 
-def draw_error(layout: bpy.types.UILayout, context: bpy.types.Context, error: SpadeError) -> None:
+def draw_error(layout: Layout, context: bpy.types.Context, error: SpadeError) -> None:
     """The error's box."""
     box = layout.box()
     head = box.row(align=True)
     column = head.column(align=True)
     column.scale_y = 0.8
     column.alert = True
-    for number, line in enumerate(wrapped(context, error.message, SIDE_WIDTH)):
+    for number, line in enumerate(wrapped(context, error.message, PADDING_AND_BUTTONS)):
         column.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
     head.operator("spade.dismiss_error", text="", icon="X", emboss=False)
     column = box.column(align=True)
@@ -61,10 +57,3 @@ def draw_error(layout: bpy.types.UILayout, context: bpy.types.Context, error: Sp
         row = box.row(align=True)
         for remedy in remedies:
             row.operator(remedy.operator, text=remedy.text, icon=remedy.icon)
-
-
-def wrapped(context: bpy.types.Context, text: str, taken: int = 30) -> list[str]:
-    """A text in lines that fit the sidebar; `taken`: how many points of its width something else takes."""
-    scale = context.preferences.system.ui_scale
-    width = context.region.width if context.region else 300
-    return textwrap.wrap(text, max(16, int((width / scale - taken) / LETTER_WIDTH)))

@@ -9,6 +9,7 @@ from ..bridge import pump
 from ..bridge.connection import Connection, State
 from ..bridge.jobs import Job
 from ..properties import settings
+from .layout import Layout, layout_of
 from .panel import CATEGORY
 
 ICONS = {
@@ -32,13 +33,13 @@ class SPADE_PT_server(bpy.types.Panel):
 
     def draw_header_preset(self, context) -> None:
         connection = pump.board.connection
-        row = self.layout.row()
+        row = layout_of(self).row()
         row.alert = connection.state is State.LOST
         row.active = connection.state is not State.OFF
         row.label(text=state_text(connection), icon=ICONS[connection.state])
 
     def draw(self, context) -> None:
-        layout = self.layout
+        layout = layout_of(self)
         connection = pump.board.connection
         row = layout.row(align=True)
         if connection.state in (State.OFF, State.LOST):
@@ -63,7 +64,7 @@ def state_text(connection: Connection) -> str:
     return connection.state.value
 
 
-def _draw_times(layout: bpy.types.UILayout, job: Job) -> None:
+def _draw_times(layout: Layout, job: Job) -> None:
     total, labels, run = job.seconds["total"], job.request.label_seconds, job.seconds["run"]
     column = layout.column(align=True)
     column.active = False

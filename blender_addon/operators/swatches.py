@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import bpy.utils.previews
 
@@ -15,7 +17,7 @@ EDGE = 4
 
 _icons: bpy.utils.previews.ImagePreviewCollection | None = None
 # Blender keeps no reference to the texts of a dynamic list: the last one must stay alive here
-_items: list[tuple[str, str, str, int, int]] = []
+_items: list[Any] = []
 
 
 def icon_of(entry: LabelClass) -> int:
@@ -32,7 +34,7 @@ def icon_of(entry: LabelClass) -> int:
     return _icons[entry.color].icon_id
 
 
-def class_items(operator, context) -> list[tuple[str, str, str, int, int]]:
+def class_items(operator: Any, context: Any) -> list[Any]:
     """The classes of the scene's label set as the items of a dynamic enum: identifier and name are the class
     name.
     """
@@ -61,11 +63,8 @@ def _rounded_square(rgb: tuple[int, int, int]) -> list[int]:
     return [solid if inside(x, y) else 0 for y in range(SIDE) for x in range(SIDE)]
 
 
-def register() -> None:
-    """Icons are made when first drawn."""
-
-
-def unregister() -> None:
+def forget() -> None:
+    """Give the icons back to Blender."""
     global _icons
     if _icons is not None:
         bpy.utils.previews.remove(_icons)
