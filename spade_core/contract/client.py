@@ -4,9 +4,9 @@
     with Client.from_connection_file(default_connection_file()) as client:
         rgb = client.generate(label_map, label_set, seed=7)
 
-A host with a loop of its own (Blender) calls `submit`, and then `poll` from a timer. What is lost on the way is
-sent again under the same id, so each job ends in exactly one of Finished, Failed or Cancelled. A Client belongs
-to one thread.
+A host with a loop of its own (Blender) calls `submit`, and then `poll` from a timer. What is lost on the way
+is sent again under the same id, so each job ends in exactly one of Finished, Failed or Cancelled. A Client
+belongs to one thread.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ Event = Reply | Delayed
 class Client:
     """A connection to one server. Only `generate`, `label_set`, `status` and `drain` block.
 
-    first_patience_s: how long a server that was never heard may be silent until its jobs fail with Unavailable;
+    first_patience_s: how long a server that was never heard may be silent until jobs fail with Unavailable;
     patience_s: the same for one that was heard, and may just be starting again.
     """
 
@@ -128,9 +128,9 @@ class Client:
     ) -> str:
         """Send one job and return its id; its events come from `poll`.
 
-        label_map: (H, W) ids of `label_set`, row 0 at the top. Keywords, all optional: model="landscape", seed,
-        style=Style(...), style_image (h, w, 3) uint8 for its look, size (height, width) of the picture (the
-        map's by default), mode, encoding ("raw", or "png" | "jpeg" | "webp" over a slow network), compress
+        label_map: (H, W) ids of `label_set`, row 0 at the top. Keywords, all optional: model="landscape",
+        seed, style=Style(...), style_image (h, w, 3) uint8 for its look, size (height, width) of the picture
+        (the map's by default), mode, encoding ("raw", or "png" | "jpeg" | "webp" for a slow network), compress
         (deflate the map), deadline_s, priority 0..2, replaces (id of a job this one makes stale), no_cache.
         patience_s: how long a busy or warming server is asked again. Raises BadShape, BadLabel, BadImage and
         TooLarge at once, before anything is sent.
@@ -183,6 +183,8 @@ class Client:
             last = self._wait(lambda event: _ends(event, identity), timeout_s, on_event=on_event)
         finally:
             self.cancel(identity)  # only where it has not ended
+            others = [event for event in self._events if getattr(event, "id", "") != identity]
+            self._events = deque(others)
         if isinstance(last, Failed):
             raise last.error
         if isinstance(last, Finished):

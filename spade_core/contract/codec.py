@@ -31,12 +31,13 @@ _KIND_OF = {kind: name for name, kind in (REQUEST_KINDS | REPLY_KINDS).items()}
 _UPDATE = "Update the add-on and the server to the same release."
 
 
-def encode(message: Request | Reply, buffers: Sequence[Any] = ()) -> list[Any]:
+def encode(message: Any, buffers: Sequence[Any] = ()) -> list[Any]:
     """The frames of a message; buffers are bytes or contiguous arrays and are not copied.
 
     Raises BadHeader where the header is over 16 KiB.
     """
-    header = {"kind": _KIND_OF[type(message)], **_write(message)}
+    kind = type(message)
+    header = {"kind": _KIND_OF.get(kind, kind.__name__), **_write(message)}
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     if len(text) > MAX_HEADER:
         raise BadHeader(
@@ -47,12 +48,12 @@ def encode(message: Request | Reply, buffers: Sequence[Any] = ()) -> list[Any]:
 
 def decode_request(frames: Sequence[bytes | memoryview]) -> tuple[Request, list[memoryview]]:
     """What a client sent, and its buffers. Raises BadFrames, BadVersion, BadHeader or BadKind."""
-    return _decode(frames, REQUEST_KINDS)
+    return decode(frames, REQUEST_KINDS)
 
 
 def decode_reply(frames: Sequence[bytes | memoryview]) -> tuple[Reply, list[memoryview]]:
     """What the server sent, and its buffers. Raises BadFrames, BadVersion, BadHeader or BadKind."""
-    return _decode(frames, REPLY_KINDS)
+    return decode(frames, REPLY_KINDS)
 
 
 def id_in(frames: Sequence[bytes | memoryview]) -> str:
@@ -75,7 +76,7 @@ def unpack_label_map(
 ) -> np.ndarray:
     """The (H, W) map in a buffer, read-only; the caller has checked `raw_bytes` against the limits.
 
-    Raises BadShape, BadHeader (encoding) and SizeMismatch; never inflates more than one byte over `raw_bytes`.
+    Raises BadShape, BadHeader (encoding) and SizeMismatch; never inflates more than `raw_bytes` + 1.
     """
     if dtype not in ("uint8", "uint16"):
         raise BadShape(f"A label map is uint8 or uint16, not '{dtype}'.", _UPDATE)
@@ -123,7 +124,8 @@ def _inflate(buffer: bytes | memoryview, promised: int) -> bytes:
     return raw
 
 
-def _decode(frames: Sequence[bytes | memoryview], kinds: dict[str, type]) -> tuple[Any, list[memoryview]]:
+def decode(frames: Sequence[bytes | memoryview], kinds: dict[str, type]) -> tuple[Any, list[memoryview]]:
+    """A message of one of `kinds` and its buffers. Raises BadFrames, BadVersion, BadHeader or BadKind."""
     header = _header(frames)
     name = header.get("kind")
     kind = kinds.get(name) if isinstance(name, str) else None

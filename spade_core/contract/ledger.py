@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which jobs a client still waits for, and when to send what again. No sockets and no clock: time is given.
 
-Silence of a second: the unanswered jobs are sent again under their ids (the server knows them and only answers).
-Silence of two: over a new connection, backing off. Longer than one's patience: the jobs fail with Unavailable.
+Silence of a second: the unanswered jobs are sent again under their ids (the server knows them and just
+answers). Silence of two: over a new connection, backing off. Beyond one's patience: they are Unavailable.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ codec. Sizes and shapes are [height, width]. The client chooses a job's id: the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +45,11 @@ class Output:
     size: tuple[int, int] | None = None
     mode: str = "image"
     encoding: str = "raw"
+
+
+def _beside_header(empty: Callable[[], Any]) -> Any:
+    """A field that travels as buffers, or not at all."""
+    return field(default_factory=empty, metadata={"wire": False}, repr=False, compare=False)
 
 
 # --- client to server ---
@@ -189,19 +196,20 @@ class Timings:
 class Finished:
     """The picture; terminal. Buffers: rgb (H, W, 3) uint8 in row bands, or one encoded file.
 
+    digest: SHA-256 of the buffers. cached: it was made before, for a request that asked for the same.
     The client fills `rgb` where the encoding is "raw" and `file` elsewhere; neither is part of the header.
     """
 
     id: str
     shape: tuple[int, int]
-    model: str
+    model_digest: str
     encoding: str = "raw"
     dtype: str = "uint8"
     digest: str = ""
     cached: bool = False
     timings: Timings = Timings()
-    rgb: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 3), np.uint8), metadata={"wire": False})
-    file: bytes = field(default=b"", metadata={"wire": False})
+    rgb: np.ndarray = _beside_header(lambda: np.empty((0, 0, 3), np.uint8))
+    file: bytes = _beside_header(bytes)
 
 
 @dataclass(frozen=True)

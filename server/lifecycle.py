@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a server comes and goes: its connection file, its parent, its signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spade_core.contract.connection import Connection, write_connection_file
+from spade_core.contract.errors import CannotWrite
+
+
+@contextmanager
+def announced(path: Path, connection: Connection) -> Iterator[None]:
+    """The connection file exists within. Raises CannotWrite."""
+    try:
+        write_connection_file(path, connection)
+    except OSError as problem:
+        raise CannotWrite(
+            f"The connection file '{path}' cannot be written: {problem.strerror}.",
+            "Choose another place with --connection-file.",
+        ) from None
+    try:
+        yield
+    finally:
+        _remove_own(path, connection.pid)
+
+
+def _remove_own(path: Path, pid: int) -> None:
+    # Another server may have put its own file there since.
+    try:
+        if json.loads(path.read_text(encoding="utf-8")).get("pid") == pid:
+            path.unlink()
+    except (OSError, ValueError):
+        pass
+
+
+class ParentWatch:
+    """Whether the process that a server belongs to still lives."""
+
+    def __init__(self, pid: int | None):
+        self._pid = pid
+        self._is_parent = sys.platform != "win32" and pid == os.getppid()
+
+    def gone(self) -> bool:
+        """True once it has ended; also while nobody has collected its exit status yet."""
+        if self._pid is None:
+            return False
+        if self._is_parent:  # the surest sign, and immune to the number being given to another process
+            return os.getppid() != self._pid or _is_zombie(self._pid)
+        return not _is_alive(self._pid) or _is_zombie(self._pid)
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":  # there os.kill would end it
+        import ctypes
+
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(0x00100000, False, pid)  # SYNCHRONIZE
+        if not handle:
+            return False
+        still_running = kernel.WaitForSingleObject(handle, 0) == 0x102  # WAIT_TIMEOUT
+        kernel.CloseHandle(handle)
+        return still_running
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's, and alive
+    return True
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False
+
+
+class StopSignals:
+    """Counts the requests to stop: the first asks to finish what was begun, the second to leave at once."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._asked)
+
+    def _asked(self, *_: object) -> None:
+        self.count += 1

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trivial generator for tests in which the network is not what is tested: it colours the label map.
+
+The seed says how it behaves: below 1000 it paints at once, shifting the colours by the seed; SLOW + n takes n
+milliseconds and reports progress; the other names are what they say.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from spade_core.contract.errors import BadCheckpoint
+from spade_core.contract.labels import load_label_set
+
+SLOW = 100_000
+DIES, DIES_ONCE, HANGS, NEEDS_TOO_MUCH, IS_BROKEN = 1001, 1002, 1003, 1004, 1005
+
+
+class TrivialSynthesizer:
+    name = "landscape"
+    digest = "0" * 64
+    native_size = 64
+    style_size = 4
+
+    def __init__(self):
+        self.label_set = load_label_set("landscape")
+
+    @classmethod
+    def load(cls, model="landscape", device="auto"):
+        if Path(model).stem == "truncated":
+            raise BadCheckpoint("The checkpoint 'truncated' ends too early.", "Copy it again.")
+        if Path(model).stem == "crashing":
+            os.kill(os.getpid(), signal.SIGKILL)
+        synthesizer = cls()
+        synthesizer.name = Path(model).stem
+        return synthesizer
+
+    def render(self, label_map, style=None, seed=0, progress=None):
+        if seed == DIES or (seed == DIES_ONCE and not _already_tried()):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if seed == HANGS:
+            time.sleep(3600)
+        if seed == NEEDS_TOO_MUCH:
+            raise MemoryError
+        if seed == IS_BROKEN:
+            raise ZeroDivisionError("trivially broken")
+        for step in range((seed - SLOW) // 20 if seed >= SLOW else 0):
+            time.sleep(0.02)
+            if progress is not None:
+                progress("painting", step * 20 / (seed - SLOW))
+        rgb = self.label_set.colorize(label_map) + np.uint8(seed % 251)
+        return rgb if style is None else rgb + style[:3].astype(np.uint8)
+
+    def style_from_seed(self, seed):
+        return np.full(self.style_size, seed % 100, np.float32)
+
+    def encode_style(self, rgb):
+        return np.full(self.style_size, rgb.mean(), np.float32)
+
+
+def _already_tried() -> bool:
+    """Whether a worker of this server has been here before."""
+    mark = Path(os.environ["TRIVIAL_MARKS"]) / "tried"
+    if mark.exists():
+        return True
+    mark.touch()
+    return False
