@@ -84,6 +84,7 @@ def _strip_cycles(scene: bpy.types.Scene) -> None:
         max_bounces=0,
         transparent_max_bounces=_TRANSPARENT_BOUNCES,
         use_fast_gi=False,
+        use_light_tree=False,
     )
 
 

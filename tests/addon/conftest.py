@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real Blender, as a Python module: the staged add-on is registered once, every test starts in an empty file.
 
-Blender 4.5 hangs for ever at exit while a panel, operator or timer is registered, so everything is unregistered at
-the end, and every test, as well as the exit, has a time after which the process is killed with a traceback.
+Blender 4.5 hangs for ever at exit while a panel, operator or timer is registered, so everything is unregistered
+at the end, and every test, as well as the exit, has a time after which the process ends with a traceback.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -25,12 +26,13 @@ collect_ignore_glob = [] if HAS_BLENDER else ["test_*.py"]
 if HAS_BLENDER:
     from build_steps.staging import stage
 
-    sys.path.insert(0, str(stage().parent))
+    sys.path[:0] = [str(stage().parent), str(Path(__file__).parent)]
 
 
 def pytest_report_header() -> str:
     if not HAS_BLENDER:
-        return f"blender: none for Python {sys.version_info.major}.{sys.version_info.minor}, its tests are left out"
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return f"blender: none for Python {version}, its tests are left out"
     import bpy
 
     return f"blender: {bpy.app.version_string}"
@@ -61,3 +63,15 @@ def scene(addon):
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     return bpy.context.scene
+
+
+@pytest.fixture
+def pixels(scene):
+    """Builds scenes of which every pixel is known: see `Pixels`."""
+    return importlib.import_module("pixel_scene").Pixels(scene)
+
+
+@pytest.fixture
+def snapshot():
+    """Takes down what a user could see of the file, to compare before and after."""
+    return importlib.import_module("pixel_scene").snapshot
