@@ -17,13 +17,13 @@ from pathlib import Path
 from ..contract.client import Client, Event
 from ..contract.connection import read_connection_file
 from ..contract.errors import SpadeError, Unavailable
-from ..contract.messages import GoAway, ModelInfo, Welcome
+from ..contract.messages import ModelInfo, Welcome
 from ..contract.version import VERSION
 from .server_process import ServerConfig, ServerProcess, running_server
 
 SOFTWARE = f"blender-addon {VERSION}"
-# ZMTP itself retries; this is when a user wants to be told that nobody answers
-CONNECT_PATIENCE_S = 6.0
+# a server that lives says something every second or so; this is when a user wants to be told
+SILENCE_S = 8.0
 
 
 class State(Enum):
@@ -142,19 +142,17 @@ class Connection:
                 self._connect(self.client or Client.from_connection_file(file, software=SOFTWARE))
 
     def _follow(self, events: list[Event]) -> None:
-        if any(isinstance(event, GoAway) for event in events) and self.server is None:
-            self._enter(State.CONNECTING)
+        client, welcome = self.client, self.welcome
+        if client is None or self.state is State.STARTING:
             return
-        welcome = self.welcome
-        if welcome is None or self.state is State.STARTING:
-            if self.state is State.CONNECTING and self.waited_s > CONNECT_PATIENCE_S:
-                self._lose(
-                    Unavailable(
-                        "The server does not answer.", fix="Check that it runs and that its address is right."
-                    )
-                )
+        # one that was just started again had no time yet to break the silence
+        if min(client.silent_s, time.monotonic() - self._since) > SILENCE_S:
+            if self.state is not State.LOST:
+                fix = "Check that it runs and that its address is right, then start it again."
+                self._lose(Unavailable(f"The server at {client.address} does not answer.", fix=fix))
+        elif welcome is None or (self.state is State.LOST and not events):
             return
-        if welcome.state == "failed":
+        elif welcome.state == "failed":
             message, _, fix = welcome.problem.partition(". ")
             self._lose(Unavailable(f"{message.rstrip('.')}.", fix=fix or "Look at the server's console."))
         else:

@@ -15,7 +15,7 @@ from enum import Enum
 
 import numpy as np
 
-from ..contract.client import Event
+from ..contract.client import Delayed, Event
 from ..contract.errors import LabelSetMismatch, SpadeError, UnknownModel
 from ..contract.labels import LabelSet
 from ..contract.messages import Accepted, Cancelled, Failed, Finished, Progress, Style
@@ -167,12 +167,14 @@ class JobBoard:
             return None  # a late word on a job that was cancelled or replaced
         match event:
             case Accepted():
+                job.state = JobState.QUEUED if event.state == "queued" else JobState.RUNNING
+            case Delayed():
                 job.state = JobState.QUEUED
             case Progress():
                 job.state, job.stage, job.fraction = JobState.RUNNING, event.stage, event.fraction
             case Finished():
                 job.state, job.rgb, job.fraction = JobState.FINISHED, event.rgb, 1.0
-                job.model_digest = event.model
+                job.model_digest = event.model_digest
                 job.seconds["run"] = event.timings.run_ms / 1000
                 return job
             case Failed():
