@@ -3,8 +3,8 @@
 
     .venv/bin/python benchmarks/press_to_texture.py [--size 512] [--runs 5]
 
-Uses the staged add-on, the example valley, the real server and the embedded model. The result cache is avoided:
-each run has another seed.
+Uses the staged add-on, the example valley, the real server and the embedded model. Each run has another
+seed, so that nothing comes from a cache.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ BOUNDS = {
 
 def measure(size: int, runs: int) -> dict[str, list[float]]:
     """Each measured quantity with one number a run; the first press, which starts the server, is left out."""
+    import bpy  # noqa: F401  (before the rest: it brings bmesh and mathutils along)
     import demo_scene
     from spade_backdrops.bridge import pump
     from spade_backdrops.scene.example import build_example

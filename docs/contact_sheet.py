@@ -44,7 +44,7 @@ def contact_sheet(
     width = 2 * MARGIN + columns * PICTURE_WIDTH + (columns - 1) * GAP
     legend_lines = _lines(legend, width - 2 * MARGIN)
     top = 190
-    height = top + rows * (cell_height + GAP) + 44 + 42 * len(legend_lines) + 96
+    height = top + rows * (cell_height + GAP) + 44 + 42 * len(legend_lines) + 62
     page = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(page)
     draw.text((MARGIN, 62), title, INK, _font(52))
@@ -54,7 +54,7 @@ def contact_sheet(
         y = top + (index // columns) * (cell_height + GAP)
         _panel(page, draw, panel, index + 1, (x, y), (PICTURE_WIDTH, picture_height))
     _legend(draw, legend_lines, top + rows * (cell_height + GAP) + 14, width)
-    draw.text((MARGIN, height - 62), footer, QUIET, _font(20))
+    draw.text((MARGIN, height - 66), footer, QUIET, _font(20))
     return page
 
 
@@ -91,7 +91,7 @@ def _lines(legend: list[LegendEntry], width: int) -> list[list[tuple[int, Legend
     x = 0
     for entry in legend:
         text = f"{entry.name}  {100 * entry.share:.0f} %" if entry.share >= 0.005 else f"{entry.name}  < 1 %"
-        needed = CHIP + 12 + round(_font(21).getlength(text)) + 34
+        needed = CHIP + 10 + round(_font(21).getlength(text)) + 26
         if x + needed > width and lines[-1]:
             lines.append([])
             x = 0
@@ -108,7 +108,7 @@ def _legend(
         for x, entry, text in line:
             x += MARGIN
             draw.rounded_rectangle((x, y + 2, x + CHIP, y + 2 + CHIP), 5, fill=entry.color, outline=LINE)
-            draw.text((x + CHIP + 12, y), text, INK, _font(21))
+            draw.text((x + CHIP + 10, y), text, INK, _font(21))
         y += 42
 
 

@@ -56,18 +56,18 @@ class Steps:
     def step(self, title: str) -> Iterator[Report]:
         """Hands out a function to call with (what is being done, fraction 0..1)."""
         started = time.monotonic()
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
-        if not self.console.is_terminal:
+        if self.console.is_terminal:
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+            with Progress(*columns, console=self.console, transient=True) as progress:
+                task = progress.add_task(title, total=None)
+
+                def report(doing: str, fraction: float) -> None:
+                    progress.update(task, description=f"{title}: {doing}", total=1.0, completed=fraction)
+
+                yield report
+        else:
             self.console.print(f"  ... {title}")
-        with Progress(*columns, console=self.console, transient=True) as progress:
-            task = progress.add_task(title, total=None)
-
-            def report(doing: str, fraction: float) -> None:
-                progress.update(
-                    task, description=f"{title}: {doing}" if doing else title, total=1.0, completed=fraction
-                )
-
-            yield report
+            yield lambda doing, fraction: None
         self.console.print(f"  [green]done[/] {title} [dim]({time.monotonic() - started:.1f} s)[/]")
 
 
@@ -75,6 +75,7 @@ def in_blender(steps: Steps) -> Painted:
     """Build the valley, label it, generate through the add-on's own bridge, place, render, save."""
     with steps.step("Starting Blender as a module and building the grey-box valley"):
         sys.path[:0] = [str(ROOT / "build" / "stage"), str(ROOT / "docs")]
+        import bpy  # before the rest: it brings bmesh and mathutils along
         import demo_scene
         from spade_backdrops.scene.example import build_example
         from spade_backdrops.scene.label_rules import auto_assign, scene_label_set
@@ -84,7 +85,7 @@ def in_blender(steps: Steps) -> Painted:
         scene.spade.seed = SEED
         given = auto_assign(scene)
     with steps.step("Rendering the grey-box view"):
-        demo_scene.render(scene, OUT / "greybox.png", samples=24)
+        demo_scene.render(scene, OUT / "greybox.png", samples=12)
     with steps.step("Rendering the label pass, starting the server and painting") as report:
         job = demo_scene.generate(SERVER, OUT / "server", report)
     save_labels(job.request.label_map, scene_label_set(scene))
@@ -96,7 +97,7 @@ def in_blender(steps: Steps) -> Painted:
     label_set = scene_label_set(scene)
     demo_scene.leave()
     notes = {
-        "greybox": f"the example valley in Blender {demo_scene.bpy.app.version_string}, Cycles",
+        "greybox": f"the example valley in Blender {bpy.app.version_string}, Cycles",
         "labels": f"{len(given)} labels given by name; exact pass in {job.request.label_seconds:.1f} s",
         "generated": f"model {job.request.model}, seed {SEED}, painted in {job.seconds['run']:.1f} s",
         "view": "on a plane that fills the camera's frame; the balloon is 3D, the grey blocks are hidden",
@@ -178,7 +179,7 @@ def make_sheet(painted: Painted) -> None:
         LegendEntry(e.name, e.color, n / total) for e, n in sorted(counts.items(), key=lambda i: -i[1]) if n
     ]
     height, width = painted.rgb.shape[:2]
-    footer = f"Made by `python build.py demo`. Label map and picture are {width} x {height} pixels."
+    footer = f"Made by `python build.py demo`. Label map and picture are {width} × {height} pixels."
     subtitle = "From a grey-box scene to a photographic backdrop, in one press"
     contact_sheet("Spade Backdrops", subtitle, panels, legend, footer).save(
         OUT / "contact_sheet.png", optimize=True
