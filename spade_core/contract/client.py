@@ -130,7 +130,7 @@ class Client:
 
         label_map: (H, W) ids of `label_set`, row 0 at the top. Keywords, all optional: model="landscape",
         seed, style=Style(...), style_image (h, w, 3) uint8 for its look, size (height, width) of the picture
-        (the map's by default), mode, encoding ("raw", or "png" | "jpeg" | "webp" for a slow network), compress
+        (the map's by default), mode, encoding ("raw", or "png" | "jpeg" | "webp" for a slow net), compress
         (deflate the map), deadline_s, priority 0..2, replaces (id of a job this one makes stale), no_cache.
         patience_s: how long a busy or warming server is asked again. Raises BadShape, BadLabel, BadImage and
         TooLarge at once, before anything is sent.

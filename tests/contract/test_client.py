@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client where there is no server; with one, see tests/server."""
+
+import socket
+import time
+
+import numpy as np
+import pytest
+
+from spade_core.contract.client import Client
+from spade_core.contract.errors import BadImage, BadLabel, BadShape, Forbidden, TooLarge, Unavailable
+from spade_core.contract.labels import load_label_set
+from spade_core.contract.messages import Cancelled, Failed
+
+LANDSCAPE = load_label_set("landscape")
+GRASS = np.full((64, 64), 6, np.uint8)
+
+
+@pytest.fixture
+def nowhere():
+    """An address at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    with Client(address, first_patience_s=1.5) as client:
+        yield client
+
+
+def test_an_unreachable_server_is_unavailable_within_seconds(nowhere):
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="does not answer.*spade-server"):
+        nowhere.generate(GRASS, LANDSCAPE)
+    assert time.monotonic() - began < 4
+
+
+def test_a_job_for_an_unreachable_server_fails_once_and_polling_never_blocks(nowhere):
+    job = nowhere.submit(GRASS, LANDSCAPE)
+    ends, longest, end = [], 0.0, time.monotonic() + 3
+    while time.monotonic() < end:
+        began = time.monotonic()
+        ends += nowhere.poll()
+        longest = max(longest, time.monotonic() - began)
+        time.sleep(0.02)
+    assert [(event.id, event.code) for event in ends if isinstance(event, Failed)] == [(job, "UNAVAILABLE")]
+    assert nowhere.live == () and longest < 0.3
+
+
+def test_a_job_is_cancelled_although_nobody_answers(nowhere):
+    job = nowhere.submit(GRASS, LANDSCAPE)
+    nowhere.cancel(job)
+    nowhere.cancel(job)
+    nowhere.cancel("unknown")
+    assert nowhere.poll() == [Cancelled(job)]
+
+
+def test_a_replaced_job_is_cancelled(nowhere):
+    first = nowhere.submit(GRASS, LANDSCAPE)
+    second = nowhere.submit(GRASS, LANDSCAPE, replaces=first)
+    assert nowhere.poll() == [Cancelled(first)] and nowhere.live == (second,)
+
+
+@pytest.mark.parametrize(
+    ("label_map", "options", "refusal"),
+    [
+        (np.full((64, 64), 99, np.uint8), {}, BadLabel),
+        (np.zeros((64, 64, 3), np.uint8), {}, BadShape),
+        (np.zeros((64, 5000), np.uint8), {}, TooLarge),
+        (np.zeros((64, 20), np.uint8), {}, BadShape),
+        (GRASS, {"size": (64, 5000)}, TooLarge),
+        (GRASS, {"style_image": np.zeros((64, 64), np.uint8)}, BadImage),
+        (GRASS, {"style_image": np.zeros((64, 64, 3), np.float32)}, BadImage),
+        (GRASS, {"style_image": np.zeros((64, 9000, 3), np.uint8)}, TooLarge),
+    ],
+)
+def test_a_bad_job_is_refused_before_it_is_sent(nowhere, label_map, options, refusal):
+    with pytest.raises(refusal):
+        nowhere.submit(label_map, LANDSCAPE, **options)
+    assert nowhere.live == ()
+
+
+@pytest.mark.parametrize("address", ["nonsense", "tcp://", "http://127.0.0.1:80", ""])
+def test_what_is_no_address_says_so(address):
+    with pytest.raises(Unavailable, match="not an address"):
+        Client(address)
+
+
+def test_keys_are_not_silently_ignored():
+    with pytest.raises(Forbidden):
+        Client("tcp://127.0.0.1:5555", server_key=b"key")
