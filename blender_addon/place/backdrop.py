@@ -31,7 +31,7 @@ COLLECTION_NAME = "Spade Backdrops"
 # Of the way to the clip end: inside it with room for rounding, and hardly anything fits behind.
 _DEPTH = 0.999
 # How far the plane goes on beyond the frame, as a part of the frame's width and height.
-_MARGIN = 0.02
+_MARGIN = 0.05
 
 
 def place_backdrop(scene: bpy.types.Scene, image: bpy.types.Image) -> bpy.types.Object:

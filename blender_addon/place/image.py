@@ -3,8 +3,8 @@
 
 A generated picture is finished sRGB; the scene's view transform would change it once more. So it is tagged
 with the colour space that the transform leads back out of ("AgX Base sRGB" under AgX): shown through the view
-it was made for, it comes out as it was, to within 0.016 under AgX and 1/255 elsewhere. Transforms without
-such a space (False Color, Filmic Log), looks and curves act on the backdrop as on everything else.
+it was made for, it comes out as it was, to within 0.016 under AgX, 2/255 under Filmic and 1/255 elsewhere.
+Transforms without such a space (False Color, Filmic Log), looks and curves act on it as on everything else.
 """
 
 from __future__ import annotations

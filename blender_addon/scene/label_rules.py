@@ -8,6 +8,7 @@ collection instance that shows the object.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -142,7 +143,7 @@ class _Given:
     def meant_by(self, name: str, leave_out: Iterable[str] = ()) -> LabelClass | None:
         """The class a name speaks of."""
         for word in leave_out:
-            name = name.lower().replace(word, " ")
+            name = re.sub(word, " ", name, flags=re.IGNORECASE)
         entry = self.label_set.match(name)
         # "Background" is an alias of sky, and also where level artists keep their mountains.
         if entry is not None and entry == self._background and entry.name.casefold() not in name.casefold():
