@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client gets from a server that is well."""
+
+import io
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spade_core.contract.client import Delayed
+from spade_core.contract.errors import LabelSetMismatch
+from spade_core.contract.labels import load_label_set
+from spade_core.contract.messages import Accepted, Finished, Pong, Progress, Style
+from tests.server.running import resident_mib
+from tests.server.trivial import SLOW
+
+
+def finished(client, job, timeout_s=10):
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        for event in client.poll(100):
+            if isinstance(event, Finished) and event.id == job:
+                return event
+    raise TimeoutError(job)
+
+
+def test_a_label_map_becomes_its_picture(client, landscape, label_map):
+    rgb = client.generate(label_map, landscape, seed=3)
+    assert rgb.shape == (64, 96, 3) and rgb.dtype == np.uint8
+    assert np.array_equal(rgb, landscape.colorize(label_map) + np.uint8(3))
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_any_layout_and_integer_dtype_of_the_map_will_do(client, landscape, label_map, compress):
+    odd = np.asfortranarray(label_map.astype(np.int64))[::-1]
+    rgb = client.generate(odd, landscape, compress=compress)
+    assert np.array_equal(rgb, landscape.colorize(np.ascontiguousarray(odd)))
+
+
+def test_a_large_picture_arrives_whole(client, landscape):
+    label_map = np.random.default_rng(1).integers(0, 17, (2048, 2048)).astype(np.uint8)
+    assert np.array_equal(client.generate(label_map, landscape, compress=True), landscape.colorize(label_map))
+
+
+def test_the_picture_may_have_another_size_than_the_map(client, landscape, label_map):
+    rgb = client.generate(label_map, landscape, size=(128, 192))
+    expected = landscape.colorize(label_map.repeat(2, 0).repeat(2, 1))
+    assert np.array_equal(rgb, expected)
+
+
+@pytest.mark.parametrize("encoding", ["png", "jpeg", "webp"])
+def test_a_file_comes_where_one_is_asked_for(client, landscape, label_map, encoding):
+    job = client.submit(label_map, landscape, encoding=encoding)
+    reply = finished(client, job)
+    picture = Image.open(io.BytesIO(reply.file))
+    assert picture.format == encoding.upper() and picture.size == (96, 64)
+    if encoding == "png":
+        assert np.array_equal(np.asarray(picture), landscape.colorize(label_map))
+
+
+def test_styles_come_from_seeds_images_and_their_mixes(client, landscape, label_map):
+    plain = client.generate(label_map, landscape, seed=10).astype(int)
+
+    def added(**style):
+        rgb = client.generate(label_map, landscape, seed=10, **style).astype(int)
+        return int(np.unique((rgb - plain) % 256).item())
+
+    assert added(style=Style("seed", seed=42)) == 42
+    assert added(style=Style("seed", seed=42, mix=0)) == 10, "not mixed in: the style of the job's own seed"
+    assert added(style=Style("seed", seed=42, mix=0.5)) == 26
+    assert added(style=Style("seed", seed=42, strength=0.5)) == 21
+    assert added(style=Style(strength=0.0)) == 0
+    assert added(style_image=np.full((40, 50, 3), 77, np.uint8)) == 77
+    assert added(style_image=np.full((40, 50, 3), 77, np.uint8), style=Style(strength=2)) == 154
+
+
+def test_the_same_question_is_answered_from_the_cache(client, landscape, label_map):
+    first = finished(client, client.submit(label_map, landscape, seed=501))
+    again = finished(client, client.submit(label_map, landscape, seed=501))
+    anew = finished(client, client.submit(label_map, landscape, seed=501, no_cache=True))
+    other = finished(client, client.submit(label_map, landscape, seed=502))
+    assert [reply.cached for reply in (first, again, anew, other)] == [False, True, False, False]
+    assert np.array_equal(first.rgb, again.rgb) and first.digest == again.digest != other.digest
+
+
+def test_progress_is_told_while_a_picture_is_made(client, landscape, label_map):
+    events = []
+    client.generate(label_map, landscape, seed=SLOW + 600, on_event=events.append)
+    fractions = [event.fraction for event in events if isinstance(event, Progress)]
+    assert isinstance(next(event for event in events if hasattr(event, "id")), Accepted)
+    assert len(fractions) >= 5 and fractions == sorted(fractions) and fractions[-1] > 0.5
+    left = [event for event in client.poll() if hasattr(event, "id")]
+    assert left == [], "a blocking call leaves nothing of its own behind"
+
+
+def test_ping_is_answered_while_the_worker_is_busy(server, landscape, label_map):
+    from spade_core.contract.messages import Ping
+    from tests.server.running import RawPeer
+
+    with server.client() as client, RawPeer(server.connection.address) as peer:
+        job = client.submit(label_map, landscape, seed=SLOW + 1500)
+        server.wait_for(lambda status: status.running == 1)
+        slowest = 0.0
+        for _ in range(20):
+            began = time.monotonic()
+            peer.say(Ping())
+            assert peer.heard().queue == 1
+            slowest = max(slowest, time.monotonic() - began)
+        assert slowest < 0.25
+        assert finished(client, job).timings.run_ms >= 1400
+
+
+def test_the_server_introduces_itself(client, landscape):
+    client.status()
+    welcome = client.welcome
+    assert welcome is not None and welcome.state == "ready" and welcome.limits.max_side == 2048
+    assert [model.name for model in welcome.models] == ["landscape"]
+    assert welcome.models[0].label_set_digest == landscape.digest
+
+
+def test_the_label_set_of_a_model_can_be_fetched(client, landscape):
+    assert client.label_set(landscape.digest) == landscape
+    with pytest.raises(LabelSetMismatch):
+        client.label_set(load_label_set("ade20k").digest)
+
+
+def test_an_idle_client_knows_that_the_server_is_there(client):
+    client.status()
+    events, end = [], time.monotonic() + 2.5
+    while time.monotonic() < end:
+        events += client.poll(100)
+    assert any(isinstance(event, Pong) for event in events) and client.silent_s < 2.5
+
+
+def test_a_flood_is_told_to_wait_and_every_job_ends(server, landscape, label_map):
+    with server.client() as client:
+        jobs = {client.submit(label_map, landscape, seed=seed, no_cache=True) for seed in range(40)}
+        ended, delayed, end = [], 0, time.monotonic() + 20
+        while len(ended) < len(jobs) and time.monotonic() < end:
+            for event in client.poll(100):
+                delayed += isinstance(event, Delayed)
+                ended += [event.id] if isinstance(event, Finished) else []
+    assert sorted(ended) == sorted(jobs) and delayed > 0
+
+
+def test_clients_take_turns(server, landscape, label_map):
+    with server.client() as greedy, server.client() as modest:
+        first = greedy.submit(label_map, landscape, seed=SLOW + 200)
+        server.wait_for(lambda status: status.running == 1)
+        many = [greedy.submit(label_map, landscape, seed=SLOW + 200 + step) for step in range(20, 200, 20)]
+        server.wait_for(lambda status: status.queued == len(many))
+        began = time.monotonic()
+        modest.generate(label_map, landscape, seed=1)
+        assert time.monotonic() - began < 1.0, "it waited for all the jobs of the other client"
+        for job in [first, *many]:
+            greedy.cancel(job)
+
+
+def test_the_broker_stays_small_and_without_torch(server):
+    broker, worker = server.status().pids
+    assert resident_mib(broker) < 150
+    with open(f"/proc/{broker}/maps") as maps:
+        assert "torch" not in maps.read()
