@@ -164,7 +164,7 @@ def test_it_gives_no_light_no_shadow_and_no_reflection(scene, camera, photo, tmp
     before = rendered(scene, tmp_path, samples=8).astype(int)
     place(scene, photo)
     after = rendered(scene, tmp_path, samples=8).astype(int)
-    assert (np.abs(after[:30] - photo[:30]) <= 1).all(), "above the floor is the picture"
+    assert (np.abs(after[:30] - photo[:30]) <= 2).all(), "above the floor is the picture"
     assert before[40:].min() > 0 and np.abs(after[40:] - before[40:]).max() <= 1
 
 
