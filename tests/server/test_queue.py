@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+import itertools
+
+import pytest
+
+from server.cache import Kept, ReplyCache
+from server.queue import Job, JobQueue, State
+from spade_core.contract.errors import Busy
+from spade_core.contract.messages import Limits, Submit
+
+_clock = itertools.count()
+
+
+def job(client, name, priority=1, nbytes=1):
+    submit = Submit(name, client, "landscape", "d", 0, (64, 64), "uint8", 4096, priority=priority)
+    return Job((client, name), submit, [bytes(nbytes)], "", b"peer", queued_at=next(_clock), deadline=1e9)
+
+
+def queue_of(*jobs):
+    queue = JobQueue(Limits(max_inflight=4, max_queue=10))
+    for entry in jobs:
+        queue.add(entry)
+    return queue
+
+
+def order(queue):
+    names = []
+    while (entry := queue.next()) is not None:
+        names.append(entry.submit.id)
+    return names
+
+
+def test_clients_take_turns():
+    queue = queue_of(
+        *(job("a", f"a{n}") for n in range(3)), *(job("b", f"b{n}") for n in range(2)), job("c", "c0")
+    )
+    assert order(queue) == ["a0", "b0", "c0", "a1", "b1", "a2"]
+
+
+def test_higher_priority_goes_first_and_then_clients_take_turns():
+    queue = queue_of(job("a", "low", 0), job("a", "high", 2), job("b", "normal"), job("c", "high too", 2))
+    assert order(queue) == ["high", "high too", "normal", "low"]
+
+
+def test_an_interrupted_job_goes_before_all_others():
+    first, second = job("a", "first"), job("b", "second", priority=2)
+    queue = queue_of(first)
+    assert queue.next() is first and first.state is State.RUNNING
+    queue.add(second)
+    queue.requeue(first)
+    assert first.state is State.QUEUED
+    assert order(queue) == ["first", "second"]
+
+
+def test_a_job_is_removed_wherever_it_is():
+    running, interrupted, queued = job("a", "r"), job("a", "i"), job("a", "q")
+    queue = queue_of(running, interrupted, queued)
+    queue.next(), queue.next()
+    queue.requeue(interrupted)
+    for entry in (running, interrupted, queued):
+        queue.remove(entry)
+    assert len(queue) == 0 and queue.next() is None
+
+
+def test_one_client_cannot_fill_the_queue():
+    queue = queue_of(*(job("a", str(n)) for n in range(4)))
+    with pytest.raises(Busy) as refused:
+        queue.add(job("a", "one too many"))
+    assert refused.value.retryable and refused.value.retry_after_ms > 0
+    queue.add(job("b", "another client"))
+
+
+def test_the_queue_is_finite_in_jobs_and_in_bytes():
+    queue = queue_of(*(job(str(n), str(n)) for n in range(10)))
+    with pytest.raises(Busy):
+        queue.add(job("late", "late"))
+    queue = queue_of(job("a", "huge", nbytes=200 * 2**20))
+    with pytest.raises(Busy):
+        queue.add(job("b", "huge too", nbytes=100 * 2**20))
+
+
+def test_the_jobs_ahead_are_those_running_and_those_before():
+    first, second, third = job("a", "1"), job("b", "2"), job("c", "3")
+    queue = queue_of(first, second, third)
+    queue.next()
+    assert queue.ahead_of(third) == [first, second] and queue.ahead_of(second) == [first]
+
+
+def test_the_cache_forgets_the_least_used_and_the_old():
+    cache = ReplyCache(max_bytes=4000, max_s=300)
+    for name in "abc":
+        cache.put(name, Kept(name, [bytes(600)]), now=0.0)
+    assert cache.get("a", 1.0) is not None
+    cache.put("d", Kept("d", [bytes(600)]), now=2.0)
+    assert cache.get("b", 3.0) is None and cache.get("a", 3.0) is not None
+    assert cache.get("a", 301.0) is None
+    cache.forget_old(303.0)
+    assert cache.get("d", 0.0) is None
+
+
+def test_what_is_larger_than_the_cache_is_not_kept():
+    cache = ReplyCache(max_bytes=1000)
+    cache.put("small", Kept("small"), now=0.0)
+    cache.put("large", Kept("large", [bytes(2000)]), now=0.0)
+    assert cache.get("large", 0.0) is None and cache.get("small", 0.0) is not None
