@@ -47,7 +47,7 @@ class SPADE_OT_generate(Polite, bpy.types.Operator):
         """The way of scripts: return when the picture is placed, raise when there is none."""
         job = press(context)
         deadline = time.monotonic() + SCRIPT_PATIENCE_S
-        while job.is_live or job.state is JobState.FINISHED:
+        while job.is_live or (job.state is JobState.FINISHED and job.error is None):
             pump.step()
             if time.monotonic() > deadline:
                 pump.board.cancel(job)
@@ -57,7 +57,7 @@ class SPADE_OT_generate(Polite, bpy.types.Operator):
             if job.state is JobState.FINISHED and (why := pump.hindrance()):
                 raise Busy(f"The picture is ready and lands {why}.", fix="It is kept: the sidebar places it.")
             time.sleep(SCRIPT_STEP_S)
-        if job.state is JobState.FAILED and job.error is not None:
+        if job.error is not None:
             raise job.error
         if job.state is JobState.CANCELLED:
             raise Cancelled("The picture was cancelled.", fix="Generate again.")
