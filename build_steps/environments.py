@@ -160,7 +160,7 @@ def _with_blender(environment: Environment) -> Environment:
     if wanted is None:
         why = "There is no Blender module for Python {}.{}: use 3.11 or 3.13.".format(*version)
         return Environment(folder, version, no_blender=why)
-    with step(f"Installing Blender as a Python module ({wanted.replace('==', ' ')}, about 360 MB)") as shown:
+    with step(f"Installing Blender {wanted.split('==')[1]} as a Python module (about 360 MB)") as shown:
         try:
             pip.install(environment.python, [wanted], "Blender", shown, LOG, CONSTRAINTS)
         except pip.PipFailed as failure:
@@ -171,6 +171,12 @@ def _with_blender(environment: Environment) -> Environment:
     return Environment(folder, version, blender=wanted.split("==")[1])
 
 
-def mention_missing_blender(environment: Environment) -> None:
-    if not environment.blender:
-        warn(environment.no_blender, "Everything else works; what needs Blender is left out.")
+def mention_what_is_missing(main: Environment, second: Environment | None) -> None:
+    """Say which Blender is left out, and why."""
+    for environment in (main, second):
+        if environment and environment.no_blender:
+            warn(environment.no_blender, "Everything else works; what needs this Blender is left out.")
+    if main.version == SECOND:
+        warn("Blender 4.5 is left out: it needs Python 3.11.", "Install Python 3.11 to use it too.")
+    elif second is None:
+        warn("Blender 5.2 is left out: no Python 3.13 was found.", "Install Python 3.13 to use it too.")

@@ -49,8 +49,8 @@ def run_with_hard_limit(
 
     Blender can hang at exit, and tests start servers: the whole process group goes, not only the parent.
     """
-    group = {"start_new_session": True} if os.name == "posix" else {}
-    process = subprocess.Popen([str(word) for word in command], env=dict(env), cwd=cwd, **group)
+    words = [str(word) for word in command]
+    process = subprocess.Popen(words, env=dict(env), cwd=cwd, start_new_session=os.name == "posix")
     try:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
