@@ -18,16 +18,15 @@ def setup(words: argparse.Namespace) -> int:
     second = environments.second_environment(main)
     for environment in (main, second):
         if environment:
-            environments.mention_missing_blender(environment)
             say(f"Ready: {environment.folder.name} ({environment.title})")
-    if second is None and main.version != environments.SECOND:
-        say("No Python 3.13 here: the second Blender (5.2) is left out.")
+    environments.mention_what_is_missing(main, second)
     return 0
 
 
 def demo(words: argparse.Namespace) -> int:
     main = environments.main_environment()
-    environments.mention_missing_blender(main)
+    if main.no_blender:
+        warn(main.no_blender, "The demo runs on the label map that is stored in docs/demo_labels.png.")
     command = [main.python, ROOT / "docs" / "demo.py", *(["--without-blender"] if not main.blender else [])]
     return subprocess.run([str(word) for word in command], cwd=ROOT).returncode
 
@@ -39,12 +38,8 @@ def test(words: argparse.Namespace) -> int:
         _zips_for_the_system_tests(main)
     total = suites.run_all(main, second, words.pytest)
     say()
-    environments.mention_missing_blender(main)
-    if second is None and not words.pytest:
-        warn(
-            "no second Python 3.13 was found: Blender 5.2 was skipped.",
-            "Install Python 3.13 to test with it too.",
-        )
+    if not words.pytest:
+        environments.mention_what_is_missing(main, second)
     say(str(total))
     return 0 if total.failed == 0 and total.passed else 1
 

@@ -91,9 +91,10 @@ class Progress:
             self.step.note(self.file)
         elif found := PROGRESS.match(line):
             self.step.note(f"{self.file} {100 * int(found['have']) // max(1, int(found['all']))}%")
-        elif line.startswith(("Collecting", "Installing", "Building", "Preparing", "Looking")):
-            self.file = line.strip()
-            self.step.note(self.file[:90])
+        elif line.startswith("Installing collected"):
+            self.step.note("unpacking")
+        elif line.startswith(("Collecting", "Building")):
+            self.step.note(line.strip()[:70])
 
 
 def install(python: Path, words: Sequence[str], what: str, step: Step, log: Path, constraints: Path) -> None:
