@@ -38,6 +38,7 @@ def run_logged(
             process.kill()
             raise
         finally:
+            process.stdout.close()
             process.wait()
     return process.returncode, "".join(lines)
 
