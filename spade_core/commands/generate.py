@@ -75,6 +75,10 @@ class Generate:
         from ..image_files import ids_in
         from .remote import connect, served_model
 
+        def tell(event: object) -> None:
+            if isinstance(event, Progress):
+                report(event.stage, event.fraction)
+
         address = str(self.server)
         report("connecting", 0.0)
         with connect(address) as client:
@@ -86,7 +90,7 @@ class Generate:
                 model=model.name,
                 seed=self.seed,
                 style_image=style,
-                on_event=lambda event: isinstance(event, Progress) and report(event.stage, event.fraction),
+                on_event=tell,
             )
         return rgb, {"spade:model": model.name, "spade:model-digest": model.digest}
 

@@ -12,6 +12,7 @@ from ..contract.errors import Unavailable, UnknownModel
 from ..contract.messages import ModelInfo, Welcome
 
 SOFTWARE = "spade command"
+LOADING_S = 60.0
 ADDRESS = re.compile(r"tcp://[^\s/:]+:\d{1,5}|tcp://\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
@@ -40,11 +41,18 @@ def introduced(client: Client, address: str, timeout_s: float = 5.0) -> Welcome:
 
 
 def served_model(client: Client, name: str, address: str) -> ModelInfo:
-    """The server's model of this name. Raises Unavailable and UnknownModel."""
-    models = {model.name: model for model in introduced(client, address).models}
-    if name not in models:
-        raise UnknownModel(
-            f"The server does not serve the model '{name}'.",
-            f"Choose {', '.join(models)}." if models else "Start it with --models.",
-        )
-    return models[name]
+    """The server's model of this name, once it is loaded. Raises Unavailable and UnknownModel."""
+    welcome = introduced(client, address)
+    deadline = time.monotonic() + LOADING_S
+    while welcome.state == "warming" and time.monotonic() < deadline:
+        client.poll(timeout_ms=100)  # it introduces itself again when that changes
+        welcome = introduced(client, address)
+    models = {model.name: model for model in welcome.models}
+    if name in models:
+        return models[name]
+    if welcome.problem:
+        raise Unavailable(f"The server cannot paint: {welcome.problem}", "Mend that and start it again.")
+    raise UnknownModel(
+        f"The server does not serve the model '{name}'.",
+        f"Choose {', '.join(models)}." if models else "Wait until it has loaded its models, and try again.",
+    )

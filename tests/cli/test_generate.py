@@ -9,15 +9,16 @@ from PIL import Image
 
 
 def picture(path) -> np.ndarray:
-    return np.asarray(Image.open(path))
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 def test_a_label_map_becomes_a_picture_of_its_size(spade, labels, tiny_model, tmp_path):
     ended = spade("generate", labels, "-o", "out.png", "--model", tiny_model, "--seed", 3)
     assert ended.code == 0, ended.err
-    made = Image.open(tmp_path / "out.png")
-    assert made.size == (64, 48) and made.mode == "RGB"
-    assert made.text["spade:seed"] == "3" and "spade:model-digest" in made.text
+    with Image.open(tmp_path / "out.png") as made:
+        assert made.size == (64, 48) and made.mode == "RGB"
+        assert made.info["spade:seed"] == "3" and "spade:model-digest" in made.info
 
 
 def test_the_seed_decides_the_picture(spade, labels, tiny_model, tmp_path):

@@ -54,7 +54,8 @@ def test_check_tells_the_share_of_each_class(spade, labels):
     "kind", ["palette", "16 bit", "one-bit", "colours", "colours with alpha", "ids with alpha"]
 )
 def test_every_unambiguous_way_to_write_ids_is_understood(spade, tmp_path, labels, kind):
-    ids = np.asarray(Image.open(labels))
+    with Image.open(labels) as opened:
+        ids = np.asarray(opened)
     if kind == "palette":
         image = Image.fromarray(ids, mode="P")
         image.putpalette([7, 7, 7] * 256)  # a palette's colours mean nothing: its indices are the ids
@@ -70,7 +71,8 @@ def test_every_unambiguous_way_to_write_ids_is_understood(spade, tmp_path, label
         image = Image.fromarray(np.dstack([ids, np.full_like(ids, 255)]), mode="LA")
     image.save(tmp_path / "other.png")
     assert spade("labels", "colorize", "other.png", "-o", "out.png").code == 0
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "out.png")), LANDSCAPE.colorize(ids))
+    with Image.open(tmp_path / "out.png") as made:
+        assert np.array_equal(np.asarray(made), LANDSCAPE.colorize(ids))
 
 
 GREY = np.full((40, 40), 200, np.uint8)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""spade generate --server: the real command talks to a real server."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spade_core.contract.connection import read_connection_file
+from tests.server.running import RunningServer
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with RunningServer(tmp_path_factory.mktemp("server"), wait=False) as running:
+        yield running
+
+
+def test_a_server_paints_by_its_connection_file_also_while_it_is_still_loading(
+    spade, labels, server, tmp_path
+):
+    ended = spade("generate", labels, "-o", "out.png", "--server", server.file)
+    assert ended.code == 0, ended.err
+    with Image.open(tmp_path / "out.png") as made:
+        assert made.size == (64, 48)
+
+
+def test_a_server_paints_by_its_address_and_the_seed_travels(spade, labels, server, tmp_path):
+    address = read_connection_file(server.file).address
+    for seed in (1, 2):
+        assert spade("generate", labels, "-o", f"{seed}.png", "--server", address, "--seed", seed).code == 0
+    with Image.open(tmp_path / "1.png") as first, Image.open(tmp_path / "2.png") as second:
+        assert not np.array_equal(np.asarray(first), np.asarray(second))
+
+
+def test_a_model_that_is_not_served_is_refused_with_the_names_of_those_that_are(spade, labels, server):
+    ended = spade("generate", labels, "-o", "out.png", "--server", server.file, "--model", "seaside")
+    assert ended.is_a_plain_refusal and "seaside" in ended.err and "landscape" in ended.err
+
+
+def test_a_map_of_another_label_set_is_refused_before_it_is_sent(spade, labels, server):
+    ended = spade("generate", labels, "-o", "out.png", "--server", server.file, "--label-set", "cityscapes")
+    assert ended.is_a_plain_refusal and "cityscapes" in ended.err
+
+
+def test_the_doctor_reaches_a_running_server(server, monkeypatch):
+    from spade_core import doctor
+    from spade_core.contract import connection
+
+    monkeypatch.setattr(connection, "default_connection_file", lambda: server.file)
+    found = doctor.CHECKS["server"]()
+    assert found.verdict == doctor.OK and "landscape" in found.said
+
+
+def test_the_doctor_tells_of_a_server_that_has_gone(tmp_path, monkeypatch):
+    from spade_core import doctor
+    from spade_core.contract import connection
+
+    file = tmp_path / "server.json"
+    gone = connection.Connection("tcp://127.0.0.1:9", "tcp://127.0.0.1:9", pid=1)
+    connection.write_connection_file(file, gone)
+    monkeypatch.setattr(connection, "default_connection_file", lambda: file)
+    found = doctor.CHECKS["server"]()
+    assert found.verdict == doctor.WARN and str(file) in found.fix
