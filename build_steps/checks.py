@@ -15,7 +15,7 @@ def run(environment: Environment) -> int:
     unhappy = 0
     for title, words in (
         ("ruff check", ["ruff", "check", "."]),
-        ("ruff format", ["ruff", "format", "--check", "."]),
+        ("ruff format", ["ruff", "format", "--check", "--output-format", "concise", "."]),
         ("pyright", ["pyright"]),
     ):
         say(f"== {title}")

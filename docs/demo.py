@@ -78,7 +78,7 @@ def in_blender(steps: Steps) -> Painted:
         import bpy  # before the rest: it brings bmesh and mathutils along
         import demo_scene
         from spade_backdrops.scene.example import build_example
-        from spade_backdrops.scene.label_rules import auto_assign, scene_label_set
+        from spade_backdrops.scene.label_rules import auto_assign
 
         scene = demo_scene.empty_scene()
         build_example(scene)
@@ -88,13 +88,13 @@ def in_blender(steps: Steps) -> Painted:
         demo_scene.render(scene, OUT / "greybox.png", samples=12)
     with steps.step("Rendering the label pass, starting the server and painting") as report:
         job = demo_scene.generate(SERVER, OUT / "server", report)
-    save_labels(job.request.label_map, scene_label_set(scene))
+    label_set = load_label_set(job.request.label_set.name)
+    save_labels(job.request.label_map, label_set)
     with steps.step("Rendering the view with the backdrop in place"):
         demo_scene.hide_blocks(scene)
         demo_scene.add_balloon(scene)
         demo_scene.render(scene, OUT / "view.png", samples=32)
     demo_scene.save(OUT / "valley.blend")
-    label_set = scene_label_set(scene)
     demo_scene.leave()
     notes = {
         "greybox": f"the example valley in Blender {bpy.app.version_string}, Cycles",

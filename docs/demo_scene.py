@@ -92,7 +92,7 @@ def add_balloon(scene: bpy.types.Scene) -> None:
     camera = scene.camera
     assert camera is not None
     place = camera.matrix_world @ Matrix.Translation((-5.2, 9.5, -52.0))
-    place = Matrix.Translation(place.translation)
+    place = Matrix.Translation(place.translation[:])
     for name, shape, materials in (
         ("Balloon", _envelope(), [_material(f"Stripe {i + 1}", color) for i, color in enumerate(STRIPES)]),
         ("Balloon basket", _basket(), [_material("Wicker", (0.23, 0.12, 0.05))]),
