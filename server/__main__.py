@@ -47,7 +47,10 @@ def serve(config: ServerConfig) -> None:
 
 
 def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+    try:
+        print(sentence, file=sys.stderr, flush=True)
+    except OSError:
+        pass  # whoever read the console has gone; that is no reason to stop
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ import zmq
 
 from spade_core.contract.codec import decode_request, encode, id_in
 from spade_core.contract.connection import Connection
-from spade_core.contract.errors import BadKind, Busy, LabelSetMismatch, SpadeError
+from spade_core.contract.errors import BadKind, Busy, Internal, LabelSetMismatch, SpadeError
 from spade_core.contract.messages import (
     Cancel,
     Drain,
@@ -61,7 +62,7 @@ class Broker:
         self._context = zmq.Context()
         self._front = _bound(self._context, config.bind)
         self._control = _bound(self._context, "tcp://127.0.0.1:*")
-        self._backend = LocalBackend(config, self._context)
+        self._backend = LocalBackend(config, self._context, say)
         self._peers = {socket: Peers(socket) for socket in (self._front, self._control)}
         self._desk = Desk(Limits(max_side=config.max_side), self._backend, self._reply)
         self.connection = Connection(_address(self._front), _address(self._control), os.getpid())
@@ -137,8 +138,11 @@ class Broker:
                 request, buffers = decode_request(frames)
                 self._answer(socket, peer, request, buffers, now)
             except SpadeError as error:
-                if self._peers[socket].may_complain(peer, now):
-                    self._send(socket, peer, Failed.of(id_in(frames), error))
+                self._complain(socket, peer, frames, error, now)
+            except Exception as fault:  # a fault of ours in one message must not end the others' jobs
+                self._say("".join(traceback.format_exception(fault)))
+                error = Internal("The server failed on this message.", "See the server's console.")
+                self._complain(socket, peer, frames, error, now)
 
     def _answer(
         self,
@@ -167,7 +171,8 @@ class Broker:
             case Cancel() if socket is self._front:
                 self._desk.cancel((known.client, request.id), now)
             case GetLabelSet():
-                self._send(socket, peer, LabelSetText(self._label_set(request.digest), request.id))
+                text = self._label_set(request.digest)
+                self._send(socket, peer, LabelSetText(request.id), [text.encode()])
             case ReleaseDevice():
                 self._release()
                 self._send(socket, peer, self._status())
@@ -177,6 +182,12 @@ class Broker:
                 )
 
     # --- answers ---
+
+    def _complain(
+        self, socket: zmq.Socket[bytes], peer: bytes, frames: list[bytes], error: SpadeError, now: float
+    ) -> None:
+        if self._peers[socket].may_complain(peer, now):
+            self._send(socket, peer, Failed.of(id_in(frames), error))
 
     def _reply(
         self, peer: bytes, message: Any, buffers: Sequence[Any] = (), *, droppable: bool = False
@@ -205,8 +216,10 @@ class Broker:
 
     def _described(self, state: str) -> str:
         models = ", ".join(sorted(self._desk.models)) or "none"
-        text = f"{self.connection.address}: {state}. Models: {models}."
-        return " ".join([text, *map(str, self._desk.problems.values())])
+        return f"{self.connection.address}: {state}. Models: {models}. {self._problem()}".strip()
+
+    def _problem(self) -> str:
+        return " ".join(map(str, self._desk.problems.values()))[:2000]
 
     def _welcome(self) -> Welcome:
         return Welcome(
@@ -216,7 +229,7 @@ class Broker:
             models=tuple(model.info for model in self._desk.models.values()),
             encodings=_ENCODINGS,
             state=self._state(),
-            problem=" ".join(map(str, self._desk.problems.values())),
+            problem=self._problem(),
             software=f"spade-server {VERSION}",
         )
 
@@ -231,7 +244,7 @@ class Broker:
             failed=self._desk.failed,
             uptime_s=round(time.monotonic() - self._began, 3),
             pids=(os.getpid(), *self._backend.pids),
-            problem=" ".join(map(str, self._desk.problems.values())),
+            problem=self._problem(),
         )
 
     def _label_set(self, digest: str) -> str:

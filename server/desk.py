@@ -24,8 +24,8 @@ from spade_core.contract.messages import (
 )
 
 from .admission import ServedModel, check_buffers, check_identity, check_request, content_of, served
-from .backends.local import BackendEvent, CannotStart, Lost, Picture
-from .backends.messages import Ready, Step, Stopped
+from .backends.local import BackendEvent, CannotStart, Lost, Picture, Serving
+from .backends.messages import Step, Stopped
 from .cache import Kept, ReplyCache
 from .queue import Job, JobQueue, Key, State
 
@@ -99,7 +99,7 @@ class Desk:
 
     def happened(self, event: BackendEvent, now: float) -> None:
         """What a worker did."""
-        if isinstance(event, Ready):
+        if isinstance(event, Serving):
             self._now_serving(event)
         elif isinstance(event, CannotStart):
             self.loaded = True
@@ -189,13 +189,17 @@ class Desk:
         if "" in self.problems:
             raise self.problems[""]
 
-    def _now_serving(self, ready: Ready) -> None:
+    def _now_serving(self, event: Serving) -> None:
+        label_sets = map(parse_label_set, event.label_sets)
         self.models = {
-            model.info.name: ServedModel(model.info, parse_label_set(model.toml)) for model in ready.models
+            info.name: ServedModel(info, label_set)
+            for info, label_set in zip(event.ready.models, label_sets, strict=True)
         }
-        self.problems = {entry.model: UnknownModel(entry.message, entry.fix) for entry in ready.problems}
+        self.problems = {
+            entry.model: UnknownModel(entry.message, entry.fix) for entry in event.ready.problems
+        }
         self.loaded = True
-        self._ms_per_megapixel = ready.ms_per_megapixel
+        self._ms_per_megapixel = event.ready.ms_per_megapixel
 
     def _dispatch(self, now: float) -> None:
         if self.queue.count(State.QUEUED):

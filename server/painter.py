@@ -17,7 +17,7 @@ from spade_core.contract.codec import pack_picture
 from spade_core.contract.errors import WIRE_ERRORS, Cancelled, Internal, OutOfMemory, SpadeError
 from spade_core.contract.messages import ModelInfo, Submit
 
-from .backends.messages import Assignment, LoadedModel, LoadProblem, Painted, Ready, Run, Step, Stopped
+from .backends.messages import Assignment, LoadProblem, Painted, Ready, Run, Step, Stopped
 
 Say = Callable[..., None]
 _STEP_S = 0.05
@@ -32,9 +32,10 @@ class Painter:
         self._abandoned = abandoned
         self._models: dict[str, Any] = {}
 
-    def load(self) -> Ready:
-        """Load every model and paint one small picture with each, so that the first user need not wait."""
-        loaded: list[LoadedModel] = []
+    def load(self, say: Say) -> None:
+        """Load every model and paint with each, so that the first user need not wait; then say Ready."""
+        loaded: list[ModelInfo] = []
+        label_sets: list[bytes] = []
         problems: list[LoadProblem] = []
         speed = 0.0
         for name in self._assignment.models:
@@ -47,11 +48,13 @@ class Painter:
                 continue
             self._models[model.name] = model
             labels = model.label_set
-            info = ModelInfo(
-                model.name, model.digest, labels.name, labels.digest, model.native_size, model.style_size
+            label_sets.append(labels.to_toml().encode())
+            loaded.append(
+                ModelInfo(
+                    model.name, model.digest, labels.name, labels.digest, model.native_size, model.style_size
+                )
             )
-            loaded.append(LoadedModel(info, labels.to_toml()))
-        return Ready(tuple(loaded), tuple(problems), speed)
+        say(Ready(tuple(loaded), tuple(problems), speed), label_sets)
 
     def paint(self, run: Run, buffers: list[memoryview], say: Say) -> None:
         """Make one picture and say Painted, or Stopped with the reason; never raises."""

@@ -78,7 +78,7 @@ def main() -> None:
     talker = Talker(assignment)
     talker.start()
     painter = Painter(_synthesizer(assignment.synthesizer), assignment, talker.abandoned)
-    talker.say(painter.load())
+    painter.load(talker.say)
     while True:
         run, buffers = talker.assigned.get()
         painter.paint(run, buffers, talker.say)

@@ -12,8 +12,8 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import zmq
@@ -30,6 +30,14 @@ SILENT_S = 3.0
 STALL_S = 10.0  # without progress, beyond what the picture's size explains
 LOAD_TRIES = 3
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A worker is ready; the label sets, as TOML, are in the order of its models."""
+
+    ready: Ready
+    label_sets: list[str]
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class CannotStart:
     reason: str
 
 
-BackendEvent = Ready | Step | Picture | Stopped | Lost | CannotStart
+BackendEvent = Serving | Step | Picture | Stopped | Lost | CannotStart
 
 
 @dataclass
@@ -71,21 +79,18 @@ class _Worker:
     failed_starts: int = 0
 
 
-@dataclass
 class LocalBackend:
     """See the module. `socket` is for the broker's poller: readable when `events` has something to say."""
 
-    config: ServerConfig
-    context: zmq.Context
-    socket: zmq.Socket[bytes] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.socket = self.context.socket(zmq.ROUTER)
+    def __init__(self, config: ServerConfig, context: zmq.Context, say: Callable[[str], None]):
+        self._config = config
+        self._say = say
+        self.socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
         self.socket.linger = 0
         self.socket.router_mandatory = 1
         self.socket.maxmsgsize = 128 * 2**20
         self._address = f"tcp://127.0.0.1:{self.socket.bind_to_random_port('tcp://127.0.0.1')}"
-        self._workers = [_Worker(self.config.device)]
+        self._workers = [_Worker(self._config.device)]
         self._looked_at: float | None = None
 
     @property
@@ -161,7 +166,7 @@ class LocalBackend:
             return []
         if isinstance(event, Ready):
             worker.ready, worker.failed_starts = True, 0
-            return [event]
+            return [Serving(event, [bytes(buffer).decode() for buffer in buffers])]
         if not isinstance(event, Step | Painted | Stopped) or event.ticket != worker.ticket:
             return []
         worker.progress_at = now
@@ -186,9 +191,7 @@ class LocalBackend:
         return self._replace(worker, reason, now) if reason else []
 
     def _replace(self, worker: _Worker, reason: str, now: float) -> list[BackendEvent]:
-        print(
-            f"Worker {worker.process.pid if worker.process else ''} is replaced: {reason}.", file=sys.stderr
-        )
+        self._say(f"The worker process is replaced: {reason}.")
         ticket, was_ready = worker.ticket, worker.ready
         self._end(worker)
         worker.start_at = now
@@ -202,7 +205,7 @@ class LocalBackend:
         return events
 
     def _start(self, worker: _Worker, now: float) -> None:
-        config = self.config
+        config = self._config
         worker.token = secrets.token_hex(16).encode()
         threads = config.threads or physical_cores()
         assignment = Assignment(

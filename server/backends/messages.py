@@ -50,14 +50,6 @@ class Beat:
 
 
 @dataclass(frozen=True)
-class LoadedModel:
-    """A model that can be used now. `toml` is its label set."""
-
-    info: ModelInfo
-    toml: str
-
-
-@dataclass(frozen=True)
 class LoadProblem:
     """A model that could not be loaded, and why."""
 
@@ -68,9 +60,12 @@ class LoadProblem:
 
 @dataclass(frozen=True)
 class Ready:
-    """Loading and warming up is over. ms_per_megapixel: speed of a first picture, to estimate others."""
+    """Loading and warming up is over. Buffers: the label set of each model, as TOML.
 
-    models: tuple[LoadedModel, ...]
+    ms_per_megapixel: measured on a first picture, to estimate others.
+    """
+
+    models: tuple[ModelInfo, ...]
     problems: tuple[LoadProblem, ...]
     ms_per_megapixel: float
 

@@ -214,10 +214,10 @@ class Finished:
 
 @dataclass(frozen=True)
 class LabelSetText:
-    """A label set as TOML, to be read with labels.parse_label_set."""
+    """A label set, for labels.parse_label_set. Buffer: the TOML text; large sets do not fit in a header."""
 
-    toml: str
     id: str = ""
+    toml: str = _beside_header(str)
 
 
 @dataclass(frozen=True)

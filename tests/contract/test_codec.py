@@ -45,7 +45,7 @@ REPLIES = [
     m.Welcome(0, ID, m.Limits(), (m.ModelInfo("a", "b", "c", "d", 256, 64),), ("raw", "zlib"), "ready", ""),
     m.Accepted(ID, "queued", 3, 1500), m.Progress(ID, "painting", 0.5),
     m.Finished(ID, (4, 6), "d" * 64, digest="e" * 64, cached=True, timings=m.Timings(1.5, 2.5, 0.0)),
-    m.LabelSetText('name = "x"', ID), m.Failed(ID, "BUSY", "Busy.", "Wait.", True, 500), m.Cancelled(ID),
+    m.LabelSetText(ID), m.Failed(ID, "BUSY", "Busy.", "Wait.", True, 500), m.Cancelled(ID),
     m.Pong(3, ID), m.ServerStatus("ready", ID, 1, 1, 5, 0, 12.5, (1, 2)), m.GoAway(30000),
 ]  # fmt: skip
 

@@ -18,7 +18,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="package")
 def server(tmp_path_factory):
     """One server for all tests that leave it as they found it."""
-    with RunningServer(tmp_path_factory.mktemp("server"), "--max-side", "2048") as server:
+    options = ("--max-side", "2048", "--models", "landscape", "coco_stuff")
+    with RunningServer(tmp_path_factory.mktemp("server"), *options) as server:
         yield server
 
 

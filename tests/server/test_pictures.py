@@ -115,12 +115,14 @@ def test_the_server_introduces_itself(client, landscape):
     client.status()
     welcome = client.welcome
     assert welcome is not None and welcome.state == "ready" and welcome.limits.max_side == 2048
-    assert [model.name for model in welcome.models] == ["landscape"]
+    assert [model.name for model in welcome.models] == ["landscape", "coco_stuff"]
     assert welcome.models[0].label_set_digest == landscape.digest
 
 
 def test_the_label_set_of_a_model_can_be_fetched(client, landscape):
     assert client.label_set(landscape.digest) == landscape
+    large = load_label_set("coco_stuff")
+    assert client.label_set(large.digest) == large
     with pytest.raises(LabelSetMismatch):
         client.label_set(load_label_set("ade20k").digest)
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trivial generator for tests in which the network is not what is tested: it colours the label map.
 
-The seed says how it behaves: below 1000 it paints at once, shifting the colours by the seed; SLOW + n takes n
-milliseconds and reports progress; the other names are what they say.
+A model named like a shipped label set uses that set, any other the landscape. The seed says how it behaves:
+below 1000 it paints at once, shifting the colours by the seed; SLOW + n takes n milliseconds and reports
+progress; the other names are what they say.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from pathlib import Path
 import numpy as np
 
 from spade_core.contract.errors import BadCheckpoint
-from spade_core.contract.labels import load_label_set
+from spade_core.contract.labels import load_label_set, shipped_label_sets
 
 SLOW = 100_000
 DIES, DIES_ONCE, HANGS, NEEDS_TOO_MUCH, IS_BROKEN = 1001, 1002, 1003, 1004, 1005
 
 
 class TrivialSynthesizer:
-    name = "landscape"
     digest = "0" * 64
     native_size = 64
     style_size = 4
 
-    def __init__(self):
-        self.label_set = load_label_set("landscape")
+    def __init__(self, name):
+        self.name = name
+        self.label_set = load_label_set(name if name in shipped_label_sets() else "landscape")
 
     @classmethod
     def load(cls, model="landscape", device="auto"):
@@ -36,9 +37,7 @@ class TrivialSynthesizer:
             raise BadCheckpoint("The checkpoint 'truncated' ends too early.", "Copy it again.")
         if Path(model).stem == "crashing":
             os.kill(os.getpid(), signal.SIGKILL)
-        synthesizer = cls()
-        synthesizer.name = Path(model).stem
-        return synthesizer
+        return cls(Path(model).stem)
 
     def render(self, label_map, style=None, seed=0, progress=None):
         if seed == DIES or (seed == DIES_ONCE and not _already_tried()):
