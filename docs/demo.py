@@ -13,65 +13,39 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from contact_sheet import LegendEntry, Panel, contact_sheet
+from demo_terminal import Steps, chatter_in
 from PIL import Image
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spade_core.contract.client import Client
 from spade_core.contract.errors import SpadeError, Unavailable
 from spade_core.contract.labels import LabelSet, load_label_set
-from spade_core.contract.messages import Progress as JobProgress
+from spade_core.contract.messages import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
-OUT = ROOT / "out"
 STORED_LABELS = ROOT / "docs" / "demo_labels.png"
+README_PICTURES = ROOT / "docs" / "pictures"
 SERVER = (sys.executable, "-m", "server")
 SEED = 7
-Report = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class Painted:
-    """What came out: label_map (H, W) ids, rgb (H, W, 3) uint8, and what to say of each picture."""
+    """What came out: label_map (H, W) ids, rgb (H, W, 3) uint8, and by file name a title and words on it."""
 
     label_map: np.ndarray
     label_set: LabelSet
     rgb: np.ndarray
-    notes: dict[str, str]
+    captions: dict[str, tuple[str, str]]
 
 
-class Steps:
-    """One line a step: a spinner and the time while it runs, what came of it when it is done."""
-
-    def __init__(self, console: Console):
-        self.console = console
-
-    @contextlib.contextmanager
-    def step(self, title: str) -> Iterator[Report]:
-        """Hands out a function to call with (what is being done, fraction 0..1)."""
-        started = time.monotonic()
-        if self.console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
-            with Progress(*columns, console=self.console, transient=True) as progress:
-                task = progress.add_task(title, total=None)
-
-                def report(doing: str, fraction: float) -> None:
-                    progress.update(task, description=f"{title}: {doing}", total=1.0, completed=fraction)
-
-                yield report
-        else:
-            self.console.print(f"  ... {title}")
-            yield lambda doing, fraction: None
-        self.console.print(f"  [green]done[/] {title} [dim]({time.monotonic() - started:.1f} s)[/]")
-
-
-def in_blender(steps: Steps) -> Painted:
+def in_blender(steps: Steps, out: Path) -> Painted:
     """Build the valley, label it, generate through the add-on's own bridge, place, render, save."""
     with steps.step("Starting Blender as a module and building the grey-box valley"):
         sys.path[:0] = [str(ROOT / "build" / "stage"), str(ROOT / "docs")]
@@ -85,66 +59,73 @@ def in_blender(steps: Steps) -> Painted:
         scene.spade.seed = SEED
         given = auto_assign(scene)
     with steps.step("Rendering the grey-box view"):
-        demo_scene.render(scene, OUT / "greybox.png", samples=12)
+        demo_scene.render(scene, out / "greybox.png", samples=12)
     with steps.step("Rendering the label pass, starting the server and painting") as report:
-        job = demo_scene.generate(SERVER, OUT / "server", report)
-    label_set = load_label_set(job.request.label_set.name)
-    save_labels(job.request.label_map, label_set)
+        job = demo_scene.generate(SERVER, out / "server", report)
     with steps.step("Rendering the view with the backdrop in place"):
         demo_scene.hide_blocks(scene)
         demo_scene.add_balloon(scene)
-        demo_scene.render(scene, OUT / "view.png", samples=32)
-    demo_scene.save(OUT / "valley.blend")
+        demo_scene.render(scene, out / "view.png", samples=32)
+    demo_scene.save(out / "valley.blend")
     demo_scene.leave()
-    notes = {
-        "greybox": f"the example valley in Blender {bpy.app.version_string}, Cycles",
-        "labels": f"{len(given)} labels given by name; exact pass in {job.request.label_seconds:.1f} s",
-        "generated": f"model {job.request.model}, seed {SEED}, painted in {job.seconds['run']:.1f} s",
-        "view": "on a plane that fills the camera's frame; the balloon is 3D, the grey blocks are hidden",
-    }
+    asked = job.request
     assert job.rgb is not None
-    return Painted(job.request.label_map, label_set, job.rgb, notes)
+    captions = {
+        "greybox.png": ("Grey-box scene", f"the example valley in Blender {bpy.app.version_string}, Cycles"),
+        "labels.png": (
+            "Label map",
+            f"{len(given)} labels given by name; exact pass in {asked.label_seconds:.1f} s",
+        ),
+        "generated.png": (
+            "Generated",
+            f"model {asked.model}, seed {SEED}, painted in {job.seconds['run']:.1f} s",
+        ),
+        "view.png": ("Placed", "a plane that fills the camera's frame; blocks hidden, balloon in 3D"),
+    }
+    return Painted(asked.label_map, load_label_set(asked.label_set.name), job.rgb, captions)
 
 
-def from_stored_labels(steps: Steps) -> Painted:
+def from_stored_labels(steps: Steps, out: Path) -> Painted:
     """The same server and model, on the label map of a valley that was rendered before."""
     label_set = load_label_set("landscape")
-    label_map = np.asarray(Image.open(STORED_LABELS))
-    save_labels(label_map, label_set)
+    with Image.open(STORED_LABELS) as stored:
+        label_map = label_set.check(np.asarray(stored))
     with (
         steps.step("Starting the server and painting the stored label map") as report,
-        running_server() as file,
+        running_server(out / "server") as file,
+        Client.from_connection_file(file) as client,
     ):
-        with Client.from_connection_file(file) as client:
-            started = time.monotonic()
-            rgb = client.generate(
-                label_map, label_set, seed=SEED, on_event=lambda event: _tell(event, report)
-            )
-            seconds = time.monotonic() - started
-    notes = {"labels": "as the label pass rendered it from the example valley"}
-    notes["generated"] = f"model landscape, seed {SEED}, {seconds:.1f} s with loading the model"
-    return Painted(label_map, label_set, rgb, notes)
 
+        def tell(event: object) -> None:
+            if isinstance(event, Progress):
+                report(event.stage, event.fraction)
 
-def _tell(event: object, report: Report) -> None:
-    if isinstance(event, JobProgress):
-        report(event.stage, event.fraction)
+        started = time.monotonic()
+        rgb = client.generate(label_map, label_set, seed=SEED, on_event=tell)
+        seconds = time.monotonic() - started
+    captions = {
+        "labels.png": ("Label map", "as the label pass rendered it from the example valley"),
+        "generated.png": (
+            "Generated",
+            f"model landscape, seed {SEED}, {seconds:.1f} s with loading the model",
+        ),
+    }
+    return Painted(label_map, label_set, rgb, captions)
 
 
 @contextlib.contextmanager
-def running_server() -> Iterator[Path]:
+def running_server(folder: Path) -> Iterator[Path]:
     """A server of our own; hands out its connection file. Raises Unavailable when it does not come up."""
-    file = OUT / "server" / "server.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file = folder / "server.json"
     file.unlink(missing_ok=True)
     words = [*SERVER, "--connection-file", str(file), "--parent-pid", str(os.getpid())]
-    with (file.parent / "server.log").open("wb") as log:
+    with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + 90
         while not file.is_file():
             if server.poll() is not None or time.monotonic() > deadline:
-                raise Unavailable("The server did not start.", f"Read {file.parent / 'server.log'}.")
+                raise Unavailable("The server did not start.", f"Read {folder / 'server.log'}.")
             time.sleep(0.05)
         yield file
     finally:
@@ -152,112 +133,80 @@ def running_server() -> Iterator[Path]:
         server.wait(10)
 
 
-def save_labels(label_map: np.ndarray, label_set: LabelSet) -> None:
-    """labels.png holds ids; its palette shows them in the classes' colours to people."""
-    image = Image.fromarray(label_map.astype(np.uint8)).convert("P")
-    image.putdata(label_map.ravel().tolist())
+def save_pictures(painted: Painted, out: Path) -> None:
+    """Write the label map (ids, with a palette for people; and coloured), the picture, and the sheet."""
     palette = np.zeros((256, 3), np.uint8)
-    for entry in label_set.classes:
+    for entry in painted.label_set.classes:
         palette[entry.id] = entry.rgb
-    image.putpalette(palette.tobytes())
-    image.save(OUT / "labels.png")
-    Image.fromarray(label_set.colorize(label_map)).save(OUT / "labels_color.png")
+    ids = Image.fromarray(painted.label_map.astype(np.uint8))
+    ids.putpalette(palette.tobytes())  # an L image becomes a P image: the values stay the ids
+    ids.save(out / "labels.png")
+    Image.fromarray(painted.label_set.colorize(painted.label_map)).save(out / "labels_color.png")
+    Image.fromarray(painted.rgb).save(out / "generated.png")
 
-
-def make_sheet(painted: Painted) -> None:
-    titles = {"greybox": "Grey-box scene", "labels": "Label map", "generated": "Generated", "view": "Placed"}
-    files = {
-        "greybox": "greybox.png",
-        "labels": "labels.png",
-        "generated": "generated.png",
-        "view": "view.png",
-    }
-    panels = [Panel(OUT / files[key], titles[key], note) for key, note in painted.notes.items()]
-    total = painted.label_map.size
-    counts = {entry: int((painted.label_map == entry.id).sum()) for entry in painted.label_set.classes}
-    legend = [
-        LegendEntry(e.name, e.color, n / total) for e, n in sorted(counts.items(), key=lambda i: -i[1]) if n
-    ]
+    panels = [Panel(out / name, title, words) for name, (title, words) in painted.captions.items()]
+    ids_there, counts = np.unique(painted.label_map, return_counts=True)
+    shares = dict(zip(ids_there.tolist(), (counts / painted.label_map.size).tolist(), strict=True))
+    shown = sorted((e for e in painted.label_set.classes if e.id in shares), key=lambda e: -shares[e.id])
+    legend = [LegendEntry(entry.name, entry.color, shares[entry.id]) for entry in shown]
     height, width = painted.rgb.shape[:2]
     footer = f"Made by `python build.py demo`. Label map and picture are {width} × {height} pixels."
     subtitle = "From a grey-box scene to a photographic backdrop, in one press"
-    contact_sheet("Spade Backdrops", subtitle, panels, legend, footer).save(
-        OUT / "contact_sheet.png", optimize=True
-    )
+    contact_sheet("Spade Backdrops", subtitle, panels, legend, footer).save(out / "contact_sheet.png")
 
 
-def closing_words(console: Console, blender: bool) -> None:
+def renew_readme_pictures(out: Path) -> None:
+    README_PICTURES.mkdir(exist_ok=True)
+    for name, width in (("contact_sheet", 1600), ("view", 1024)):
+        with Image.open(out / f"{name}.png") as made:
+            small = made.convert("RGB")
+            small.thumbnail((width, 4 * width), Image.Resampling.LANCZOS)
+            small.save(README_PICTURES / f"{name}.jpg", quality=88, optimize=True)
+
+
+def closing_words(console: Console, blender: bool, out: Path) -> None:
     made = [
         ("contact_sheet.png", "everything on one page: look at this first"),
         ("labels.png", "the label map: class ids (labels_color.png is for people)"),
         ("generated.png", "the picture that was painted from it"),
     ]
     if blender:
-        made += [
-            ("view.png", "the scene rendered with the backdrop in place"),
-            ("valley.blend", "open it in Blender 4.5 or later"),
-        ]
-    console.print(f"\nMade in [bold]{OUT}[/]:")
-    for name, text in made:
-        console.print(f"  {name:<18} [dim]{text}[/]")
-    python = Path(sys.executable).parent / "spade"
+        made.append(("view.png", "the scene rendered with the backdrop in place"))
+        made.append(("valley.blend", "open it in Blender 4.5 or later"))
+    console.print(f"\nMade in [bold]{out}[/]:")
+    for name, words in made:
+        console.print(f"  {name:<18} [dim]{words}[/]")
+    spade = Path(sys.executable).parent / "spade"
+    spade = spade.relative_to(ROOT) if ROOT in spade.parents else spade
     console.print("\nTry next:")
-    console.print(
-        f"  another picture    {_short(python)} generate out/labels.png -o out/another.png --seed 8"
-    )
+    console.print(f"  another picture    {spade} generate out/labels.png -o out/another.png --seed 8")
     console.print("  your own scene     python build.py addon, then drag the zip from dist/ into Blender")
-    console.print(f"  what works here    {_short(python)} doctor")
-
-
-def _short(path: Path) -> str:
-    with contextlib.suppress(ValueError):
-        return str(path.relative_to(ROOT))
-    return str(path)
-
-
-@contextlib.contextmanager
-def chatter_in(log: Path) -> Iterator[Console]:
-    """Blender prints to the process's own stdout; keep it in a file, and the terminal for what matters."""
-    sys.stdout.flush()
-    terminal = os.dup(1)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    kept = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    errors = os.dup(2)
-    os.dup2(kept, 1)
-    os.dup2(kept, 2)
-    try:
-        with os.fdopen(os.dup(terminal), "w", encoding="utf-8", errors="replace") as screen:
-            yield Console(file=screen, highlight=False, soft_wrap=True)
-    finally:
-        sys.stdout.flush()
-        os.dup2(terminal, 1)
-        os.dup2(errors, 2)
+    console.print(f"  what works here    {spade} doctor")
 
 
 def main() -> int:
-    words = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    words = argparse.ArgumentParser(prog="build.py demo", description="See docs/demo.py.")
+    words.add_argument("--output", type=Path, default=ROOT / "out", help="folder for what is made")
     words.add_argument("--without-blender", action="store_true", help="use the stored label map")
-    blender = not words.parse_args().without_blender
-    OUT.mkdir(exist_ok=True)
-    log = OUT / "server" / "demo.log"
-    with chatter_in(log) as console:
-        try:
+    words.add_argument("--renew-readme-pictures", action="store_true")
+    chosen = words.parse_args()
+    out, blender = chosen.output.resolve(), not chosen.without_blender
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with chatter_in(out / "server" / "demo.log") as console:
             if not blender:
-                console.print(
-                    "Without Blender, on the stored label map: no view.png and no valley.blend this time."
-                )
-            painted = in_blender(Steps(console)) if blender else from_stored_labels(Steps(console))
-            Image.fromarray(painted.rgb).save(OUT / "generated.png")
-            make_sheet(painted)
-            closing_words(console, blender)
-        except SpadeError as error:
-            console.print(f"[red]error:[/] {error.message}\n  fix: {error.fix}")
-            return 1
-        except OSError as error:
-            console.print(
-                f"[red]error:[/] {error}\n  fix: Check that {OUT} can be written. The log is {log}."
-            )
-            return 1
+                console.print("On the stored label map, without Blender: no view.png and no valley.blend.")
+            painted = (in_blender if blender else from_stored_labels)(Steps(console), out)
+            save_pictures(painted, out)
+            closing_words(console, blender, out)
+        if chosen.renew_readme_pictures:
+            renew_readme_pictures(out)
+    except SpadeError as error:
+        print(f"error: {error.message}\n  fix: {error.fix}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {error}.\n  fix: Check that {out} can be written.", file=sys.stderr)
+        return 1
     return 0
 
 
