@@ -150,7 +150,7 @@ def save_pictures(painted: Painted, out: Path) -> None:
     shown = sorted((e for e in painted.label_set.classes if e.id in shares), key=lambda e: -shares[e.id])
     legend = [LegendEntry(entry.name, entry.color, shares[entry.id]) for entry in shown]
     height, width = painted.rgb.shape[:2]
-    footer = f"Made by `python build.py demo`. Label map and picture are {width} × {height} pixels."
+    footer = f"Made by: python build.py demo. Label map and picture are {width} x {height} pixels."
     subtitle = "From a grey-box scene to a photographic backdrop, in one press"
     contact_sheet("Spade Backdrops", subtitle, panels, legend, footer).save(out / "contact_sheet.png")
 
