@@ -108,7 +108,7 @@ class Broker:
         if self._leave_at is None:
             self._leave_at = now + DRAIN_S
             self._desk.draining = True
-            self._say(f"Leaving: {len(self._desk.queue)} jobs to finish first, {DRAIN_S:g} s at most.")
+            self._say(f"Leaving. Jobs to finish first: {len(self._desk.queue)}, {DRAIN_S:g} s at most.")
             for peer in self._peers[self._front].greeted():
                 self._reply(peer, GoAway(round(DRAIN_S * 1000)))
 

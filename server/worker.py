@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -72,6 +73,7 @@ def main() -> None:
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl+C reaches the whole group; the broker decides what it means
+    _be_first_to_go()
     table = json.loads(sys.stdin.buffer.readline())
     assignment = Assignment(**table | {"models": tuple(table["models"])})
     threading.Thread(target=_leave_with_broker, daemon=True).start()
@@ -83,6 +85,14 @@ def main() -> None:
         run, buffers = talker.assigned.get()
         painter.paint(run, buffers, talker.say)
         talker.abandoned.discard(run.ticket)
+
+
+def _be_first_to_go() -> None:
+    """Where memory runs out, Linux should end this process, which is replaced, and not the user's Blender."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("900")
+    except OSError:
+        pass  # another system
 
 
 def _leave_with_broker() -> None:
