@@ -24,7 +24,7 @@ from spade_core.contract.messages import (
 )
 
 from .admission import ServedModel, check_buffers, check_identity, check_request, content_of, served
-from .backends.local import BackendEvent, CannotStart, Lost, Picture, Serving
+from .backends.events import BackendEvent, CannotStart, Lost, Picture, Serving
 from .backends.messages import Step, Stopped
 from .cache import Kept, ReplyCache
 from .queue import Job, JobQueue, Key, State

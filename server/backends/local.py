@@ -23,6 +23,7 @@ from spade_core.contract.errors import SpadeError
 from spade_core.contract.messages import Submit
 
 from ..config import ServerConfig, physical_cores
+from .events import BackendEvent, CannotStart, Lost, Picture, Serving
 from .messages import FROM_WORKER, Abandon, Assignment, Painted, Ready, Run, Step, Stopped
 
 LOAD_S = 180.0  # a worker that loads longer hangs
@@ -30,39 +31,6 @@ SILENT_S = 3.0
 STALL_S = 10.0  # without progress, beyond what the picture's size explains
 LOAD_TRIES = 3
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Serving:
-    """A worker is ready; the label sets, as TOML, are in the order of its models."""
-
-    ready: Ready
-    label_sets: list[str]
-
-
-@dataclass(frozen=True)
-class Lost:
-    """A worker went down with this ticket."""
-
-    ticket: int
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A ticket's picture, as bands or one file."""
-
-    painted: Painted
-    buffers: list[memoryview]
-
-
-@dataclass(frozen=True)
-class CannotStart:
-    """Workers end before they are ready, again and again."""
-
-    reason: str
-
-
-BackendEvent = Serving | Step | Picture | Stopped | Lost | CannotStart
 
 
 @dataclass
