@@ -41,7 +41,8 @@ class JobState(Enum):
 LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobState.RUNNING})
 
 
-@dataclass(frozen=True)
+# eq: two requests are never the same one, and arrays do not compare to a truth value
+@dataclass(frozen=True, eq=False)
 class Request:
     """One generation, complete: nothing is read from the scene after the press.
 
@@ -72,7 +73,7 @@ class Request:
         return Style() if self.style_seed is None else Style(kind="seed", seed=self.style_seed)
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """A request on its way. rgb: (H, W, 3) uint8 once it is FINISHED."""
 

@@ -7,10 +7,12 @@ fire in Blender as a module).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import bpy
 
+from ..contract.errors import Internal
 from .connection import Connection, State
 from .jobs import Job, JobBoard, Request
 
@@ -19,6 +21,7 @@ IDLE_INTERVAL_S = 0.5
 # a tool in the user's hand: a picture that lands now would end up inside its undo step
 HANDS_FULL = ("TRANSFORM_OT_", "PAINT_OT_", "SCULPT_OT_", "MESH_OT_", "CURVE_OT_", "VIEW3D_OT_interactive")
 
+_log = logging.getLogger(__name__)
 board = JobBoard(Connection())
 _place: Callable[[Job, bpy.types.Scene], None] | None = None
 _drawn: tuple | None = None
@@ -89,7 +92,13 @@ def hindrance() -> str | None:
 
 
 def _tick() -> float | None:
-    step()
+    try:
+        step()
+    except Exception as problem:
+        # an error that left here would end the timer, and with it every job to come
+        _log.exception("a step failed")
+        sentence = f"A fault in the add-on stopped a step ({type(problem).__name__})."
+        board.error = Internal(sentence, fix="Please report it with what the system console says.")
     if board.connection.state is State.OFF and not board.live and not board.finished:
         return None
     return BUSY_INTERVAL_S if board.live or board.connection.is_starting else IDLE_INTERVAL_S

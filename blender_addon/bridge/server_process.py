@@ -173,6 +173,8 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start the server; returns at once. Raises Unavailable when the program cannot be run."""
+        if self.is_running:
+            self.stop()
         config = self.config
         command = [*config.command, "--connection-file", str(config.connection_file)]
         command += ["--parent-pid", str(config.parent_pid), *config.extra_arguments]
@@ -257,7 +259,7 @@ class ServerProcess:
         return f"{lines[-1].rstrip('.')[:160]}." if lines else "it printed nothing."
 
 
-_START_FIX = "Read the server's console below the Server section, then start it again."
+_START_FIX = "Read its console, then start it again."
 
 
 def _ending(code: int) -> str:

@@ -100,4 +100,27 @@ class SPADE_OT_discard_kept(Polite, bpy.types.Operator):
         pump.board.error = None
 
 
-CLASSES = (SPADE_OT_place_kept, SPADE_OT_discard_kept)
+class SPADE_OT_show_backdrop(Polite, bpy.types.Operator):
+    """Look through the camera and show materials: solid view does not show pictures"""
+
+    bl_idname = "spade.show_backdrop"
+    bl_label = "Show Backdrop"
+
+    @classmethod
+    def poll(cls, context) -> bool:
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+    def run(self, context) -> None:
+        context.space_data.shading.type = "MATERIAL"
+        context.space_data.region_3d.view_perspective = "CAMERA"
+
+
+def is_hidden_by_view(context: bpy.types.Context) -> bool:
+    """Whether the scene has a backdrop for its camera, which this view does not show."""
+    scene, view = context.scene, context.space_data
+    if scene.camera is None or not isinstance(view, bpy.types.SpaceView3D):
+        return False
+    return view.shading.type in {"SOLID", "WIREFRAME"} and backdrop_of(scene, scene.camera) is not None
+
+
+CLASSES = (SPADE_OT_place_kept, SPADE_OT_discard_kept, SPADE_OT_show_backdrop)

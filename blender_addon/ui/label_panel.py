@@ -105,11 +105,25 @@ def _draw_target(layout: Layout, context: bpy.types.Context, kind: str, label_se
         row.active = False
         row.label(text="")
         return
-    given = {label_rules.label_of(context.scene, target) for target in found}
-    draw_chooser(row, kind, given.pop() if len(given) == 1 else "several", label_set)
+    labels = {label_rules.label_of(context.scene, target) for target in found}
+    given = labels.pop() if len(labels) == 1 else "several"
+    if given is None and isinstance(found[0], bpy.types.Object) and len(found) == 1:
+        _draw_inherited(row, context.scene, found[0], label_set)
+    else:
+        draw_chooser(row, kind, given, label_set)
 
 
-def draw_chooser(row: Layout, kind: str, given: str | None, label_set: LabelSet) -> None:
+def _draw_inherited(
+    row: Layout, scene: bpy.types.Scene, thing: bpy.types.Object, label_set: LabelSet
+) -> None:
+    """The class an object gets from its collections, dimmed: not its own, but what will be painted."""
+    inherited = label_rules.effective_label(scene, thing)
+    chooser = row.row(align=True)
+    chooser.active = inherited is None
+    draw_chooser(chooser, "OBJECT", inherited, label_set, clear=False)
+
+
+def draw_chooser(row: Layout, kind: str, given: str | None, label_set: LabelSet, clear: bool = True) -> None:
     """The class as a menu with swatches (a search where the set is long) and a button that clears it."""
     entry = label_set.class_named(given) if given else None
     text = given or "no label"
@@ -118,7 +132,7 @@ def draw_chooser(row: Layout, kind: str, given: str | None, label_set: LabelSet)
         row.operator("spade.search_label", text=text, **icon).kind = kind
     else:
         row.menu(f"SPADE_MT_{kind.lower()}_class", text=text, **icon)
-    if given:
+    if given and clear:
         row.operator("spade.clear_label", text="", icon="X").kind = kind
 
 

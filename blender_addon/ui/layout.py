@@ -28,4 +28,5 @@ def wrapped(context: bpy.types.Context, text: str, taken: int = PADDING) -> list
     """A text in lines that fit the sidebar; `taken`: how many points of its width something else takes."""
     scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
     width = context.region.width if context.region else 300
-    return textwrap.wrap(text, max(16, int((width / scale - taken) / LETTER_WIDTH)))
+    letters = max(16, int((width / scale - taken) / LETTER_WIDTH))
+    return textwrap.wrap(text, letters, break_on_hyphens=False)

@@ -6,13 +6,22 @@ from __future__ import annotations
 import bpy
 
 from ..bridge import pump
+from ..bridge.connection import Connection
 from ..bridge.jobs import Job, JobState
+from ..operators.place import is_hidden_by_view
 from ..properties import settings
 from ..scene.view import label_map_size
 from .layout import PADDING_AND_BUTTONS, Layout, layout_of, wrapped
 from .remedies import draw_error
 
 CATEGORY = "Backdrops"
+
+
+def state_text(connection: Connection) -> str:
+    """The server's state in one or two words, with the seconds it has taken so far."""
+    if connection.is_starting and connection.waited_s >= 1:
+        return f"{connection.state.value} {connection.waited_s:.0f} s"
+    return connection.state.value
 
 
 class SPADE_PT_backdrop(bpy.types.Panel):
@@ -26,6 +35,8 @@ class SPADE_PT_backdrop(bpy.types.Panel):
     def draw(self, context) -> None:
         layout, scene = layout_of(self), context.scene
         draw_action(layout, pump.board.live_in(scene.session_uid))
+        if is_hidden_by_view(context):
+            layout.operator("spade.show_backdrop", icon="HIDE_OFF")
         if pump.board.error is not None:
             draw_error(layout, context, pump.board.error)
         for job in pump.board.finished[-1:]:
@@ -47,7 +58,7 @@ def draw_action(layout: Layout, job: Job | None) -> None:
 def _doing(job: Job) -> str:
     if job.state is not JobState.RUNNING:
         connection = pump.board.connection
-        return f"Server: {connection.state.value.lower()}" if connection.is_starting else job.state.value
+        return f"Server: {state_text(connection).lower()}" if connection.is_starting else job.state.value
     return f"{job.stage.capitalize() or job.state.value} {job.fraction:.0%}"
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import bpy
 
+from ..bridge import pump
 from ..contract.errors import SpadeError
 from .layout import PADDING_AND_BUTTONS, Layout, wrapped
 
@@ -57,3 +58,5 @@ def draw_error(layout: Layout, context: bpy.types.Context, error: SpadeError) ->
         row = box.row(align=True)
         for remedy in remedies:
             row.operator(remedy.operator, text=remedy.text, icon=remedy.icon)
+        if error.code == "UNAVAILABLE" and pump.board.connection.console():
+            row.operator("spade.show_console", text="", icon="CONSOLE")

@@ -6,11 +6,11 @@ from __future__ import annotations
 import bpy
 
 from ..bridge import pump
-from ..bridge.connection import Connection, State
+from ..bridge.connection import State
 from ..bridge.jobs import Job
 from ..properties import settings
 from .layout import Layout, layout_of
-from .panel import CATEGORY
+from .panel import CATEGORY, state_text
 
 ICONS = {
     State.OFF: "RADIOBUT_OFF",
@@ -55,13 +55,6 @@ class SPADE_PT_server(bpy.types.Panel):
         split.prop(settings(context.scene), "model")
         if pump.board.last_placed is not None:
             _draw_times(layout, pump.board.last_placed)
-
-
-def state_text(connection: Connection) -> str:
-    """The state in one or two words, with the seconds it has taken so far."""
-    if connection.is_starting and connection.waited_s >= 1:
-        return f"{connection.state.value} {connection.waited_s:.0f} s"
-    return connection.state.value
 
 
 def _draw_times(layout: Layout, job: Job) -> None:

@@ -138,6 +138,8 @@ def test_jobs_of_a_server_that_is_lost_fail_with_its_reason(tmp_path, monkeypatc
     monkeypatch.setattr("spade_backdrops.bridge.connection.SILENCE_S", 0.5)
     board = JobBoard(Connection())
     board.connection.open(Target(address="tcp://127.0.0.1:9"))
-    job = ended(board, board.add(request_for()))
-    assert job.state is JobState.FAILED and job.error.code == "UNAVAILABLE"
+    first, second = board.add(request_for(scene_uid=1)), board.add(request_for(scene_uid=2))
+    for job in (first, second):
+        ended(board, job)
+        assert job.state is JobState.FAILED and job.error.code == "UNAVAILABLE"
     board.connection.close()

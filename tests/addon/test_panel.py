@@ -14,6 +14,7 @@ from spade_backdrops.bridge.jobs import Job, JobState, Request
 from spade_backdrops.contract.errors import WIRE_ERRORS, NoCamera, NothingLabelled
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.properties import settings
+from spade_backdrops.scene import label_rules
 from spade_backdrops.ui.remedies import REMEDIES
 
 FUNCTIONS = bpy.types.UILayout.bl_rna.functions
@@ -192,6 +193,28 @@ def test_times_of_the_last_picture_are_shown(scene):
     job = Job(request_for(scene), pressed_at=0.0, seconds={"total": 3.21, "run": 1.5})
     pump.board.last_placed = job
     assert any("96 × 64 in 3.2 s" in text for text in drawn("SPADE_PT_server"))
+
+
+def test_a_fault_of_ours_does_not_end_the_timer(scene, monkeypatch):
+    def broken():
+        raise ZeroDivisionError
+
+    pump.board.add(request_for(scene))
+    monkeypatch.setattr(pump.board, "step", broken)
+    assert pump._tick() is not None
+    assert any("fault in the add-on" in text.lower() for text in drawn("SPADE_PT_backdrop"))
+
+
+def test_the_class_from_a_collection_is_shown_on_the_object(scene):
+    collection = bpy.data.collections.new("Wald")
+    scene.collection.children.link(collection)
+    bpy.ops.mesh.primitive_cube_add()
+    thing = bpy.context.object
+    scene.collection.objects.unlink(thing)
+    collection.objects.link(thing)
+    label_rules.assign(scene, collection, "tree")
+    bpy.context.view_layer.objects.active = thing
+    assert "tree" in drawn("SPADE_PT_labels")
 
 
 def test_preferences_draw_in_both_modes(scene):
