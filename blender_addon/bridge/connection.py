@@ -61,6 +61,7 @@ class Connection:
         self.server: ServerProcess | None = None
         self._since = time.monotonic()
         self._console = ""
+        self._gone_epoch = ""  # of the server that died: its welcome says nothing about the next one
 
     @property
     def welcome(self) -> Welcome | None:
@@ -131,6 +132,7 @@ class Connection:
             return
         if self.client is not None and not server.is_running:
             # it had worked: start it again where it was, the client sends its jobs once more
+            self._gone_epoch = self.client.welcome.epoch if self.client.welcome else ""
             if not server.restart():
                 server.check()
             self._enter(State.STARTING)
@@ -150,7 +152,9 @@ class Connection:
             if self.state is not State.LOST:
                 fix = "Check that it runs and that its address is right, then start it again."
                 self._lose(Unavailable(f"The server at {client.address} does not answer.", fix=fix))
-        elif welcome is None or (self.state is State.LOST and not events):
+        elif (
+            welcome is None or welcome.epoch == self._gone_epoch or (self.state is State.LOST and not events)
+        ):
             return
         elif welcome.state == "failed":
             message, _, fix = welcome.problem.partition(". ")
