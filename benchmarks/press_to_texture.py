@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +24,6 @@ BOUNDS = {
     "press to placed": 5.0,
     "label pass": 1.5,
     "server and worker, GB": 1.5,
-    "contract import, ms": 30.0,
 }
 
 
@@ -71,19 +69,6 @@ def resident_gb(pid: int) -> float:
     return total * 1024 / 1e9
 
 
-def contract_import_ms(tries: int = 9) -> float:
-    """What importing the contract adds to importing numpy, at the median of fresh processes."""
-    source = (
-        "import time, numpy; began = time.perf_counter()\n"
-        "import spade_core.contract.client, spade_core.contract.labels\n"
-        "print(1000 * (time.perf_counter() - began))"
-    )
-    runs = [
-        subprocess.check_output([sys.executable, "-c", source], cwd=ROOT, text=True) for _ in range(tries)
-    ]
-    return statistics.median(map(float, runs))
-
-
 def main() -> int:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--size", type=int, default=512, help="side of the square picture in pixels")
@@ -96,7 +81,6 @@ def main() -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Blender's chatter
     began = time.monotonic()
     found = measure(chosen.size, chosen.runs)
-    found["contract import, ms"] = [contract_import_ms()]
     print(f"{chosen.size} x {chosen.size}, {chosen.runs} presses, {os.cpu_count()} cores\n", file=terminal)
     print(f"{'':<26}{'median':>9}{'worst':>9}{'bound':>9}", file=terminal)
     for name, values in found.items():
