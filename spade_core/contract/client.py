@@ -4,8 +4,7 @@
     with Client.from_connection_file(default_connection_file()) as client:
         rgb = client.generate(label_map, label_set, seed=7)
 
-A host with a loop of its own (Blender) calls `submit`, and then `poll` from a timer; see session. This is the
-only module of the contract that needs ZeroMQ.
+A host with a loop of its own (Blender) calls `submit`, and then `poll` from a timer; see session.
 """
 
 from __future__ import annotations
@@ -18,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zmq
 
 from .codec import encode
 from .connection import read_connection_file
 from .errors import Cancelled as CancelledError
-from .errors import Deadline, Forbidden, Unavailable
+from .errors import Deadline, Forbidden
 from .labels import LabelSet, parse_label_set
 from .ledger import REPEAT_S
 from .messages import (
@@ -60,8 +58,11 @@ class Client(Session):
             raise Forbidden(
                 "This release cannot talk to a server with keys.", "Use a server on this machine."
             )
+        # Here and not above: ZeroMQ takes as long to import as all the rest, and Blender starts without it.
+        from .link import DealerLink
+
         self.address = address
-        super().__init__(_DealerLink(address), software, first_patience_s, patience_s)
+        super().__init__(DealerLink(address), software, first_patience_s, patience_s)
 
     @classmethod
     def from_connection_file(cls, path: Path | str, **options: Any) -> Client:
@@ -170,54 +171,6 @@ class Client(Session):
             return None
         finally:
             self._events.extendleft(reversed(others))
-
-
-class _DealerLink:
-    """A DEALER socket that never blocks. Every option is set: libzmq's defaults wait, and queue, for ever."""
-
-    def __init__(self, address: str):
-        self.address = address
-        self._context = zmq.Context()
-        try:
-            self._socket = self._connected()
-        except zmq.ZMQError:
-            self.close()
-            raise Unavailable(
-                f"'{address}' is not an address.", "Write it like tcp://127.0.0.1:5555"
-            ) from None
-
-    def send(self, frames: list[Any]) -> None:
-        try:
-            self._socket.send_multipart(frames, zmq.DONTWAIT)
-        except zmq.Again:
-            pass  # nobody takes messages there: what matters is sent again after a second of silence
-
-    def wait(self, seconds: float) -> bool:
-        return bool(self._socket.poll(round(seconds * 1000)))
-
-    def received(self) -> list[bytes] | None:
-        try:
-            return self._socket.recv_multipart(zmq.DONTWAIT)
-        except zmq.Again:
-            return None
-
-    def renew(self) -> None:
-        self._socket.close(linger=0)
-        self._socket = self._connected()
-
-    def close(self) -> None:
-        self._context.destroy(linger=0)
-
-    def _connected(self) -> zmq.Socket[bytes]:
-        socket = self._context.socket(zmq.DEALER)
-        socket.linger = 0
-        socket.sndhwm, socket.rcvhwm = 64, 64
-        socket.maxmsgsize = 64 * 2**20
-        socket.handshake_ivl = 3000
-        socket.heartbeat_ivl, socket.heartbeat_timeout, socket.heartbeat_ttl = 1000, 3000, 4000
-        socket.reconnect_ivl, socket.reconnect_ivl_max = 50, 2000
-        socket.connect(self.address)
-        return socket
 
 
 def _ends(event: Event, identity: str) -> bool:

@@ -8,18 +8,19 @@ codec. Sizes and shapes are [height, width]. The client chooses a job's id: the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from .errors import SpadeError, error_from
+from .frozen import record
 from .version import PROTOCOL_MINOR
 
 PRIORITY_BACKGROUND, PRIORITY_NORMAL, PRIORITY_INTERACTIVE = 0, 1, 2
 
 
-@dataclass(frozen=True)
+@record
 class Style:
     """What the picture should look like: a style code, and how it is used.
 
@@ -37,7 +38,7 @@ class Style:
     mix: float = 1.0
 
 
-@dataclass(frozen=True)
+@record
 class Output:
     """The picture wanted: size None means the label map's own; mode "image" | "panorama" | "tile"; encoding
     "raw" | "png" | "jpeg" | "webp"."""
@@ -55,7 +56,7 @@ def _beside_header(empty: Callable[[], Any]) -> Any:
 # --- client to server ---
 
 
-@dataclass(frozen=True)
+@record
 class Hello:
     """First message on every connection; answered by Welcome."""
 
@@ -64,7 +65,7 @@ class Hello:
     client: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Submit:
     """One picture to make. Buffers: the label map as `encoding` says, then the style image if any."""
 
@@ -85,14 +86,14 @@ class Submit:
     no_cache: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Cancel:
     """Stop this client's job, wherever it is; answered by Cancelled unless it is already over."""
 
     id: str
 
 
-@dataclass(frozen=True)
+@record
 class GetLabelSet:
     """Ask for the label set of a served model; answered by LabelSetText, or by Failed with the same id."""
 
@@ -100,22 +101,22 @@ class GetLabelSet:
     id: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class ReleaseDevice:
     """Give the device's memory back (a render needs it) until the next job; answered by ServerStatus."""
 
 
-@dataclass(frozen=True)
+@record
 class Status:
     """How is the server? Answered by ServerStatus, also while it is busy."""
 
 
-@dataclass(frozen=True)
+@record
 class Ping:
     """Are you there? Answered by Pong, also while the device is busy."""
 
 
-@dataclass(frozen=True)
+@record
 class Drain:
     """Control socket only: finish what is accepted, take no more, leave; answered by GoAway."""
 
@@ -123,7 +124,7 @@ class Drain:
 # --- server to client ---
 
 
-@dataclass(frozen=True)
+@record
 class Limits:
     """What one request may ask; a message over max_bytes must not be sent: the transport would drop it."""
 
@@ -134,7 +135,7 @@ class Limits:
     max_queue: int = 128
 
 
-@dataclass(frozen=True)
+@record
 class ModelInfo:
     """A model that is served; `label_set` and `label_set_digest` say which label maps it understands."""
 
@@ -146,7 +147,7 @@ class ModelInfo:
     style_size: int
 
 
-@dataclass(frozen=True)
+@record
 class Welcome:
     """The server introduces itself, and again whenever its state or its models change.
 
@@ -164,7 +165,7 @@ class Welcome:
     software: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Accepted:
     """The job is known; repeated while it waits. state "queued" | "running"; position 0 is the next."""
 
@@ -174,7 +175,7 @@ class Accepted:
     eta_ms: int = 0
 
 
-@dataclass(frozen=True)
+@record
 class Progress:
     """The job runs; fraction 0..1; repeated at least twice a second."""
 
@@ -183,7 +184,7 @@ class Progress:
     fraction: float
 
 
-@dataclass(frozen=True)
+@record
 class Timings:
     """Milliseconds a job waited, ran, and took to be encoded."""
 
@@ -192,7 +193,7 @@ class Timings:
     encode_ms: float = 0.0
 
 
-@dataclass(frozen=True)
+@record
 class Finished:
     """The picture; terminal. Buffers: rgb (H, W, 3) uint8 in row bands, or one encoded file.
 
@@ -212,7 +213,7 @@ class Finished:
     file: bytes = _beside_header(bytes)
 
 
-@dataclass(frozen=True)
+@record
 class LabelSetText:
     """A label set, for labels.parse_label_set. Buffer: the TOML text; large sets do not fit in a header."""
 
@@ -220,7 +221,7 @@ class LabelSetText:
     toml: str = _beside_header(str)
 
 
-@dataclass(frozen=True)
+@record
 class Failed:
     """The job failed, or, with an empty id, a message that belongs to none; terminal unless retryable."""
 
@@ -242,14 +243,14 @@ class Failed:
         return cls(id, error.code, error.message, error.fix, error.retryable, error.retry_after_ms)
 
 
-@dataclass(frozen=True)
+@record
 class Cancelled:
     """The job was cancelled or replaced; terminal: no picture follows."""
 
     id: str
 
 
-@dataclass(frozen=True)
+@record
 class Pong:
     """The server is there; queue is the number of jobs that wait or run."""
 
@@ -257,7 +258,7 @@ class Pong:
     epoch: str
 
 
-@dataclass(frozen=True)
+@record
 class ServerStatus:
     """What the server is doing; the pids are those of broker and workers."""
 
@@ -272,7 +273,7 @@ class ServerStatus:
     problem: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class GoAway:
     """The server leaves at the latest in deadline_ms; jobs it has accepted are finished first."""
 

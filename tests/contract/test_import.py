@@ -28,8 +28,8 @@ def test_the_contract_imports_without_torch_or_blender():
     run(BLOCKING.format(blocked=("torch", "bpy", "server", "blender_addon"), modules=MODULES))
 
 
-def test_only_the_client_needs_zmq():
-    modules = [module for module in MODULES if module != "client"]
+def test_only_an_open_connection_needs_zmq():
+    modules = [module for module in MODULES if module != "link"]
     run(BLOCKING.format(blocked=("torch", "bpy", "zmq"), modules=modules))
 
 

@@ -35,7 +35,7 @@ def peer(server):
 @pytest.fixture
 def slow(landscape):
     return Submit(
-        uuid.uuid4().hex, uuid.uuid4().hex, "landscape", landscape.digest, SLOW + 500, (64, 64), "uint8",
+        uuid.uuid4().hex, uuid.uuid4().hex, "landscape", landscape.digest, SLOW + 1000, (64, 64), "uint8",
         raw_bytes=4096,
         no_cache=True,
     )  # fmt: skip
@@ -49,13 +49,21 @@ def ends_of(replies, job):
     return [reply for reply in replies if isinstance(reply, TERMINAL) and reply.id == job.id]
 
 
+def heard_until_ended(peer, *jobs, longer_s=0.3):
+    """All replies until every one of these jobs has ended, and a little longer: nothing more may come."""
+    replies, end = [], time.monotonic() + 15
+    while not all(ends_of(replies, job) for job in jobs):
+        replies.append(peer.heard(end - time.monotonic()))
+    return replies + peer.all_heard(longer_s)
+
+
 def test_a_queued_job_can_be_cancelled(server, peer, slow):
     waiting = another(slow)
     peer.say(slow, GRASS)
     peer.say(waiting, GRASS)
     server.wait_for(lambda status: status.queued == 1)
     peer.say(Cancel(waiting.id))
-    replies = peer.all_heard(1.2)
+    replies = heard_until_ended(peer, slow, waiting)
     assert ends_of(replies, waiting) == [Cancelled(waiting.id)]
     assert not [r for r in replies if isinstance(r, Progress) and r.id == waiting.id], "it was started"
     assert isinstance(ends_of(replies, slow)[0], Finished)
@@ -66,14 +74,15 @@ def test_a_running_job_can_be_cancelled_and_its_worker_goes_on_to_the_next(serve
     peer.say(endless, GRASS)
     server.wait_for(lambda status: status.running == 1)
     peer.say(Cancel(endless.id))
-    peer.say(another(slow, seed=5), GRASS)
-    replies = peer.all_heard(1.0)
+    following = another(slow, seed=5)
+    peer.say(following, GRASS)
+    replies = heard_until_ended(peer, following)
     assert ends_of(replies, endless) == [Cancelled(endless.id)]
     assert [type(reply) for reply in replies if isinstance(reply, TERMINAL)] == [Cancelled, Finished]
 
 
 def test_a_cancelled_job_never_places_an_image(client, landscape, label_map, server):
-    job = client.submit(label_map, landscape, seed=SLOW + 300)
+    job = client.submit(label_map, landscape, seed=SLOW + 3000)
     server.wait_for(lambda status: status.running == 1)
     client.cancel(job)
     events, end = [], time.monotonic() + 1
@@ -95,13 +104,14 @@ def test_cancelling_what_is_over_or_unknown_is_no_error(peer, slow):
 def test_the_same_id_twice_gets_one_terminal_reply(peer, slow):
     for _ in range(3):
         peer.say(slow, GRASS)
-    replies = peer.all_heard(1.3)
+    replies = heard_until_ended(peer, slow)
     peer.say(slow, GRASS)
     replies += peer.all_heard(0.4)
     assert len(ends_of(replies, slow)) == 1
 
 
 def test_a_client_that_reconnects_gets_the_reply_it_missed(server, peer, slow):
+    before = server.status().finished
     peer.say(slow, GRASS)
     peer.heard_of(Accepted)
     with RawPeer(server.connection.address) as reconnected:
@@ -109,8 +119,9 @@ def test_a_client_that_reconnects_gets_the_reply_it_missed(server, peer, slow):
         assert isinstance(reconnected.heard_of(Finished), Finished)
     with RawPeer(server.connection.address) as late:
         late.say(slow, GRASS)  # over: the kept reply, not another run
-        reply = late.heard_of(Finished, 0.4)
-        assert reply.id == slow.id and not reply.cached
+        reply = late.heard_of(Finished)
+        assert reply.id == slow.id and reply.timings.run_ms >= 900 and not reply.cached
+        assert server.status().finished == before + 1
     assert ends_of(peer.all_heard(0.2), slow) == []
 
 
@@ -119,7 +130,7 @@ def test_a_newer_request_makes_the_older_one_stale(server, peer, slow):
     peer.say(slow, GRASS)
     server.wait_for(lambda status: status.running == 1)
     peer.say(newer, GRASS)
-    replies = peer.all_heard(1.0)
+    replies = heard_until_ended(peer, newer)
     assert ends_of(replies, slow) == [Cancelled(slow.id)]
     assert isinstance(ends_of(replies, newer)[0], Finished)
 
@@ -128,7 +139,7 @@ def test_a_job_past_its_deadline_fails(client, landscape, label_map):
     began = time.monotonic()
     with pytest.raises(Deadline, match="in its time"):
         client.generate(label_map, landscape, seed=SLOW + 20_000, deadline_s=0.3)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 def test_interactive_work_overtakes_background_work(server, peer, slow):
@@ -138,19 +149,21 @@ def test_interactive_work_overtakes_background_work(server, peer, slow):
     interactive = another(slow, seed=4, priority=2)
     peer.say(background, GRASS)
     peer.say(interactive, GRASS)
-    replies = [reply for reply in peer.all_heard(1.5) if isinstance(reply, Finished)]
-    assert [reply.id for reply in replies] == [slow.id, interactive.id, background.id]
+    replies = heard_until_ended(peer, slow, interactive, background, longer_s=0)
+    assert [reply.id for reply in replies if isinstance(reply, Finished)] == [
+        slow.id,
+        interactive.id,
+        background.id,
+    ]
 
 
 def test_a_waiting_job_hears_of_itself_all_the_time(peer, slow, server):
     waiting = another(slow, seed=6)
-    peer.say(replace(slow, seed=SLOW + 1800), GRASS)
+    peer.say(replace(slow, seed=SLOW + 2000), GRASS)
     peer.say(waiting, GRASS)
-    replies = peer.all_heard(1.6)
+    replies = heard_until_ended(peer, waiting, longer_s=0)
     told = [reply for reply in replies if isinstance(reply, Accepted) and reply.id == waiting.id]
-    assert len(told) >= 3 and all(reply.position == 1 for reply in told)
-    assert isinstance(peer.heard_of(Finished), Finished)
-    assert peer.heard_of(Finished).id == waiting.id
+    assert len(told) >= 4 and all(reply.position == 1 for reply in told)
 
 
 VICTIM = """

@@ -40,7 +40,7 @@ def test_the_connection_file_is_private_and_goes_with_the_server(tmp_path):
 
 def test_sigterm_drains(tmp_path, landscape, label_map):
     with RunningServer(tmp_path) as server, server.client() as client:
-        jobs = [client.submit(label_map, landscape, seed=seed) for seed in (SLOW + 700, 5)]
+        jobs = [client.submit(label_map, landscape, seed=seed) for seed in (SLOW + 2000, 5)]
         server.wait_for(lambda status: status.running == 1 and status.queued == 1)
         server.process.terminate()
         server.wait_for(lambda status: status.state == "draining")
@@ -104,7 +104,7 @@ def test_a_client_survives_the_restart_of_its_server(tmp_path, landscape, label_
     bind = ("--bind", f"tcp://127.0.0.1:{port}")
     with RunningServer(tmp_path, *bind) as first:
         with first.client() as client:
-            job = client.submit(label_map, landscape, seed=SLOW + 800)
+            job = client.submit(label_map, landscape, seed=SLOW + 1500)
             first.wait_for(lambda status: status.running == 1)
             first.process.kill()
             first.process.wait()

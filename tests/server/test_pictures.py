@@ -99,7 +99,7 @@ def test_ping_is_answered_while_the_worker_is_busy(server, landscape, label_map)
     from tests.server.running import RawPeer
 
     with server.client() as client, RawPeer(server.connection.address) as peer:
-        job = client.submit(label_map, landscape, seed=SLOW + 1500)
+        job = client.submit(label_map, landscape, seed=SLOW + 3000)
         server.wait_for(lambda status: status.running == 1)
         slowest = 0.0
         for _ in range(20):
@@ -107,8 +107,8 @@ def test_ping_is_answered_while_the_worker_is_busy(server, landscape, label_map)
             peer.say(Ping())
             assert peer.heard().queue == 1
             slowest = max(slowest, time.monotonic() - began)
-        assert slowest < 0.25
-        assert finished(client, job).timings.run_ms >= 1400
+        assert slowest < 0.5
+        assert finished(client, job).timings.run_ms >= 2900
 
 
 def test_the_server_introduces_itself(client, landscape):
@@ -148,13 +148,12 @@ def test_a_flood_is_told_to_wait_and_every_job_ends(server, landscape, label_map
 
 def test_clients_take_turns(server, landscape, label_map):
     with server.client() as greedy, server.client() as modest:
-        first = greedy.submit(label_map, landscape, seed=SLOW + 200)
-        server.wait_for(lambda status: status.running == 1)
-        many = [greedy.submit(label_map, landscape, seed=SLOW + 200 + step) for step in range(20, 200, 20)]
+        first = greedy.submit(label_map, landscape, seed=SLOW + 800)
+        many = [greedy.submit(label_map, landscape, seed=SLOW + 400 + step) for step in range(20, 200, 20)]
         server.wait_for(lambda status: status.queued == len(many))
         began = time.monotonic()
         modest.generate(label_map, landscape, seed=1)
-        assert time.monotonic() - began < 1.0, "it waited for all the jobs of the other client"
+        assert time.monotonic() - began < 1.8, "it waited for all the jobs of the other client"
         for job in [first, *many]:
             greedy.cancel(job)
 

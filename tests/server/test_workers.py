@@ -10,7 +10,7 @@ import pytest
 
 from spade_core.contract.client import Delayed
 from spade_core.contract.errors import Busy, Internal, Poison, UnknownModel, Warming
-from spade_core.contract.messages import Finished
+from spade_core.contract.messages import Finished, Progress
 from tests.server.running import RunningServer, process_exists
 from tests.server.trivial import DIES, DIES_ONCE, HANGS, SLOW
 
@@ -25,13 +25,13 @@ def test_a_job_whose_worker_is_killed_is_finished_by_another(server, client, lan
     killed = []
 
     def kill_once(event):
-        if not killed:
+        if not killed and isinstance(event, Progress):
             pid = server.wait_for(lambda status: status.running == 1).pids[1]
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
-    rgb = client.generate(label_map, landscape, seed=SLOW + 600, on_event=kill_once)
-    assert np.array_equal(rgb, landscape.colorize(label_map) + np.uint8((SLOW + 600) % 251))
+    rgb = client.generate(label_map, landscape, seed=SLOW + 1000, on_event=kill_once)
+    assert np.array_equal(rgb, landscape.colorize(label_map) + np.uint8((SLOW + 1000) % 251))
     assert killed and not process_exists(killed[0]) and server.status().pids[1] != killed[0]
 
 
@@ -79,7 +79,7 @@ def test_the_device_is_released_and_taken_again_when_needed(server, client, land
 
 
 def test_the_device_is_not_released_under_a_running_job(server, client, landscape, label_map):
-    job = client.submit(label_map, landscape, seed=SLOW + 500)
+    job = client.submit(label_map, landscape, seed=SLOW + 1200)
     server.wait_for(lambda status: status.running == 1)
     client.release_device()
     refusals = [event for event in client.poll(300) if getattr(event, "code", "") == Busy.code]
