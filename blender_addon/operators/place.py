@@ -120,7 +120,11 @@ def is_hidden_by_view(context: bpy.types.Context) -> bool:
     scene, view = context.scene, context.space_data
     if scene.camera is None or not isinstance(view, bpy.types.SpaceView3D):
         return False
-    return view.shading.type in {"SOLID", "WIREFRAME"} and backdrop_of(scene, scene.camera) is not None
+    shading = view.shading
+    shows = shading.type not in {"SOLID", "WIREFRAME"} or (
+        shading.type == "SOLID" and shading.color_type == "TEXTURE"
+    )
+    return not shows and backdrop_of(scene, scene.camera) is not None
 
 
 CLASSES = (SPADE_OT_place_kept, SPADE_OT_discard_kept, SPADE_OT_show_backdrop)

@@ -30,6 +30,10 @@ COLLECTION_NAME = "Spade Backdrops"
 
 # Of the way to the clip end: inside it with room for rounding, and hardly anything fits behind.
 _DEPTH = 0.999
+# A view's depth buffer counts 2**24 steps, most of them close to the camera. Fewer than these before its end
+# a plane is as far as nothing at all, and not drawn; it moves closer for that, but not further than to here.
+_DEPTH_STEPS = 4 / 2**24
+_CLOSEST = 0.9
 # How far the plane goes on beyond the frame, as a part of the frame's width and height.
 _MARGIN = 0.05
 
@@ -57,11 +61,20 @@ def fit_backdrop(scene: bpy.types.Scene) -> None:
     backdrop = backdrop_of(scene, camera)
     if backdrop is None:
         return
-    distance = camera_data(camera).clip_end * _DEPTH
+    distance = _distance(camera_data(camera))
     frame = camera_frame(scene, distance)
     backdrop.matrix_parent_inverse = _without_scale(camera)
     center = Vector(((frame.left + frame.right) / 2, (frame.bottom + frame.top) / 2, -distance))
     backdrop.matrix_basis = Matrix.LocRotScale(center, None, Vector((frame.width, frame.height, 1.0)))
+
+
+def _distance(lens: bpy.types.Camera) -> float:
+    """How far behind everything the plane stands, where viewports still draw it."""
+    end = lens.clip_end
+    if lens.type == "ORTHO":
+        return end * _DEPTH
+    drawn = 1.0 / (1.0 / end + _DEPTH_STEPS / lens.clip_start)
+    return max(end * _CLOSEST, min(end * _DEPTH, drawn))
 
 
 def backdrop_of(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Object | None:

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Seeing what was placed, in the viewport."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+import pytest
+from spade_backdrops.operators.place import is_hidden_by_view
+from spade_backdrops.place.backdrop import place_backdrop
+from spade_backdrops.place.image import store_image
+
+
+@pytest.fixture
+def camera(scene) -> bpy.types.Object:
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    return camera
+
+
+def placed(scene) -> bpy.types.Object:
+    image = store_image(np.zeros((32, 32, 3), np.uint8), "Backdrop", scene, {})
+    return place_backdrop(scene, image)
+
+
+@pytest.mark.parametrize(("near", "far"), [(0.1, 5000.0), (0.1, 1000.0), (0.1, 100.0), (1.0, 50_000.0)])
+def test_a_view_draws_the_backdrop_of_a_camera_that_sees_far(scene, camera, near, far):
+    camera.data.clip_start, camera.data.clip_end = near, far
+    backdrop = placed(scene)
+    bpy.context.view_layer.update()
+    distance = -(camera.matrix_world.inverted() @ backdrop.matrix_world.translation).z
+    # what the depth buffer counts from the plane to its end; below one step it would be as far as nothing
+    steps = 2**24 * (1 - far / (far - near) * (1 - near / distance))
+    assert steps > 2
+    assert 0.97 < distance / far < 1
+
+
+@pytest.mark.parametrize(
+    ("shading", "color", "hidden"),
+    [
+        ("SOLID", "MATERIAL", True),
+        ("SOLID", "TEXTURE", False),
+        ("WIREFRAME", "MATERIAL", True),
+        ("MATERIAL", "MATERIAL", False),
+        ("RENDERED", "MATERIAL", False),
+    ],
+)
+def test_a_view_that_shows_no_pictures_is_told_from_one_that_does(scene, camera, shading, color, hidden):
+    view = next(
+        space
+        for screen in bpy.data.screens
+        for area in screen.areas
+        for space in area.spaces
+        if space.type == "VIEW_3D"
+    )
+    view.shading.type, view.shading.color_type = shading, color
+    context = SimpleNamespace(scene=scene, space_data=view)
+    assert not is_hidden_by_view(context)
+    placed(scene)
+    assert is_hidden_by_view(context) is hidden
