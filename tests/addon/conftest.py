@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real Blender, as a Python module: the staged add-on is registered once, every test starts in an empty file.
 
-Blender 4.5 hangs for ever at exit while a panel, operator or timer is registered. So everything is unregistered
-at the end, and tests as well as the exit have a time after which the process ends with a traceback.
+Blender 4.5 hangs for ever at exit while a panel, operator or timer is registered. So everything is
+unregistered at the end, and tests as well as the exit have a time after which the process ends with a traceback.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if HAS_BLENDER:
     from build_steps.staging import stage
 
     sys.path[:0] = [str(stage().parent), str(Path(__file__).parent)]
+    importlib.invalidate_caches()  # in a fresh clone the folder was looked for before it was there
 
 
 def pytest_report_header() -> str:
