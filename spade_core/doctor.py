@@ -160,19 +160,16 @@ def _memory() -> Finding:
 def _weights() -> Finding:
     from .checkpoint import load_checkpoint
     from .contract.errors import SpadeError
-    from .synthesis.synthesizer import embedded_models
 
+    found = sorted((Path(__file__).parent / "weights").glob("*.safetensors"))
+    if not found:
+        return Finding(FAIL, "models", "no embedded model is installed", "Install the package again.")
     try:
-        found = embedded_models()
-        for path in found.values():
+        for path in found:
             load_checkpoint(path)
     except SpadeError as error:
         return Finding(FAIL, "models", error.message, error.fix)
-    if not found:
-        return Finding(FAIL, "models", "no embedded model is installed", "Install the package again.")
-    return Finding(
-        OK, "models", ", ".join(f"{name} ({p.stat().st_size / 1e6:.1f} MB)" for name, p in found.items())
-    )
+    return Finding(OK, "models", ", ".join(f"{p.stem} ({p.stat().st_size / 1e6:.1f} MB)" for p in found))
 
 
 def _zeromq() -> Finding:
