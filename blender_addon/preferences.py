@@ -11,7 +11,8 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from .bridge.connection import Target
-from .bridge.server_process import ServerConfig, find_command
+from .bridge.server_command import find_command
+from .bridge.server_process import ServerConfig
 from .contract.connection import default_connection_file
 from .contract.errors import Forbidden, Unavailable
 

@@ -19,7 +19,8 @@ from ..contract.connection import read_connection_file
 from ..contract.errors import SpadeError, Unavailable
 from ..contract.messages import ModelInfo, Welcome
 from ..contract.version import VERSION
-from .server_process import ServerConfig, ServerProcess, running_server
+from .server_command import running_server
+from .server_process import ServerConfig, ServerProcess
 
 SOFTWARE = f"blender-addon {VERSION}"
 # a server that lives says something every second or so; this is when a user wants to be told

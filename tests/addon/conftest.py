@@ -2,7 +2,8 @@
 """Real Blender, as a Python module: the staged add-on is registered once, every test starts in an empty file.
 
 Blender 4.5 hangs for ever at exit while a panel, operator or timer is registered. So everything is
-unregistered at the end, and tests as well as the exit have a time after which the process ends with a traceback.
+unregistered at the end, and tests as well as the exit have a time after which the process ends with a
+traceback.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from spade_backdrops.bridge.connection import Connection, State, Target
-from spade_backdrops.bridge.server_process import ServerConfig, find_command
+from spade_backdrops.bridge.server_command import find_command
+from spade_backdrops.bridge.server_process import ServerConfig
 
 from tests.addon.serving import PYTHON, SYNTHESIZER, command, until
 

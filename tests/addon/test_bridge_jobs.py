@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from spade_backdrops.bridge.connection import Connection, Target
 from spade_backdrops.bridge.jobs import Job, JobBoard, JobState, Request
-from spade_backdrops.bridge.server_process import ServerConfig, find_command
+from spade_backdrops.bridge.server_command import find_command
+from spade_backdrops.bridge.server_process import ServerConfig
 from spade_backdrops.contract.labels import load_label_set
 
 from tests.addon.serving import command, until

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from spade_backdrops.bridge.server_process import ServerConfig, ServerProcess, find_command, running_server
+from spade_backdrops.bridge.server_command import find_command, running_server
+from spade_backdrops.bridge.server_process import ServerConfig, ServerProcess
 from spade_backdrops.contract.errors import Unavailable
 
 

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding the local server: the program that starts one, and one that runs already."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+from ..contract.connection import read_connection_file
+from ..contract.errors import SpadeError, Unavailable
+
+
+def find_command(preference: str) -> tuple[str, ...]:
+    """The command that starts a server.
+
+    preference: what the user wrote: nothing (look for `spade-server`), a program with or without arguments,
+    the Python of an environment that has the server (then `-m server` is added), or that environment's
+    folder. Raises Unavailable, with the remedy, when there is no such program.
+    """
+    text = preference.strip()
+    if not text:
+        return (_find_installed(),)
+    # a path with blanks in it is one program, not a command line
+    words = [text] if Path(text).expanduser().exists() else _split(text)
+    program = Path(words[0]).expanduser()
+    if program.is_dir():
+        scripts = program / ("Scripts" if os.name == "nt" else "bin")
+        found = shutil.which("spade-server", path=os.pathsep.join((str(scripts), str(program))))
+    else:
+        found = shutil.which(str(program))
+    if found is None:
+        raise Unavailable(
+            f"The server command '{words[0]}' does not exist.",
+            fix="Correct 'Server Command' in the add-on preferences, or empty it to look for spade-server.",
+        )
+    if Path(found).stem.lower().startswith("python") and len(words) == 1:
+        return (found, "-m", "server")
+    return (found, *words[1:])
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text, posix=os.name != "nt")
+    except ValueError as problem:
+        raise Unavailable(
+            f"The server command cannot be read: {problem}.",
+            fix="Close its quotes in the add-on preferences.",
+        ) from None
+
+
+def _find_installed() -> str:
+    # Blender started from a desktop icon does not see a shell's PATH: also look where pip and pipx put
+    # programs
+    home = Path.home()
+    usual = (
+        home / ".local/bin",
+        home / "AppData/Roaming/Python/Scripts",
+        "/opt/homebrew/bin",
+        "/usr/local/bin",
+    )
+    path = os.pathsep.join((os.environ.get("PATH", ""), *map(str, usual)))
+    found = shutil.which("spade-server", path=path)
+    if found is None:
+        raise Unavailable(
+            "The picture server is not installed where Blender can see it.",
+            fix="Install it, and give the folder of its environment as 'Server Command' in the preferences.",
+        )
+    return found
+
+
+def running_server(connection_file: Path) -> bool:
+    """Whether the server that wrote this connection file is alive on this computer."""
+    try:
+        return _is_alive(read_connection_file(connection_file).pid)
+    except SpadeError:
+        return False
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name != "nt":
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+    import ctypes  # os.kill(pid, 0) would end the process on Windows
+
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+    if not handle:
+        return False
+    code = ctypes.c_ulong()
+    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+    kernel.CloseHandle(handle)
+    return code.value == 259  # STILL_ACTIVE
