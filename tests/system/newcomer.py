@@ -68,7 +68,7 @@ def backdrops() -> list[bpy.types.Object]:
 
 
 def frame_corners() -> list[list[float]]:
-    """Where the picture's corners lie in the camera's frame: [[0, 0], ..., [1, 1]] when it fills it exactly."""
+    """Where the picture's corners lie in the camera's frame, which is 0 to 1 in both directions."""
     backdrop = backdrops()[0]
     bpy.context.view_layer.update()
     places = backdrop.data.uv_layers[0].uv
