@@ -7,6 +7,8 @@ properties. They point at data-blocks, not at names, so they survive renaming, s
 
 # No postponed annotations here: Blender reads its properties out of them.
 
+from functools import lru_cache
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -99,9 +101,12 @@ def settings(scene: bpy.types.Scene) -> SpadeSettings:
 
 def label_set_of(scene_settings: SpadeSettings) -> LabelSet:
     """The label set that was chosen. Raises BadLabelSet when an imported one cannot be read."""
-    if scene_settings.label_set == CUSTOM:
-        return parse_label_set(scene_settings.custom_label_set)
-    return load_label_set(scene_settings.label_set)
+    return _label_set(scene_settings.label_set, scene_settings.custom_label_set)
+
+
+@lru_cache(maxsize=8)  # panels ask at every redraw
+def _label_set(name: str, custom: str) -> LabelSet:
+    return parse_label_set(custom) if name == CUSTOM else load_label_set(name)
 
 
 _CLASSES = (SpadeLabelRule, SpadeSettings)

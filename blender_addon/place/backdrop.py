@@ -24,7 +24,7 @@ from mathutils import Matrix, Vector
 from ..scene.borrow import set_if_known
 from ..scene.contents import BACKDROP_MARK, is_backdrop
 from ..scene.view import camera_data, camera_frame, flat_camera_of
-from .material import show_image
+from .material import match_colors, show_image
 
 COLLECTION_NAME = "Spade Backdrops"
 
@@ -53,7 +53,7 @@ def place_backdrop(scene: bpy.types.Scene, image: bpy.types.Image) -> bpy.types.
 
 
 def fit_backdrop(scene: bpy.types.Scene) -> None:
-    """Make the active camera's backdrop fill its frame again, after lens, aspect or clip end changed.
+    """Bring the active camera's backdrop in line with lens, aspect, clip end and view transform of now.
 
     Does nothing where there is none. Raises NoCamera without a camera that has a flat frame.
     """
@@ -66,6 +66,7 @@ def fit_backdrop(scene: bpy.types.Scene) -> None:
     backdrop.matrix_parent_inverse = _without_scale(camera)
     center = Vector(((frame.left + frame.right) / 2, (frame.bottom + frame.top) / 2, -distance))
     backdrop.matrix_basis = Matrix.LocRotScale(center, None, Vector((frame.width, frame.height, 1.0)))
+    match_colors(backdrop, scene)
 
 
 def _distance(lens: bpy.types.Camera) -> float:

@@ -32,8 +32,7 @@ _COLOR_SPACES = {
 def store_image(
     rgb: np.ndarray, name: str, scene: bpy.types.Scene, provenance: dict[str, str | int | float]
 ) -> bpy.types.Image:
-    """Keep a picture, (H, W, 3) uint8 sRGB with row 0 at the top, packed in the .blend even while nothing
-    shows it.
+    """Pack a picture, (H, W, 3) uint8 sRGB with row 0 at the top, into the .blend, to stay even while unused.
 
     `provenance` says how it was made; `provenance_of` reads it back. A name that is taken gets a number.
     Raises BadImage for an array that is no such picture.
@@ -57,9 +56,7 @@ def store_image(
 
 
 def color_space_for(scene: bpy.types.Scene) -> str:
-    """The colour space that makes finished sRGB pictures come out unchanged through the scene's view
-    transform.
-    """
+    """The colour space from which finished sRGB pictures come out unchanged through the view transform."""
     wanted = _COLOR_SPACES.get(scene.view_settings.view_transform, "sRGB")
     known = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items.keys()
     return wanted if wanted in known else "sRGB"

@@ -13,34 +13,35 @@ _LIGHT = "Spade Light"
 
 
 def show_image(backdrop: bpy.types.Object, image: bpy.types.Image, scene: bpy.types.Scene) -> None:
-    """Show an image on a backdrop, true in colour through the scene's view transform and exposure as they are
-    now.
+    """Show an image on a backdrop, in the colours `match_colors` promises.
 
     Only the picture is exchanged where the material is there: what users added to it stays.
     """
-    image.colorspace_settings.name = color_space_for(scene)
-    material = _material_of(backdrop)
-    nodes = material.node_tree.nodes
+    nodes = _material_of(backdrop).node_tree.nodes
     nodes[_PICTURE].image = image
-    nodes[_LIGHT].inputs["Strength"].default_value = 1.0 / _exposure(scene)
     nodes.active = nodes[_PICTURE]  # what the viewport's texture shading shows
+    match_colors(backdrop, scene)
+
+
+def match_colors(backdrop: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """Let the picture come out as it was generated through the scene's view transform and exposure of now."""
+    nodes = _material_of(backdrop).node_tree.nodes
+    image = nodes[_PICTURE].image
+    if image is not None:
+        image.colorspace_settings.name = color_space_for(scene)
+    nodes[_LIGHT].inputs["Strength"].default_value = 1.0 / _exposure(scene)
 
 
 def _exposure(scene: bpy.types.Scene) -> float:
-    """How much brighter the scene's settings make whatever is rendered: a finished picture must not be
-    exposed again.
-    """
+    """How much the scene brightens whatever is rendered; a finished picture must not be exposed again."""
     film = scene.cycles.film_exposure if scene.render.engine == "CYCLES" else 1.0
     return max(film * 2.0**scene.view_settings.exposure, 1e-6)
 
 
 def _material_of(backdrop: bpy.types.Object) -> bpy.types.Material:
     material = backdrop.active_material
-    if (
-        material is not None
-        and material.node_tree
-        and {_PICTURE, _LIGHT} <= set(material.node_tree.nodes.keys())
-    ):
+    nodes = material.node_tree.nodes.keys() if material and material.node_tree else ()
+    if material and {_PICTURE, _LIGHT} <= set(nodes):
         return material
     material = _new_material(backdrop.name)
     backdrop.active_material = material

@@ -12,8 +12,7 @@ from typing import Any
 def borrowed(owner: Any, **values: Any) -> Iterator[Any]:
     """Set attributes of `owner` for the length of a `with` block.
 
-    Attributes that already have the value are not written: every write to a data-block makes Blender update
-    it.
+    What already has the value is not written: every write to a data-block makes Blender update it.
     """
     before = {}
     try:

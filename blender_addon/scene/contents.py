@@ -10,7 +10,7 @@ import bpy
 # Custom property on the backdrops this add-on makes: the label pass must not see what it painted itself.
 BACKDROP_MARK = "spade_backdrop"
 
-SURFACES = frozenset({"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME"})
+_SURFACES = frozenset({"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD"})
 
 
 def is_backdrop(thing: bpy.types.Object | bpy.types.Collection) -> bool:
@@ -45,15 +45,39 @@ def rendered_collections(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
 
 
 def rendered_objects(scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """The objects that put surfaces into the scene's render, sources of collection instances included, each
-    once.
+    """The objects that put surfaces into the scene's render, sources of collection instances included.
+
+    Each once. Volumes are not among them: the label pass cannot see them.
     """
     found: dict[bpy.types.Object, None] = {}
     for collection in rendered_collections(scene):
         for thing in collection.objects:
-            if thing.type in SURFACES and not thing.hide_render and not is_backdrop(thing):
+            if not thing.hide_render and not is_backdrop(thing) and _has_surface(thing):
                 found[thing] = None
     return list(found)
+
+
+def _has_surface(thing: bpy.types.Object) -> bool:
+    """Whether an object shows itself; paths, and hosts of particles and of instances, often do not."""
+    if thing.type not in _SURFACES:
+        return False
+    if thing.is_instancer and not thing.show_instancer_for_render:
+        return False
+    if isinstance(thing.data, bpy.types.Mesh):
+        return bool(thing.data.polygons) or _grows_faces(thing)
+    if thing.type == "CURVE" and isinstance(thing.data, bpy.types.Curve):
+        curve = thing.data
+        filled = curve.dimensions == "2D" and curve.fill_mode != "NONE"
+        return bool(filled or curve.bevel_depth or curve.extrude or curve.bevel_object or thing.modifiers)
+    return True
+
+
+def _grows_faces(thing: bpy.types.Object) -> bool:
+    """Whether the modifiers of a mesh without faces make some; instances they make are other objects'."""
+    if not thing.modifiers:
+        return False
+    made = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    return isinstance(made, bpy.types.Mesh) and bool(made.polygons)
 
 
 def _layer_collections(layer: bpy.types.LayerCollection) -> Iterator[bpy.types.Collection]:

@@ -20,12 +20,12 @@ _MAGIC = 20000630
 _MULTIPART = 0x1000
 _FLOAT = 2
 _UNCOMPRESSED = 0
-_BYTES = 4
 
 
-def read_channels(path: Path) -> dict[str, np.ndarray]:
-    """Every channel by its full name: (H, W) float32, row 0 at the top. Raises Internal for any other kind of
-    EXR.
+def read_channels(path: Path, endings: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The channels whose names end so, by full name: (H, W) float32, row 0 at the top.
+
+    Raises Internal for any other kind of EXR.
     """
     content = path.read_bytes()
     try:
@@ -39,7 +39,7 @@ def read_channels(path: Path) -> dict[str, np.ndarray]:
             names, width, height = _layout(header)
             first_row = struct.unpack_from("<Q", content, position)[0]
             position += 8 * height
-            found.update(_read_rows(content, first_row, names, width, height, multipart))
+            found |= _read_rows(content, first_row, names, width, height, multipart, endings)
         return found
     except (ValueError, KeyError, IndexError, struct.error) as problem:
         raise Internal(
@@ -48,9 +48,7 @@ def read_channels(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_headers(content: bytes, position: int, multipart: bool) -> tuple[list[dict[str, bytes]], int]:
-    """The attributes of every part, and where the row tables begin. A part's list, and the list of parts, end
-    in 0.
-    """
+    """The attributes of every part, and where the row tables begin. A 0 ends each part, one more the list."""
     headers = []
     while content[position] != 0 or not headers:
         header: dict[str, bytes] = {}
@@ -84,15 +82,25 @@ def _layout(header: dict[str, bytes]) -> tuple[list[str], int, int]:
 
 
 def _read_rows(
-    content: bytes, start: int, names: list[str], width: int, height: int, multipart: bool
+    content: bytes,
+    start: int,
+    names: list[str],
+    width: int,
+    height: int,
+    multipart: bool,
+    endings: tuple[str, ...],
 ) -> dict[str, np.ndarray]:
-    """The channels of one part: rows follow each other from the top, each with a small heading of its own."""
+    """The wanted channels of one part: rows from the top, each with a heading of its own."""
     heading = 12 if multipart else 8  # the part's number, y, length in bytes; one part has no number
     row = np.dtype([("heading", f"V{heading}"), ("pixels", "<f4", (len(names), width))])
     if start + height * row.itemsize > len(content):
         raise ValueError("it is cut short")
     pixels = np.frombuffer(content, row, height, start)["pixels"]
-    return {name: np.ascontiguousarray(pixels[:, index]) for index, name in enumerate(names)}
+    return {
+        name: np.ascontiguousarray(pixels[:, index])
+        for index, name in enumerate(names)
+        if name.endswith(endings)
+    }
 
 
 def _read_text(content: bytes, position: int) -> tuple[str, int]:

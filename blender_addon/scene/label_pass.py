@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The exact label pass: what class the camera sees at every pixel, from one Cycles render of the user's
-scene.
+"""The exact label pass: what class the camera sees at every pixel, from one Cycles render.
 
 Cycles writes an object index and a material index at the centre of each pixel, exactly, whatever the lights
 and shaders. The scene is copied (which shares its objects), the copy is stripped of everything that costs
@@ -8,11 +7,9 @@ time or moves edges, class ids go in as pass indices, and everything borrowed co
 
 - Instances (collections, geometry nodes, particles) carry the label of the object they are made from.
 - Cut-outs follow alpha at one half; fully transparent surfaces are seen through, glass is seen.
-- Where the camera sees past everything there is the background class; on a surface without label the ignore
-id.
-- Volumes and holdouts have no surface and no index: a volume alone counts as background, as does anything
-beyond the
-  camera's clip end.
+- Past everything there is the background class; on a surface without label there is the ignore id.
+- Volumes and holdouts leave no index and no depth: alone they count as background, as does what lies beyond
+  the camera's clip end. Label what stands behind them, or put a thin surface in their place.
 - Hidden things, this add-on's own backdrops, and what the active view layer leaves out are not seen.
 """
 
@@ -40,13 +37,16 @@ from .render_copy import aim, strip
 from .view import camera_data, camera_of, frame_aspect
 
 _FAR = 1e9  # Cycles writes 1e10 where a ray leaves the scene
+# How the names of the passes end, in Blender 4 and 5; they begin with the name of the view layer.
+_OBJECT = (".IndexOB.X", ".Object Index.X")
+_MATERIAL = (".IndexMA.X", ".Material Index.X")
+_DEPTH = (".Depth.Z", ".Depth.V")
 _HOW_TO_LABEL = "Press Label by Name, or select an object and choose its class."
 
 
 @dataclass(frozen=True)
 class LabelPass:
-    """`label_map` (H, W) ids of the scene's label set, row 0 at the top; `depth` (H, W) float32, scene units
-    (metres).
+    """`label_map`: (H, W) ids of the scene's label set, row 0 at the top. `depth`: (H, W) float32 metres.
 
     `shares`: how much of the picture each id in it takes, 0..1. `unlabelled_share`: how much shows surfaces
     without a label.
@@ -61,8 +61,7 @@ class LabelPass:
 def render_label_map(
     scene: bpy.types.Scene, size: tuple[int, int], progress: Callable[[float], None] | None = None
 ) -> LabelPass:
-    """Render the labels the scene's camera sees, `size` (width, height) pixels over exactly the camera's
-    frame.
+    """Render the labels the scene's camera sees: `size` (width, height) pixels over exactly its frame.
 
     Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCamera,
     NothingLabelled, BadLabelSet, BadShape, Busy (Blender is rendering), Unavailable (Cycles is switched off).
@@ -106,9 +105,7 @@ class _Channels(NamedTuple):
 
 
 def _codes(table: LabelTable) -> dict[int, int]:
-    """Pass index by class id. Counted from 1, because 0 is what Blender has for "none" and ids may be over
-    its limit.
-    """
+    """Pass index by class id. Counted from 1: 0 is Blender's "none", and ids may be over its limit."""
     used = sorted({*table.objects.values(), *table.materials.values()})
     return {class_id: index for index, class_id in enumerate(used, start=1)}
 
@@ -155,9 +152,7 @@ def _pass_indices(table: LabelTable, codes: dict[int, int]) -> Iterator[None]:
 
 @contextmanager
 def _quiet_handlers() -> Iterator[None]:
-    """No render handlers: what other add-ons do after a render (sounds, files, queues) is not meant for this
-    one.
-    """
+    """No render handlers: what other add-ons do after a render (sounds, files) is not for this one."""
     names = (
         "render_init",
         "render_pre",
@@ -189,23 +184,18 @@ def _render(scene: bpy.types.Scene, size: tuple[int, int], path: Path) -> _Chann
         strip(copy, layer)
         aim(copy, size, aspect, path)
         with ExitStack() as stack:
-            # Depth of field throws rays off the pixel centres; it belongs to the camera, which the copy
-            # shares.
+            # Depth of field throws rays off the pixel centres. It is the camera's, which the copy shares.
             stack.enter_context(borrowed(camera.dof, use_dof=False))
             for thing in bpy.data.objects:
                 if is_backdrop(thing):
                     stack.enter_context(borrowed(thing, hide_render=True))
             _render_scene(copy)
-        channels = read_channels(path)
+        channels = read_channels(path, _OBJECT + _MATERIAL + _DEPTH)
     finally:
         bpy.data.scenes.remove(copy)
         for image in set(bpy.data.images) - images:  # "Render Result", in a file that had none
             bpy.data.images.remove(image)
-    return _Channels(
-        _channel(channels, "IndexOB.X", "Object Index.X"),
-        _channel(channels, "IndexMA.X", "Material Index.X"),
-        _channel(channels, "Depth.Z", "Depth.V"),
-    )
+    return _Channels(_channel(channels, _OBJECT), _channel(channels, _MATERIAL), _channel(channels, _DEPTH))
 
 
 def _render_scene(scene: bpy.types.Scene) -> None:
@@ -219,12 +209,9 @@ def _render_scene(scene: bpy.types.Scene) -> None:
         raise Busy("Blender did not take the label render.", "Try again when no other render is running.")
 
 
-def _channel(channels: dict[str, np.ndarray], *endings: str) -> np.ndarray:
-    """The one channel with one of these names; before the name stands the view layer's, which may hold
-    anything.
-    """
+def _channel(channels: dict[str, np.ndarray], endings: tuple[str, ...]) -> np.ndarray:
     for name, values in channels.items():
-        if name.endswith(tuple(f".{ending}" for ending in endings)):
+        if name.endswith(endings):
             return values
     raise Internal(
         f"The label render has no pass '{endings[-1]}'.", "Please report this with your Blender version."

@@ -23,8 +23,7 @@ from .label_table import LabelTable, used_materials
 
 Target: TypeAlias = bpy.types.Object | bpy.types.Material | bpy.types.Collection
 
-# What things are made of. A material of such a name says little about what is seen: a house of wood is no
-# forest.
+# What things are made of: a house with a material "Wood" is no forest.
 _SUBSTANCES = ("wood", "stone")
 
 
@@ -50,8 +49,9 @@ def kind_of(target: Target) -> str:
 
 
 def assign(scene: bpy.types.Scene, target: Target, class_name: str | None) -> None:
-    """Label a thing, replacing its label; None takes its label away. Raises BadLabel for a class not in the
-    set.
+    """Label a thing, replacing its label; None takes its label away.
+
+    Raises BadLabel for a class that is not in the scene's label set.
     """
     forget_missing(scene)
     rules = settings(scene).rules
@@ -82,8 +82,7 @@ def unlabelled(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def auto_assign(scene: bpy.types.Scene, overwrite: bool = False) -> list[Assignment]:
-    """Label collections, objects and materials whose names say what they are; returns what was given, in that
-    order.
+    """Label collections, objects and materials whose names say what they are; returns what was given.
 
     Labels that are there stay unless `overwrite`. An object gets a rule of its own only where its collection
     does not already say the same. A material gets one where it tells parts of an object apart, or where the
@@ -110,11 +109,8 @@ def auto_assign(scene: bpy.types.Scene, overwrite: bool = False) -> list[Assignm
         entry = given.meant_by(material.name)
         alone_on_named = all(thing in named and len(used_materials(thing)) == 1 for thing in users)
         only_substance = given.meant_by(material.name, leave_out=_SUBSTANCES) is None
-        if (
-            entry
-            and not alone_on_named
-            and not (only_substance and all(thing in labelled for thing in users))
-        ):
+        says_little = only_substance and all(thing in labelled for thing in users)
+        if entry and not alone_on_named and not says_little:
             given.offer(material, entry)
     return given.assignments
 

@@ -16,9 +16,9 @@ from .contents import rendered_collections
 class LabelTable:
     """Class ids by object and by material, for one moment: build a new one after any change.
 
-    `materials`: ids of labelled materials. They go before
-    `objects`: ids of objects, by their own rule, else by the nearest collection with a rule (equally near:
-    the rule given first), else by a collection instance that shows them. What has no label is in neither.
+    `materials`: ids of labelled materials; they go before objects. `objects`: ids by their own rule,
+    else by the nearest collection with a rule (of equally near ones the first given), else by a collection
+    instance that shows them. What has no label is in neither.
     Rules whose class the label set does not know count as no rule.
     """
 
@@ -51,9 +51,7 @@ class LabelTable:
 
 
 def used_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:
-    """The materials an object's surfaces show; None stands for surfaces without one. Unused slots do not
-    count.
-    """
+    """The materials an object's surfaces show, None for surfaces without one; unused slots do not count."""
     slots = [slot.material for slot in thing.material_slots]
     if not slots:
         return [None]

@@ -34,9 +34,7 @@ def strip(scene: bpy.types.Scene, layer_name: str) -> None:
 
 
 def aim(scene: bpy.types.Scene, size: tuple[int, int], aspect: float, path: Path) -> None:
-    """Render `size` (width, height) pixels over a frame of `aspect` into an uncompressed float EXR file at
-    `path`.
-    """
+    """Render `size` (width, height) pixels over a frame of `aspect` into an uncompressed float EXR file."""
     render = scene.render
     render.resolution_x, render.resolution_y = size
     render.resolution_percentage = 100

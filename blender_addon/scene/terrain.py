@@ -58,7 +58,7 @@ def land(name: str) -> bpy.types.Mesh:
 
 def ribbon(
     name: str, center: Callable[[Array], Array], half_width: Callable[[Array], Array], far: float, lift: float
-):
+) -> bpy.types.Mesh:
     """A strip of ground along a line, laid `lift` over the land or, with no lift, flat on the water."""
     y = np.geomspace(12.0, far + 16.0, 140)[:, None] - 16.0
     sides = np.linspace(-1.0, 1.0, 7)[None, :]

@@ -292,3 +292,27 @@ def test_linked_library_objects_keep_their_labels_and_are_left_alone(scene, view
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
     assert taken(bpy.context.scene)[15, 15] == 10
+
+
+def test_volumes_and_holdouts_count_as_what_is_behind_the_scene(scene, view, pixels):
+    assign(scene, pixels.box("Thing", (10, 10, 20, 20)), "rock")
+    assign(
+        scene, pixels.box("Hole", (30, 10, 40, 20), materials=(pixels.shader("ShaderNodeHoldout"),)), "sand"
+    )
+    masked = pixels.box("Masked", (30, 30, 40, 40))
+    masked.is_holdout = True
+    assign(scene, masked, "sand")
+    expected = np.full((HEIGHT, WIDTH), ids(scene)["sky"])
+    expected[10:20, 10:20] = ids(scene)["rock"]
+    np.testing.assert_array_equal(taken(scene), expected)
+
+
+def test_the_users_own_render_result_is_kept(scene, view, pixels, tmp_path):
+    assign(scene, pixels.box("Thing", (10, 10, 20, 20)), "rock")
+    scene.render.engine, scene.cycles.samples, scene.render.resolution_percentage = "CYCLES", 1, 50
+    bpy.ops.render.render()
+    before, after = tmp_path / "before.png", tmp_path / "after.png"
+    bpy.data.images["Render Result"].save_render(str(before))
+    taken(scene)
+    bpy.data.images["Render Result"].save_render(str(after))
+    assert before.read_bytes() == after.read_bytes()

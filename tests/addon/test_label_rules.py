@@ -190,3 +190,13 @@ def test_a_thousand_objects_are_labelled_and_listed_in_a_moment(scene, pixels):
     start = time.perf_counter()
     assert len(auto_assign(scene)) == 1000 and len(unlabelled(scene)) == 1000
     assert time.perf_counter() - start < 2.0
+
+
+def test_what_shows_no_surface_of_its_own_needs_no_label(scene, pixels):
+    source = pixels.box("Source", RECTANGLE)
+    assign(scene, source, "tree")
+    pixels.geometry_nodes_instances(source, [(4, 20)])
+    pixels.particle_instances(source, [(4, 20)])
+    scene.collection.objects.link(bpy.data.objects.new("Path", bpy.data.curves.new("Path", "CURVE")))
+    scene.collection.objects.link(bpy.data.objects.new("Fog", bpy.data.volumes.new("Fog")))
+    assert unlabelled(scene) == []

@@ -257,3 +257,14 @@ def test_a_scene_without_a_flat_camera_says_so(scene, photo, pixels):
     with pytest.raises(NoCamera, match="panoramic"):
         place(scene, photo)
     assert len(bpy.data.images) == 2, "the pictures are kept"
+
+
+def test_after_a_change_of_view_transform_fitting_makes_its_colours_true_again(
+    scene, camera, photo, tmp_path
+):
+    scene.view_settings.view_transform = "AgX"
+    place(scene, photo)
+    scene.view_settings.view_transform, scene.view_settings.exposure = "Standard", 1.0
+    assert furthest(scene, tmp_path, photo, inner=True) > 0.1
+    fit_backdrop(scene)
+    assert furthest(scene, tmp_path, photo) <= ONE_STEP
