@@ -19,7 +19,7 @@ that of the
 from __future__ import annotations
 
 import bpy
-from mathutils import Matrix, Vector
+from mathutils import Matrix
 
 from ..scene.borrow import set_if_known
 from ..scene.contents import BACKDROP_MARK, is_backdrop
@@ -64,8 +64,8 @@ def fit_backdrop(scene: bpy.types.Scene) -> None:
     distance = _distance(camera_data(camera))
     frame = camera_frame(scene, distance)
     backdrop.matrix_parent_inverse = _without_scale(camera)
-    center = Vector(((frame.left + frame.right) / 2, (frame.bottom + frame.top) / 2, -distance))
-    backdrop.matrix_basis = Matrix.LocRotScale(center, None, Vector((frame.width, frame.height, 1.0)))
+    center = ((frame.left + frame.right) / 2, (frame.bottom + frame.top) / 2, -distance)
+    backdrop.matrix_basis = Matrix.LocRotScale(center, None, (frame.width, frame.height, 1.0))
     match_colors(backdrop, scene)
 
 
@@ -135,5 +135,5 @@ def _plane(name: str) -> bpy.types.Mesh:
 
 def _without_scale(camera: bpy.types.Object) -> Matrix:
     """What undoes a camera's scale for its children: cameras see as if they had none."""
-    lengths = [column.length or 1.0 for column in camera.matrix_world.to_3x3().col]
+    lengths = [column.length or 1.0 for column in camera.matrix_world.to_3x3().transposed()]
     return Matrix.Diagonal((*(1.0 / length for length in lengths), 1.0))

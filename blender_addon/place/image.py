@@ -10,6 +10,7 @@ Transforms without such a space (False Color, Filmic Log), looks and curves act 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import bpy
 import numpy as np
@@ -45,7 +46,8 @@ def store_image(
     image.colorspace_settings.name = color_space_for(scene)
     pixels = np.ones((height, width, 4), np.float32)
     np.divide(rgb[::-1], 255, out=pixels[..., :3], dtype=np.float32)  # Blender counts rows from the bottom
-    image.pixels.foreach_set(pixels.ravel())
+    flat: Any = pixels.ravel()  # a sequence to Blender, though not to its type stubs
+    image.pixels.foreach_set(flat)
     image.update()
     image.pack()
     image.alpha_mode = "NONE"

@@ -196,8 +196,8 @@ class _Valley:
     def _grey(self, name: str) -> bpy.types.Material:
         if name not in self._greys:
             material = self._greys[name] = bpy.data.materials.new(name)
-            material.diffuse_color = (_GREYS[name],) * 3 + (1.0,)
-            _color_node(material.node_tree, "Base Color", material.diffuse_color)
+            material.diffuse_color = color = (_GREYS[name],) * 3 + (1.0,)
+            _color_node(material.node_tree, "Base Color", color)
         return self._greys[name]
 
 

@@ -136,14 +136,14 @@ def _pass_indices(table: LabelTable, codes: dict[int, int]) -> Iterator[None]:
     All, because instances and geometry nodes may bring in any of them. Only what differs is written: each
     write makes Blender update the user's scene.
     """
+    ids: dict[bpy.types.Object | bpy.types.Material, int] = {**table.objects, **table.materials}
     changed: list[tuple[bpy.types.Object | bpy.types.Material, int]] = []
     try:
-        for things, ids in ((bpy.data.objects, table.objects), (bpy.data.materials, table.materials)):
-            for thing in things:
-                index = codes[ids[thing]] if thing in ids else 0
-                if thing.pass_index != index:
-                    changed.append((thing, thing.pass_index))
-                    thing.pass_index = index
+        for thing in (*bpy.data.objects, *bpy.data.materials):
+            index = codes[ids[thing]] if thing in ids else 0
+            if thing.pass_index != index:
+                changed.append((thing, thing.pass_index))
+                thing.pass_index = index
         yield
     finally:
         for thing, index in changed:
@@ -180,6 +180,7 @@ def _render(scene: bpy.types.Scene, size: tuple[int, int], path: Path) -> _Chann
     aspect = frame_aspect(scene)
     images = set(bpy.data.images)
     copy = scene.copy()
+    assert copy is not None
     try:
         strip(copy, layer)
         aim(copy, size, aspect, path)

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A checkpoint is one safetensors file: weights, and as JSON metadata all that is needed to use them.
+
+Metadata keys: format, generator (config), style_encoder (config or null), label_set (TOML), label_set_digest,
+native_size, provenance (free JSON: data, terms, steps, hardware, seed...).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from .contract.errors import BadCheckpoint, CannotWrite, SpadeError
+from .contract.labels import LabelSet, parse_label_set
+from .model.config import GeneratorConfig, StyleEncoderConfig
+from .model.generator import Generator
+from .model.style_encoder import StyleEncoder
+
+FORMAT = "spade-backdrops 1"
+GENERATOR, ENCODER = "generator.", "style_encoder."
+Network = TypeVar("Network", bound=torch.nn.Module)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds. Weights are keyed as in the networks' state dicts."""
+
+    generator: GeneratorConfig
+    generator_weights: dict[str, Tensor]
+    label_set: LabelSet
+    native_size: int
+    """Side in pixels of the squares it was trained on last; other sizes work."""
+    style_encoder: StyleEncoderConfig | None = None
+    encoder_weights: dict[str, Tensor] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def build_generator(self) -> Generator:
+        """The generator in eval mode, float32, with these weights. Raises BadCheckpoint where they do not fit."""
+        return _filled(Generator(self.generator), self.generator_weights)
+
+    def build_style_encoder(self) -> StyleEncoder | None:
+        """The style encoder in eval mode, or None for a model without one."""
+        return None if self.style_encoder is None else _filled(StyleEncoder(self.style_encoder), self.encoder_weights)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype = torch.float16) -> None:
+    """Write the file in one piece: an existing one is replaced only when the new one is complete.
+
+    Raises CannotWrite.
+    """
+    networks = ((GENERATOR, checkpoint.generator_weights), (ENCODER, checkpoint.encoder_weights))
+    tensors = {
+        prefix + name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
+        for prefix, weights in networks
+        for name, value in weights.items()
+    }
+    metadata = {
+        "format": FORMAT,
+        "generator": json.dumps(dataclasses.asdict(checkpoint.generator)),
+        "style_encoder": json.dumps(checkpoint.style_encoder and dataclasses.asdict(checkpoint.style_encoder)),
+        "label_set": checkpoint.label_set.to_toml(),
+        "label_set_digest": checkpoint.label_set.digest,
+        "native_size": str(checkpoint.native_size),
+        "provenance": json.dumps(checkpoint.provenance, ensure_ascii=False),
+    }
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(save(tensors, metadata))
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise CannotWrite(f"{path} cannot be written: {error.strerror}.", fix="Choose another folder.") from None
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a file. Raises BadCheckpoint where it is missing, truncated, a pickle or of another kind."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise BadCheckpoint(
+                    f"{path.name} is a safetensors file, but not a Spade Backdrops checkpoint.",
+                    fix="Choose a checkpoint written by this program's training or import.",
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except FileNotFoundError:
+        raise BadCheckpoint(f"There is no checkpoint at {path}.", fix="Check the path.") from None
+    except (SafetensorError, OSError) as error:
+        raise BadCheckpoint(f"{path.name} cannot be read: {_kind(path, error)}.", fix=_FIX) from None
+    return _parsed(path, metadata, tensors)
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of the file: what tells two models apart on the wire and in caches."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_FIX = "Copy or download the file again; a reference .pth has to be imported first."
+
+
+def _kind(path: Path, error: Exception) -> str:
+    """One clause on what the unreadable file looks like."""
+    try:
+        head = path.open("rb").read(4)
+    except OSError as cause:
+        return cause.strerror or "it cannot be opened"
+    if head[:2] == b"PK" or head[:1] == b"\x80":
+        return "it is a pickled PyTorch file, which is never opened here"
+    if "incomplete" in str(error).lower() or "buffer" in str(error).lower():
+        return "it is truncated"
+    return "it is not a safetensors file, or it is damaged"
+
+
+def _parsed(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) -> Checkpoint:
+    try:
+        generator = json.loads(metadata["generator"])
+        if generator.get("start_grid") is not None:
+            generator["start_grid"] = tuple(generator["start_grid"])
+        encoder = json.loads(metadata["style_encoder"])
+        return Checkpoint(
+            generator=GeneratorConfig(**generator),
+            generator_weights=_part(tensors, GENERATOR),
+            label_set=parse_label_set(metadata["label_set"]),
+            native_size=int(metadata["native_size"]),
+            style_encoder=None if encoder is None else StyleEncoderConfig(**encoder),
+            encoder_weights=_part(tensors, ENCODER),
+            provenance=json.loads(metadata["provenance"]),
+        )
+    except (KeyError, ValueError, TypeError, SpadeError):
+        raise BadCheckpoint(
+            f"{path.name} was written by another version of this program, or its description is damaged.",
+            fix="Update this program, or train or download the model again.",
+        ) from None
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _filled(network: Network, weights: dict[str, Tensor]) -> Network:
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1:2]
+        raise BadCheckpoint(
+            f"The weights do not fit the network that the file describes ({''.join(first).strip()}).", fix=_FIX
+        ) from None
+    return network.eval().requires_grad_(False)

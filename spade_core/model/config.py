@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a network is made of: frozen, JSON-able, saved beside the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Upsampling = Literal["normal", "more", "most"]
+ParamFreeNorm = Literal["batch", "syncbatch", "instance"]
+Start = Literal["labels", "style", "labels+style"]
+UPSAMPLING_STEPS: dict[str, int] = {"normal": 5, "more": 6, "most": 7}
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """The SPADE generator (paper, section 3 and appendix A). The defaults are the published network's.
+
+    label_channels counts every class channel of the one-hot input, the don't-care channel included;
+    instance_edges adds one channel behind them.
+
+    start says what the coarsest feature map is made from: "labels" (a convolution of the down-sampled
+    label map, the published network without style), "style" (a linear of the style code, tied to
+    start_grid: the published VAE network) or "labels+style" (both, at any size: our own models).
+    """
+
+    label_channels: int
+    instance_edges: bool = False
+    base_width: int = 64
+    max_width: int = 1024
+    upsampling: Upsampling = "normal"
+    norm: ParamFreeNorm = "syncbatch"
+    spectral: bool = True
+    spade_kernel: int = 3
+    spade_hidden: int = 128
+    start: Start = "labels"
+    style_size: int = 0
+    start_grid: tuple[int, int] | None = None
+    """(rows, columns) of the coarsest feature map; None: as many as the label map asks for."""
+    # Our own models' additions; the published network has none of them.
+    share_hidden: bool = False
+    """One label convolution a block, shared by its norms, in place of one a norm."""
+    pointwise_from_step: int | None = None
+    """From this upsampling step on, gamma and beta are 1x1 convolutions of the hidden label features."""
+    style_in_blocks: bool = False
+    """The style code also shifts gamma and beta of every norm (not only the start)."""
+    noise: bool = False
+    """Seeded noise with learned strength enters every block: uniform regions do not come out flat."""
+    smooth_upsampling: bool = False
+    """Bilinear in place of nearest: no dots every few pixels."""
+
+    @property
+    def input_channels(self) -> int:
+        return self.label_channels + int(self.instance_edges)
+
+    @property
+    def steps(self) -> int:
+        """How often the coarsest feature map is doubled on the way to the image."""
+        return UPSAMPLING_STEPS[self.upsampling]
+
+    def width(self, multiple: float) -> int:
+        """Channels of a stage that the paper gives `multiple` times the base width."""
+        return min(int(self.base_width * multiple), self.max_width)
+
+
+@dataclass(frozen=True)
+class StyleEncoderConfig:
+    """The style encoder (paper, appendix A, figure 14). The defaults are the published network's.
+
+    input_size: images are resized to this square; it is halved down to 4x4 by stride-2 convolutions.
+    """
+
+    style_size: int = 256
+    base_width: int = 64
+    input_size: int = 256
+    instance_norm: bool = True
+    """The published network normalises every layer; that also removes a photo's overall tint."""
+
+    @property
+    def layers(self) -> int:
+        return (self.input_size // 4).bit_length() - 1

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The style encoder: a photo to the mean and log-variance of its style code (paper, section 3 and figure 14)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from .config import StyleEncoderConfig
+from .spade import LEAK
+
+
+class StyleEncoder(nn.Module):
+    """Stride-2 convolutions down to 4x4, then two linears: mean and log-variance."""
+
+    def __init__(self, config: StyleEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        fan_in = 3
+        for index in range(config.layers):
+            fan_out = config.base_width * min(2**index, 8)
+            self.add_module(f"layer{index + 1}", encoder_layer(fan_in, fan_out, config.instance_norm))
+            fan_in = fan_out
+        self.fc_mu = nn.Linear(fan_in * 16, config.style_size)
+        self.fc_var = nn.Linear(fan_in * 16, config.style_size)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """image: (B, 3, H, W) in [-1, 1], any size. Returns mean and log-variance, each (B, style_size)."""
+        size = (self.config.input_size, self.config.input_size)
+        x = image
+        if x.shape[-2:] != size:
+            x = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+        for index in range(self.config.layers):
+            if index:
+                x = F.leaky_relu(x, LEAK)
+            x = self.get_submodule(f"layer{index + 1}")(x)
+        flat = F.leaky_relu(x, LEAK).flatten(1)
+        return self.fc_mu(flat), self.fc_var(flat)
+
+
+def encoder_layer(fan_in: int, fan_out: int, instance_norm: bool) -> nn.Sequential:
+    # A bias in front of an instance norm has no effect, so the published layer has none.
+    layer = spectral_norm(nn.Conv2d(fan_in, fan_out, 3, 2, 1, bias=not instance_norm), eps=1e-12)
+    return nn.Sequential(layer, nn.InstanceNorm2d(fan_out)) if instance_norm else nn.Sequential(layer)
+
+
+def sample_style(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """A draw from the posterior by the reparametrisation trick: (B, style_size)."""
+    return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """To the standard normal, summed over batch and dimensions as the published loss is (scalar)."""
+    return -0.5 * torch.sum(1 + log_variance - mean.pow(2) - log_variance.exp())
