@@ -56,7 +56,7 @@ def generate(server: tuple[str, ...], folder: Path, report: Callable[[str, float
     pump.board.connection.open(Target(server=lambda: config))
     report("label pass", 0.0)
     job = press(bpy.context)
-    while job.is_live or job.state is JobState.FINISHED:
+    while job.error is None and (job.is_live or job.state is JobState.FINISHED):
         pump.step()  # a window's timer does this; Blender as a module has none that fires
         doing = job.stage or pump.board.connection.state.value.lower()
         report(doing, job.fraction)

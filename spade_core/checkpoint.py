@@ -50,7 +50,11 @@ class Checkpoint:
 
     def build_style_encoder(self) -> StyleEncoder | None:
         """The style encoder in eval mode, or None for a model without one."""
-        return None if self.style_encoder is None else _filled(StyleEncoder(self.style_encoder), self.encoder_weights)
+        return (
+            None
+            if self.style_encoder is None
+            else _filled(StyleEncoder(self.style_encoder), self.encoder_weights)
+        )
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype = torch.float16) -> None:
@@ -60,14 +64,19 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype = tor
     """
     networks = ((GENERATOR, checkpoint.generator_weights), (ENCODER, checkpoint.encoder_weights))
     tensors = {
-        prefix + name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
+        prefix + name: value.detach()
+        .cpu()
+        .to(dtype if value.is_floating_point() else value.dtype)
+        .contiguous()
         for prefix, weights in networks
         for name, value in weights.items()
     }
     metadata = {
         "format": FORMAT,
         "generator": json.dumps(dataclasses.asdict(checkpoint.generator)),
-        "style_encoder": json.dumps(checkpoint.style_encoder and dataclasses.asdict(checkpoint.style_encoder)),
+        "style_encoder": json.dumps(
+            checkpoint.style_encoder and dataclasses.asdict(checkpoint.style_encoder)
+        ),
         "label_set": checkpoint.label_set.to_toml(),
         "label_set_digest": checkpoint.label_set.digest,
         "native_size": str(checkpoint.native_size),
@@ -80,7 +89,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype = tor
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise CannotWrite(f"{path} cannot be written: {error.strerror}.", fix="Choose another folder.") from None
+        raise CannotWrite(
+            f"{path} cannot be written: {error.strerror}.", fix="Choose another folder."
+        ) from None
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -93,7 +104,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
                     f"{path.name} is a safetensors file, but not a Spade Backdrops checkpoint.",
                     fix="Choose a checkpoint written by this program's training or import.",
                 )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise BadCheckpoint(f"There is no checkpoint at {path}.", fix="Check the path.") from None
     except (SafetensorError, OSError) as error:
@@ -155,6 +166,7 @@ def _filled(network: Network, weights: dict[str, Tensor]) -> Network:
     except RuntimeError as error:
         first = str(error).splitlines()[1:2]
         raise BadCheckpoint(
-            f"The weights do not fit the network that the file describes ({''.join(first).strip()}).", fix=_FIX
+            f"The weights do not fit the network that the file describes ({''.join(first).strip()}).",
+            fix=_FIX,
         ) from None
     return network.eval().requires_grad_(False)

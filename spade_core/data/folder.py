@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 
 from ..contract.errors import BadImage
 from ..contract.labels import LabelSet
+from .channels import channel_indices
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -52,7 +53,11 @@ def find_pairs(root: Path, split: str | None) -> list[Pair]:
     pairs = []
     for image in sorted((root / "images").glob("*")):
         labels = root / "labels" / f"{image.stem}.png"
-        if image.suffix.lower() in IMAGE_ENDINGS and labels.exists() and (wanted is None or image.stem in wanted):
+        if (
+            image.suffix.lower() in IMAGE_ENDINGS
+            and labels.exists()
+            and (wanted is None or image.stem in wanted)
+        ):
             pairs.append(Pair(image.stem, image, labels))
     if not pairs:
         raise BadImage(
@@ -72,10 +77,13 @@ def read_pair(pair: Pair, label_set: LabelSet) -> tuple[Image.Image, Image.Image
         labels = Image.open(pair.labels)
         labels.load()
     except (OSError, SyntaxError) as error:
-        raise BadImage(f"The pair {pair.name} cannot be read: {error}.", fix="Replace or remove that file.") from None
+        raise BadImage(
+            f"The pair {pair.name} cannot be read: {error}.", fix="Replace or remove that file."
+        ) from None
     if labels.size != photo.size or labels.mode not in ("L", "P"):
         raise BadImage(
-            f"The label map {pair.labels} does not fit its photo.", fix="Give it the photo's size and 8-bit ids."
+            f"The label map {pair.labels} does not fit its photo.",
+            fix="Give it the photo's size and 8-bit ids.",
         )
     label_set.check(np.asarray(labels))
     return photo, Image.fromarray(np.array(labels), mode="L")
@@ -114,7 +122,7 @@ class TrainingSquares:
         self._decoded: dict[str, tuple[Image.Image, Image.Image]] = {}
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """rgb (B, size, size, 3) uint8 and channel indices (B, size, size) int64 (the ignore id becomes the last)."""
+        """rgb (B, size, size, 3) uint8 and channel indices (B, size, size) int64."""
         random = np.random.default_rng((self.seed, index))
         images, maps = [], []
         for position in range(index * self.batch, (index + 1) * self.batch):
@@ -123,9 +131,7 @@ class TrainingSquares:
             rgb, ids = training_square(*self._pair(self.pairs[order[place]]), self.rule, random)
             images.append(rgb)
             maps.append(ids)
-        channels = np.stack(maps).astype(np.int64)
-        channels[channels == self.label_set.ignore_id] = len(self.label_set.classes)
-        return np.stack(images), channels
+        return np.stack(images), channel_indices(self.label_set, np.stack(maps))
 
     def _pair(self, pair: Pair) -> tuple[Image.Image, Image.Image]:
         if pair.name not in self._decoded:

@@ -43,7 +43,7 @@ class GeneratorConfig:
     pointwise_from_step: int | None = None
     """From this upsampling step on, gamma and beta are 1x1 convolutions of the hidden label features."""
     style_in_blocks: bool = False
-    """The style code also shifts gamma and beta of every norm (not only the start)."""
+    """The style code also shifts gamma and beta of every norm (not only the start); needs share_hidden."""
     noise: bool = False
     """Seeded noise with learned strength enters every block: uniform regions do not come out flat."""
     smooth_upsampling: bool = False

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -65,11 +67,14 @@ class Generator(nn.Module):
         ]  # fmt: skip
         return named if self.up_4 is None else [*named, (7, self.up_4)]
 
-    def draw_noise(self, batch: int, grid: tuple[int, int], random: torch.Generator | None = None) -> list[Tensor]:
+    def draw_noise(
+        self, batch: int, grid: tuple[int, int], random: torch.Generator | None = None
+    ) -> list[Tensor]:
         """One (batch, 1, h, w) standard normal plane a block, on the CPU, so that a seed means the same everywhere."""
         rows, columns = grid
         return [
-            torch.randn(batch, 1, rows << step, columns << step, generator=random) for step, _ in self.blocks()
+            torch.randn(batch, 1, rows << step, columns << step, generator=random)
+            for step, _ in self.blocks()
         ]
 
     def upsample(self, x: Tensor) -> Tensor:
@@ -88,10 +93,20 @@ class Generator(nn.Module):
             x = x + self.style_start(style)[:, :, None, None]
         return x
 
-    def forward(self, labels: Tensor, style: Tensor | None = None, noise: list[Tensor] | None = None) -> Tensor:
-        """labels: (B, input_channels, H, W) one-hot float; style: (B, style_size); noise as draw_noise gives it
-        (None: drawn here). Returns (B, 3, rows * 2**steps, columns * 2**steps) in [-1, 1]: the size of the label
-        map where that is a multiple of 2**steps and the start grid is free."""
+    def forward(
+        self,
+        labels: Tensor,
+        style: Tensor | None = None,
+        noise: list[Tensor] | None = None,
+        after_block: Callable[[int], None] | None = None,
+    ) -> Tensor:
+        """Paint a batch.
+
+        labels: (B, input_channels, H, W) one-hot float; style: (B, style_size), noise as draw_noise gives it; each is
+        drawn here where it is None. after_block is called with each block's index and may raise to stop.
+        Returns (B, 3, rows * 2**steps, columns * 2**steps) in [-1, 1]: the size of the label map where that is a
+        multiple of 2**steps and the start grid is free.
+        """
         grid = self.grid(*labels.shape[-2:])
         if style is None and self.config.style_size:
             style = torch.randn(len(labels), self.config.style_size, device=labels.device)
@@ -105,4 +120,6 @@ class Generator(nn.Module):
             done = step
             plane = noise[index].to(x.device, x.dtype) if noise is not None else None
             x = block(x, resize_labels(labels, *x.shape[-2:]), style, plane)
+            if after_block is not None:
+                after_block(index)
         return torch.tanh(self.conv_img(F.leaky_relu(x, LEAK)))

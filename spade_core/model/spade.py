@@ -49,7 +49,7 @@ def one_hot(label_map: Tensor, label_channels: int, instance_map: Tensor | None 
 class SpadeNorm(nn.Module):
     """Normalise without parameters, then scale and shift by what the label map says at each pixel.
 
-    out = N(x) * (1 + gamma(labels) + gamma(style)) + beta(labels) + beta(style)   (paper, equation 1)
+    out = N(x) * (1 + gamma(labels)) + beta(labels)   (paper, equation 1)
     """
 
     def __init__(self, config: GeneratorConfig, channels: int, kernel: int) -> None:
@@ -62,16 +62,13 @@ class SpadeNorm(nn.Module):
         self.mlp_shared = None if config.share_hidden else label_hidden(config)
         self.mlp_gamma = conv(hidden, channels, kernel)
         self.mlp_beta = conv(hidden, channels, kernel)
-        self.style = nn.Linear(config.style_size, 2 * channels) if config.style_in_blocks else None
 
-    def forward(self, x: Tensor, labels: Tensor, style: Tensor | None) -> Tensor:
-        """x: (B, C, h, w); labels: (B, classes, h, w), or the block's shared hidden features; style: (B, Z)."""
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """x: (B, C, h, w); labels: (B, classes, h, w), or the block's shared hidden features."""
         hidden = labels if self.mlp_shared is None else self.mlp_shared(labels)
-        gamma, beta = self.mlp_gamma(hidden), self.mlp_beta(hidden)
-        if self.style is not None and style is not None:
-            style_gamma, style_beta = self.style(style)[:, :, None, None].chunk(2, dim=1)
-            gamma, beta = gamma + style_gamma, beta + style_beta
-        return self.param_free_norm(x) * (1 + gamma) + beta
+        normed = self.param_free_norm(x)
+        # normed * (1 + gamma) + beta, in two passes over memory instead of three.
+        return torch.addcmul(normed + self.mlp_beta(hidden), normed, self.mlp_gamma(hidden))
 
 
 def label_hidden(config: GeneratorConfig) -> nn.Sequential:
@@ -99,17 +96,21 @@ class SpadeResBlock(nn.Module):
         self.norm_0 = SpadeNorm(config, fan_in, kernel)
         self.norm_1 = SpadeNorm(config, middle, kernel)
         self.norm_s = SpadeNorm(config, fan_in, kernel) if self.conv_s is not None else None
+        # gamma and beta are linear in the hidden features: adding the style there adds to both what the style says.
+        self.style = nn.Linear(config.style_size, config.spade_hidden) if config.style_in_blocks else None
         self.noise_strength = nn.Parameter(torch.zeros(1, fan_in, 1, 1)) if config.noise else None
 
     def forward(self, x: Tensor, labels: Tensor, style: Tensor | None, noise: Tensor | None) -> Tensor:
         """x: (B, fan_in, h, w); labels: (B, classes, h, w); style: (B, Z); noise: (B, 1, h, w) standard normal."""
         if self.noise_strength is not None and noise is not None:
-            x = x + self.noise_strength * noise
+            x = torch.addcmul(x, self.noise_strength, noise)
         if self.mlp_shared is not None:
             labels = self.mlp_shared(labels)
+        if self.style is not None and style is not None:
+            labels = labels + self.style(style)[:, :, None, None]
         skip = x
         if self.conv_s is not None and self.norm_s is not None:
-            skip = self.conv_s(self.norm_s(x, labels, style))
-        dx = self.conv_0(F.leaky_relu(self.norm_0(x, labels, style), LEAK))
-        dx = self.conv_1(F.leaky_relu(self.norm_1(dx, labels, style), LEAK))
+            skip = self.conv_s(self.norm_s(x, labels))
+        dx = self.conv_0(F.leaky_relu(self.norm_0(x, labels), LEAK))
+        dx = self.conv_1(F.leaky_relu(self.norm_1(dx, labels), LEAK))
         return skip + dx

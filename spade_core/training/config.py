@@ -53,7 +53,7 @@ class TrainingConfig:
     """Photos seen with the perceptual loss alone, before the adversarial terms."""
     ramp: int = 800
     """Photos over which the adversarial terms then rise."""
-    kl_weight: float = 0.05
+    kl_weight: float = 0.5
     """Of the style encoder's KL divergence, per photo and per number of the code."""
     random_styles: float = 0.5
     """Share of the batch whose style is drawn, not encoded: what users without a style image will get."""

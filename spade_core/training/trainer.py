@@ -64,7 +64,9 @@ class Trainer:
         self.config, self.device, self.label_channels = config, device, label_channels
         torch.manual_seed(config.seed)
         self.generator_config = generator_config(config, label_channels)
-        self.encoder_config = StyleEncoderConfig(config.style_size, base_width=16, input_size=128, instance_norm=False)
+        self.encoder_config = StyleEncoderConfig(
+            config.style_size, base_width=16, input_size=128, instance_norm=False
+        )
         self.generator = self._placed(Generator(self.generator_config))
         self.encoder = self._placed(StyleEncoder(self.encoder_config))
         self.discriminator = self._placed(ProjectedDiscriminator(label_channels))
@@ -74,7 +76,9 @@ class Trainer:
         betas = (0.0, 0.99)
         fast = [*self.generator.parameters(), *self.encoder.parameters()]
         self.generator_steps = torch.optim.Adam(fast, config.generator_rate, betas)
-        self.discriminator_steps = torch.optim.Adam(self.discriminator.parameters(), config.discriminator_rate, betas)
+        self.discriminator_steps = torch.optim.Adam(
+            self.discriminator.parameters(), config.discriminator_rate, betas
+        )
         self.step = 0
         self.running = {"fake": 1.0, "hinge": 1.0}
 
@@ -101,7 +105,9 @@ class Trainer:
         weights = class_weights(target, self.label_channels)
         with torch.no_grad(), self._mixed():
             real_taps = self.discriminator.normalised(self.pyramid(photos_seen))
-        fakes_seen, fake_taps, losses = self._generator_step(photos, channels, augment, real_taps, target, weights)
+        fakes_seen, fake_taps, losses = self._generator_step(
+            photos, channels, augment, real_taps, target, weights
+        )
         if self.images_seen >= self.config.warmup:
             losses |= self._discriminator_step(photos_seen, real_taps, fakes_seen, fake_taps, target, weights)
         self._average()
@@ -141,8 +147,8 @@ class Trainer:
                 losses["g_class"] = adversarial * F.cross_entropy(
                     logits.float(), target, F.pad(weights, (0, 1)), reduction="sum"
                 ) / target.numel()  # fmt: skip
-                realism = -sum(score.float().mean() for score in scores) / len(scores)
-                losses["g_hinge"] = adversarial * config.hinge_weight * realism
+                realism = -torch.stack([score.float().mean() for score in scores]).mean()
+                losses["g_hinge"] = realism * (adversarial * config.hinge_weight)
         self._descend(self.generator_steps, losses)
         self.discriminator.requires_grad_(True)
         detached = [tap.detach() for tap in fake_taps]
@@ -162,10 +168,10 @@ class Trainer:
             real_loss = F.cross_entropy(
                 real_logits, target, F.pad(weights, (0, 1)), reduction="sum"
             ) / target.numel()  # fmt: skip
-            hinge = sum(
-                F.relu(1 + fake).mean() + F.relu(1 - real).mean()
-                for fake, real in (score.float().chunk(2) for score in scores)
-            ) / len(scores)
+            pairs = [score.float().chunk(2) for score in scores]
+            hinge = torch.stack(
+                [F.relu(1 + fake).mean() + F.relu(1 - real).mean() for fake, real in pairs]
+            ).mean()
         self._follow("fake", fake_loss)
         self._follow("hinge", hinge / 2)
         losses = {
@@ -227,7 +233,16 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of state()."""
         self.step, self.running = state["step"], dict(state["running"])
-        for name in ("generator", "encoder", "discriminator", "averaged", "generator_steps", "discriminator_steps"):
+        for name in (
+            "generator",
+            "encoder",
+            "discriminator",
+            "averaged",
+            "generator_steps",
+            "discriminator_steps",
+        ):
             getattr(self, name).load_state_dict(state[name])
-        self.averaged_encoder = {name: value.to(self.device) for name, value in state["averaged_encoder"].items()}
+        self.averaged_encoder = {
+            name: value.to(self.device) for name, value in state["averaged_encoder"].items()
+        }
         torch.set_rng_state(state["random"])

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real model, only small and untrained: of the same architecture as the embedded one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from spade_core.checkpoint import Checkpoint, save_checkpoint
+from spade_core.contract.labels import load_label_set
+from spade_core.data.channels import channel_count
+from spade_core.model.config import GeneratorConfig, StyleEncoderConfig
+from spade_core.model.generator import Generator
+from spade_core.model.style_encoder import StyleEncoder
+from spade_core.training.trainer import plain_state
+
+
+def tiny_checkpoint(label_set: str = "landscape") -> Checkpoint:
+    torch.manual_seed(3)
+    labels = load_label_set(label_set)
+    config = GeneratorConfig(
+        channel_count(labels), base_width=4, max_width=16, norm="batch", spectral=False, spade_hidden=8,
+        start="labels+style", style_size=6, share_hidden=True, pointwise_from_step=3, style_in_blocks=True,
+        noise=True, smooth_upsampling=True,
+    )  # fmt: skip
+    generator = Generator(config)
+    for block in (block for _, block in generator.blocks()):
+        torch.nn.init.constant_(block.noise_strength, 0.3)
+    encoder_config = StyleEncoderConfig(6, base_width=4, input_size=32, instance_norm=False)
+    return Checkpoint(
+        config, generator.state_dict(), labels, native_size=64, style_encoder=encoder_config,
+        encoder_weights=plain_encoder_weights(encoder_config), provenance={"images_seen": 0},
+    )  # fmt: skip
+
+
+def plain_encoder_weights(config: StyleEncoderConfig) -> dict[str, torch.Tensor]:
+    return plain_state(StyleEncoder(config))
+
+
+def tiny_model(folder: Path, label_set: str = "landscape") -> Path:
+    path = folder / "tiny.safetensors"
+    save_checkpoint(path, tiny_checkpoint(label_set))
+    return path
