@@ -124,7 +124,8 @@ _FIX = "Copy or download the file again; a reference .pth has to be imported fir
 def _kind(path: Path, error: Exception) -> str:
     """One clause on what the unreadable file looks like."""
     try:
-        head = path.open("rb").read(4)
+        with path.open("rb") as file:
+            head = file.read(4)
     except OSError as cause:
         return cause.strerror or "it cannot be opened"
     if head[:2] == b"PK" or head[:1] == b"\x80":

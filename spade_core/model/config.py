@@ -75,6 +75,8 @@ class StyleEncoderConfig:
     input_size: int = 256
     instance_norm: bool = True
     """The published network normalises every layer; that also removes a photo's overall tint."""
+    spectral: bool = True
+    """False where the spectral norm is folded into the weights, as in the averaged weights that are served."""
 
     @property
     def layers(self) -> int:

@@ -21,7 +21,7 @@ class StyleEncoder(nn.Module):
         fan_in = 3
         for index in range(config.layers):
             fan_out = config.base_width * min(2**index, 8)
-            self.add_module(f"layer{index + 1}", encoder_layer(fan_in, fan_out, config.instance_norm))
+            self.add_module(f"layer{index + 1}", encoder_layer(fan_in, fan_out, config))
             fan_in = fan_out
         self.fc_mu = nn.Linear(fan_in * 16, config.style_size)
         self.fc_var = nn.Linear(fan_in * 16, config.style_size)
@@ -40,10 +40,12 @@ class StyleEncoder(nn.Module):
         return self.fc_mu(flat), self.fc_var(flat)
 
 
-def encoder_layer(fan_in: int, fan_out: int, instance_norm: bool) -> nn.Sequential:
+def encoder_layer(fan_in: int, fan_out: int, config: StyleEncoderConfig) -> nn.Sequential:
     # A bias in front of an instance norm has no effect, so the published layer has none.
-    layer = spectral_norm(nn.Conv2d(fan_in, fan_out, 3, 2, 1, bias=not instance_norm), eps=1e-12)
-    return nn.Sequential(layer, nn.InstanceNorm2d(fan_out)) if instance_norm else nn.Sequential(layer)
+    layer = nn.Conv2d(fan_in, fan_out, 3, 2, 1, bias=not config.instance_norm)
+    if config.spectral:
+        spectral_norm(layer, eps=1e-12)
+    return nn.Sequential(layer, nn.InstanceNorm2d(fan_out)) if config.instance_norm else nn.Sequential(layer)
 
 
 def sample_style(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -17,6 +17,8 @@ class TrainingConfig:
     """Folder of the run: checkpoints, samples, curves."""
     label_set: str = "landscape"
     """Name of a shipped label set, or a TOML file."""
+    terms: str = ""
+    """Under which terms the data may be used; kept in every checkpoint."""
     images: int = 30_000
     """Photos to see before the run ends; a longer number later continues the same run."""
     size: int = 128

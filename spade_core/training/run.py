@@ -107,9 +107,11 @@ class Run:
             generator_weights=trainer.averaged.state_dict(),
             label_set=self.label_set,
             native_size=max(self.config.size, 256),
-            style_encoder=trainer.encoder_config,
+            style_encoder=dataclasses.replace(trainer.encoder_config, spectral=False),
             encoder_weights=trainer.averaged_encoder,
             provenance={
+                "data": self.config.data.name,
+                "terms": self.config.terms,
                 "images_seen": trainer.images_seen, "steps": trainer.step, "torch": torch.__version__,
                 "hardware": f"{platform.machine()} {self.device.type}, {torch.get_num_threads()} threads",
                 "config": json.loads(json.dumps(dataclasses.asdict(self.config), default=lambda path: path.name)),

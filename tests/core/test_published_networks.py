@@ -10,7 +10,6 @@ from spade_core.model.config import StyleEncoderConfig
 from spade_core.model.generator import Generator
 from spade_core.model.spade import one_hot
 from spade_core.model.style_encoder import StyleEncoder
-
 from tests.core.published import VARIANTS, Recorded, recorded
 
 TOLERANCE = 1e-5
@@ -85,7 +84,9 @@ def test_the_exact_top_singular_value_in_place_of_the_stored_one_would_be_notice
     [(183, True, "normal", 97_480_899), (151, False, "normal", 96_492_483), (35, True, "more", 93_048_003)],
     ids=["COCO-Stuff", "ADE20K", "Cityscapes"],
 )
-def test_the_published_networks_have_the_published_number_of_parameters(channels, edges, upsampling, parameters):
+def test_the_published_networks_have_the_published_number_of_parameters(
+    channels, edges, upsampling, parameters
+):
     from spade_core.model.config import GeneratorConfig
 
     with torch.device("meta"):

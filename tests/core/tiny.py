@@ -13,7 +13,6 @@ from spade_core.data.channels import channel_count
 from spade_core.model.config import GeneratorConfig, StyleEncoderConfig
 from spade_core.model.generator import Generator
 from spade_core.model.style_encoder import StyleEncoder
-from spade_core.training.trainer import plain_state
 
 
 def tiny_checkpoint(label_set: str = "landscape") -> Checkpoint:
@@ -27,15 +26,11 @@ def tiny_checkpoint(label_set: str = "landscape") -> Checkpoint:
     generator = Generator(config)
     for block in (block for _, block in generator.blocks()):
         torch.nn.init.constant_(block.noise_strength, 0.3)
-    encoder_config = StyleEncoderConfig(6, base_width=4, input_size=32, instance_norm=False)
+    encoder_config = StyleEncoderConfig(6, base_width=4, input_size=32, instance_norm=False, spectral=False)
     return Checkpoint(
         config, generator.state_dict(), labels, native_size=64, style_encoder=encoder_config,
-        encoder_weights=plain_encoder_weights(encoder_config), provenance={"images_seen": 0},
+        encoder_weights=StyleEncoder(encoder_config).state_dict(), provenance={"images_seen": 0},
     )  # fmt: skip
-
-
-def plain_encoder_weights(config: StyleEncoderConfig) -> dict[str, torch.Tensor]:
-    return plain_state(StyleEncoder(config))
 
 
 def tiny_model(folder: Path, label_set: str = "landscape") -> Path:
