@@ -73,9 +73,9 @@ def read_pair(pair: Pair, label_set: LabelSet) -> tuple[Image.Image, Image.Image
     Raises BadImage, BadLabel or BadShape, naming the file.
     """
     try:
-        photo = Image.open(pair.image).convert("RGB")
-        labels = Image.open(pair.labels)
-        labels.load()
+        with Image.open(pair.image) as image, Image.open(pair.labels) as labels:
+            photo = image.convert("RGB")
+            labels.load()
     except (OSError, SyntaxError) as error:
         raise BadImage(
             f"The pair {pair.name} cannot be read: {error}.", fix="Replace or remove that file."
