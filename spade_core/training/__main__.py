@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 
@@ -15,6 +16,9 @@ from .run import Run
 
 
 def main() -> int:
+    # A scheduler's TERM, and Ctrl-C even where the shell started us in the background, save and leave.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, signal.default_int_handler)
     config = tyro.cli(TrainingConfig, description=__doc__)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:

@@ -102,7 +102,8 @@ class ProjectedDiscriminator(nn.Module):
         x = F.interpolate(self.narrow(x), size=image.shape[-2:], mode="bilinear", align_corners=False)
         detail = F.leaky_relu(self.image_layer(image), LEAK)
         x = F.leaky_relu(self.full_merge(torch.cat([x, detail], dim=1)), LEAK)
-        return self.logits(x), scores
+        # Spectral norms make features faint; at unit length a pixel the classes are told apart within minutes.
+        return self.logits(F.normalize(x, dim=1) * x.shape[1] ** 0.5), scores
 
 
 def class_weights(label_map: Tensor, label_channels: int) -> Tensor:

@@ -20,6 +20,7 @@ from ..model.style_encoder import StyleEncoder, kl_divergence, sample_style
 from .augment import DiffAugment
 from .config import TrainingConfig
 from .frozen_features import FrozenPyramid
+from .initial_weights import start_from_labels
 from .projected_discriminator import ProjectedDiscriminator, class_weights
 
 FAKE_LOSS_FLOOR = 0.35
@@ -68,6 +69,7 @@ class Trainer:
             config.style_size, base_width=16, input_size=128, instance_norm=False
         )
         self.generator = self._placed(Generator(self.generator_config))
+        start_from_labels(self.generator)
         self.encoder = self._placed(StyleEncoder(self.encoder_config))
         self.discriminator = self._placed(ProjectedDiscriminator(label_channels))
         self.pyramid = self._placed(FrozenPyramid()).eval()
