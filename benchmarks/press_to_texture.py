@@ -42,10 +42,10 @@ def measure(size: int, runs: int) -> dict[str, list[float]]:
     scene.spade.width = scene.spade.height = size
     found: dict[str, list[float]] = {name: [] for name in ("press to placed", "label pass", "painting")}
     with tempfile.TemporaryDirectory() as folder:
-        server = (sys.executable, "-m", "server")
+        demo_scene.open_server((sys.executable, "-m", "server"), Path(folder))
         for run in range(runs + 1):
             scene.spade.seed = run
-            job = demo_scene.generate(server, Path(folder), lambda doing, fraction: None)
+            job = demo_scene.generate(lambda doing, fraction: None)
             if run:
                 found["press to placed"].append(job.seconds["total"])
                 found["label pass"].append(job.request.label_seconds)

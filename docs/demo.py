@@ -61,7 +61,8 @@ def in_blender(steps: Steps, out: Path) -> Painted:
     with steps.step("Rendering the grey-box view"):
         demo_scene.render(scene, out / "greybox.png", samples=12)
     with steps.step("Rendering the label pass, starting the server and painting") as report:
-        job = demo_scene.generate(SERVER, out / "server", report)
+        demo_scene.open_server(SERVER, out / "server")
+        job = demo_scene.generate(report)
     with steps.step("Rendering the view with the backdrop in place"):
         demo_scene.hide_blocks(scene)
         demo_scene.add_balloon(scene)

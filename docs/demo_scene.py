@@ -44,16 +44,22 @@ def render(scene: bpy.types.Scene, path: Path, samples: int) -> None:
     bpy.ops.render.render(write_still=True)
 
 
-def generate(server: tuple[str, ...], folder: Path, report: Callable[[str, float], None]) -> Job:
-    """What the panel's Generate does: labels, server, picture, placement. Raises SpadeError."""
+def open_server(server: tuple[str, ...], folder: Path) -> None:
+    """Let the add-on start its own server when it is needed; it leaves with this process."""
     from spade_backdrops.bridge import pump
     from spade_backdrops.bridge.connection import Target
-    from spade_backdrops.bridge.jobs import JobState
     from spade_backdrops.bridge.server_process import ServerConfig
-    from spade_backdrops.operators.generate import press
 
     config = ServerConfig(command=server, folder=folder, parent_pid=os.getpid())
     pump.board.connection.open(Target(server=lambda: config))
+
+
+def generate(report: Callable[[str, float], None]) -> Job:
+    """What the panel's Generate does: labels, server, picture, placement. Raises SpadeError."""
+    from spade_backdrops.bridge import pump
+    from spade_backdrops.bridge.jobs import JobState
+    from spade_backdrops.operators.generate import press
+
     report("label pass", 0.0)
     job = press(bpy.context)
     while job.error is None and (job.is_live or job.state is JobState.FINISHED):
