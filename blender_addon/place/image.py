@@ -4,6 +4,7 @@
 A generated picture is finished sRGB; the scene's view transform would change it once more. So it is tagged
 with the colour space that the transform leads back out of ("AgX Base sRGB" under AgX): shown through the view
 it was made for, it comes out as it was, to within 0.016 under AgX, 2/255 under Filmic and 1/255 elsewhere.
+AgX has no way to show colours that are bright and vivid at once (a sunset's orange): those come out paler.
 Transforms without such a space (False Color, Filmic Log), looks and curves act on it as on everything else.
 """
 

@@ -19,10 +19,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = os.environ.get("SPADE_SERVER_PYTHON") or str(ROOT / ".venv" / "bin" / "python")
 MINUTES = 5
-# Of 255. Standard shows the picture as it is; AgX has no exact inverse for a tagged image, see
-# place/image.py.
-LARGEST_DIFFERENCE = {"Standard": 1, "AgX": 6}
-MEAN_DIFFERENCE = {"Standard": 0.5, "AgX": 1.5}
+# Of 255. Standard shows the picture as it is. AgX has no exact inverse for a tagged image (see place/image.py), and
+# colours that are bright and vivid at once it cannot show whatever they are tagged as.
+DIFFERENCES = {
+    "Standard": {"largest": 1, "mean": 0.5},
+    "AgX": {"nine in ten": 6, "mean": 1.5},
+}
 
 if importlib.util.find_spec("bpy") is None:
     pytest.skip("there is no Blender module for this Python", allow_module_level=True)
@@ -103,8 +105,8 @@ def test_the_picture_fills_the_cameras_frame_exactly(story):
 
 @pytest.mark.parametrize("transform", ["Standard", "AgX"])
 def test_rendered_pixels_are_the_generated_ones(story, transform):
-    assert story[transform]["largest"] <= LARGEST_DIFFERENCE[transform]
-    assert story[transform]["mean"] <= MEAN_DIFFERENCE[transform]
+    for measure, bound in DIFFERENCES[transform].items():
+        assert story[transform][measure] <= bound, measure
 
 
 def test_undo_removes_the_placement_and_redo_brings_it_back(story):
