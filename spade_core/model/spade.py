@@ -42,7 +42,7 @@ def one_hot(label_map: Tensor, label_channels: int, instance_map: Tensor | None 
     """
     planes = F.one_hot(label_map.long(), label_channels).permute(0, 3, 1, 2).float()
     if instance_map is None:
-        return planes
+        return planes.contiguous()
     return torch.cat([planes, InstanceEdges.of(instance_map[:, None])], dim=1)
 
 

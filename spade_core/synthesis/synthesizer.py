@@ -83,6 +83,7 @@ class Synthesizer:
 
         with torch.inference_mode():
             labels = one_hot(channels, self._generator.config.label_channels)
+            labels = labels.contiguous(memory_format=torch.channels_last)
             noise = None
             if self._generator.config.noise:
                 noise = self._generator.draw_noise(1, self._generator.grid(*padded.shape), random)

@@ -61,6 +61,9 @@ class TrainingConfig:
     """Share of the batch whose style is drawn, not encoded: what users without a style image will get."""
     random_style_perceptual: float = 0.3
     """Weight of the perceptual loss for those: the photo has a style that theirs need not match."""
+    frozen_statistics: bool = False
+    """For the last part of a continued run: batch norms keep the statistics they have. In a small batch a region that
+    fills a picture is only ever seen normalised by itself, and burns out in the served model, where it is not."""
     seed: int = 1
     """Of weights, squares, styles and augmentation."""
     save_every: int = 2_000

@@ -131,7 +131,9 @@ class Trainer:
             drawn = torch.rand(len(photos), device=self.device) < config.random_styles
             encoded = sample_style(mean.float(), log_variance.float())
             style = torch.where(drawn[:, None], torch.randn_like(encoded), encoded)
-            fakes = self.generator(one_hot(channels, self.label_channels), style)
+            fakes = self.generator(
+                one_hot(channels, self.label_channels).contiguous(memory_format=torch.channels_last), style
+            )
             fakes_seen = augment.image(fakes)
             fake_taps = self.discriminator.normalised(self.pyramid(fakes_seen))
             likeness = sum(
@@ -220,6 +222,14 @@ class Trainer:
                 else:
                     averaged[name].copy_(value)
 
+    def _freeze_statistics(self) -> None:
+        """Normalise by the averaged statistics from now on, as the served model does, and leave them alone."""
+        averaged = dict(self.averaged.named_modules())
+        for name, module in self.generator.named_modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.load_state_dict(averaged[name].state_dict())
+                module.eval()
+
     def state(self) -> dict[str, Any]:
         """Everything a continued run needs to go on as if it had not stopped; tensors and plain numbers only."""
         return {
@@ -248,3 +258,5 @@ class Trainer:
             name: value.to(self.device) for name, value in state["averaged_encoder"].items()
         }
         torch.set_rng_state(state["random"])
+        if self.config.frozen_statistics:
+            self._freeze_statistics()
