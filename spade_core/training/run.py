@@ -66,14 +66,11 @@ class Run:
             self.device
         )
 
-    def train(self, report: Report, until: float | None = None) -> None:
-        """Train until the configured number of images, or the clock time `until` (seconds since the epoch).
-
-        Ctrl-C saves and leaves.
-        """
+    def train(self, report: Report) -> None:
+        """Train until the configured number of images has been seen; Ctrl-C saves and leaves."""
         trainer, last_saved = self.trainer, self.trainer.images_seen
         try:
-            while trainer.images_seen < self.config.images and (until is None or time.time() < until):
+            while trainer.images_seen < self.config.images:
                 started = time.perf_counter()
                 losses = trainer.train_step(*self._batch(trainer.step))
                 self._log(losses)
