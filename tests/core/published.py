@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,10 @@ import torch
 from spade_core.model.config import UPSAMPLING_STEPS, GeneratorConfig
 
 FOLDER = Path(__file__).parent / "golden"
-VARIANTS = sorted(file.stem for file in FOLDER.glob("*.npz"))
+REFERENCE_SET = "reference_checkpoint"
+ALL_VARIANTS = sorted(file.stem for file in FOLDER.glob("*.npz") if file.stem != REFERENCE_SET)
+VARIANTS = [variant for variant in ALL_VARIANTS if variant != "pix2pixhd"]
+"""Those with the SPADE generator."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,44 @@ class Recorded:
         """Bytes as the networks see them: [-1, 1]."""
         return (self.tensor(name).float() / 255 - 0.5) / 0.5
 
-    def weights(self, network: str) -> dict[str, torch.Tensor]:
-        """The state dict of "G" or "E", under our names."""
+    def published_weights(self, network: str) -> dict[str, torch.Tensor]:
+        """The state dict of "G", "D" or "E" under the published names, for eval-mode outputs."""
         state = {}
         for key, shape in self.shapes[network].items():
             buffer = self.arrays.get(f"buf/{network}/{key}")
             value = by_formula(f"{network}.{key}", shape) if buffer is None else torch.from_numpy(buffer)
-            state[our_name(key)] = value
+            state[key] = value
         return state
+
+    def weights(self, network: str) -> dict[str, torch.Tensor]:
+        """The same under the names of torch's present spectral norm."""
+        return {our_name(key): value for key, value in self.published_weights(network).items()}
+
+    def losses(self, phase: str) -> dict[str, float]:
+        """phase "eval" or "train": GAN, GAN_Feat (times 10), KLD (times 0.05), D_Fake and D_real by name."""
+        prefix = f"loss_{phase}/"
+        return {
+            key.removeprefix(prefix): value.item()
+            for key, value in self.arrays.items()
+            if key.startswith(prefix)
+        }
+
+    def gradients(self, network: str) -> dict[str, torch.Tensor]:
+        """The first entries (at most 8) of each parameter's gradient in the training step, under our names."""
+        prefix = f"grad/{network}/"
+        return {
+            our_name(key.removeprefix(prefix)): torch.from_numpy(value)
+            for key, value in self.arrays.items()
+            if key.startswith(prefix)
+        }
+
+    def discriminator_outputs(self, of: str) -> dict[tuple[int, int], torch.Tensor]:
+        """of "fake" or "real": the recorded outputs by (scale, layer); the last layer holds the logits."""
+        names = [name for name in self.arrays if name.startswith("out/D") and name.endswith(f"_{of}")]
+        return {
+            (int(name.split("_")[0].removeprefix("out/D")), int(name.split("_")[1])): self.tensor(name)
+            for name in names
+        }
 
     def generator_config(self) -> GeneratorConfig:
         options = self.options
@@ -63,7 +97,37 @@ class Recorded:
 def recorded(variant: str) -> Recorded:
     with np.load(FOLDER / f"{variant}.npz") as file:
         arrays = dict(file)
-    return Recorded(json.loads(str(arrays.pop("opt"))), json.loads(str(arrays.pop("state"))), arrays)
+    options, shapes, small = (json.loads(str(arrays.pop(name))) for name in ("opt", "state", "flat"))
+    start = dict.fromkeys({kind for kind, _ in small.values()}, 0)
+    for name, (kind, shape) in small.items():  # many small arrays lie in one, by kind
+        end = start[kind] + int(np.prod(shape))
+        arrays[name] = arrays[f"flat/{kind}"][start[kind] : end].reshape(shape)
+        start[kind] = end
+    return Recorded(options, shapes, arrays)
+
+
+def write_reference_files(folder: Path, record: Recorded, epoch: str = "latest") -> Path:
+    """The files a user of the published code has on disk: {epoch}_net_{G,E,D}.pth; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for network in record.shapes:
+        torch.save(as_saved(record.published_weights(network)), folder / f"{epoch}_net_{network}.pth")
+    return folder
+
+
+def as_saved(weights: dict[str, torch.Tensor]) -> OrderedDict[str, torch.Tensor]:
+    """A state dict as a module gives it: ordered, with the versions of its modules beside it."""
+    state = OrderedDict(weights)
+    versions = OrderedDict()
+    for key in weights:
+        parts = key.split(".")[:-1]
+        for depth in range(len(parts) + 1):
+            versions.setdefault(".".join(parts[:depth]), {"version": 1})
+        if key.endswith(".weight_orig"):
+            versions[".".join(parts)]["spectral_norm"] = {"weight.version": 1}
+        if key.endswith(".running_mean"):
+            versions[".".join(parts)]["version"] = 2
+    state._metadata = versions  # type: ignore[attr-defined]
+    return state
 
 
 def our_name(key: str) -> str:
