@@ -22,8 +22,9 @@ from torch import Tensor
 
 from .contract.errors import BadCheckpoint, CannotWrite, SpadeError
 from .contract.labels import LabelSet, parse_label_set
-from .model.config import GeneratorConfig, StyleEncoderConfig
-from .model.generator import Generator
+from .model.build import AnyGeneratorConfig, build_generator, config_from_json, config_to_json
+from .model.config import StyleEncoderConfig
+from .model.interface import ImageGenerator
 from .model.style_encoder import StyleEncoder
 
 FORMAT = "spade-backdrops 1"
@@ -35,7 +36,7 @@ Network = TypeVar("Network", bound=torch.nn.Module)
 class Checkpoint:
     """What a file holds. Weights are keyed as in the networks' state dicts."""
 
-    generator: GeneratorConfig
+    generator: AnyGeneratorConfig
     generator_weights: dict[str, Tensor]
     label_set: LabelSet
     native_size: int
@@ -44,9 +45,9 @@ class Checkpoint:
     encoder_weights: dict[str, Tensor] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 
-    def build_generator(self) -> Generator:
+    def build_generator(self) -> ImageGenerator:
         """The generator in eval mode, float32, with these weights. Raises BadCheckpoint where they do not fit."""
-        return _filled(Generator(self.generator), self.generator_weights)
+        return _filled(build_generator(self.generator), self.generator_weights)
 
     def build_style_encoder(self) -> StyleEncoder | None:
         """The style encoder in eval mode, or None for a model without one."""
@@ -73,7 +74,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype = tor
     }
     metadata = {
         "format": FORMAT,
-        "generator": json.dumps(dataclasses.asdict(checkpoint.generator)),
+        "generator": json.dumps(config_to_json(checkpoint.generator)),
         "style_encoder": json.dumps(
             checkpoint.style_encoder and dataclasses.asdict(checkpoint.style_encoder)
         ),
@@ -137,12 +138,9 @@ def _kind(path: Path, error: Exception) -> str:
 
 def _parsed(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) -> Checkpoint:
     try:
-        generator = json.loads(metadata["generator"])
-        if generator.get("start_grid") is not None:
-            generator["start_grid"] = tuple(generator["start_grid"])
         encoder = json.loads(metadata["style_encoder"])
         return Checkpoint(
-            generator=GeneratorConfig(**generator),
+            generator=config_from_json(json.loads(metadata["generator"])),
             generator_weights=_part(tensors, GENERATOR),
             label_set=parse_label_set(metadata["label_set"]),
             native_size=int(metadata["native_size"]),
@@ -150,7 +148,7 @@ def _parsed(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) ->
             encoder_weights=_part(tensors, ENCODER),
             provenance=json.loads(metadata["provenance"]),
         )
-    except (KeyError, ValueError, TypeError, SpadeError):
+    except (KeyError, ValueError, TypeError, AttributeError, SpadeError):
         raise BadCheckpoint(
             f"{path.name} was written by another version of this program, or its description is damaged.",
             fix="Update this program, or train or download the model again.",

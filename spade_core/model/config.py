@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Upsampling = Literal["normal", "more", "most"]
 ParamFreeNorm = Literal["batch", "syncbatch", "instance"]
@@ -13,28 +13,46 @@ UPSAMPLING_STEPS: dict[str, int] = {"normal": 5, "more": 6, "most": 7}
 
 
 @dataclass(frozen=True)
-class GeneratorConfig:
-    """The SPADE generator (paper, section 3 and appendix A). The defaults are the published network's.
+class ImageGeneratorConfig:
+    """What every generator has; each kind of generator adds what it is made of.
 
     label_channels counts every class channel of the one-hot input, the don't-care channel included;
     instance_edges adds one channel behind them.
+    """
+
+    kind: ClassVar[str]
+    """The name of this kind of generator in files."""
+
+    label_channels: int
+    instance_edges: bool = False
+    spectral: bool = True
+    """False where the spectral norm is folded into the weights, as in the averaged weights that are served."""
+    style_size: int = 0
+    """Numbers in the style code; 0 for a network without one."""
+
+    @property
+    def input_channels(self) -> int:
+        return self.label_channels + int(self.instance_edges)
+
+
+@dataclass(frozen=True)
+class GeneratorConfig(ImageGeneratorConfig):
+    """The SPADE generator (paper, section 3 and appendix A). The defaults are the published network's.
 
     start says what the coarsest feature map is made from: "labels" (a convolution of the down-sampled
     label map, the published network without style), "style" (a linear of the style code, tied to
     start_grid: the published VAE network) or "labels+style" (both, at any size: our own models).
     """
 
-    label_channels: int
-    instance_edges: bool = False
+    kind: ClassVar[str] = "spade"
+
     base_width: int = 64
     max_width: int = 1024
     upsampling: Upsampling = "normal"
     norm: ParamFreeNorm = "syncbatch"
-    spectral: bool = True
     spade_kernel: int = 3
     spade_hidden: int = 128
     start: Start = "labels"
-    style_size: int = 0
     start_grid: tuple[int, int] | None = None
     """(rows, columns) of the coarsest feature map; None: as many as the label map asks for."""
     # Our own models' additions; the published network has none of them.
@@ -48,10 +66,6 @@ class GeneratorConfig:
     """Seeded noise with learned strength enters every block: uniform regions do not come out flat."""
     smooth_upsampling: bool = False
     """Bilinear in place of nearest: no dots every few pixels."""
-
-    @property
-    def input_channels(self) -> int:
-        return self.label_channels + int(self.instance_edges)
 
     @property
     def steps(self) -> int:

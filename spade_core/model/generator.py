@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import GeneratorConfig
+from .interface import AfterBlock, ImageGenerator
 from .spade import LEAK, SpadeResBlock, conv
 
 
@@ -20,12 +19,11 @@ def resize_labels(labels: Tensor, height: int, width: int) -> Tensor:
     return F.interpolate(labels, size=(height, width), mode="nearest")
 
 
-class Generator(nn.Module):
-    """Label map (and style code, and noise) to image."""
+class Generator(ImageGenerator[GeneratorConfig]):
+    """The paper's generator: the label map enters through every norm, the style code at the start."""
 
     def __init__(self, config: GeneratorConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         width, top = config.width, config.width(16)
         if config.start == "style":
             if config.start_grid is None:
@@ -51,12 +49,26 @@ class Generator(nn.Module):
             self.up_4 = SpadeResBlock(config, width(1), last, 7)
         self.conv_img = conv(last, 3, 3)
 
+    @property
+    def block_count(self) -> int:
+        return len(self.blocks())
+
+    @property
+    def multiple(self) -> int:
+        return 2**self.config.steps
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        if self.config.start_grid is None:
+            return None
+        rows, columns = self.config.start_grid
+        return rows * self.multiple, columns * self.multiple
+
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """(rows, columns) of the start for a label map of this size; the image is 2**steps times that."""
         if self.config.start_grid is not None:
             return self.config.start_grid
-        scale = 2**self.config.steps
-        return max(1, -(-height // scale)), max(1, -(-width // scale))
+        return max(1, -(-height // self.multiple)), max(1, -(-width // self.multiple))
 
     def blocks(self) -> list[tuple[int, SpadeResBlock]]:
         """(doublings before it, block), in order."""
@@ -68,10 +80,12 @@ class Generator(nn.Module):
         return named if self.up_4 is None else [*named, (7, self.up_4)]
 
     def draw_noise(
-        self, batch: int, grid: tuple[int, int], random: torch.Generator | None = None
+        self, batch: int, height: int, width: int, random: torch.Generator | None = None
     ) -> list[Tensor]:
-        """One (batch, 1, h, w) standard normal plane a block, on the CPU, so that a seed means the same everywhere."""
-        rows, columns = grid
+        """One (batch, 1, h, w) plane a block."""
+        if not self.config.noise:
+            return []
+        rows, columns = self.grid(height, width)
         return [
             torch.randn(batch, 1, rows << step, columns << step, generator=random)
             for step, _ in self.blocks()
@@ -98,27 +112,21 @@ class Generator(nn.Module):
         labels: Tensor,
         style: Tensor | None = None,
         noise: list[Tensor] | None = None,
-        after_block: Callable[[int], None] | None = None,
+        after_block: AfterBlock | None = None,
     ) -> Tensor:
-        """Paint a batch.
-
-        labels: (B, input_channels, H, W) one-hot float; style: (B, style_size), noise as draw_noise gives it; each is
-        drawn here where it is None. after_block is called with each block's index and may raise to stop.
-        Returns (B, 3, rows * 2**steps, columns * 2**steps) in [-1, 1]: the size of the label map where that is a
-        multiple of 2**steps and the start grid is free.
-        """
-        grid = self.grid(*labels.shape[-2:])
+        """As ImageGenerator.forward; the image is the start grid times 2**steps."""
+        height, width = labels.shape[-2:]
         if style is None and self.config.style_size:
             style = torch.randn(len(labels), self.config.style_size, device=labels.device)
-        if noise is None and self.config.noise:
-            noise = self.draw_noise(len(labels), grid)
-        x = self.start(labels, style, grid)
+        if noise is None:
+            noise = self.draw_noise(len(labels), height, width)
+        x = self.start(labels, style, self.grid(height, width))
         done = 0
         for index, (step, block) in enumerate(self.blocks()):
             for _ in range(step - done):
                 x = self.upsample(x)
             done = step
-            plane = noise[index].to(x.device, x.dtype) if noise is not None else None
+            plane = noise[index].to(x.device, x.dtype) if noise else None
             x = block(x, resize_labels(labels, *x.shape[-2:]), style, plane)
             if after_block is not None:
                 after_block(index)

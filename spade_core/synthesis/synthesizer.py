@@ -16,6 +16,7 @@ from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge, Unkno
 from ..contract.labels import LabelSet
 from ..data.channels import channel_count, channel_indices
 from ..device import chosen_device
+from ..model.config import GeneratorConfig
 from ..model.spade import one_hot
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -45,7 +46,7 @@ class Synthesizer:
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
         # The published networks stay as published.
-        self._margin = MARGIN if config.start == "labels+style" else 0
+        self._margin = MARGIN if isinstance(config, GeneratorConfig) and config.start == "labels+style" else 0
 
     @classmethod
     def load(cls, model: str | Path = "landscape", device: str = "auto") -> Synthesizer:
@@ -75,7 +76,7 @@ class Synthesizer:
             raise BadShape(
                 f"A style code of this model has {self.style_size} numbers, this one {code.shape}."
             )
-        blocks = len(self._generator.blocks())
+        blocks = self._generator.block_count
 
         def after_block(index: int) -> None:
             if progress is not None:
@@ -84,9 +85,7 @@ class Synthesizer:
         with torch.inference_mode():
             labels = one_hot(channels, self._generator.config.label_channels)
             labels = labels.contiguous(memory_format=torch.channels_last)
-            noise = None
-            if self._generator.config.noise:
-                noise = self._generator.draw_noise(1, self._generator.grid(*padded.shape), random)
+            noise = self._generator.draw_noise(1, *padded.shape, random)
             codes = torch.from_numpy(code[None]).to(self.device) if self.style_size else None
             image = self._generator(labels, codes, noise, after_block)
             image = self._cut(image, ids.shape, top, left)
@@ -136,16 +135,16 @@ class Synthesizer:
 
     def _padded(self, ids: np.ndarray) -> tuple[np.ndarray, int, int]:
         """The map with its edges repeated to a margin and a multiple of the generator's step; and where it lies."""
-        if self._generator.config.start_grid is not None:
+        if self._generator.fixed_size is not None:
             return ids, 0, 0
-        step = 2**self._generator.config.steps
+        step = self._generator.multiple
         extra = [-(-(side + 2 * self._margin) // step) * step - side for side in ids.shape]
         top, left = extra[0] // 2, extra[1] // 2
         return np.pad(ids, ((top, extra[0] - top), (left, extra[1] - left)), mode="edge"), top, left
 
     def _cut(self, image: Tensor, size: tuple[int, ...], top: int, left: int) -> Tensor:
         height, width = size
-        if self._generator.config.start_grid is not None:
+        if self._generator.fixed_size is not None:
             # A published network with a style code knows one size only.
             return F.interpolate(image, (height, width), mode="bilinear", align_corners=False)
         return image[..., top : top + height, left : left + width]

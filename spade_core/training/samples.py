@@ -12,12 +12,12 @@ from PIL import Image
 from ..contract.labels import LabelSet
 from ..data.channels import channel_indices
 from ..data.folder import Pair, read_pair
-from ..model.generator import Generator
+from ..model.interface import ImageGenerator
 from ..model.spade import one_hot
 
 
 def sample_grid(
-    generator: Generator, pairs: list[Pair], label_set: LabelSet, size: int, seed: int = 0
+    generator: ImageGenerator, pairs: list[Pair], label_set: LabelSet, size: int, seed: int = 0
 ) -> Image.Image:
     """One row of four squares a pair; generator in eval mode; size a multiple of 32."""
     rows = []
@@ -30,7 +30,7 @@ def sample_grid(
         for style_seed in (seed + index, seed + index + 1000):
             random = torch.Generator().manual_seed(style_seed)
             style = torch.randn(1, generator.config.style_size, generator=random).to(device)
-            noise = generator.draw_noise(1, generator.grid(size, size), random)
+            noise = generator.draw_noise(1, size, size, random)
             with torch.no_grad():
                 rgb = generator(one_hot(channels, generator.config.label_channels), style, noise)[0]
             cells.append(((rgb + 1) * 127.5).clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy())

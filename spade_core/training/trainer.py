@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..contract.errors import Internal
+from ..model.build import AnyGeneratorConfig, build_generator
 from ..model.config import GeneratorConfig, StyleEncoderConfig
-from ..model.generator import Generator
 from ..model.spade import one_hot
 from ..model.style_encoder import StyleEncoder, kl_divergence, sample_style
 from .augment import DiffAugment
@@ -29,7 +29,7 @@ HINGE_FLOOR = 0.8
 TAP_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 0.5)
 
 
-def generator_config(config: TrainingConfig, label_channels: int) -> GeneratorConfig:
+def generator_config(config: TrainingConfig, label_channels: int) -> AnyGeneratorConfig:
     """Our own model: any size, seeded noise, a style code in every block."""
     return GeneratorConfig(
         label_channels=label_channels, base_width=config.base_width, max_width=config.max_width, norm="batch",
@@ -68,12 +68,12 @@ class Trainer:
         self.encoder_config = StyleEncoderConfig(
             config.style_size, base_width=16, input_size=128, instance_norm=False
         )
-        self.generator = self._placed(Generator(self.generator_config))
+        self.generator = self._placed(build_generator(self.generator_config))
         start_from_labels(self.generator)
         self.encoder = self._placed(StyleEncoder(self.encoder_config))
         self.discriminator = self._placed(ProjectedDiscriminator(label_channels))
         self.pyramid = self._placed(FrozenPyramid()).eval()
-        self.averaged = self._placed(Generator(replace(self.generator_config, spectral=False))).eval()
+        self.averaged = self._placed(build_generator(replace(self.generator_config, spectral=False))).eval()
         self.averaged_encoder = {name: value.clone() for name, value in plain_state(self.encoder).items()}
         betas = (0.0, 0.99)
         fast = [*self.generator.parameters(), *self.encoder.parameters()]

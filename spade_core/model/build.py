@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kind of generator: its configuration to a network, and to JSON and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from .config import GeneratorConfig
+from .generator import Generator
+from .interface import ImageGenerator
+
+AnyGeneratorConfig = GeneratorConfig
+NETWORKS: dict[type[AnyGeneratorConfig], type[ImageGenerator]] = {GeneratorConfig: Generator}
+KINDS = {config.kind: config for config in NETWORKS}
+
+
+def build_generator(config: AnyGeneratorConfig) -> ImageGenerator[Any]:
+    """The network that a configuration describes, with torch's random weights."""
+    return NETWORKS[type(config)](config)
+
+
+def config_to_json(config: AnyGeneratorConfig) -> dict[str, Any]:
+    """Plain values, with the kind beside them."""
+    return {"kind": config.kind, **dataclasses.asdict(config)}
+
+
+def config_from_json(values: dict[str, Any]) -> AnyGeneratorConfig:
+    """The inverse of config_to_json; without a kind it is the SPADE generator.
+
+    Raises KeyError or TypeError where kind or fields are unknown or missing.
+    """
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return KINDS[values.pop("kind", GeneratorConfig.kind)](**values)
