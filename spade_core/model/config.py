@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Upsampling = Literal["normal", "more", "most"]
-ParamFreeNorm = Literal["batch", "syncbatch", "instance"]
+ParamFreeNorm = Literal["batch", "syncbatch", "instance", "pixel"]
+"""The paper's three; and "pixel": each pixel's features brought to unit mean square over the channels. That one knows
+neither the batch nor the rest of the picture, so it paints the same when it is trained, served, and cut into tiles."""
 Start = Literal["labels", "style", "labels+style"]
 UPSAMPLING_STEPS: dict[str, int] = {"normal": 5, "more": 6, "most": 7}
 
@@ -36,32 +38,24 @@ class ImageGeneratorConfig:
 
 
 @dataclass(frozen=True)
-class GeneratorConfig(ImageGeneratorConfig):
-    """The SPADE generator (paper, section 3 and appendix A). The defaults are the published network's.
+class DecoderConfig(ImageGeneratorConfig):
+    """A start grid, and residual blocks between doublings (paper, figure 4 right). Its kinds differ in how the blocks
+    see the label map.
 
     start says what the coarsest feature map is made from: "labels" (a convolution of the down-sampled
     label map, the published network without style), "style" (a linear of the style code, tied to
-    start_grid: the published VAE network) or "labels+style" (both, at any size: our own models).
+    start_grid: the published VAE network, and the "random input" of the paper's table 4) or "labels+style" (both, at
+    any size: our own models).
     """
-
-    kind: ClassVar[str] = "spade"
 
     base_width: int = 64
     max_width: int = 1024
     upsampling: Upsampling = "normal"
     norm: ParamFreeNorm = "syncbatch"
-    spade_kernel: int = 3
-    spade_hidden: int = 128
     start: Start = "labels"
     start_grid: tuple[int, int] | None = None
     """(rows, columns) of the coarsest feature map; None: as many as the label map asks for."""
     # Our own models' additions; the published network has none of them.
-    share_hidden: bool = False
-    """One label convolution a block, shared by its norms, in place of one a norm."""
-    pointwise_from_step: int | None = None
-    """From this upsampling step on, gamma and beta are 1x1 convolutions of the hidden label features."""
-    style_in_blocks: bool = False
-    """The style code also shifts gamma and beta of every norm (not only the start); needs share_hidden."""
     noise: bool = False
     """Seeded noise with learned strength enters every block: uniform regions do not come out flat."""
     smooth_upsampling: bool = False
@@ -78,8 +72,25 @@ class GeneratorConfig(ImageGeneratorConfig):
 
 
 @dataclass(frozen=True)
+class GeneratorConfig(DecoderConfig):
+    """The SPADE generator (paper, section 3 and appendix A). The defaults are the published network's."""
+
+    kind: ClassVar[str] = "spade"
+
+    spade_kernel: int = 3
+    spade_hidden: int = 128
+    # Our own models' additions; the published network has none of them.
+    share_hidden: bool = False
+    """One label convolution a block, shared by its norms, in place of one a norm."""
+    pointwise_from_step: int | None = None
+    """From this upsampling step on, gamma and beta are 1x1 convolutions of the hidden label features."""
+    style_in_blocks: bool = False
+    """The style code also shifts gamma and beta of every norm (not only the start); needs share_hidden."""
+
+
+@dataclass(frozen=True)
 class StyleEncoderConfig:
-    """The style encoder (paper, appendix A, figure 14). The defaults are the published network's.
+    """The style encoder (paper, appendix A, figure 14). The defaults are the published network's, but for antialias.
 
     input_size: images are resized to this square; it is halved down to 4x4 by stride-2 convolutions.
     """
@@ -91,6 +102,8 @@ class StyleEncoderConfig:
     """The published network normalises every layer; that also removes a photo's overall tint."""
     spectral: bool = True
     """False where the spectral norm is folded into the weights, as in the averaged weights that are served."""
+    antialias: bool = True
+    """Larger images are averaged down. The published network picks single pixels of them (False)."""
 
     @property
     def layers(self) -> int:
