@@ -16,6 +16,7 @@ import numpy as np
 from spade_core.contract.codec import pack_picture
 from spade_core.contract.errors import WIRE_ERRORS, Cancelled, Internal, OutOfMemory, SpadeError
 from spade_core.contract.messages import ModelInfo, Submit
+from spade_core.synthesis.style import at_strength, between
 
 from .backends.messages import Assignment, LoadProblem, Painted, Ready, Run, Step, Stopped
 
@@ -138,7 +139,7 @@ def _style_code(model: Any, submit: Submit, buffers: list[memoryview]) -> np.nda
         named = model.style_from_seed(style.seed)
     elif style.kind == "image" and style.shape is not None:
         named = model.encode_style(np.frombuffer(buffers[0], np.uint8).reshape(*style.shape, 3))
-    return ((own + (named - own) * style.mix) * style.strength).astype(np.float32)
+    return at_strength(between(own, named, style.mix), style.strength)
 
 
 def _encoded(rgb: np.ndarray, encoding: str) -> list:

@@ -2,7 +2,7 @@
 """A checkpoint is one safetensors file: weights, and as JSON metadata all that is needed to use them.
 
 Metadata keys: format, generator (config), style_encoder (config or null), label_set (TOML), label_set_digest,
-native_size, provenance (free JSON: data, terms, steps, hardware, seed...).
+channels (which channel an id lights, or null), native_size, provenance (free JSON: data, terms, steps, hardware...).
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 
 from .contract.errors import BadCheckpoint, CannotWrite, SpadeError
 from .contract.labels import LabelSet, parse_label_set
+from .data.channels import LabelChannels
 from .model.build import AnyGeneratorConfig, build_generator, config_from_json, config_to_json
 from .model.config import StyleEncoderConfig
 from .model.interface import ImageGenerator
 from .model.style_encoder import StyleEncoder
 
 FORMAT = "spade-backdrops 1"
-GENERATOR, ENCODER = "generator.", "style_encoder."
+GENERATOR, ENCODER, DISCRIMINATOR = "generator.", "style_encoder.", "discriminator."
 Network = TypeVar("Network", bound=torch.nn.Module)
 
 
@@ -43,6 +44,10 @@ class Checkpoint:
     """Side in pixels of the squares it was trained on last; other sizes work."""
     style_encoder: StyleEncoderConfig | None = None
     encoder_weights: dict[str, Tensor] = field(default_factory=dict)
+    discriminator_weights: dict[str, Tensor] = field(default_factory=dict)
+    """Of an imported model, for who trains on or exports; painting does not need it."""
+    channels: LabelChannels | None = None
+    """Where an imported model has channels of its own; None: those of LabelChannels.of(label_set)."""
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def build_generator(self) -> ImageGenerator:
@@ -58,16 +63,20 @@ class Checkpoint:
         )
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype = torch.float16) -> None:
+def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype | None = torch.float16) -> None:
     """Write the file in one piece: an existing one is replaced only when the new one is complete.
 
-    Raises CannotWrite.
+    dtype: what floating point weights are stored as; None: as they are. Raises CannotWrite.
     """
-    networks = ((GENERATOR, checkpoint.generator_weights), (ENCODER, checkpoint.encoder_weights))
+    networks = (
+        (GENERATOR, checkpoint.generator_weights),
+        (ENCODER, checkpoint.encoder_weights),
+        (DISCRIMINATOR, checkpoint.discriminator_weights),
+    )
     tensors = {
         prefix + name: value.detach()
         .cpu()
-        .to(dtype if value.is_floating_point() else value.dtype)
+        .to(dtype if dtype is not None and value.is_floating_point() else value.dtype)
         .contiguous()
         for prefix, weights in networks
         for name, value in weights.items()
@@ -80,19 +89,19 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype = tor
         ),
         "label_set": checkpoint.label_set.to_toml(),
         "label_set_digest": checkpoint.label_set.digest,
+        "channels": json.dumps(checkpoint.channels and dataclasses.asdict(checkpoint.channels)),
         "native_size": str(checkpoint.native_size),
         "provenance": json.dumps(checkpoint.provenance, ensure_ascii=False),
     }
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(save(tensors, metadata))
+        save_file(tensors, part, metadata)
         os.replace(part, path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
-        raise CannotWrite(
-            f"{path} cannot be written: {error.strerror}.", fix="Choose another folder."
-        ) from None
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise CannotWrite(f"{path} cannot be written: {why}.", fix="Choose another folder.") from None
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -139,6 +148,7 @@ def _kind(path: Path, error: Exception) -> str:
 def _parsed(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) -> Checkpoint:
     try:
         encoder = json.loads(metadata["style_encoder"])
+        channels = json.loads(metadata.get("channels", "null"))
         return Checkpoint(
             generator=config_from_json(json.loads(metadata["generator"])),
             generator_weights=_part(tensors, GENERATOR),
@@ -146,6 +156,8 @@ def _parsed(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) ->
             native_size=int(metadata["native_size"]),
             style_encoder=None if encoder is None else StyleEncoderConfig(**encoder),
             encoder_weights=_part(tensors, ENCODER),
+            discriminator_weights=_part(tensors, DISCRIMINATOR),
+            channels=channels and LabelChannels(channels["count"], tuple(map(tuple, channels["of_ids"]))),
             provenance=json.loads(metadata["provenance"]),
         )
     except (KeyError, ValueError, TypeError, AttributeError, SpadeError):

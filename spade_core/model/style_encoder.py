@@ -31,7 +31,8 @@ class StyleEncoder(nn.Module):
         size = (self.config.input_size, self.config.input_size)
         x = image
         if x.shape[-2:] != size:
-            x = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+            smooth = self.config.antialias
+            x = F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=smooth)
         for index in range(self.config.layers):
             if index:
                 x = F.leaky_relu(x, LEAK)
@@ -48,11 +49,21 @@ def encoder_layer(fan_in: int, fan_out: int, config: StyleEncoderConfig) -> nn.S
     return nn.Sequential(layer, nn.InstanceNorm2d(fan_out)) if config.instance_norm else nn.Sequential(layer)
 
 
-def sample_style(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """A draw from the posterior by the reparametrisation trick: (B, style_size)."""
-    return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+def sample_style(mean: Tensor, log_variance: Tensor, random: torch.Generator | None = None) -> Tensor:
+    """A draw from the posterior by the reparametrisation trick: (B, style_size).
+
+    random: where the draw comes from, on the CPU, so that a seed means the same everywhere; None: torch's own.
+    """
+    if random is None:
+        noise = torch.randn_like(mean)
+    else:
+        noise = torch.randn(mean.shape, generator=random).to(mean)
+    return mean + torch.exp(0.5 * log_variance) * noise
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """To the standard normal, summed over batch and dimensions as the published loss is (scalar)."""
+    """To the standard normal, summed over batch and dimensions as the published loss is (scalar).
+
+    The published training weighs it with 0.05.
+    """
     return -0.5 * torch.sum(1 + log_variance - mean.pow(2) - log_variance.exp())

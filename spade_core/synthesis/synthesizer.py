@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..checkpoint import Checkpoint, file_digest, load_checkpoint
 from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge, UnknownModel
 from ..contract.labels import LabelSet
-from ..data.channels import channel_count, channel_indices
+from ..data.channels import LabelChannels
 from ..device import chosen_device
 from ..model.config import GeneratorConfig
 from ..model.spade import one_hot
+from ..model.style_encoder import sample_style
+from .framing import Framing
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 SMALLEST_SIDE, LARGEST_SIDE = 32, 4096
@@ -33,15 +34,17 @@ class Synthesizer:
     def __init__(self, checkpoint: Checkpoint, name: str, digest: str, device: torch.device) -> None:
         """Raises BadCheckpoint where weights, networks and label set do not belong together."""
         config = checkpoint.generator
-        if config.label_channels != channel_count(checkpoint.label_set):
+        self._channels = checkpoint.channels or LabelChannels.of(checkpoint.label_set)
+        if self._channels.count != config.label_channels or not self._channels.serve(checkpoint.label_set):
             raise BadCheckpoint(
                 f"The model '{name}' has {config.label_channels} label channels, "
-                f"its label set asks for {channel_count(checkpoint.label_set)}.",
+                f"its label set asks for {self._channels.count}.",
                 "Train or import it again with its own label set.",
             )
         self.name, self.digest, self.device = name, digest, device
         self.label_set: LabelSet = checkpoint.label_set
         self.native_size, self.style_size = checkpoint.native_size, config.style_size
+        self.looks_at_instances = config.instance_edges
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
@@ -60,22 +63,45 @@ class Synthesizer:
         style: np.ndarray | None = None,
         seed: int = 0,
         progress: Progress | None = None,
+        instance_map: np.ndarray | None = None,
     ) -> np.ndarray:
         """Paint a picture.
 
         label_map: (H, W) ids of label_set, sides of 32 to 4096 pixels. style: (style_size,) float32, or None to draw
         it from the seed; the seed also draws the noise. progress is told the stage and a fraction of 0 to 1, and may
-        raise to stop. Returns (H, W, 3) uint8. Raises BadLabel, BadShape, TooLarge.
+        raise to stop. instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between
+        objects; where None is given, the borders between labels stand in for them.
+        Returns (H, W, 3) uint8. Raises BadLabel, BadShape, TooLarge.
         """
+        image = self._painted(label_map, style, seed, progress, instance_map)
+        # Truncated, not rounded, as the published network's pictures are.
+        return _pixels(((image + 1) * 127.5).clamp(0, 255).to(torch.uint8))
+
+    def paint(
+        self,
+        label_map: np.ndarray,
+        style: np.ndarray | None = None,
+        seed: int = 0,
+        instance_map: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """As render, but what the network gives before it is cut to bytes: (H, W, 3) float32 in [-1, 1]."""
+        return _pixels(self._painted(label_map, style, seed, None, instance_map))
+
+    def _painted(
+        self,
+        label_map: np.ndarray,
+        style: np.ndarray | None,
+        seed: int,
+        progress: Progress | None,
+        instance_map: np.ndarray | None,
+    ) -> Tensor:
+        """(3, H, W) float32 in [-1, 1], on the device."""
         ids = self._checked(label_map)
-        padded, top, left = self._padded(ids)
-        channels = torch.from_numpy(channel_indices(self.label_set, padded)[None]).to(self.device)
+        code = self._checked_style(style, seed)
+        frame = Framing.of(self._generator, *ids.shape, self._margin)
+        channels = frame.framed(self._channels.indices(ids))
+        objects = self._checked_objects(ids, instance_map) if self.looks_at_instances else None
         random = torch.Generator().manual_seed(seed % 2**63)
-        code = self.style_from_seed(seed) if style is None else np.asarray(style, np.float32)
-        if self.style_size and code.shape != (self.style_size,):
-            raise BadShape(
-                f"A style code of this model has {self.style_size} numbers, this one {code.shape}."
-            )
         blocks = self._generator.block_count
 
         def after_block(index: int) -> None:
@@ -83,26 +109,27 @@ class Synthesizer:
                 progress("painting", (index + 1) / (blocks + 1))
 
         with torch.inference_mode():
-            labels = one_hot(channels, self._generator.config.label_channels)
+            instances = None if objects is None else self._placed(frame.framed(objects))
+            labels = one_hot(self._placed(channels), self._channels.count, instances)
             labels = labels.contiguous(memory_format=torch.channels_last)
-            noise = self._generator.draw_noise(1, *padded.shape, random)
-            codes = torch.from_numpy(code[None]).to(self.device) if self.style_size else None
-            image = self._generator(labels, codes, noise, after_block)
-            image = self._cut(image, ids.shape, top, left)
-            # Truncated, not rounded, as the published network's pictures are.
-            rgb = ((image[0].float() + 1) * 127.5).clamp(0, 255).to(torch.uint8)
+            height, width = channels.shape
+            noise = self._generator.draw_noise(1, height, width, random)
+            style_code = None if code is None else self._placed(code)
+            image = self._generator(labels, style_code, noise, after_block)
+            image = frame.unframed(image.float())[0]
         if progress is not None:
             progress("painting", 1.0)
-        return rgb.permute(1, 2, 0).contiguous().cpu().numpy()
+        return image
 
     def style_from_seed(self, seed: int) -> np.ndarray:
         """A style code drawn from the standard normal: (style_size,) float32, the same on every machine."""
         random = torch.Generator().manual_seed(seed % 2**63)
         return torch.randn(self.style_size, generator=random).numpy()
 
-    def encode_style(self, rgb: np.ndarray) -> np.ndarray:
-        """The style code of a photo: rgb (h, w, 3) uint8, any size; returns the mean, (style_size,) float32.
+    def encode_style(self, rgb: np.ndarray, seed: int | None = None) -> np.ndarray:
+        """The style code of a photo: rgb (h, w, 3) uint8, any size; returns (style_size,) float32.
 
+        It is the mean of what the encoder says, or with a seed one draw from around it, as the paper samples.
         Raises BadImage for a model without a style encoder, or an array of another kind.
         """
         if self._encoder is None:
@@ -112,12 +139,13 @@ class Synthesizer:
             )
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
             raise BadImage(f"A style image is (h, w, 3) of bytes, this one is {rgb.shape} {rgb.dtype}.")
-        photo = torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].float() / 127.5 - 1
-        size = self._encoder.config.input_size
-        # Averaged down first: picking single pixels of a large photo would alias.
-        photo = F.interpolate(photo, (size, size), mode="bilinear", antialias=True)
+        photo = (torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].float() / 255 - 0.5) / 0.5
         with torch.inference_mode():
-            return self._encoder(photo.to(self.device))[0][0].float().cpu().numpy()
+            mean, log_variance = self._encoder(photo.to(self.device))
+            code = mean
+            if seed is not None:
+                code = sample_style(mean, log_variance, torch.Generator().manual_seed(seed % 2**63))
+            return code[0].float().cpu().numpy()
 
     def _checked(self, label_map: np.ndarray) -> np.ndarray:
         ids = self.label_set.check(label_map)
@@ -133,21 +161,36 @@ class Synthesizer:
             )
         return ids
 
-    def _padded(self, ids: np.ndarray) -> tuple[np.ndarray, int, int]:
-        """The map with its edges repeated to a margin and a multiple of the generator's step; and where it lies."""
-        if self._generator.fixed_size is not None:
-            return ids, 0, 0
-        step = self._generator.multiple
-        extra = [-(-(side + 2 * self._margin) // step) * step - side for side in ids.shape]
-        top, left = extra[0] // 2, extra[1] // 2
-        return np.pad(ids, ((top, extra[0] - top), (left, extra[1] - left)), mode="edge"), top, left
+    def _checked_style(self, style: np.ndarray | None, seed: int) -> np.ndarray | None:
+        if self.style_size == 0:
+            return None
+        code = self.style_from_seed(seed) if style is None else np.asarray(style, np.float32)
+        if code.shape != (self.style_size,):
+            raise BadShape(
+                f"A style code of this model has {self.style_size} numbers, this one {code.shape}."
+            )
+        return code
 
-    def _cut(self, image: Tensor, size: tuple[int, ...], top: int, left: int) -> Tensor:
-        height, width = size
-        if self._generator.fixed_size is not None:
-            # A published network with a style code knows one size only.
-            return F.interpolate(image, (height, width), mode="bilinear", align_corners=False)
-        return image[..., top : top + height, left : left + width]
+    def _checked_objects(self, ids: np.ndarray, instance_map: np.ndarray | None) -> np.ndarray:
+        if instance_map is None:
+            return ids
+        objects = np.asarray(instance_map)
+        if objects.shape != ids.shape or objects.dtype.kind not in "ui":
+            raise BadShape(
+                f"The instance map is {objects.dtype} of the shape {objects.shape}, the label map's is {ids.shape}.",
+                "Give one whole number for each pixel of the label map.",
+            )
+        return objects
+
+    def _placed(self, array: np.ndarray) -> Tensor:
+        """A batch of one on the device: whole numbers as int64, others as they are."""
+        kind = np.int64 if array.dtype.kind in "ui" else array.dtype
+        return torch.from_numpy(array.astype(kind)[None]).to(self.device)
+
+
+def _pixels(image: Tensor) -> np.ndarray:
+    """(3, H, W) on any device -> (H, W, 3)."""
+    return image.permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 def model_file(model: str | Path) -> Path:

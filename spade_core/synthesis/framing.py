@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a label map meets a generator that wants certain sizes, and how its image becomes the picture again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..model.interface import ImageGenerator
+
+
+@dataclass(frozen=True)
+class Framing:
+    """A picture of (height, width) inside what the generator paints."""
+
+    height: int
+    width: int
+    fixed_size: tuple[int, int] | None = None
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+    @classmethod
+    def of(cls, generator: ImageGenerator, height: int, width: int, margin: int) -> Framing:
+        """At least `margin` pixels beyond each side, up to the next size that the generator paints as asked.
+
+        A generator of one fixed size gets the whole map at that size.
+        """
+        if generator.fixed_size is not None:
+            return cls(height, width, generator.fixed_size)
+        step = generator.multiple
+        extra = [-(-(side + 2 * margin) // step) * step - side for side in (height, width)]
+        top, left = extra[0] // 2, extra[1] // 2
+        return cls(height, width, None, top, extra[0] - top, left, extra[1] - left)
+
+    def framed(self, ids: np.ndarray) -> np.ndarray:
+        """(height, width) ids, for the generator: with repeated edges, or picked out at its fixed size."""
+        if self.fixed_size is None:
+            return np.pad(ids, ((self.top, self.bottom), (self.left, self.right)), mode="edge")
+        if self.fixed_size == ids.shape:
+            return ids
+        # The middle of every cell, as the published network's data are scaled; averaging would invent classes.
+        rows, columns = (
+            ((np.arange(new) + 0.5) * old / new).astype(np.int64)
+            for new, old in zip(self.fixed_size, ids.shape, strict=True)
+        )
+        return ids[rows[:, None], columns]
+
+    def unframed(self, image: Tensor) -> Tensor:
+        """The generator's (B, 3, H', W') image as (B, 3, height, width)."""
+        if self.fixed_size is None:
+            return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
+        if self.fixed_size == (self.height, self.width):
+            return image
+        return F.interpolate(
+            image, (self.height, self.width), mode="bilinear", align_corners=False, antialias=True
+        )
