@@ -6,12 +6,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from .baselines.pix2pixhd import Pix2PixHD, Pix2PixHDConfig
 from .config import GeneratorConfig
 from .generator import Generator
 from .interface import ImageGenerator
 
-AnyGeneratorConfig = GeneratorConfig
-NETWORKS: dict[type[AnyGeneratorConfig], type[ImageGenerator]] = {GeneratorConfig: Generator}
+AnyGeneratorConfig = GeneratorConfig | Pix2PixHDConfig
+NETWORKS: dict[type[AnyGeneratorConfig], type[ImageGenerator]] = {
+    GeneratorConfig: Generator,
+    Pix2PixHDConfig: Pix2PixHD,
+}
 KINDS = {config.kind: config for config in NETWORKS}
 
 

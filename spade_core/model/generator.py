@@ -1,28 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SPADE generator: a start grid, residual blocks between doublings, an image (paper, figure 4 right)."""
+"""The decoder: a start grid, residual blocks between doublings, an image (paper, figure 4 right and figure 12)."""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import GeneratorConfig
+from .config import DecoderConfig, GeneratorConfig
 from .interface import AfterBlock, ImageGenerator
-from .spade import LEAK, SpadeResBlock, conv
+from .residual import ResBlock, SpadeResBlock
+from .spade import LEAK, conv, resize_labels
+
+Config = TypeVar("Config", bound=DecoderConfig)
 
 
-def resize_labels(labels: Tensor, height: int, width: int) -> Tensor:
-    """Nearest by floor(i * scale), as the published network samples them; (B, C, H, W) -> (B, C, height, width)."""
-    if labels.shape[-2:] == (height, width):
-        return labels
-    return F.interpolate(labels, size=(height, width), mode="nearest")
+class Decoder(ImageGenerator[Config]):
+    """Every kind of decoder: they differ in their blocks."""
 
+    @abstractmethod
+    def block(self, fan_in: int, fan_out: int, step: int) -> ResBlock:
+        """A block; step: how many times the feature map has been doubled when it reaches it."""
 
-class Generator(ImageGenerator[GeneratorConfig]):
-    """The paper's generator: the label map enters through every norm, the style code at the start."""
-
-    def __init__(self, config: GeneratorConfig) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(config)
         width, top = config.width, config.width(16)
         if config.start == "style":
@@ -35,18 +38,18 @@ class Generator(ImageGenerator[GeneratorConfig]):
         self.style_start = nn.Linear(config.style_size, top) if config.start == "labels+style" else None
 
         extra = int(config.upsampling in ("more", "most"))
-        self.head_0 = SpadeResBlock(config, top, top, 0)
-        self.G_middle_0 = SpadeResBlock(config, top, top, 1)
-        self.G_middle_1 = SpadeResBlock(config, top, top, 1 + extra)
-        self.up_0 = SpadeResBlock(config, top, width(8), 2 + extra)
-        self.up_1 = SpadeResBlock(config, width(8), width(4), 3 + extra)
-        self.up_2 = SpadeResBlock(config, width(4), width(2), 4 + extra)
-        self.up_3 = SpadeResBlock(config, width(2), width(1), 5 + extra)
+        self.head_0 = self.block(top, top, 0)
+        self.G_middle_0 = self.block(top, top, 1)
+        self.G_middle_1 = self.block(top, top, 1 + extra)
+        self.up_0 = self.block(top, width(8), 2 + extra)
+        self.up_1 = self.block(width(8), width(4), 3 + extra)
+        self.up_2 = self.block(width(4), width(2), 4 + extra)
+        self.up_3 = self.block(width(2), width(1), 5 + extra)
         last = width(1)
         self.up_4 = None
         if config.upsampling == "most":
             last = config.width(0.5)
-            self.up_4 = SpadeResBlock(config, width(1), last, 7)
+            self.up_4 = self.block(width(1), last, 7)
         self.conv_img = conv(last, 3, 3)
 
     @property
@@ -56,6 +59,11 @@ class Generator(ImageGenerator[GeneratorConfig]):
     @property
     def multiple(self) -> int:
         return 2**self.config.steps
+
+    @property
+    def smallest_side(self) -> int:
+        # A single pixel has no spread that an instance norm could bring to one.
+        return self.multiple * (2 if self.config.norm == "instance" else 1)
 
     @property
     def fixed_size(self) -> tuple[int, int] | None:
@@ -70,7 +78,7 @@ class Generator(ImageGenerator[GeneratorConfig]):
             return self.config.start_grid
         return max(1, -(-height // self.multiple)), max(1, -(-width // self.multiple))
 
-    def blocks(self) -> list[tuple[int, SpadeResBlock]]:
+    def blocks(self) -> list[tuple[int, ResBlock]]:
         """(doublings before it, block), in order."""
         extra = int(self.config.upsampling in ("more", "most"))
         named = [
@@ -131,3 +139,10 @@ class Generator(ImageGenerator[GeneratorConfig]):
             if after_block is not None:
                 after_block(index)
         return torch.tanh(self.conv_img(F.leaky_relu(x, LEAK)))
+
+
+class Generator(Decoder[GeneratorConfig]):
+    """The paper's generator: the label map enters through every norm, the style code at the start."""
+
+    def block(self, fan_in: int, fan_out: int, step: int) -> ResBlock:
+        return SpadeResBlock(self.config, fan_in, fan_out, step)

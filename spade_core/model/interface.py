@@ -35,6 +35,11 @@ class ImageGenerator(nn.Module, Generic[Config]):
         """A label map whose sides are multiples of this gives an image of its size, where the size is free."""
 
     @property
+    def smallest_side(self) -> int:
+        """A label map has at least as many rows and columns."""
+        return self.multiple
+
+    @property
     def fixed_size(self) -> tuple[int, int] | None:
         """(height, width) of every image, whatever the label map's; None where the image follows the label map."""
         return None

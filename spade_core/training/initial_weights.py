@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ..model.generator import Generator
-from ..model.spade import SpadeResBlock
+from ..model.residual import SpadeResBlock
 
 STYLE_SPREAD = 0.02
 
