@@ -7,13 +7,17 @@ import dataclasses
 from typing import Any
 
 from .baselines.pix2pixhd import Pix2PixHD, Pix2PixHDConfig
+from .clade import CladeConfig, CladeDecoder
+from .concat import ConcatConfig, ConcatDecoder
 from .config import GeneratorConfig
 from .generator import Generator
 from .interface import ImageGenerator
 
-AnyGeneratorConfig = GeneratorConfig | Pix2PixHDConfig
+AnyGeneratorConfig = GeneratorConfig | CladeConfig | ConcatConfig | Pix2PixHDConfig
 NETWORKS: dict[type[AnyGeneratorConfig], type[ImageGenerator]] = {
     GeneratorConfig: Generator,
+    CladeConfig: CladeDecoder,
+    ConcatConfig: ConcatDecoder,
     Pix2PixHDConfig: Pix2PixHD,
 }
 KINDS = {config.kind: config for config in NETWORKS}

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import GeneratorConfig, ParamFreeNorm
+from .config import GeneratorConfig
+from .norms import param_free_norm
 
 LEAK = 0.2
 
@@ -47,27 +48,11 @@ def one_hot(label_map: Tensor, label_channels: int, instance_map: Tensor | None 
     return torch.cat([planes, InstanceEdges.of(instance_map[:, None])], dim=1)
 
 
-class PixelNorm(nn.Module):
-    """Unit mean square over the channels of each pixel; x: (B, C, h, w)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6)
-
-
 def resize_labels(labels: Tensor, height: int, width: int) -> Tensor:
     """Nearest by floor(i * scale), as the published network samples them; (B, C, H, W) -> (B, C, height, width)."""
     if labels.shape[-2:] == (height, width):
         return labels
     return F.interpolate(labels, size=(height, width), mode="nearest")
-
-
-def param_free_norm(kind: ParamFreeNorm, channels: int) -> nn.Module:
-    """A norm without scale and shift of its own: (B, channels, h, w) to the same."""
-    if kind == "pixel":
-        return PixelNorm()
-    if kind == "instance":
-        return nn.InstanceNorm2d(channels, affine=False)
-    return nn.BatchNorm2d(channels, affine=False)
 
 
 class SpadeNorm(nn.Module):

@@ -32,8 +32,8 @@ class Framing:
         """
         if generator.fixed_size is not None:
             return cls(height, width, generator.fixed_size)
-        step = generator.multiple
-        extra = [-(-(side + 2 * margin) // step) * step - side for side in (height, width)]
+        step, smallest = generator.multiple, generator.smallest_side
+        extra = [max(-(-(side + 2 * margin) // step) * step, smallest) - side for side in (height, width)]
         top, left = extra[0] // 2, extra[1] // 2
         return cls(height, width, None, top, extra[0] - top, left, extra[1] - left)
 

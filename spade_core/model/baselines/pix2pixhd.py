@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..config import GeneratorConfig, ImageGeneratorConfig, ParamFreeNorm
 from ..interface import AfterBlock, ImageGenerator
+from ..norms import learned_norm
 from ..spade import SpadeNorm, resize_labels
 from ..spectral_norm import spectral_norm
 
@@ -130,7 +131,7 @@ class NormedConv(nn.Sequential):
 def norm_layer(config: Pix2PixHDConfig, channels: int) -> nn.Module:
     if config.labels_at == "norms":
         return SpadeNorm(config.spade, channels, config.spade.spade_kernel)
-    return nn.InstanceNorm2d(channels) if config.norm == "instance" else nn.BatchNorm2d(channels)
+    return learned_norm(config.norm, channels)
 
 
 class ResidualBlock(nn.Module):

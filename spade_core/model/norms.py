@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The norms under SPADE, and those that stand in its place."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .config import ParamFreeNorm
+
+
+class PixelNorm(nn.Module):
+    """Unit mean square over the channels of each pixel; x: (B, C, h, w)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6)
+
+
+def param_free_norm(kind: ParamFreeNorm, channels: int) -> nn.Module:
+    """A norm without scale and shift of its own: (B, channels, h, w) to the same."""
+    if kind == "pixel":
+        return PixelNorm()
+    if kind == "instance":
+        return nn.InstanceNorm2d(channels, affine=False)
+    return nn.BatchNorm2d(channels, affine=False)
+
+
+def learned_norm(kind: ParamFreeNorm, channels: int) -> nn.Module:
+    """The norm of a network without SPADE: batch norms learn a scale and a shift, the others have none, as the
+    published pix2pixHD has none."""
+    if kind in ("batch", "syncbatch"):
+        return nn.BatchNorm2d(channels)
+    return param_free_norm(kind, channels)
