@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from .baselines.crn import Crn, CrnConfig
+from .baselines.local_enhancer import LocalEnhancer, LocalEnhancerConfig
 from .baselines.pix2pixhd import Pix2PixHD, Pix2PixHDConfig
 from .clade import CladeConfig, CladeDecoder
 from .concat import ConcatConfig, ConcatDecoder
@@ -13,12 +15,16 @@ from .config import GeneratorConfig
 from .generator import Generator
 from .interface import ImageGenerator
 
-AnyGeneratorConfig = GeneratorConfig | CladeConfig | ConcatConfig | Pix2PixHDConfig
+AnyGeneratorConfig = (
+    GeneratorConfig | CladeConfig | ConcatConfig | Pix2PixHDConfig | LocalEnhancerConfig | CrnConfig
+)
 NETWORKS: dict[type[AnyGeneratorConfig], type[ImageGenerator]] = {
     GeneratorConfig: Generator,
     CladeConfig: CladeDecoder,
     ConcatConfig: ConcatDecoder,
     Pix2PixHDConfig: Pix2PixHD,
+    LocalEnhancerConfig: LocalEnhancer,
+    CrnConfig: Crn,
 }
 KINDS = {config.kind: config for config in NETWORKS}
 

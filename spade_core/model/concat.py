@@ -21,7 +21,7 @@ class ConcatConfig(DecoderConfig):
 
     The paper says no more than "feature concatenation in the channel direction" "at all the intermediate layers". Here
     the labels follow the norm, which would wash them out, and batch norms have the scale and shift of their own that
-    SPADE replaces. So it has 79.2 million parameters for ADE20K, where we remember the paper's table to say 79.
+    SPADE replaces.
     """
 
     kind: ClassVar[str] = "concat"

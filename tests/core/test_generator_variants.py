@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from spade_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from spade_core.contract.errors import BadCheckpoint
 from spade_core.contract.labels import load_label_set
+from spade_core.model.baselines.crn import Crn, CrnConfig
+from spade_core.model.baselines.local_enhancer import LocalEnhancer, LocalEnhancerConfig
 from spade_core.model.baselines.pix2pixhd import Pix2PixHD, Pix2PixHDConfig
 from spade_core.model.build import (
     AnyGeneratorConfig,
@@ -47,6 +49,8 @@ KINDS: dict[str, AnyGeneratorConfig] = {
     "pix2pixhd++": Pix2PixHDConfig(CLASSES, base_width=4, blocks=2, norm="syncbatch"),
     "pix2pixhd++ concat": Pix2PixHDConfig(CLASSES, base_width=4, blocks=2, norm="batch", labels_at="blocks"),
     "pix2pixhd++ spade": Pix2PixHDConfig(CLASSES, base_width=4, blocks=2, norm="syncbatch", labels_at="norms"),
+    "pix2pixhd enhanced": LocalEnhancerConfig(CLASSES, base_width=8, downsamplings=3, blocks=2, local_blocks=1),
+    "crn": CrnConfig(CLASSES, modules=5, max_width=8),
 }  # fmt: skip
 kinds = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS.keys())
 
@@ -211,3 +215,43 @@ def test_pix2pixhd_with_spade_has_no_other_norm():
     convolutions = 1 + 4 + 2 * 2 + 4
     assert sum(isinstance(module, SpadeNorm) for module in generator.modules()) == convolutions
     assert all(not module.affine for module in generator.modules() if isinstance(module, nn.BatchNorm2d))
+
+
+@torch.no_grad()
+def test_the_local_enhancer_looks_at_labels_of_full_and_of_half_size():
+    generator = network(KINDS["pix2pixhd enhanced"]).eval()
+    assert isinstance(generator, LocalEnhancer)
+    labels = random_labels(generator.config, 64, 64)
+    labels[:, :, ::2, ::2] = labels[:, :, ::2, ::2].roll(1, dims=1)  # the pixels that the half size picks
+    image = generator(labels)
+    full_size_alone = labels.clone()
+    full_size_alone[:, :, 1::2, 1::2] = labels[:, :, 1::2, 1::2].roll(2, dims=1)
+    assert (image - generator(full_size_alone)).abs().max() > 0.01
+    half_seen = torch.nn.functional.interpolate(labels, size=(32, 32))
+    changed = torch.nn.functional.interpolate(full_size_alone, size=(32, 32))
+    assert torch.equal(half_seen, changed)
+
+
+def test_weights_of_a_global_generator_fit_into_its_enhanced_form():
+    inner = network(Pix2PixHDConfig(CLASSES, base_width=8, downsamplings=3, blocks=2)).state_dict()
+    outer = network(KINDS["pix2pixhd enhanced"]).state_dict()
+    shared = {key for key in inner if key in outer and inner[key].shape == outer[key].shape}
+    assert set(inner) - shared == {"model.18.weight", "model.18.bias"}  # its image
+    assert {key for key in outer if key.startswith("model.")} == shared
+
+
+@torch.no_grad()
+def test_a_cascade_paints_several_candidates_and_a_seed_picks_one():
+    generator = network(CrnConfig(CLASSES, modules=5, max_width=8, candidates=3)).eval()
+    assert isinstance(generator, Crn)
+    labels = random_labels(generator.config, 32, 48)
+    candidates = generator.all_candidates(labels)
+    assert candidates.shape == (2, 3, 3, 32, 48)
+    picked = set()
+    for seed in range(12):
+        (chosen,) = generator.draw_noise(2, 32, 48, torch.Generator().manual_seed(seed))
+        image = generator(labels, noise=[chosen])
+        for index in range(2):
+            assert torch.equal(image[index], candidates[index, chosen[index]].clamp(-1, 1))
+        picked |= set(chosen.tolist())
+    assert picked == {0, 1, 2}

@@ -25,16 +25,13 @@ LabelsAt = Literal["input", "blocks", "norms"]
 
 
 @dataclass(frozen=True)
-class Pix2PixHDConfig(ImageGeneratorConfig):
-    """The defaults are the published network's.
+class EncoderDecoderConfig(ImageGeneratorConfig):
+    """What pix2pixHD's generators are made of. The defaults are the published global generator's.
 
     labels_at says where the label map enters: at the "input" alone; also at the input of all residual "blocks", as
     further channels (the paper's "w/ Concat"); or also in all "norms", each of which is a SPADE norm ("w/ SPADE").
-    The paper says "at all the intermediate layers" of the former; one concatenation a residual block is the reading
-    that has the 195 million parameters we remember of its table 3 (both convolutions of a block would have 208).
+    The paper says "at all the intermediate layers" of the former; here that is once a residual block.
     """
-
-    kind: ClassVar[str] = "pix2pixhd"
 
     base_width: int = 64
     downsamplings: int = 4
@@ -52,33 +49,23 @@ class Pix2PixHDConfig(ImageGeneratorConfig):
         return GeneratorConfig(self.label_channels, self.instance_edges, norm=self.norm)
 
 
+@dataclass(frozen=True)
+class Pix2PixHDConfig(EncoderDecoderConfig):
+    """The global generator alone."""
+
+    kind: ClassVar[str] = "pix2pixhd"
+
+
 class Pix2PixHD(ImageGenerator[Pix2PixHDConfig]):
     """Encoder, residual blocks, decoder."""
 
     def __init__(self, config: Pix2PixHDConfig) -> None:
         super().__init__(config)
-        width = config.base_width
-        self.model = nn.Sequential(
-            *[nn.ReflectionPad2d(config.first_kernel // 2)],
-            *[
-                NormedConv(config, nn.Conv2d(config.input_channels, width, config.first_kernel, bias=False)),
-                nn.ReLU(),
-            ],
-        )
-        for _ in range(config.downsamplings):
-            down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False)
-            self.model.extend([NormedConv(config, down), nn.ReLU()])
-            width *= 2
-        self.model.extend(ResidualBlock(config, width) for _ in range(config.blocks))
-        for _ in range(config.downsamplings):
-            up = nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=False)
-            self.model.extend([NormedConv(config, up), nn.ReLU()])
-            width //= 2
-        self.model.extend([nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh()])
+        self.model = global_generator(config)
 
     @property
     def block_count(self) -> int:
-        return 1 + 2 * self.config.downsamplings + self.config.blocks
+        return block_count(self.model)
 
     @property
     def multiple(self) -> int:
@@ -100,9 +87,34 @@ class Pix2PixHD(ImageGenerator[Pix2PixHDConfig]):
         return run(self.model, labels, labels, after_block)
 
 
-def run(layers: nn.Sequential, x: Tensor, labels: Tensor, after_block: AfterBlock | None) -> Tensor:
-    """x through all layers; those that have a use for labels, (B, input_channels, H, W), get them too."""
-    done = 0
+def global_generator(config: EncoderDecoderConfig) -> nn.Sequential:
+    """Its layers; run() takes a picture through them."""
+    width = config.base_width
+    first = nn.Conv2d(config.input_channels, width, config.first_kernel, bias=False)
+    layers = nn.Sequential(nn.ReflectionPad2d(config.first_kernel // 2), NormedConv(config, first), nn.ReLU())
+    for _ in range(config.downsamplings):
+        down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False)
+        layers.extend([NormedConv(config, down), nn.ReLU()])
+        width *= 2
+    layers.extend(ResidualBlock(config, width) for _ in range(config.blocks))
+    for _ in range(config.downsamplings):
+        up = nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=False)
+        layers.extend([NormedConv(config, up), nn.ReLU()])
+        width //= 2
+    return layers.extend([nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh()])
+
+
+def block_count(layers: nn.Sequential) -> int:
+    return sum(isinstance(layer, NormedConv | ResidualBlock) for layer in layers)
+
+
+def run(
+    layers: nn.Sequential, x: Tensor, labels: Tensor, after_block: AfterBlock | None = None, done: int = 0
+) -> Tensor:
+    """x through all layers; those that have a use for labels, (B, input_channels, H, W), get them too.
+
+    done: blocks before these, for after_block.
+    """
     for layer in layers:
         if not isinstance(layer, NormedConv | ResidualBlock):
             x = layer(x)
@@ -117,7 +129,7 @@ def run(layers: nn.Sequential, x: Tensor, labels: Tensor, after_block: AfterBloc
 class NormedConv(nn.Sequential):
     """A convolution and its norm. There is no bias: the norm would take it away."""
 
-    def __init__(self, config: Pix2PixHDConfig, conv: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    def __init__(self, config: EncoderDecoderConfig, conv: nn.Conv2d | nn.ConvTranspose2d) -> None:
         if config.spectral:
             spectral_norm(conv)
         super().__init__(conv, norm_layer(config, conv.out_channels))
@@ -128,7 +140,7 @@ class NormedConv(nn.Sequential):
         return norm(x, resize_labels(labels, *x.shape[-2:])) if isinstance(norm, SpadeNorm) else norm(x)
 
 
-def norm_layer(config: Pix2PixHDConfig, channels: int) -> nn.Module:
+def norm_layer(config: EncoderDecoderConfig, channels: int) -> nn.Module:
     if config.labels_at == "norms":
         return SpadeNorm(config.spade, channels, config.spade.spade_kernel)
     return learned_norm(config.norm, channels)
@@ -137,23 +149,19 @@ def norm_layer(config: Pix2PixHDConfig, channels: int) -> nn.Module:
 class ResidualBlock(nn.Module):
     """Two convolutions under reflection padding, and an unchanged shortcut."""
 
-    def __init__(self, config: Pix2PixHDConfig, width: int) -> None:
+    def __init__(self, config: EncoderDecoderConfig, width: int) -> None:
         super().__init__()
         kernel = config.block_kernel
         self.concat = config.labels_at == "blocks"
         fan_in = width + config.input_channels if self.concat else width
         self.conv_block = nn.Sequential(
-            *[
-                nn.ReflectionPad2d(kernel // 2),
-                NormedConv(config, nn.Conv2d(fan_in, width, kernel, bias=False)),
-            ],
+            nn.ReflectionPad2d(kernel // 2),
+            NormedConv(config, nn.Conv2d(fan_in, width, kernel, bias=False)),
             nn.ReLU(),
-            *[
-                nn.ReflectionPad2d(kernel // 2),
-                NormedConv(config, nn.Conv2d(width, width, kernel, bias=False)),
-            ],
+            nn.ReflectionPad2d(kernel // 2),
+            NormedConv(config, nn.Conv2d(width, width, kernel, bias=False)),
         )
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         y = torch.cat([x, resize_labels(labels, *x.shape[-2:])], dim=1) if self.concat else x
-        return x + run(self.conv_block, y, labels, None)
+        return x + run(self.conv_block, y, labels)
