@@ -173,6 +173,18 @@ class BadCheckpoint(SpadeError):
     code = "BAD_CHECKPOINT"
 
 
+class NeedsDetail(SpadeError):
+    """A file does not say all that has to be known; the fix names the options that do."""
+
+    code = "NEEDS_DETAIL"
+
+
+class BadOption(SpadeError):
+    """An option's value is out of range, or does not go together with another option or with the model."""
+
+    code = "BAD_OPTION"
+
+
 class BadImage(SpadeError):
     """A picture file cannot be read, or is not what is wanted."""
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m spade_core.training --data DIR --output DIR: train, or continue what the output folder holds."""
+"""Train a model, or continue what the output folder holds.
+
+python -m spade_core.training [RECIPE] --data DIR --output DIR
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,33 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..contract.errors import SpadeError
 from .config import TrainingConfig
+from .presets import PRESETS
 from .run import Run
 
 
+def parsed(arguments: list[str]) -> TrainingConfig:
+    """The command line: a recipe's name first, "frozen" where there is none, then what is to be changed of it."""
+    name = arguments[0] if arguments and arguments[0] in PRESETS else "frozen"
+    default = TrainingConfig(tyro.MISSING, tyro.MISSING, recipe=PRESETS[name][1])
+    recipes = "\n\n".join(f"{known}: {what}" for known, (what, _) in PRESETS.items())
+    return tyro.cli(
+        TrainingConfig,
+        description=f"{__doc__}\n\nRecipes:\n\n{recipes}\n\nThe numbers below are those of: {name}",
+        args=arguments[1:] if arguments[:1] == [name] else arguments,
+        default=default,
+        # The recipe says which kinds of networks; their numbers are options.
+        config=(tyro.conf.AvoidSubcommands,),
+    )
+
+
 def main() -> int:
-    # A scheduler's TERM, and Ctrl-C even where the shell started us in the background, save and leave.
-    for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, signal.default_int_handler)
-    config = tyro.cli(TrainingConfig, description=__doc__)
+    config = parsed(sys.argv[1:])
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         run = Run(config)
+        # A scheduler's TERM, and Ctrl-C even where the shell started us in the background, save and leave.
+        for signaled in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signaled, lambda *_: run.stop())
         with Progress(*columns) as progress:
             task = progress.add_task("training", total=config.images, completed=run.trainer.images_seen)
             shown = [time.monotonic()]

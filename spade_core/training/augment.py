@@ -8,7 +8,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-class DiffAugment:
+class Augment:
+    """None: photos, fakes and labels as they are."""
+
+    def image(self, image: Tensor) -> Tensor:
+        """image: (B, 3, H, W) in [-1, 1]; returns the same shape, gradients pass."""
+        return image
+
+    def labels(self, label_map: Tensor) -> Tensor:
+        """label_map: (B, H, W) integers; moved as the images are."""
+        return label_map
+
+
+class DiffAugment(Augment):
     """One draw of brightness, saturation, contrast and translation, applied alike to photos, fakes and labels.
 
     "Differentiable Augmentation for Data-Efficient GAN Training" (NeurIPS 2020). Drawn once a step, so that the
@@ -24,17 +36,16 @@ class DiffAugment:
         self.shift = torch.randint(-limit, limit + 1, (batch, 2)).tolist()
 
     def image(self, image: Tensor) -> Tensor:
-        """image: (B, 3, H, W) in [-1, 1]; returns the same shape, gradients pass."""
-        dtype = image.dtype
-        x = image.float() + self.brightness
+        dtype, device = image.dtype, image.device
+        x = image.float() + self.brightness.to(device)
         grey = x.mean(1, keepdim=True)
-        x = (x - grey) * self.saturation + grey
+        x = (x - grey) * self.saturation.to(device) + grey
         level = x.mean((1, 2, 3), keepdim=True)
-        x = (x - level) * self.contrast + level
+        x = (x - level) * self.contrast.to(device) + level
         return self._shifted(x, "replicate").to(dtype)
 
     def labels(self, label_map: Tensor) -> Tensor:
-        """label_map: (B, H, W) indices; moved as the images are."""
+        # Whole numbers below 2**24 stay what they are.
         return self._shifted(label_map[:, None].float(), "replicate")[:, 0].long()
 
     def _shifted(self, x: Tensor, mode: str) -> Tensor:

@@ -10,8 +10,6 @@ OUTPUT/curves.csv
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -20,14 +18,16 @@ from pathlib import Path
 import torch
 
 from ..checkpoint import Checkpoint, save_checkpoint
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadOption
 from ..contract.labels import LabelSet, load_label_set
-from ..data.channels import channel_count
+from ..data.channels import LabelChannels
 from ..data.folder import CropRule, TrainingSquares, find_pairs
 from ..device import chosen_device
-from .config import TrainingConfig
+from .config import TrainingConfig, plain_values
 from .samples import sample_grid, save_grid
-from .trainer import Trainer
+from .state import load_state, restore, save_state
+from .trainer import Batch, Trainer
+from .warm_start import start_from
 
 KEPT_STATES = 2
 SAMPLE_ROWS = 6
@@ -39,79 +39,96 @@ class Run:
     """A training run: made new, or continued from what its folder holds."""
 
     def __init__(self, config: TrainingConfig) -> None:
-        self.config = config
+        self.config, self.stopped = config, False
         if config.threads:
             torch.set_num_threads(config.threads)
         self.label_set: LabelSet = load_label_set(config.label_set)
         self.device = chosen_device(config.device)
-        rule = CropRule(config.size, config.max_scale, config.simplify)
+        if config.recipe.generator.instance_edges:
+            raise BadOption(
+                "There are no instance maps in this folder for a generator that looks at instance edges.",
+                fix="Leave --generator.instance-edges out.",
+            )
+        squares = config.recipe.squares
+        rule = CropRule(squares.size, squares.max_scale, squares.simplify)
         pairs = find_pairs(config.data, "train")
         self.held_out = find_pairs(config.data, "val")[:: max(1, 200 // SAMPLE_ROWS)][:SAMPLE_ROWS]
-        self.squares = TrainingSquares(pairs, self.label_set, rule, config.batch, config.seed)
-        self.trainer = Trainer(config, channel_count(self.label_set), self.device)
-        self._continue()
+        self.squares = TrainingSquares(pairs, self.label_set, rule, squares.batch, config.seed)
+        channels = LabelChannels.of(self.label_set)
+        dont_care = dict(channels.of_ids)[self.label_set.ignore_id]
+        self.trainer = Trainer(config, channels.count, dont_care, self.device)
+        self._begin()
 
-    def _continue(self) -> None:
-        states = sorted(self.config.output.glob("state_*.pt"))
+    def _begin(self) -> None:
+        states = sorted(self.config.output.glob("state_*.pt"), key=photos_seen)
         if states:
-            self.trainer.restore(load_state(states[-1]))
-        else:
-            photos = torch.cat([self._batch(index)[0] for index in range(max(1, 64 // self.config.batch))])
-            self.trainer.calibrate(photos)
+            restore(self.trainer, load_state(states[-1]))
+            return
+        photos = [self._batch(index).photos for index in range(max(1, 64 // self.squares.batch))]
+        self.trainer.calibrate(torch.cat(photos))
+        if self.config.start_from is not None:
+            start_from(self.trainer, self.config.start_from, self.label_set)
 
-    def _batch(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _batch(self, index: int) -> Batch:
         rgb, channels = self.squares[index]
         photos = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1
-        return photos.to(self.device, memory_format=torch.channels_last), torch.from_numpy(channels).to(
-            self.device
+        return Batch(
+            photos.to(self.device, memory_format=torch.channels_last),
+            torch.from_numpy(channels).to(self.device),
         )
 
     def train(self, report: Report) -> None:
-        """Train until the configured number of images has been seen; Ctrl-C saves and leaves."""
+        """Train until the configured number of images has been seen, or stop() is called; then save."""
         trainer, last_saved = self.trainer, self.trainer.images_seen
-        try:
-            while trainer.images_seen < self.config.images:
-                started = time.perf_counter()
-                losses = trainer.train_step(*self._batch(trainer.step))
-                self._log(losses)
-                report(trainer.images_seen, losses, self.config.batch / (time.perf_counter() - started))
-                if trainer.images_seen - last_saved >= self.config.save_every:
-                    last_saved = trainer.images_seen
-                    self.save()
-        except KeyboardInterrupt:
-            pass
+        while trainer.images_seen < self.config.images and not self.stopped:
+            started = time.perf_counter()
+            # With another batch than before it is the photos that go on, not the steps.
+            losses = trainer.train_step(self._batch(trainer.images_seen // self.squares.batch))
+            self._log(losses)
+            report(trainer.images_seen, losses, self.squares.batch / (time.perf_counter() - started))
+            if trainer.images_seen - last_saved >= self.config.save_every:
+                last_saved = trainer.images_seen
+                self.save()
         self.save()
+
+    def stop(self) -> None:
+        """Save and leave after the step that is running: half a step cannot be continued."""
+        self.stopped = True
 
     def save(self) -> None:
         """Checkpoint, model and sample grids of this moment; older states go."""
         output, seen = self.config.output, self.trainer.images_seen
-        output.mkdir(parents=True, exist_ok=True)
-        part = output / "state.part"
-        torch.save(self.trainer.state(), part)
-        os.replace(part, output / f"state_{seen:08}.pt")
-        for old in sorted(output.glob("state_*.pt"))[:-KEPT_STATES]:
+        save_state(self.trainer, output / f"state_{seen:08}.pt")
+        for old in sorted(output.glob("state_*.pt"), key=photos_seen)[:-KEPT_STATES]:
             old.unlink()
         save_checkpoint(output / f"model_{seen:08}.safetensors", self.checkpoint())
-        for size in sorted({self.config.size, 256}):
-            grid = sample_grid(self.trainer.averaged, self.held_out, self.label_set, size)
+        generator = self.trainer.networks.averaged.generator
+        sides = {generator.fixed_size[0]} if generator.fixed_size else {self.squares.rule.size, 256}
+        for size in sorted(sides):
+            grid = sample_grid(generator, self.held_out, self.label_set, size)
             save_grid(grid, output / "samples" / f"{seen:08}_{size}.png")
 
     def checkpoint(self) -> Checkpoint:
         """The averaged weights as they are served."""
-        trainer = self.trainer
+        trainer, averaged, encoder = (
+            self.trainer,
+            self.trainer.networks.averaged,
+            self.trainer.networks.encoder,
+        )
         return Checkpoint(
-            generator=trainer.averaged.config,
-            generator_weights=trainer.averaged.state_dict(),
+            generator=averaged.generator.config,
+            generator_weights=averaged.generator.state_dict(),
             label_set=self.label_set,
-            native_size=max(self.config.size, 256),
-            style_encoder=dataclasses.replace(trainer.encoder_config, spectral=False),
-            encoder_weights=trainer.averaged_encoder,
+            native_size=max(self.squares.rule.size, 256),
+            style_encoder=None if encoder is None else dataclasses.replace(encoder.config, spectral=False),
+            encoder_weights=averaged.encoder_weights,
             provenance={
                 "data": self.config.data.name,
                 "terms": self.config.terms,
                 "images_seen": trainer.images_seen, "steps": trainer.step, "torch": torch.__version__,
                 "hardware": f"{platform.machine()} {self.device.type}, {torch.get_num_threads()} threads",
-                "config": json.loads(json.dumps(dataclasses.asdict(self.config), default=lambda path: path.name)),
+                "started_from": trainer.started_from,
+                "config": plain_values(self.config),
             },
         )  # fmt: skip
 
@@ -123,12 +140,7 @@ class Run:
             file.write(f"{self.trainer.images_seen},{time.time():.0f},{values}\n")
 
 
-def load_state(path: Path) -> dict:
-    """A state saved by Run.save. Raises BadCheckpoint."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises a different type for each way a file can be broken
-        raise BadCheckpoint(
-            f"{path.name} cannot be read: {type(error).__name__}.",
-            fix="Delete it: the one before it is used.",
-        ) from None
+def photos_seen(state: Path) -> int:
+    """By the name that Run.save gives a state."""
+    digits = state.stem.removeprefix("state_")
+    return int(digits) if digits.isdecimal() else -1

@@ -12,15 +12,30 @@ import pytest
 import torch
 from PIL import Image
 
-from spade_core.contract.errors import BadCheckpoint, BadImage, BadLabel, Internal
+from spade_core.checkpoint import load_checkpoint
+from spade_core.contract.errors import (
+    BadCheckpoint,
+    BadImage,
+    BadLabel,
+    BadOption,
+    Internal,
+    LabelSetMismatch,
+)
 from spade_core.contract.labels import load_label_set
 from spade_core.data.folder import CropRule, TrainingSquares, find_pairs, read_pair, training_square
+from spade_core.model.config import GeneratorConfig
+from spade_core.model.discriminator import MultiscaleConfig
+from spade_core.model.frozen_features import TAP_WIDTHS, FrozenPyramid
+from spade_core.model.segmentation_discriminator import SegmentationConfig
 from spade_core.synthesis.synthesizer import Synthesizer
+from spade_core.training.__main__ import parsed
 from spade_core.training.augment import DiffAugment
 from spade_core.training.config import TrainingConfig
-from spade_core.training.frozen_features import TAP_WIDTHS, FrozenPyramid
-from spade_core.training.projected_discriminator import class_weights
+from spade_core.training.presets import FROZEN, OASIS, PAPER, PAPER_STYLE, PIX2PIXHD
+from spade_core.training.recipe import Recipe
 from spade_core.training.run import Run
+from spade_core.training.state import load_state
+from tests.core.tiny import tiny_model
 
 SKY, GRASS = 0, 6
 
@@ -45,12 +60,28 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def tiny(recipe: Recipe) -> Recipe:
+    """The recipe with networks that a processor trains in a moment."""
+    generator = replace(recipe.generator, base_width=4)
+    if isinstance(generator, GeneratorConfig):
+        generator = replace(generator, max_width=16, spade_hidden=8, style_size=min(generator.style_size, 4))
+    discriminator = recipe.discriminator
+    if isinstance(discriminator, MultiscaleConfig | SegmentationConfig):
+        discriminator = replace(discriminator, base_width=8)
+    encoder = recipe.encoder and replace(recipe.encoder, base_width=4)
+    return replace(
+        recipe, generator=generator, discriminator=discriminator, encoder=encoder,
+        squares=replace(recipe.squares, size=64, batch=2), losses=replace(recipe.losses, perceptual="taps"),
+    )  # fmt: skip
+
+
 @pytest.fixture
 def config(photos: Path, tmp_path: Path) -> TrainingConfig:
+    recipe = tiny(FROZEN)
+    recipe = replace(recipe, losses=replace(recipe.losses, warmup=2, ramp=2))
     return TrainingConfig(
-        photos, tmp_path / "run", images=8, size=64, batch=2, base_width=4, max_width=16, spade_hidden=8,
-        style_size=4, warmup=2, ramp=2, save_every=100, device="cpu", bf16=False,
-    )  # fmt: skip
+        photos, tmp_path / "run", images=8, recipe=recipe, save_every=100, device="cpu", bf16=False
+    )
 
 
 def quiet(seen: int, losses: dict[str, float], rate: float) -> None:
@@ -79,15 +110,145 @@ def test_a_continued_run_ends_with_the_weights_of_an_uninterrupted_one(config: T
     continued = Run(halved)
     assert continued.trainer.images_seen == 4
     continued.train(quiet)
-    for name, value in whole.trainer.averaged.state_dict().items():
-        assert torch.equal(value, continued.trainer.averaged.state_dict()[name]), name
+    ours, theirs = (run.trainer.networks.averaged for run in (continued, whole))
+    for name, value in theirs.generator.state_dict().items():
+        assert torch.equal(ours.generator.state_dict()[name], value), name
+    for name, value in theirs.encoder_weights.items():
+        assert torch.equal(ours.encoder_weights[name], value), name
+
+
+def test_a_stopped_run_finishes_its_step_and_goes_on_with_the_same_curve(config: TrainingConfig):
+    torch.set_num_threads(1)
+    wanted: list[dict[str, float]] = []
+    Run(replace(config, output=config.output.with_name("whole"))).train(
+        lambda seen, losses, rate: wanted.append(losses)
+    )
+    found: list[dict[str, float]] = []
+    stopped = Run(config)
+
+    def stop_after_two(seen: int, losses: dict[str, float], rate: float) -> None:
+        found.append(losses)
+        if len(found) == 2:
+            stopped.stop()
+
+    stopped.train(stop_after_two)
+    assert len(found) == 2
+    Run(config).train(lambda seen, losses, rate: found.append(losses))
+    assert found == wanted
+
+
+def test_a_run_with_another_batch_goes_on_with_the_photos_it_has_seen(config: TrainingConfig):
+    Run(replace(config, save_every=2)).train(quiet)
+    larger = replace(config.recipe, squares=replace(config.recipe.squares, batch=4))
+    continued = Run(replace(config, recipe=larger, images=16))
+    assert (continued.trainer.images_seen, continued.trainer.step) == (8, 4)
+    seen: list[int] = []
+    continued.train(lambda photos, losses, rate: seen.append(photos))
+    assert seen == [12, 16]
+    assert sorted(file.name for file in config.output.glob("state_*")) == [
+        "state_00000008.pt", "state_00000016.pt"
+    ]  # fmt: skip
+
+
+def test_a_state_from_before_photos_were_counted_goes_on(config: TrainingConfig):
+    Run(replace(config, images=4)).train(quiet)
+    path = config.output / "state_00000004.pt"
+    older = load_state(path)
+    for name in ("images_seen", "started_from", "tap_norms"):
+        del older[name]
+    torch.save(older, path)
+    assert Run(config).trainer.images_seen == 4
+
+
+def test_a_state_of_other_networks_is_refused_in_one_sentence(config: TrainingConfig):
+    Run(replace(config, images=2)).train(quiet)
+    wider = replace(config.recipe, generator=replace(config.recipe.generator, base_width=8))
+    with pytest.raises(BadCheckpoint, match="another generator") as caught:
+        Run(replace(config, recipe=wider))
+    assert "--start-from" in caught.value.fix
+
+
+def test_a_warm_start_records_every_run_it_stands_on(config: TrainingConfig):
+    Run(replace(config, images=4)).train(quiet)
+    model = config.output / "model_00000004.safetensors"
+    second = replace(config, output=config.output.with_name("second"), start_from=model, images=2)
+    Run(second).train(quiet)
+    state = second.output / "state_00000002.pt"
+    third = replace(config, output=config.output.with_name("third"), start_from=state, images=2)
+    Run(third).train(quiet)
+    origin = load_checkpoint(third.output / "model_00000002.safetensors").provenance["started_from"]
+    assert (origin["file"], origin["images_seen"], len(origin["sha256"])) == (state.name, 2, 64)
+    assert {"generator", "encoder", "discriminator"} <= set(origin["kept"])
+    before = origin["started_from"]
+    assert (before["file"], before["images_seen"], before["kept"]) == (
+        model.name,
+        4,
+        ["generator", "encoder"],
+    )
+    assert before["started_from"] is None
+
+
+def test_a_warm_start_from_a_model_paints_what_the_model_paints(config: TrainingConfig):
+    Run(replace(config, images=4)).train(quiet)
+    model = config.output / "model_00000004.safetensors"
+    started = Run(replace(config, output=config.output.with_name("second"), start_from=model)).trainer
+    held, fresh = load_checkpoint(model).build_generator(), started.networks.averaged.generator
+    labels = torch.eye(18)[torch.randint(18, (1, 64, 64))].permute(0, 3, 1, 2)
+    style, noise = torch.zeros(1, 4), held.draw_noise(1, 64, 64)
+    assert torch.allclose(held(labels, style, noise), fresh(labels, style, noise), atol=0.02)
+
+
+def test_a_warm_start_from_a_model_of_another_label_set_is_refused(config: TrainingConfig, tmp_path: Path):
+    other = tiny_model(tmp_path, "cityscapes")
+    with pytest.raises(LabelSetMismatch, match="cityscapes"):
+        Run(replace(config, start_from=other))
+
+
+def test_squares_that_a_network_cannot_paint_are_refused(config: TrainingConfig):
+    odd = replace(config.recipe, squares=replace(config.recipe.squares, size=72))
+    with pytest.raises(BadOption, match="72") as caught:
+        Run(replace(config, recipe=odd))
+    assert "multiple of 32" in caught.value.fix
+
+
+PRESETS_IN_SMALL = {
+    "paper": PAPER, "paper-style": PAPER_STYLE, "oasis": OASIS, "pix2pixhd": PIX2PIXHD
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", PRESETS_IN_SMALL)
+def test_every_recipe_trains_and_leaves_a_model(config: TrainingConfig, preset: str):
+    told: list[dict[str, float]] = []
+    small = replace(config, recipe=tiny(PRESETS_IN_SMALL[preset]), images=4)
+    Run(small).train(lambda seen, losses, rate: told.append(losses))
+    assert all(math.isfinite(value) for losses in told for value in losses.values())
+    assert any(name.startswith("g_") for name in told[0]) and any(name.startswith("d_") for name in told[0])
+    model = Synthesizer.load(small.output / "model_00000004.safetensors", "cpu")
+    assert model.render(np.zeros((64, 64), np.uint8)).shape == (64, 64, 3)
+
+
+def test_the_command_line_starts_from_a_recipe_and_changes_its_numbers():
+    chosen = parsed(
+        "paper --data d -o o --generator.base-width 48 --discriminator.scales 3 --gan-mode w --beta2 0.9".split()
+    )
+    assert isinstance(chosen.recipe.discriminator, MultiscaleConfig)
+    changed = replace(
+        PAPER,
+        generator=replace(PAPER.generator, base_width=48),
+        discriminator=MultiscaleConfig(scales=3),
+        losses=replace(PAPER.losses, gan_mode="w"),
+        steps=replace(PAPER.steps, beta2=0.9),
+    )
+    assert chosen.recipe == changed
+    assert parsed("--data d -o o".split()).recipe == FROZEN
 
 
 def test_pictures_come_nearer_to_their_photos_as_training_goes_on(config: TrainingConfig):
     distances: list[float] = []
-    learning = replace(
-        config, images=160, generator_rate=3e-3, warmup=1000, random_styles=0.0, perceptual_end=10.0
-    )  # fmt: skip
+    recipe = config.recipe
+    losses = replace(recipe.losses, warmup=1000, random_styles=0.0, perceptual_end=10.0)
+    recipe = replace(recipe, losses=losses, steps=replace(recipe.steps, generator_rate=3e-3))
+    learning = replace(config, images=160, recipe=recipe)
     Run(learning).train(lambda seen, losses, rate: distances.append(losses["perceptual"]))
     assert np.mean(distances[-10:]) < 0.8 * np.mean(distances[:10])
 
@@ -95,7 +256,7 @@ def test_pictures_come_nearer_to_their_photos_as_training_goes_on(config: Traini
 def test_a_loss_that_is_no_number_stops_the_run_and_is_named(config: TrainingConfig):
     run = Run(config)
     with torch.no_grad():
-        run.trainer.encoder.fc_mu.bias.fill_(float("nan"))
+        run.trainer.networks.encoder.fc_mu.bias.fill_(float("nan"))
     with pytest.raises(Internal, match="The loss .* is no longer a number"):
         run.train(quiet)
 
@@ -130,12 +291,6 @@ def test_labels_move_with_their_photo_under_augmentation():
     inside = augment.labels(labels) == 3
     for index in range(2):
         assert moved[index, 0][inside[index]].min() > moved[index, 0][~inside[index]].max()
-
-
-def test_rare_classes_weigh_more_and_unlabelled_pixels_nothing():
-    labels = torch.tensor([[[0, 0, 0, 1, 2, 2]]])
-    weights = class_weights(labels, 3)
-    assert weights[1] > weights[0] > 0 and weights[2] == 0
 
 
 def test_a_batch_depends_on_its_index_alone(photos: Path):

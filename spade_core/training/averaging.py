@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The running average of generator and style encoder: what is served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from ..model.interface import ImageGenerator
+from ..model.style_encoder import StyleEncoder
+
+
+class Averaged:
+    """Weights with every spectral norm folded in."""
+
+    def __init__(self, generator: ImageGenerator[Any], encoder: StyleEncoder | None) -> None:
+        """generator: of the served configuration, in eval mode; its weights come with the first follow."""
+        self.generator = generator
+        self.encoder_weights = {} if encoder is None else {
+            name: value.clone() for name, value in plain_state(encoder).items()
+        }  # fmt: skip
+
+    @torch.no_grad()
+    def follow(self, generator: nn.Module, encoder: nn.Module | None, decay: float) -> None:
+        """Keep `decay` of what there is and take the rest from the live networks."""
+        pairs = [(self.generator.state_dict(), plain_state(generator))]
+        if encoder is not None:
+            pairs.append((self.encoder_weights, plain_state(encoder)))
+        for averaged, live in pairs:
+            for name, value in live.items():
+                if value.dtype.is_floating_point:
+                    averaged[name].lerp_(value, 1 - decay)
+                else:
+                    averaged[name].copy_(value)
+
+    def freeze_statistics(self, generator: nn.Module) -> None:
+        """The live batch norms normalise by the averaged statistics from now on, as the served model does."""
+        averaged = dict(self.generator.named_modules())
+        for name, module in generator.named_modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.load_state_dict(averaged[name].state_dict())
+                module.eval()
+
+
+def plain_state(network: nn.Module) -> dict[str, Tensor]:
+    """The state dict with every spectral norm folded into its weight."""
+    folded = {
+        f"{name}.weight": effective_weight(module).detach()
+        for name, module in network.named_modules()
+        if parametrize.is_parametrized(module, "weight")
+    }
+    rest = {key: value for key, value in network.state_dict().items() if ".parametrizations." not in key}
+    return {**rest, **folded}
+
+
+def effective_weight(module: nn.Module) -> Tensor:
+    # In training mode reading .weight would run one more power iteration.
+    was_training = module.training
+    module.eval()
+    weight = module.weight
+    module.train(was_training)
+    return weight  # type: ignore[return-value]

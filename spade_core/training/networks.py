@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The networks of a recipe, built for a label set and a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..contract.errors import BadOption
+from ..model.build import AnyGeneratorConfig, build_generator
+from ..model.config import DecoderConfig, StyleEncoderConfig
+from ..model.discriminator import MultiscaleConfig, MultiscaleDiscriminator
+from ..model.frozen_features import Eyes, tap_norms
+from ..model.interface import ImageGenerator
+from ..model.judge import Discriminator
+from ..model.perceptual import PerceptualLoss, TapPerceptualLoss, VggPerceptualLoss
+from ..model.projected_discriminator import ProjectedConfig, ProjectedDiscriminator
+from ..model.segmentation_discriminator import SegmentationConfig, SegmentationDiscriminator
+from ..model.style_encoder import StyleEncoder
+from ..model.vgg19 import load_vgg19
+from .averaging import Averaged
+from .initial_weights import start_as_published, start_from_labels
+from .recipe import AnyDiscriminatorConfig, Recipe
+
+
+@dataclass(frozen=True)
+class Networks:
+    """All that takes part in a step."""
+
+    generator: ImageGenerator[Any]
+    encoder: StyleEncoder | None
+    discriminator: Discriminator
+    averaged: Averaged
+    """The weights that are served."""
+    eyes: Eyes | None
+    """The frozen pyramid, where discriminator or perceptual loss look through it."""
+    perceptual: PerceptualLoss | None
+
+    @classmethod
+    def build(
+        cls, recipe: Recipe, label_channels: int, device: torch.device, vgg_weights: Path | None
+    ) -> Networks:
+        """With random weights, by torch's seed. Raises BadOption, and what loading VGG19 raises."""
+
+        def placed(network: nn.Module) -> Any:
+            # Convolutions run faster with the channels of a pixel side by side.
+            return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+        config = generator_config(recipe, label_channels)
+        generator = placed(build_generator(config))
+        if recipe.start == "labels first":
+            start_from_labels(generator)
+        encoding = encoder_config(recipe, config)
+        encoder = None if encoding is None else placed(StyleEncoder(encoding))
+        discriminator = placed(
+            build_discriminator(recipe.discriminator, label_channels, config.input_channels)
+        )
+        averaged = Averaged(placed(build_generator(replace(config, spectral=False))).eval(), encoder)
+        if recipe.start == "published":
+            for network in (generator, discriminator, *([] if encoder is None else [encoder])):
+                start_as_published(network)
+        perceptual = None
+        if recipe.perceptual and recipe.losses.perceptual == "taps":
+            perceptual = TapPerceptualLoss()
+        elif recipe.perceptual:
+            perceptual = placed(VggPerceptualLoss(load_vgg19(vgg_weights)))
+        eyes = None
+        if discriminator.looks_at_taps or (perceptual is not None and perceptual.looks_at_taps):
+            own = isinstance(discriminator, ProjectedDiscriminator)
+            eyes = placed(Eyes(discriminator.norms if own else tap_norms())).eval()
+        return cls(generator, encoder, discriminator, averaged, eyes, perceptual)
+
+
+def generator_config(recipe: Recipe, label_channels: int) -> AnyGeneratorConfig:
+    """The recipe's, with the label set's channels, and a start grid where the generator needs one.
+
+    Raises BadOption where it cannot paint the recipe's squares.
+    """
+    config, size = replace(recipe.generator, label_channels=label_channels), recipe.squares.size
+    if isinstance(config, DecoderConfig) and config.start == "style" and config.start_grid is None:
+        config = replace(config, start_grid=(size >> config.steps, size >> config.steps))
+    with torch.device("meta"):
+        generator = build_generator(config)
+    multiple = generator.multiple
+    if isinstance(recipe.discriminator, SegmentationConfig):
+        multiple = max(multiple, 2**recipe.discriminator.stages)
+    if size % multiple or size < generator.smallest_side or generator.fixed_size not in (None, (size, size)):
+        raise BadOption(
+            f"These networks cannot be trained on squares of {size} pixels.",
+            fix=f"Choose a --size that is a multiple of {multiple}, at least {generator.smallest_side}.",
+        )
+    return config
+
+
+def encoder_config(recipe: Recipe, generator: AnyGeneratorConfig) -> StyleEncoderConfig | None:
+    """The recipe's, for the generator's style codes. Raises BadOption where the generator has none."""
+    if recipe.encoder is None:
+        return None
+    if not generator.style_size:
+        raise BadOption(
+            "A style encoder is of no use to a generator without a style code.",
+            fix="Give the generator a style size, or choose a recipe without an encoder.",
+        )
+    return replace(recipe.encoder, style_size=generator.style_size)
+
+
+def build_discriminator(
+    config: AnyDiscriminatorConfig, label_channels: int, input_channels: int
+) -> Discriminator:
+    """input_channels: of the generator's input, instance edges included."""
+    match config:
+        case ProjectedConfig():
+            return ProjectedDiscriminator(label_channels)
+        case MultiscaleConfig():
+            return MultiscaleDiscriminator(config, input_channels)
+        case SegmentationConfig():
+            return SegmentationDiscriminator(config, label_channels)

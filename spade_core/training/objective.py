@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What both sides of the game are trained by: the losses of a recipe, by name and weighted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..model.judge import Discriminator, Judgement, Seen
+from ..model.losses import feature_matching, generated_loss, generator_loss, photo_loss
+from ..model.perceptual import PerceptualLoss
+from ..model.segmentation_losses import (
+    class_loss,
+    class_weights,
+    generated_class_loss,
+    label_mix_loss,
+)
+from ..model.style_encoder import kl_divergence
+from .recipe import Losses
+
+FAKE_FLOOR, HINGE_FLOOR = 0.35, 0.4
+"""Below these running losses a discriminator that may rest does."""
+
+Named = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A batch of generated images, and where their styles come from."""
+
+    image: Tensor
+    """(B, 3, H, W) in [-1, 1]."""
+    mean: Tensor | None = None
+    log_variance: Tensor | None = None
+    """Of the encoded styles, (B, style_size) float32; None without a style encoder."""
+    drawn: Tensor | None = None
+    """(B,) bool: whose style was drawn and not encoded."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The classes that a batch should show."""
+
+    channels: Tensor
+    """(B, H, W) int64."""
+    weights: Tensor
+    """(label_channels,): how much a pixel of each class counts."""
+
+    @classmethod
+    def of(cls, channels: Tensor, label_channels: int, dont_care: int | None, cap: float | None) -> Target:
+        return cls(channels, class_weights(channels, label_channels, dont_care, cap))
+
+
+class Objective:
+    """The losses of a recipe."""
+
+    def __init__(self, losses: Losses, rests: bool, perceptual: PerceptualLoss | None) -> None:
+        self.losses, self.rests, self.perceptual = losses, rests, perceptual
+        self.running = {"fake": 1.0, "hinge": 1.0}
+        """Running means of what a discriminator that rests is judged by."""
+
+    def adversarial_weight(self, seen: int) -> float:
+        """Of the discriminator's say in the generator's step, after so many photos."""
+        beyond = seen - self.losses.warmup
+        if self.losses.ramp == 0:
+            return float(beyond >= 0)
+        return min(max(beyond, 0) / self.losses.ramp, 1.0)
+
+    def perceptual_weight(self, seen: int) -> float:
+        losses = self.losses
+        done = min(seen / losses.perceptual_until, 1.0) if losses.perceptual_until else 1.0
+        return losses.perceptual_start + (losses.perceptual_end - losses.perceptual_start) * done
+
+    def of_generator(
+        self, discriminator: Discriminator, fakes: Seen, photos: Seen, painted: Painted, target: Target, seen: int
+    ) -> Named:  # fmt: skip
+        """The generator's and the style encoder's losses after `seen` photos."""
+        found: Named = {}
+        if self.perceptual is not None:
+            likeness = self.perceptual(fakes, photos)
+            if painted.drawn is not None:
+                likeness = likeness * torch.where(painted.drawn, self.losses.random_style_perceptual, 1.0)
+            found["perceptual"] = self.perceptual_weight(seen) * likeness.mean()
+        if painted.mean is not None and painted.log_variance is not None:
+            among = 1 if self.losses.kl_sum else painted.mean.numel()
+            found["kl"] = self.losses.kl_weight * kl_divergence(painted.mean, painted.log_variance) / among
+        adversarial = self.adversarial_weight(seen)
+        if adversarial > 0:
+            found |= {
+                f"g_{name}": adversarial * loss
+                for name, loss in self._deceit(discriminator, fakes, photos, target).items()
+            }
+        return found
+
+    def _deceit(self, discriminator: Discriminator, fakes: Seen, photos: Seen, target: Target) -> Named:
+        losses, found, of_photos = self.losses, {}, Judgement()
+        if losses.feature_weight:
+            of_fakes, of_photos = discriminator(fakes + photos).halves()
+        else:
+            of_fakes = discriminator(fakes)
+        if of_fakes.class_logits is not None and losses.class_weight:
+            found["class"] = losses.class_weight * class_loss(
+                of_fakes.class_logits, target.channels, target.weights
+            )
+        if of_fakes.scores and losses.gan_weight:
+            found["gan"] = losses.gan_weight * generator_loss(of_fakes.scores, losses.gan_mode)
+        if of_fakes.features and losses.feature_weight:
+            found["features"] = losses.feature_weight * feature_matching(
+                of_fakes.features, of_photos.features
+            )
+        return found
+
+    def of_discriminator(
+        self, fakes: Judgement, photos: Judgement, target: Target, mixed: tuple[Tensor, Tensor] | None
+    ) -> Named:
+        """mixed: the mask of LabelMix, (B, 1, H, W), and the class logits of the mixed images."""
+        losses, found = self.losses, {}
+        if fakes.class_logits is not None and photos.class_logits is not None and losses.class_weight:
+            fake_loss = generated_class_loss(fakes.class_logits)
+            awake = self._awake("fake", fake_loss, FAKE_FLOOR)
+            real_loss = class_loss(photos.class_logits, target.channels, target.weights)
+            found["d_class_photos"] = losses.class_weight * real_loss
+            found["d_class_fakes"] = losses.class_weight * awake * fake_loss
+            if mixed is not None:
+                mask, logits = mixed
+                found["d_label_mix"] = losses.label_mix_weight * label_mix_loss(
+                    logits, mask, photos.class_logits, fakes.class_logits
+                )
+        if fakes.scores and losses.gan_weight:
+            parts = {
+                "d_gan_fakes": generated_loss(fakes.scores, losses.gan_mode),
+                "d_gan_photos": photo_loss(photos.scores, losses.gan_mode),
+            }
+            awake = self._awake("hinge", (parts["d_gan_fakes"] + parts["d_gan_photos"]) / 2, HINGE_FLOOR)
+            found |= {name: losses.gan_weight * awake * part for name, part in parts.items()}
+        return found
+
+    def _awake(self, name: str, loss: Tensor, floor: float) -> float:
+        """1 where the discriminator has something to learn from this loss, else 0."""
+        self.running[name] = 0.95 * self.running[name] + 0.05 * float(loss.detach())
+        return float(not self.rests or self.running[name] > floor)

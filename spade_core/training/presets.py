@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes by name. Each number can be changed on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..model.baselines.pix2pixhd import Pix2PixHDConfig
+from ..model.config import GeneratorConfig, StyleEncoderConfig
+from ..model.discriminator import MultiscaleConfig
+from ..model.projected_discriminator import ProjectedConfig
+from ..model.segmentation_discriminator import SegmentationConfig
+from .recipe import Losses, Recipe, Squares, Steps
+
+# The label set says how many; networks.py fills it in.
+ANY = 0
+
+FROZEN = Recipe(
+    GeneratorConfig(
+        ANY, base_width=32, max_width=192, norm="batch", spade_hidden=48, start="labels+style", style_size=64,
+        share_hidden=True, pointwise_from_step=3, style_in_blocks=True, noise=True, smooth_upsampling=True,
+    ),
+    StyleEncoderConfig(64, base_width=16, input_size=128, instance_norm=False),
+    ProjectedConfig(),
+)  # fmt: skip
+
+PAPER = Recipe(
+    GeneratorConfig(ANY),
+    None,
+    MultiscaleConfig(),
+    start="published",
+    # Photos are resized to 286 squared and cut to 256.
+    squares=Squares(size=256, batch=32, max_scale=286 / 256, simplify=0.0, augment=False),
+    losses=Losses(
+        gan_weight=1.0, class_weight=0.0, feature_weight=10.0, perceptual="vgg", perceptual_start=10.0,
+        perceptual_end=10.0, warmup=0, ramp=0, kl_weight=0.05, kl_sum=True, random_styles=0.0,
+    ),
+    steps=Steps(
+        generator_rate=1e-4, discriminator_rate=4e-4, beta2=0.999, ema_decay=0.0, repaint=True, rests=False
+    ),
+)  # fmt: skip
+
+PAPER_STYLE = replace(
+    PAPER,
+    generator=GeneratorConfig(ANY, start="style", style_size=256),
+    encoder=StyleEncoderConfig(antialias=False),
+)
+
+PIX2PIXHD = replace(
+    PAPER,
+    generator=Pix2PixHDConfig(ANY, spectral=False),
+    losses=replace(PAPER.losses, gan_mode="ls"),
+    steps=replace(PAPER.steps, generator_rate=2e-4, discriminator_rate=2e-4, beta1=0.5),
+)
+
+OASIS = replace(
+    PAPER,
+    # In place of OASIS's 3D noise beside the labels, which every label convolution would have to look at.
+    generator=GeneratorConfig(ANY, noise=True),
+    discriminator=SegmentationConfig(),
+    losses=Losses(
+        gan_weight=0.0, class_cap=None, label_mix_weight=10.0, perceptual_start=0.0, perceptual_end=0.0,
+        warmup=0, ramp=0,
+    ),
+    steps=replace(PAPER.steps, ema_decay=0.9999),
+)  # fmt: skip
+
+PRESETS: dict[str, tuple[str, Recipe]] = {
+    "frozen": ("our own: small, quick, through a frozen pyramid; runs on a CPU", FROZEN),
+    "paper": ("SPADE as published, without style", PAPER),
+    "paper-style": ("SPADE as published, with its style encoder", PAPER_STYLE),
+    "oasis": ("a segmenting discriminator with LabelMix, no perceptual loss", OASIS),
+    "pix2pixhd": ("pix2pixHD's global generator and least squares", PIX2PIXHD),
+}
+"""What it is in a few words, and the recipe."""

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is trained and how: networks, losses, rates. One commented line an option; saved with every checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from ..model.build import AnyGeneratorConfig
+from ..model.config import StyleEncoderConfig
+from ..model.discriminator import MultiscaleConfig
+from ..model.losses import GanMode
+from ..model.projected_discriminator import ProjectedConfig
+from ..model.segmentation_discriminator import SegmentationConfig
+
+AnyDiscriminatorConfig = ProjectedConfig | MultiscaleConfig | SegmentationConfig
+Start = Literal["labels first", "published"]
+
+
+@dataclass(frozen=True)
+class Squares:
+    """What a photo and its label map become."""
+
+    size: int = 128
+    """Side of the training squares in pixels."""
+    batch: int = 8
+    """Squares in a step."""
+    max_scale: float = 2.0
+    """Photos are resized to between 1 and this many times the square before it is cut."""
+    simplify: float = 0.25
+    """Share of label maps smoothed and freed of small regions, as in blocked-out scenes."""
+    augment: bool = True
+    """Brightness, saturation, contrast and place are changed alike in all that the discriminator sees (DiffAugment)."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Weights; a loss of weight 0 is not computed."""
+
+    gan_mode: GanMode = "hinge"
+    """Of the realism scores: hinge, ls (least squares), original (logistic) or w (Wasserstein)."""
+    gan_weight: float = 0.5
+    """Of the realism scores."""
+    class_weight: float = 1.0
+    """Of the class logits (N+1 classes), where the discriminator gives them."""
+    class_cap: float | None = 8.0
+    """No class counts more than so many times its pixels; None: as rare as it may be."""
+    label_mix_weight: float = 0.0
+    """Of the consistency of class logits on mixed images (LabelMix)."""
+    feature_weight: float = 0.0
+    """Of feature matching, where the discriminator shows its layers."""
+    perceptual: Literal["taps", "vgg"] = "taps"
+    """Features of the perceptual loss: of the frozen EfficientNet-Lite0, or of VGG19 as published."""
+    perceptual_start: float = 10.0
+    """Weight of the perceptual loss at the beginning."""
+    perceptual_end: float = 3.0
+    """Its weight from perceptual_until on: steadies early training, blurs when kept."""
+    perceptual_until: int = 10_000
+    """Photos over which it changes."""
+    warmup: int = 400
+    """Photos seen with the perceptual loss alone, before the adversarial terms."""
+    ramp: int = 800
+    """Photos over which the adversarial terms then rise."""
+    kl_weight: float = 0.5
+    """Of the style code's KL divergence, per photo and per number of the code."""
+    kl_sum: bool = False
+    """Sum it over photos and numbers instead, as the published loss does."""
+    random_styles: float = 0.5
+    """Share of the batch whose style is drawn, not encoded: what users without a style image will get."""
+    random_style_perceptual: float = 0.3
+    """Weight of the perceptual loss for those: the photo has a style that theirs need not match."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How weights follow their gradients."""
+
+    generator_rate: float = 2e-4
+    """Adam step of generator and style encoder."""
+    discriminator_rate: float = 2e-4
+    """Adam step of the discriminator."""
+    beta1: float = 0.0
+    """Adam's memory of gradients."""
+    beta2: float = 0.99
+    """And of their squares."""
+    ema_decay: float = 0.998
+    """Of the served weights: min(this, (1 + step) / (10 + step)); 0 serves the weights as they are."""
+    repaint: bool = False
+    """The discriminator learns from images painted anew, after the generator's step, as published; else from the same
+    ones: half of the painting is saved."""
+    rests: bool = True
+    """The discriminator does not learn from what it knows too well: a saturated one teaches nothing."""
+    frozen_statistics: bool = False
+    """For the last part of a continued run: batch norms keep the statistics they have. In a small batch a region that
+    fills a picture is only ever seen normalised by itself, and burns out in the served model, where it is not."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way to train. The label set fills in the networks' label channels, the generator the encoder's style size."""
+
+    generator: AnyGeneratorConfig
+    encoder: StyleEncoderConfig | None
+    """Photo to style code; None trains without."""
+    discriminator: AnyDiscriminatorConfig
+    start: Start = "labels first"
+    """Initial weights: label features that are seen from the first minute, or the published ones."""
+    squares: Annotated[Squares, tyro.conf.arg(name="")] = Squares()
+    losses: Annotated[Losses, tyro.conf.arg(name="")] = Losses()
+    steps: Annotated[Steps, tyro.conf.arg(name="")] = Steps()
+
+    @property
+    def perceptual(self) -> bool:
+        return self.losses.perceptual_start > 0 or self.losses.perceptual_end > 0

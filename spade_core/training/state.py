@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run keeps so that it goes on as if it had never stopped: tensors and plain values only, no pickled objects."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..contract.errors import BadCheckpoint, CannotWrite
+from .trainer import Trainer
+
+State = dict[str, Any]
+
+
+def state_of(trainer: Trainer) -> State:
+    """Everything that the next step depends on, but the squares: those follow from images_seen."""
+    networks = trainer.networks
+    state = {
+        "step": trainer.step,
+        "images_seen": trainer.images_seen,
+        "started_from": trainer.started_from,
+        "running": dict(trainer.objective.running),
+        "averaged_encoder": networks.averaged.encoder_weights,
+        "generator_steps": trainer.generator_steps.state_dict(),
+        "discriminator_steps": trainer.discriminator_steps.state_dict(),
+        "random": torch.get_rng_state(),
+    }
+    if trainer.device.type == "cuda":
+        state["device_random"] = torch.cuda.get_rng_state(trainer.device)
+    return state | {name: network.state_dict() for name, network in parts(trainer).items()}
+
+
+def parts(trainer: Trainer) -> dict[str, nn.Module]:
+    """The networks whose weights a state holds, by name."""
+    networks = trainer.networks
+    found: dict[str, nn.Module | None] = {
+        "generator": networks.generator,
+        "encoder": networks.encoder,
+        "discriminator": networks.discriminator,
+        "averaged": networks.averaged.generator,
+        "tap_norms": networks.eyes.norms if networks.eyes is not None else None,
+    }
+    return {name: network for name, network in found.items() if network is not None}
+
+
+def restore(trainer: Trainer, state: State) -> None:
+    """The inverse of state_of. Raises BadCheckpoint where the state is of other networks."""
+    # Before this was counted, every step of a run had the same batch.
+    state = {"images_seen": state["step"] * trainer.recipe.squares.batch, "started_from": None, **state}
+    trainer.step, trainer.images_seen = state["step"], state["images_seen"]
+    trainer.started_from = state["started_from"]
+    trainer.objective.running = dict(state["running"])
+    for name, network in parts(trainer).items():
+        # A projected discriminator holds them too: older states have them there alone.
+        if name != "tap_norms" or name in state:
+            fill(network, state.get(name, {}), name)
+    try:
+        trainer.generator_steps.load_state_dict(state["generator_steps"])
+        trainer.discriminator_steps.load_state_dict(state["discriminator_steps"])
+    except ValueError as error:
+        raise other_networks("optimiser", str(error)) from None
+    trainer.networks.averaged.encoder_weights = {
+        name: value.to(trainer.device) for name, value in state["averaged_encoder"].items()
+    }
+    torch.set_rng_state(state["random"])
+    if "device_random" in state and trainer.device.type == "cuda":
+        torch.cuda.set_rng_state(state["device_random"], trainer.device)
+    if trainer.recipe.steps.frozen_statistics:
+        trainer.networks.averaged.freeze_statistics(trainer.networks.generator)
+
+
+def fill(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
+    """Raises BadCheckpoint, naming the network, where the weights are another's."""
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise other_networks(name, "".join(str(error).splitlines()[1:2]).strip()) from None
+
+
+def other_networks(name: str, why: str) -> BadCheckpoint:
+    return BadCheckpoint(
+        f"The state in the output folder is of a run with another {name} ({why[:200]}).",
+        fix="Continue with the recipe it was begun with, or choose another --output and name it with --start-from.",
+    )
+
+
+def save_state(trainer: Trainer, path: Path) -> None:
+    """In one piece: a run killed while it writes leaves the older file. Raises CannotWrite."""
+    part = path.with_name("state.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state_of(trainer), part)
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+        part.unlink(missing_ok=True)
+        raise CannotWrite(
+            f"{path} cannot be written: {error}.", fix="Make room, or choose another folder."
+        ) from None
+
+
+def load_state(path: Path) -> State:
+    """A state saved by save_state. Raises BadCheckpoint."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises a different type for each way a file can be broken
+        raise BadCheckpoint(
+            f"{path.name} cannot be read: {type(error).__name__}.",
+            fix="Delete it: the one before it is used.",
+        ) from None
