@@ -7,6 +7,7 @@ channels (which channel an id lights, or null), native_size, provenance (free JS
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -99,7 +100,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype | Non
         save_file(tensors, part, metadata)
         os.replace(part, path)
     except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise CannotWrite(f"{path} cannot be written: {why}.", fix="Choose another folder.") from None
 

@@ -94,6 +94,22 @@ def read_rgb(path: Path) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
+def read_instances(path: Path) -> np.ndarray:
+    """An instance map, (H, W) uint32: each number, or each colour of a colour picture, is an object of its own.
+
+    Raises BadImage and TooLarge.
+    """
+    picture = open_picture(path)
+    if picture.format == "JPEG":
+        raise BadImage(
+            "The instance map is a JPEG, which smears ids at every border.", "Save it as a PNG anew."
+        )
+    if picture.mode in ID_MODES:
+        return np.asarray(picture).astype(np.uint32)
+    red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(np.uint32), 2, 0)
+    return red | green << 8 | blue << 16
+
+
 @contextlib.contextmanager
 def picture_to_write(path: Path, source: Path | None = None) -> Iterator[PictureFile]:
     """Claim an output file before the long work starts; its content appears in one piece or not at all.

@@ -1,42 +1,148 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`spade checkpoint`: what a model file holds."""
+"""`spade checkpoint`: what a model file holds; published weights in and out; ONNX for other programs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint as Held
+
+ModelFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
+YesNo = Literal["yes", "no"]
+
+
+@dataclass(frozen=True)
+class Info:
+    """Say what a checkpoint file holds."""
+
+    file: ModelFile
+    """a .safetensors checkpoint"""
+
+    def run(self) -> int:
+        from ..checkpoint import load_checkpoint
+
+        _print_info(self.file, load_checkpoint(self.file))
+        return 0
+
+
+@dataclass(frozen=True)
+class Import:
+    """Turn the weights of the published SPADE or pix2pixHD code into a checkpoint that paints the same."""
+
+    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR_OR_PTH")]
+    """the folder with latest_net_G.pth (and _E, _D), or a generator's .pth alone"""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    """where the checkpoint goes (.safetensors)"""
+    preset: Literal["auto", "coco", "ade20k", "cityscapes"] = "auto"
+    """the data it was trained on; auto: by its channels and the opt.txt beside it"""
+    epoch: str | None = None
+    """which set of a folder, as in 50_net_G.pth, if not the latest"""
+    classes: int | None = None
+    """of other data: how many classes its labels have"""
+    dont_care: YesNo | None = None
+    """of other data: whether a channel for "do not care" follows the classes"""
+    edges: YesNo | None = None
+    """of other data: whether a channel for the borders between instances comes last"""
+    label_set: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_FILE")] = None
+    """the label set its label maps are made with; other data: class 0, class 1 and so on"""
+    upsampling: Literal["normal", "more", "most"] | None = None
+    """how often it doubles its start grid: five, six or seven times"""
+    aspect_ratio: float | None = None
+    """width over height of the pictures it was trained on, if it has a style encoder"""
+    crop_size: int | None = None
+    """width in pixels of those pictures, if it has no style encoder"""
+    ade20k_ids: Literal["raw", "shifted"] = "raw"
+    """raw: it was trained on ADE20K's ids as they are, as the published code does; shifted: on ids less one"""
+
+    def run(self) -> int:
+        from ..checkpoint import save_checkpoint
+        from ..contract.errors import CannotWrite
+        from ..reference.facts import Facts
+        from ..reference.importing import ImportRequest, import_reference
+
+        if self.output.suffix != ".safetensors":
+            raise CannotWrite(f"'{self.output.name}' does not name a checkpoint.", "End it in .safetensors.")
+        given = Facts(
+            self.classes,
+            None if self.dont_care is None else self.dont_care == "yes",
+            None if self.edges is None else self.edges == "yes",
+            self.upsampling,
+            self.crop_size,
+            self.aspect_ratio,
+        )
+        request = ImportRequest(self.source, self.preset, given, self.label_set, self.ade20k_ids, self.epoch)
+        held = import_reference(request)
+        save_checkpoint(self.output, held, dtype=None)
+        _print_info(self.output, held)
+        return 0
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a checkpoint as .pth files that the published code loads."""
+
+    file: ModelFile
+    """a .safetensors checkpoint of a published network, imported or trained here"""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """the folder for latest_net_G.pth (and _E, _D)"""
+    epoch: str = "latest"
+    """the first word of the files' names"""
+
+    def run(self) -> int:
+        from ..checkpoint import load_checkpoint
+        from ..reference.exporting import export_reference
+
+        for path in export_reference(load_checkpoint(self.file), self.output, self.epoch):
+            print(path)
+        return 0
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Say what a checkpoint file holds."""
+    """Look into model files; bring published weights in and out; write ONNX."""
 
-    action: tyro.conf.Positional[Literal["info"]]
-    """what to do"""
-    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
-    """a .safetensors checkpoint"""
+    action: (
+        Annotated[Info, tyro.conf.subcommand("info")]
+        | Annotated[Import, tyro.conf.subcommand("import")]
+        | Annotated[Export, tyro.conf.subcommand("export")]
+    )
 
     def run(self) -> int:
-        from ..checkpoint import file_digest, load_checkpoint
+        return self.action.run()
 
-        held = load_checkpoint(self.file)
-        label_set = held.label_set
-        weights = [*held.generator_weights.values(), *held.encoder_weights.values()]
-        kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in weights})
-        rows = {
-            "file": f"{self.file} ({self.file.stat().st_size / 1e6:.1f} MB)",
-            "digest": file_digest(self.file),
-            "label set": f"{label_set.name} ({len(label_set.classes)} classes), {label_set.digest[:12]}",
-            "native size": f"{held.native_size} x {held.native_size}",
-            "weights": f"{sum(weight.numel() for weight in weights) / 1e6:.2f} million, {', '.join(kinds)}",
-            "generator": held.generator,
-            "style encoder": held.style_encoder or "none",
-            **held.provenance,
-        }
-        width = max(map(len, rows))
-        for name, value in rows.items():
-            print(f"{name:<{width}}  {value}")
-        return 0
+
+def _print_info(path: Path, held: Held) -> None:
+    from ..checkpoint import file_digest
+
+    label_set = held.label_set
+    weights = [*held.generator_weights.values(), *held.encoder_weights.values()]
+    kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in weights})
+    config = held.generator
+    rows = {
+        "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
+        "digest": file_digest(path),
+        "label set": f"{label_set.name} ({len(label_set.classes)} classes), {label_set.digest[:12]}",
+        "input": f"{config.label_channels} label channels" + ", instance edges" * config.instance_edges,
+        "native size": f"{held.native_size} x {held.native_size}",
+        "picture size": _picture_size(held),
+        "weights": f"{sum(weight.numel() for weight in weights) / 1e6:.2f} million, {', '.join(kinds)}",
+        "generator": config,
+        "style encoder": held.style_encoder or "none",
+        "discriminator": "kept" if held.discriminator_weights else "none",
+        **held.provenance,
+    }
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        print(f"{name:<{width}}  {value}")
+
+
+def _picture_size(held: Held) -> str:
+    from ..reference.networks import fixed_size
+
+    fixed = fixed_size(held.generator)
+    return "any" if fixed is None else f"{fixed[1]} x {fixed[0]}; others are resized from it"

@@ -30,6 +30,8 @@ def spectral_norm(layer: Layer) -> Layer:
 class _PublishedOrder(_SpectralNorm):
     @torch.no_grad()
     def _power_method(self, weight_mat: Tensor, n_power_iterations: int) -> None:
+        if weight_mat.is_meta:
+            return  # only shapes are wanted: there is nothing to iterate on
         for _ in range(n_power_iterations):
             F.normalize(weight_mat.T @ self._u, dim=0, eps=self.eps, out=self._v)
             F.normalize(weight_mat @ self._v, dim=0, eps=self.eps, out=self._u)

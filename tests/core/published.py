@@ -114,6 +114,18 @@ def write_reference_files(folder: Path, record: Recorded, epoch: str = "latest")
     return folder
 
 
+def write_options(folder: Path, record: Recorded, kind: str = "txt") -> None:
+    """The text file of options that the published code leaves beside its weights, or the same as JSON."""
+    if kind == "json":
+        text = json.dumps({"opt": record.options})
+    else:
+        lines = [f"{name:>25}: {value!s:<30}\t[default: something]" for name, value in record.options.items()]
+        text = "\n".join(
+            ["----------------- Options ---------------", *lines, "----------------- End -------------------"]
+        )
+    (folder / f"opt.{kind}").write_text(text)
+
+
 def as_saved(weights: dict[str, torch.Tensor]) -> OrderedDict[str, torch.Tensor]:
     """A state dict as a module gives it: ordered, with the versions of its modules beside it."""
     state = OrderedDict(weights)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A checkpoint of ours as files of the published code, which that code loads as its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..checkpoint import Checkpoint
+from ..contract.errors import BadCheckpoint, CannotWrite
+from ..model.baselines.pix2pixhd import Pix2PixHDConfig
+from ..model.config import GeneratorConfig
+from .fit import check_fit
+from .keys import as_saved, published_name
+from .networks import empty_networks
+
+
+def export_reference(checkpoint: Checkpoint, folder: Path, epoch: str = "latest") -> list[Path]:
+    """Write {epoch}_net_{G,E,D}.pth, each in one piece, and return those there are; tensors stay as they are.
+
+    Raises BadCheckpoint for a network that the published code does not know, and CannotWrite.
+    """
+    _refuse_unpublished(checkpoint)
+    weights = {
+        "G": checkpoint.generator_weights,
+        "E": checkpoint.encoder_weights,
+        "D": checkpoint.discriminator_weights,
+    }
+    networks = empty_networks(weights, checkpoint.generator, checkpoint.style_encoder)
+    # In the network's order, which the checkpoint file does not keep.
+    fitted = {key: check_fit(network, weights[key], "the checkpoint") for key, network in networks.items()}
+    return [_save(state, folder / f"{epoch}_net_{key}.pth") for key, state in fitted.items()]
+
+
+def _refuse_unpublished(checkpoint: Checkpoint) -> None:
+    config = checkpoint.generator
+    if isinstance(config, GeneratorConfig):
+        additions = {
+            "a start from labels and style at once": config.start == "labels+style",
+            "seeded noise": config.noise,
+            "smooth upsampling": config.smooth_upsampling,
+            "a style code in every block": config.style_in_blocks,
+            "label features shared in a block": config.share_hidden,
+            "1x1 gamma and beta": config.pointwise_from_step is not None,
+            "a pixel norm": config.norm == "pixel",
+        }
+        unknown = [what for what, present in additions.items() if present]
+    elif isinstance(config, Pix2PixHDConfig):
+        unknown = [] if config.labels_at == "input" else ["labels inside pix2pixHD"]
+    else:
+        unknown = [f"a generator of the kind '{config.kind}'"]
+    if unknown:
+        raise BadCheckpoint(
+            f"The published code knows no {', no '.join(unknown)}.",
+            "Only models with the published network can be exported for it; `spade checkpoint export-onnx` takes any.",
+        )
+
+
+def _save(weights: dict[str, Tensor], path: Path) -> Path:
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(as_saved({published_name(key): value for key, value in weights.items()}), part)
+        os.replace(part, path)
+    except (OSError, RuntimeError) as problem:  # torch reports a full disk as a RuntimeError
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        why = problem.strerror if isinstance(problem, OSError) else str(problem).splitlines()[0]
+        raise CannotWrite(f"{path} cannot be written: {why}.", "Choose another folder.") from None
+    return path
