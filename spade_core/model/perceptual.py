@@ -13,6 +13,8 @@ from .judge import Seen
 from .vgg19 import Vgg19
 
 VGG_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+CRN_WEIGHTS = (1.0,) * 5
+"""Cascaded refinement: one over the number of elements of each layer, which is what a mean does."""
 TAP_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 0.5)
 """Their sum over the taps is divided by the number of taps."""
 
@@ -28,16 +30,16 @@ class PerceptualLoss(nn.Module):
 
 
 class VggPerceptualLoss(PerceptualLoss):
-    """VGG19's, weighted as the published loss weighs them (pix2pixHD, SPADE)."""
+    """VGG19's; weighted as the published loss weighs them (pix2pixHD, SPADE) where nothing else is said."""
 
-    def __init__(self, vgg: Vgg19) -> None:
+    def __init__(self, vgg: Vgg19, weights: tuple[float, ...] = VGG_WEIGHTS) -> None:
         super().__init__()
-        self.vgg = vgg
+        self.vgg, self.weights = vgg, weights
 
     def forward(self, generated: Seen, photos: Seen) -> Tensor:
         with torch.no_grad():
             theirs = self.vgg(photos.image)
-        return distance(self.vgg(generated.image), theirs, VGG_WEIGHTS)
+        return distance(self.vgg(generated.image), theirs, self.weights)
 
 
 class TapPerceptualLoss(PerceptualLoss):

@@ -14,20 +14,25 @@ from torch import Tensor, nn
 from ..contract.errors import BadCheckpoint, Unavailable
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
-STAGES = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,))
-"""Channels of the convolutions up to relu5_1, between poolings."""
+STAGES = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 2)
+"""Channels of the convolutions up to relu5_2, between poolings."""
 FIRST_INDEX = (0, 5, 10, 19, 28)
 """Of each stage's first convolution in torchvision's `features`; a ReLU follows every one."""
 
 
 class Vgg19(nn.Module):
-    """Image to relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1. No weight ever changes, gradients reach the image."""
+    """Image to relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1, or to the second of each stage. No weight ever changes,
+    gradients reach the image."""
 
-    def __init__(self, weights: dict[str, Tensor]) -> None:
-        """weights: torchvision's state dict of VGG19. Raises BadCheckpoint where it is another network's."""
+    def __init__(self, weights: dict[str, Tensor], read: int = 1) -> None:
+        """weights: torchvision's state dict of VGG19. read: which ReLU of each stage, 1 or 2 (relu1_2 to relu5_2).
+
+        Raises BadCheckpoint where it is another network's.
+        """
         super().__init__()
+        self.read, self.stages = read, (*STAGES[:-1], STAGES[-1][:read])
         fan_in, wrong = 3, []
-        for stage, first in zip(STAGES, FIRST_INDEX, strict=True):
+        for stage, first in zip(self.stages, FIRST_INDEX, strict=True):
             for offset, fan_out in enumerate(stage):
                 index = first + 2 * offset
                 shapes = {"weight": (fan_out, fan_in, 3, 3), "bias": (fan_out,)}
@@ -50,20 +55,21 @@ class Vgg19(nn.Module):
         Returns (B, C, H / 2**i, W / 2**i) for i of 0 to 4, with C of 64, 128, 256, 512, 512.
         """
         x, features = image, []
-        for stage, first in zip(STAGES, FIRST_INDEX, strict=True):
+        for stage, first in zip(self.stages, FIRST_INDEX, strict=True):
             if features:
                 x = F.max_pool2d(x, 2)
             for offset in range(len(stage)):
                 index = first + 2 * offset
                 weight, bias = self.get_buffer(f"weight_{index}"), self.get_buffer(f"bias_{index}")
                 x = F.relu(F.conv2d(x, weight, bias, padding=1))
-                if offset == 0:
+                if offset + 1 == self.read:
                     features.append(x)
         return features
 
 
-def load_vgg19(path: Path | None = None) -> Vgg19:
-    """From torchvision's file; without one from torch's cache, where torchvision keeps it too, or else its web page.
+def load_vgg19(path: Path | None = None, read: int = 1) -> Vgg19:
+    """As Vgg19, from torchvision's file; without one from torch's cache, where torchvision keeps it too, or else its
+    web page.
 
     Raises BadCheckpoint for a file of another kind, Unavailable where it cannot be fetched.
     """
@@ -89,4 +95,4 @@ def load_vgg19(path: Path | None = None) -> Vgg19:
         ) from None
     if not isinstance(weights, dict):
         raise BadCheckpoint("This file holds no state dict.", fix=f"Use the file from {URL}")
-    return Vgg19(weights)
+    return Vgg19(weights, read)

@@ -16,8 +16,8 @@ from ..model.config import DecoderConfig, StyleEncoderConfig
 from ..model.discriminator import MultiscaleConfig, MultiscaleDiscriminator
 from ..model.frozen_features import Eyes, tap_norms
 from ..model.interface import ImageGenerator
-from ..model.judge import Discriminator
-from ..model.perceptual import PerceptualLoss, TapPerceptualLoss, VggPerceptualLoss
+from ..model.judge import Discriminator, NoDiscriminator
+from ..model.perceptual import CRN_WEIGHTS, PerceptualLoss, TapPerceptualLoss, VggPerceptualLoss
 from ..model.projected_discriminator import ProjectedConfig, ProjectedDiscriminator
 from ..model.segmentation_discriminator import SegmentationConfig, SegmentationDiscriminator
 from ..model.style_encoder import StyleEncoder
@@ -66,6 +66,8 @@ class Networks:
         perceptual = None
         if recipe.perceptual and recipe.losses.perceptual == "taps":
             perceptual = TapPerceptualLoss()
+        elif recipe.perceptual and recipe.losses.perceptual == "crn":
+            perceptual = placed(VggPerceptualLoss(load_vgg19(vgg_weights, read=2), CRN_WEIGHTS))
         elif recipe.perceptual:
             perceptual = placed(VggPerceptualLoss(load_vgg19(vgg_weights)))
         eyes = None
@@ -109,7 +111,7 @@ def encoder_config(recipe: Recipe, generator: AnyGeneratorConfig) -> StyleEncode
 
 
 def build_discriminator(
-    config: AnyDiscriminatorConfig, label_channels: int, input_channels: int
+    config: AnyDiscriminatorConfig | None, label_channels: int, input_channels: int
 ) -> Discriminator:
     """input_channels: of the generator's input, instance edges included."""
     match config:
@@ -119,3 +121,5 @@ def build_discriminator(
             return MultiscaleDiscriminator(config, input_channels)
         case SegmentationConfig():
             return SegmentationDiscriminator(config, label_channels)
+        case None:
+            return NoDiscriminator()

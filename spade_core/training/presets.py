@@ -5,15 +5,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..model.baselines.pix2pixhd import Pix2PixHDConfig
 from ..model.config import GeneratorConfig, StyleEncoderConfig
 from ..model.discriminator import MultiscaleConfig
+from ..model.paper import ANY, GENERATORS
 from ..model.projected_discriminator import ProjectedConfig
 from ..model.segmentation_discriminator import SegmentationConfig
 from .recipe import Losses, Recipe, Squares, Steps
-
-# The label set says how many; networks.py fills it in.
-ANY = 0
 
 FROZEN = Recipe(
     GeneratorConfig(
@@ -48,7 +45,7 @@ PAPER_STYLE = replace(
 
 PIX2PIXHD = replace(
     PAPER,
-    generator=Pix2PixHDConfig(ANY, spectral=False),
+    generator=GENERATORS["pix2pixhd"].config,
     losses=replace(PAPER.losses, gan_mode="ls"),
     steps=replace(PAPER.steps, generator_rate=2e-4, discriminator_rate=2e-4, beta1=0.5),
 )
@@ -65,11 +62,30 @@ OASIS = replace(
     steps=replace(PAPER.steps, ema_decay=0.9999),
 )  # fmt: skip
 
-PRESETS: dict[str, tuple[str, Recipe]] = {
+CRN = replace(
+    PAPER,
+    generator=GENERATORS["crn"].config,
+    discriminator=None,
+    losses=replace(PAPER.losses, perceptual="crn", perceptual_start=1.0, perceptual_end=1.0),
+    steps=replace(PAPER.steps, beta1=0.9),
+)  # fmt: skip
+
+OWN_TRAINING: dict[str, tuple[str, Recipe]] = {
     "frozen": ("our own: small, quick, through a frozen pyramid; runs on a CPU", FROZEN),
     "paper": ("SPADE as published, without style", PAPER),
     "paper-style": ("SPADE as published, with its style encoder", PAPER_STYLE),
     "oasis": ("a segmenting discriminator with LabelMix, no perceptual loss", OASIS),
     "pix2pixhd": ("pix2pixHD's global generator and least squares", PIX2PIXHD),
+    "pix2pixhd-enhanced": (
+        "the same with its local enhancer",
+        replace(PIX2PIXHD, generator=GENERATORS["pix2pixhd-enhanced"].config),
+    ),
+    "crn": ("cascaded refinement: a perceptual loss, no adversary", CRN),
 }
+PAPER_TRAINING: dict[str, tuple[str, Recipe]] = {
+    name: (f"{row.what}, trained as the paper trains", replace(PAPER, generator=row.config))
+    for name, row in GENERATORS.items()
+    if name not in ("spade", *OWN_TRAINING)
+}
+PRESETS = OWN_TRAINING | PAPER_TRAINING
 """What it is in a few words, and the recipe."""

@@ -51,8 +51,8 @@ class Losses:
     """Of the consistency of class logits on mixed images (LabelMix)."""
     feature_weight: float = 0.0
     """Of feature matching, where the discriminator shows its layers."""
-    perceptual: Literal["taps", "vgg"] = "taps"
-    """Features of the perceptual loss: of the frozen EfficientNet-Lite0, or of VGG19 as published."""
+    perceptual: Literal["taps", "vgg", "crn"] = "taps"
+    """Features of the perceptual loss: of the frozen EfficientNet-Lite0, or of VGG19 as published or as in CRN."""
     perceptual_start: float = 10.0
     """Weight of the perceptual loss at the beginning."""
     perceptual_end: float = 3.0
@@ -104,7 +104,8 @@ class Recipe:
     generator: AnyGeneratorConfig
     encoder: StyleEncoderConfig | None
     """Photo to style code; None trains without."""
-    discriminator: AnyDiscriminatorConfig
+    discriminator: AnyDiscriminatorConfig | None
+    """None trains without an opponent."""
     start: Start = "labels first"
     """Initial weights: label features that are seen from the first minute, or the published ones."""
     squares: Annotated[Squares, tyro.conf.arg(name="")] = Squares()

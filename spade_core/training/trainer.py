@@ -54,7 +54,7 @@ class Trainer:
             [weight for network in painters for weight in network.parameters()], steps.generator_rate, betas
         )
         self.discriminator_steps = torch.optim.Adam(
-            self.networks.discriminator.parameters(), steps.discriminator_rate, betas
+            [{"params": list(self.networks.discriminator.parameters())}], steps.discriminator_rate, betas
         )
         self.step = self.images_seen = 0
         self.started_from: dict[str, Any] | None = None
@@ -86,7 +86,7 @@ class Trainer:
                 self.networks.discriminator, fakes, photos, painted, target, self.images_seen
             )
         self._descend(self.generator_steps, losses)
-        if self.images_seen >= self.recipe.losses.warmup:
+        if self.recipe.discriminator is not None and self.images_seen >= self.recipe.losses.warmup:
             fakes = fakes.detached()
             if self.recipe.steps.repaint:
                 with torch.no_grad(), self._mixed():

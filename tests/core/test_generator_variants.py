@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from spade_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from spade_core.contract.errors import BadCheckpoint
 from spade_core.contract.labels import load_label_set
-from spade_core.model.baselines.crn import Crn, CrnConfig
+from spade_core.model.baselines.crn import CrnConfig
 from spade_core.model.baselines.local_enhancer import LocalEnhancer, LocalEnhancerConfig
 from spade_core.model.baselines.pix2pixhd import Pix2PixHD, Pix2PixHDConfig
 from spade_core.model.build import (
@@ -238,20 +238,3 @@ def test_weights_of_a_global_generator_fit_into_its_enhanced_form():
     shared = {key for key in inner if key in outer and inner[key].shape == outer[key].shape}
     assert set(inner) - shared == {"model.18.weight", "model.18.bias"}  # its image
     assert {key for key in outer if key.startswith("model.")} == shared
-
-
-@torch.no_grad()
-def test_a_cascade_paints_several_candidates_and_a_seed_picks_one():
-    generator = network(CrnConfig(CLASSES, modules=5, max_width=8, candidates=3)).eval()
-    assert isinstance(generator, Crn)
-    labels = random_labels(generator.config, 32, 48)
-    candidates = generator.all_candidates(labels)
-    assert candidates.shape == (2, 3, 3, 32, 48)
-    picked = set()
-    for seed in range(12):
-        (chosen,) = generator.draw_noise(2, 32, 48, torch.Generator().manual_seed(seed))
-        image = generator(labels, noise=[chosen])
-        for index in range(2):
-            assert torch.equal(image[index], candidates[index, chosen[index]].clamp(-1, 1))
-        picked |= set(chosen.tolist())
-    assert picked == {0, 1, 2}

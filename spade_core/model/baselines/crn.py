@@ -4,7 +4,7 @@
 Chen and Koltun, "Photographic Image Synthesis with Cascaded Refinement Networks", ICCV 2017, section 3.1. The first
 module starts from the label map at 4 rows; each further one doubles what the one before has made, and looks at the
 label map again. Written from memory of the paper, not against its text. Chosen here: labels are picked as SPADE picks
-them (nearest), and the slope of the leaky ReLU is SPADE's.
+them (nearest), and the slope of the leaky ReLU is SPADE's. Not here: several images for one label map (section 3.4).
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ class CrnConfig(ImageGeneratorConfig):
     modules: int = 7
     max_width: int = 1024
     """Cap on the feature maps of a module."""
-    candidates: int = 1
-    """Images for one label map, of which training demands that one be right (section 3.4); a seed picks one."""
 
     def width(self, module: int) -> int:
         return min(WIDTHS[min(module, len(WIDTHS) - 1)], self.max_width)
@@ -51,7 +49,7 @@ class Crn(ImageGenerator[CrnConfig]):
             RefinementModule(config.input_channels, fan_in, fan_out)
             for fan_in, fan_out in zip([0, *widths], widths, strict=False)
         )
-        self.colours = nn.Conv2d(widths[-1], 3 * config.candidates, 1)
+        self.colours = nn.Conv2d(widths[-1], 3, 1)
 
     @property
     def block_count(self) -> int:
@@ -61,27 +59,6 @@ class Crn(ImageGenerator[CrnConfig]):
     def multiple(self) -> int:
         return 2 ** (self.config.modules - 1)
 
-    def draw_noise(
-        self, batch: int, height: int, width: int, random: torch.Generator | None = None
-    ) -> list[Tensor]:
-        """Which of the candidates each picture is: one (batch,) int64, nothing where there is but one."""
-        if self.config.candidates == 1:
-            return []
-        return [torch.randint(self.config.candidates, (batch,), generator=random)]
-
-    def all_candidates(self, labels: Tensor, after_block: AfterBlock | None = None) -> Tensor:
-        """labels: (B, input_channels, H, W). Returns (B, candidates, 3, H', W'), unbounded, as the losses want it."""
-        height, width = (-(-side // self.multiple) for side in labels.shape[-2:])
-        x = labels.new_zeros(len(labels), 0, height, width)
-        for index, module in enumerate(self.cascade):
-            if index:
-                # No transposed convolutions, which leave a grid in the picture.
-                x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            x = module(x, resize_labels(labels, *x.shape[-2:]))
-            if after_block is not None:
-                after_block(index)
-        return self.colours(x).unflatten(1, (self.config.candidates, 3))
-
     def forward(
         self,
         labels: Tensor,
@@ -89,13 +66,18 @@ class Crn(ImageGenerator[CrnConfig]):
         noise: list[Tensor] | None = None,
         after_block: AfterBlock | None = None,
     ) -> Tensor:
-        """As ImageGenerator.forward; the colours are a linear map, cut to [-1, 1] except in training."""
-        candidates = self.all_candidates(labels, after_block)
-        if noise is None:
-            height, width = labels.shape[-2:]
-            noise = self.draw_noise(len(labels), height, width)
-        chosen = noise[0].to(labels.device) if noise else torch.zeros(len(labels), dtype=torch.long)
-        image = candidates[torch.arange(len(labels)), chosen]
+        """As ImageGenerator.forward; there is no style and no noise. The colours are a linear map of the last features,
+        cut to [-1, 1] except in training."""
+        rows, columns = (-(-side // self.multiple) for side in labels.shape[-2:])
+        x = labels.new_zeros(len(labels), 0, rows, columns)
+        for index, module in enumerate(self.cascade):
+            if index:
+                # No transposed convolutions, which leave a grid in the picture.
+                x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = module(x, resize_labels(labels, *x.shape[-2:]))
+            if after_block is not None:
+                after_block(index)
+        image = self.colours(x)
         return image if self.training else image.clamp(-1, 1)
 
 
