@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `spade`: generate, labels, checkpoint, doctor.
+"""The command `spade`: generate, labels, checkpoint, model, doctor.
 
 Each command is a frozen dataclass in `commands/`: its fields are the options, `run()` does the work and
 returns the code. What a person can put right is a SpadeError: one sentence and a fix on stderr, code 2.
@@ -19,11 +19,13 @@ from .commands.checkpoint import Checkpoint
 from .commands.doctor import Doctor
 from .commands.generate import Generate
 from .commands.labels import Labels
+from .commands.model import Model
 
 Command = (
     Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Labels, tyro.conf.subcommand("labels")]
     | Annotated[Checkpoint, tyro.conf.subcommand("checkpoint")]
+    | Annotated[Model, tyro.conf.subcommand("model")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )
 
