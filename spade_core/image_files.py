@@ -27,18 +27,26 @@ ID_MODES = {"1", "L", "P", "I", "I;16", "I;16L", "I;16B"}  # one channel of whol
 ONE_CHANNEL = "Save it as a PNG with one 8 or 16 bit channel of class ids"
 
 
-def open_picture(path: Path) -> Image.Image:
-    """The decoded picture; `format` is kept. Raises BadImage, or TooLarge before decoding."""
+def open_picture(path: Path, largest_side: int = LARGEST_SIDE, at_least: int = 0) -> Image.Image:
+    """The decoded picture; `format` is kept. Raises BadImage, or TooLarge before decoding.
+
+    With at_least, a JPEG whose short side is twice that or more is decoded at a half, a quarter or an eighth of its
+    size, which is much quicker; info["full_size"] is then what it was.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is tighter
             with Image.open(path) as image:
-                if max(image.size) > LARGEST_SIDE:
-                    width, height = image.size
+                width, height = full_size = image.size
+                if max(full_size) > largest_side:
                     raise TooLarge(
-                        f"{path.name} is {width} x {height} pixels; at most {LARGEST_SIDE} a side are taken.",
+                        f"{path.name} is {width} x {height} pixels; at most {largest_side} a side are taken.",
                         "Scale it down (label maps without smoothing).",
                     )
+                if at_least and image.format == "JPEG":
+                    scale = at_least / min(full_size)
+                    image.draft("RGB", (max(1, round(width * scale)), max(1, round(height * scale))))
+                    image.info["full_size"] = full_size
                 image.load()
                 return image
     except FileNotFoundError:
@@ -49,7 +57,7 @@ def open_picture(path: Path) -> Image.Image:
         raise BadImage(f"{path} may not be read.", "Change its permissions or copy it.") from None
     except Image.DecompressionBombError:
         raise TooLarge(
-            f"{path.name} is far too large; at most {LARGEST_SIDE} pixels a side are taken.", "Scale it down."
+            f"{path.name} is far too large; at most {largest_side} pixels a side are taken.", "Scale it down."
         ) from None
     except Image.UnidentifiedImageError:
         said = "is not a picture" if path.stat().st_size else "is empty"
@@ -66,13 +74,16 @@ def read_label_map(path: Path, label_set: LabelSet) -> np.ndarray:
 def ids_in(picture: Image.Image, label_set: LabelSet) -> np.ndarray:
     """The ids in a picture file, (H, W) uint8 or uint16, row 0 at the top, checked against `label_set`.
 
-    One channel is ids, and so are the indices of a palette picture. A colour picture counts as a label
-    map only if each of its colours is exactly that of one class. Raises BadImage, BadShape and BadLabel.
+    One channel is ids, and so are the indices of a palette picture, unless its colours are the set's own and say
+    something else. A colour picture counts as a label map only if each of its colours is exactly that of one
+    class. Raises BadImage, BadShape and BadLabel.
     """
     if picture.format == "JPEG":
         raise BadImage("The label map is a JPEG, which smears ids at every border.", f"{ONE_CHANNEL}, anew.")
     if picture.mode in ID_MODES:
         ids = np.asarray(picture)
+        if picture.mode == "P":
+            _refuse_other_colors(picture, ids, label_set)
         return label_set.check(ids.astype(np.uint8) if ids.dtype == np.bool_ else ids)
     if picture.mode == "LA":
         return label_set.check(_opaque(picture)[..., 0])
@@ -84,8 +95,12 @@ def ids_in(picture: Image.Image, label_set: LabelSet) -> np.ndarray:
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    """A picture as (H, W, 3) uint8; transparency is laid on grey. Raises BadImage and TooLarge."""
-    image = open_picture(path)
+    """`open_picture`, then `rgb_in`."""
+    return rgb_in(open_picture(path))
+
+
+def rgb_in(image: Image.Image) -> np.ndarray:
+    """A picture as (H, W, 3) uint8; transparency is laid on grey."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (128, 128, 128, 255)), image)
@@ -158,6 +173,32 @@ class PictureFile:
             os.replace(self._unfinished, self.path)
         except OSError as problem:
             raise _cannot_write(self.path, problem) from None
+
+
+def _refuse_other_colors(picture: Image.Image, ids: np.ndarray, label_set: LabelSet) -> None:
+    """A colour-coded map that a program saved with a palette: its indices are that program's, and no ids.
+
+    Raises BadImage where all colours in use are the set's own and one of them belongs to another class than the index.
+    """
+    colors = np.frombuffer(picture.palette.tobytes() if picture.palette else b"", np.uint8)
+    channels = len(picture.palette.mode) if picture.palette else 3
+    colors = colors[: colors.size // channels * channels].reshape(-1, channels)[:, :3]
+    owners: dict[tuple, set[int]] = {}
+    for entry in label_set.classes:
+        owners.setdefault(entry.rgb, set()).add(entry.id)
+    used = np.flatnonzero(np.bincount(ids.ravel(), minlength=256))
+    if used.size == 0 or used[-1] >= len(colors):
+        return
+    # Black is what `colorize` paints where there is no class.
+    shown = {int(index): tuple(colors[index].tolist()) for index in used}
+    meant = {index: owners.get(color, set()) for index, color in shown.items()}
+    wrong = [index for index, classes in meant.items() if classes and index not in classes]
+    if wrong and all(meant[index] or color == (0, 0, 0) for index, color in shown.items()):
+        raise BadImage(
+            f"The label map's palette has the colours of '{label_set.name}', but in another order: index {wrong[0]} "
+            f"shows the colour of class {min(meant[wrong[0]])}.",
+            "Convert it by its colours with `spade dataset convert`, or save it as one channel of ids.",
+        )
 
 
 def _opaque(image: Image.Image) -> np.ndarray:

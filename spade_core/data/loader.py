@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches made ahead of the training by worker processes, in order."""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..contract.errors import SpadeError
+from .squares import TrainingSquares
+
+MOST_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class LoadedBatch:
+    """rgb (B, height, width, 3) uint8; channels (B, height, width) int64; instances like channels, int32, or None.
+
+    On the CPU, and in pinned memory where the device is a CUDA one: `tensor.to(device, non_blocking=True)`.
+    """
+
+    index: int
+    rgb: Tensor
+    channels: Tensor
+    instances: Tensor | None = None
+
+    def pin_memory(self) -> LoadedBatch:
+        """DataLoader's hook."""
+        rest = None if self.instances is None else self.instances.pin_memory()
+        return LoadedBatch(self.index, self.rgb.pin_memory(), self.channels.pin_memory(), rest)
+
+
+class Loader:
+    """Iterates over batch `start`, start + 1, ... without end; close it, or use it in a `with` block.
+
+    workers: processes that make batches, each a whole one; 0 makes them here, when they are asked for. `ahead` batches
+    a worker wait ready. Batches come in order, and each is what `squares.make(index)` gives, whoever made it.
+    Errors of a worker are raised here as they are.
+    """
+
+    def __init__(
+        self, squares: TrainingSquares, start: int, device: torch.device, workers: int, ahead: int = 2
+    ) -> None:
+        squares = copy.copy(squares)
+        squares.cache_bytes //= max(1, workers)  # every worker keeps decoded pairs of its own
+        self.workers = workers
+        self._batch = squares.batch // squares.ranks
+        self._seconds = 0.0
+        self._waited = 0.0
+        self._made = 0
+        self._batches = DataLoader(
+            _Batches(squares),
+            batch_size=None,
+            sampler=_CountingFrom(start),
+            num_workers=workers,
+            pin_memory=device.type == "cuda",
+            prefetch_factor=ahead if workers else None,
+            collate_fn=_as_it_is,
+            generator=torch.Generator(),  # or it would draw a number from the training's own
+        )
+        self._iterator: Iterator | None = None
+
+    def __iter__(self) -> Iterator[LoadedBatch]:
+        self._iterator = iter(self._batches)
+        while True:
+            asked = time.perf_counter()
+            made, seconds = next(self._iterator)
+            if isinstance(made, SpadeError):
+                raise made
+            self._waited += time.perf_counter() - asked
+            self._seconds += seconds
+            self._made += 1
+            yield made
+
+    @property
+    def images_per_second(self) -> float:
+        """What the workers can make together, whatever is taken from them; 0 before the first batch."""
+        return self._made * self._batch * max(1, self.workers) / self._seconds if self._seconds else 0.0
+
+    @property
+    def seconds_waited(self) -> float:
+        """How long the training has waited for batches, all in all."""
+        return self._waited
+
+    def close(self) -> None:
+        """End the workers."""
+        stop = getattr(self._iterator, "_shutdown_workers", None)
+        if stop is not None:
+            stop()
+        self._iterator = None
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def default_workers(device: torch.device, ranks_here: int = 1) -> int:
+    """A worker a core for a GPU, its processes on this host sharing them; one for the CPU, which is busy itself."""
+    if device.type == "cpu":
+        return 1
+    return max(1, min(MOST_WORKERS, (os.cpu_count() or 2) // ranks_here - 1))
+
+
+class _Batches(Dataset):
+    """What runs in a worker: a batch by its number, and the seconds it took."""
+
+    def __init__(self, squares: TrainingSquares) -> None:
+        self.squares = squares
+
+    def __getitem__(self, index: int) -> tuple[LoadedBatch | SpadeError, float]:
+        started = time.perf_counter()
+        try:
+            made = self.squares.make(index)
+        except SpadeError as problem:
+            return problem, 0.0  # DataLoader would raise it again with a traceback for its message
+        objects = None if made.instances is None else torch.from_numpy(made.instances)
+        batch = LoadedBatch(index, torch.from_numpy(made.rgb), torch.from_numpy(made.channels), objects)
+        return batch, time.perf_counter() - started
+
+
+class _CountingFrom:
+    """The batch numbers, without end."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+
+    def __iter__(self) -> Iterator[int]:
+        index = self.start
+        while True:
+            yield index
+            index += 1
+
+
+def _as_it_is(made: object) -> object:
+    return made

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A photo and its label map on disk, read so that training never goes on with wrong ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..contract.errors import BadImage, SpadeError
+from ..contract.labels import LabelSet
+from ..image_files import ID_MODES, ids_in, open_picture, rgb_in
+
+LARGEST_PHOTO = 20_000
+"""Pixels a side: a large camera's; beyond it a header is more likely broken than the photo large."""
+UNLABELLED = 255
+"""What 8-bit label images of every known set hold where there is no class."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One photo, its label map and, where there is one, its instance map, by file."""
+
+    name: str
+    image: Path
+    labels: Path
+    instances: Path | None = None
+
+
+def read_pair(pair: Pair, label_set: LabelSet, short_side: int = 0) -> tuple[Image.Image, Image.Image]:
+    """The photo (RGB) and its label map (mode L, or I;16 for sets beyond 255; ids checked), of equal size.
+
+    With short_side, a JPEG at least twice as large is decoded at a half, a quarter or an eighth, never below that
+    many pixels: the photo is then smaller than its label map, of the same shape to within a pixel.
+    Raises BadImage, BadLabel, BadShape or TooLarge, naming the file.
+    """
+    label_map = read_labels(pair.labels, label_set)
+    photo, full_size = _read_photo(pair.image, short_side)
+    if full_size != (label_map.shape[1], label_map.shape[0]):
+        raise sizes_differ(pair, full_size, (label_map.shape[1], label_map.shape[0]))
+    return photo, Image.fromarray(label_map)
+
+
+def sizes_differ(pair: Pair, photo: tuple[int, int], labels: tuple[int, int]) -> BadImage:
+    """The error for a photo and a label map of different (width, height)."""
+    turned = photo == labels[::-1] and photo[0] != photo[1]
+    return BadImage(
+        f"{pair.labels} is {labels[0]} x {labels[1]} pixels, its photo {photo[0]} x {photo[1]}.",
+        "The photo is stored on its side and turned by a note in the file: save it upright."
+        if turned
+        else "Give the label map the photo's size (without smoothing).",
+    )
+
+
+def read_labels(path: Path, label_set: LabelSet) -> np.ndarray:
+    """The ids of a label image, (H, W) of the set's dtype, every one of them known to the set.
+
+    One channel, a palette, or exactly the set's colours, as `image_files.ids_in` takes them. 255 becomes the set's
+    ignore id where neither of the two is a class. Raises BadImage, BadLabel, BadShape or TooLarge, naming the file.
+    """
+    try:
+        picture = open_picture(path, LARGEST_PHOTO)
+        classes = {entry.id for entry in label_set.classes}
+        if (
+            label_set.ignore_id != UNLABELLED
+            and not {UNLABELLED, label_set.ignore_id} & classes
+            and picture.mode in ID_MODES
+        ):
+            ids = np.asarray(picture)
+            return label_set.check(np.where(ids == UNLABELLED, label_set.ignore_id, ids))
+        return ids_in(picture, label_set)
+    except SpadeError as problem:
+        raise _naming(path, problem) from None
+
+
+def read_photo(path: Path) -> np.ndarray:
+    """A photo as (H, W, 3) uint8. Raises BadImage or TooLarge, naming the file."""
+    return np.asarray(_read_photo(path, 0)[0])
+
+
+def read_instances(path: Path) -> np.ndarray:
+    """An instance map as (H, W) int32: one number an object, whatever the number.
+
+    One channel of 8, 16 or 32 bits, or colours (red first), where each colour is an object.
+    Raises BadImage or TooLarge, naming the file.
+    """
+    try:
+        picture = open_picture(path, LARGEST_PHOTO)
+    except SpadeError as problem:
+        raise _naming(path, problem) from None
+    if picture.format == "JPEG":
+        raise BadImage(f"{path} is a JPEG, which smears numbers at every border.", "Save it as a PNG, anew.")
+    if picture.mode in ID_MODES:
+        return np.asarray(picture).astype(np.int32)
+    rgb = np.asarray(picture.convert("RGB")).astype(np.int32)
+    return rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
+
+
+def _read_photo(path: Path, short_side: int) -> tuple[Image.Image, tuple[int, int]]:
+    """The photo, perhaps reduced, and its size (width, height) before that."""
+    try:
+        picture = open_picture(path, LARGEST_PHOTO, at_least=short_side)
+    except SpadeError as problem:
+        raise _naming(path, problem) from None
+    return Image.fromarray(rgb_in(picture)), picture.info.get("full_size", picture.size)
+
+
+def _naming(path: Path, problem: SpadeError) -> SpadeError:
+    """The same error, with the whole path in its sentence: among thousands of files the name alone is not enough."""
+    return type(problem)(f"{path}: {problem.message}", problem.fix)
