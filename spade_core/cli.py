@@ -17,8 +17,10 @@ import tyro
 # None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
 from .commands.checkpoint import Checkpoint
 from .commands.doctor import Doctor
+from .commands.evaluate import Evaluate
 from .commands.generate import Generate
 from .commands.labels import Labels
+from .commands.segmenter import TrainSegmenter
 from .commands.model import Model
 
 Command = (
@@ -26,6 +28,8 @@ Command = (
     | Annotated[Labels, tyro.conf.subcommand("labels")]
     | Annotated[Checkpoint, tyro.conf.subcommand("checkpoint")]
     | Annotated[Model, tyro.conf.subcommand("model")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[TrainSegmenter, tyro.conf.subcommand("train-segmenter")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )
 

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`spade evaluate`: how good are the pictures of a model, in numbers that say what they rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure the pictures of one or several models on label maps with photos: distances, mIoU, diversity."""
+
+    model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME_OR_FILE")]
+    """embedded models by name, or checkpoint files; several are compared on the same maps"""
+    data: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """folder with images/, labels/ and, where there is a split, index.csv"""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
+    """folder for evaluation.json and report.html"""
+    split: str = "val"
+    """whose label maps are painted; the other split's photos are what sets of pictures are compared with"""
+    size: int | None = None
+    """height of the pictures in pixels; left out: what the first model was trained at last"""
+    aspect: float = 1.0
+    """width to height; photos are cut in the middle to it"""
+    limit: int | None = None
+    """paint so many label maps, evenly spaced by name"""
+    reference: int = 1000
+    """compare with at most so many photos of the other split"""
+    segmenter: Annotated[Path | None, tyro.conf.arg(metavar="FILE_OR_FOLDER")] = None
+    """for mIoU: a file of `spade train-segmenter`, or the folder of a Hugging Face segmentation checkpoint"""
+    inception: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """pt_inception-2015-12-05-6726825d.pth, for FID and KID; left out: EfficientNet-Lite2 stands in"""
+    seed: int = 0
+    """picture i is painted with the seed SEED + i"""
+    device: str = "auto"
+    """auto, cpu, cuda or mps"""
+
+    def run(self) -> int:
+        from ..device import chosen_device
+        from ..evaluation.features import feature_network
+        from ..evaluation.files import claim_folder
+        from ..evaluation.judge import Contender, Judge
+        from ..evaluation.report import summary, write_report
+        from ..evaluation.results import Evaluation
+        from ..evaluation.scenes import Comparison, Scenes
+        from ..evaluation.segmenter import load_segmenter
+        from .progress import stages
+
+        claim_folder(self.output)
+        device = chosen_device(self.device)
+        contenders = [Contender.load(model, self.device) for model in self.model]
+        first = contenders[0].model
+        segmenter = (
+            None if self.segmenter is None else load_segmenter(self.segmenter, first.label_set, device)
+        )
+        features = feature_network(self.inception).eval().to(device)
+        height = self.size or first.native_size
+        scenes = Scenes.of(
+            self.data, self.split, first.label_set, height, round(height * self.aspect), self.limit
+        )
+        comparison = Comparison.of(scenes, self.data, self.split, self.reference)
+        with stages() as report:
+            judge = Judge(comparison, features, segmenter, self.seed, report)
+            results = [judge.judge(contender) for contender in contenders]
+            evaluation = Evaluation(judge.protocol(self.data.name, self.split), judge.real, results)
+            evaluation.write(self.output / "evaluation.json")
+            write_report(self.output / "report.html", evaluation, judge, contenders)
+        for line in summary(evaluation):
+            print(line)
+        print(self.output / "report.html")
+        return 0

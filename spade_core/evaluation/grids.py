@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pictures of a report: painted again from the seeds that they were judged with, never stored in between."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from .judge import Contender, Judge
+from .results import ModelResult, Picture
+
+SIDE_BY_SIDE, STYLED, EXTREMES = 6, 3, 3
+"""Rows of the comparison, of the styles, and pictures at each of best, median and worst."""
+LARGEST = 384
+"""Longest side of an embedded picture."""
+
+
+def embedded(rgb: np.ndarray) -> str:
+    """(H, W, 3) uint8 as a data: address."""
+    image, buffer = Image.fromarray(rgb), io.BytesIO()
+    image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+    image.save(buffer, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def side_by_side(judge: Judge, contenders: list[Contender]) -> list[list[str]]:
+    """Rows of label map, one picture a model, photo."""
+    rows = []
+    for place in np.linspace(0, len(judge.scenes) - 1, SIDE_BY_SIDE).round().astype(int):
+        scene = judge.scenes[int(place)]
+        painted = [judge.paint(contender.model, int(place), scene) for contender in contenders]
+        labels = judge.scenes.label_set.colorize(scene.label_map)
+        rows.append([embedded(rgb) for rgb in (labels, *painted, scene.photo)])
+    return rows
+
+
+def style_rows(judge: Judge, contender: Contender) -> list[list[str]]:
+    """Rows of label map and STYLES pictures; none for a model without styles."""
+    if contender.model.style_size == 0:
+        return []
+    rows = []
+    for place in np.linspace(0, len(judge.scenes) - 1, STYLED + 2).round().astype(int)[1:-1]:
+        label_map = judge.scenes[int(place)].label_map
+        painted = judge.styled(contender.model, int(place), label_map)
+        rows.append([embedded(rgb) for rgb in (judge.scenes.label_set.colorize(label_map), *painted)])
+    return rows
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that a single picture has a number for."""
+
+    title: str
+    of: Callable[[Picture], float | None]
+    best_is_highest: bool
+
+
+NEAREST = Measure(
+    "distance to the nearest reference photo, in feature space", lambda picture: picture.nearest_photo, False
+)
+ACCURACY = Measure("pixel accuracy under the segmenter", lambda picture: picture.pixel_accuracy, True)
+
+
+def extremes(judge: Judge, contender: Contender, result: ModelResult) -> list[dict[str, Any]]:
+    """Best, median and worst pictures by each measure that a picture has of its own."""
+    blocks = []
+    for measure in (NEAREST,) if judge.segmenter is None else (NEAREST, ACCURACY):
+        parts = [
+            {
+                "title": title,
+                "examples": [_example(judge, contender, index, value) for value, index in chosen],
+            }
+            for title, chosen in best_median_worst(result.pictures, measure).items()
+        ]
+        blocks.append({"model": result.name, "measure": measure.title, "parts": parts})
+    return blocks
+
+
+def best_median_worst(pictures: list[Picture], measure: Measure) -> dict[str, list[tuple[float, int]]]:
+    """(value, place) of EXTREMES pictures each, the better ones first; pictures without a value are left out."""
+    scored = [
+        (value, place)
+        for place, picture in enumerate(pictures)
+        if (value := measure.of(picture)) is not None and not math.isnan(value)
+    ]
+    scored.sort(reverse=measure.best_is_highest)
+    count = min(EXTREMES, len(scored))
+    middle = (len(scored) - count) // 2
+    return {
+        "Best": scored[:count],
+        "Median": scored[middle : middle + count],
+        "Worst": scored[len(scored) - count :],
+    }
+
+
+def _example(judge: Judge, contender: Contender, index: int, value: float) -> dict[str, str]:
+    scene = judge.scenes[index]
+    return {
+        "name": scene.name,
+        "value": f"{value:.2f}",
+        "labels": embedded(judge.scenes.label_set.colorize(scene.label_map)),
+        "painted": embedded(judge.paint(contender.model, index, scene)),
+        "photo": embedded(scene.photo),
+    }

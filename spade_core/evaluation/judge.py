@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models judged on one set of scenes: everything that does not depend on the model is measured once."""
+
+from __future__ import annotations
+
+import itertools
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..checkpoint import file_digest, load_checkpoint
+from ..contract.errors import BadImage, LabelSetMismatch
+from ..contract.version import VERSION
+from ..device import chosen_device
+from ..synthesis.synthesizer import Synthesizer, model_file
+from .agreement import Agreement, Scores
+from .distances import frechet_distance, kernel_distance
+from .features import FeatureNetwork, in_batches, perceptual_distance
+from .results import Distance, ModelResult, Picture, Protocol, Real
+from .scenes import LABEL_FILTER, PHOTO_FILTER, Comparison, Scene, Scenes
+from .segmenter import Segmenter
+
+Report = Callable[[str, int, int], None]
+"""Told the stage, how much of it is done, and of how much."""
+STYLED_MAPS, STYLES = 24, 4
+DIVERSITY = (
+    f"mean perceptual distance of pictures of one label map in {STYLES} styles, the noise held fixed; "
+    f"up to {STYLED_MAPS} label maps"
+)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model to be judged."""
+
+    model: Synthesizer
+    file: str
+    images_seen: int | None
+    """In its training, where its file says so."""
+
+    @classmethod
+    def load(cls, name_or_file: str, device: str) -> Contender:
+        """Raises UnknownModel, BadCheckpoint, Unavailable."""
+        path = model_file(name_or_file)
+        checkpoint = load_checkpoint(path)
+        seen = checkpoint.provenance.get("images_seen")
+        model = Synthesizer(checkpoint, path.stem, file_digest(path), chosen_device(device))
+        return cls(model, name_or_file, seen if isinstance(seen, int) else None)
+
+
+class Judge:
+    """Looks at photos once, and then at the pictures of any number of models."""
+
+    def __init__(
+        self, comparison: Comparison, features: FeatureNetwork, segmenter: Segmenter | None, seed: int, report: Report
+    ) -> None:  # fmt: skip
+        self.comparison, self.scenes = comparison, comparison.painted
+        self.features, self.segmenter, self.seed = features, segmenter, seed
+        self._report = report
+        self._reference = self._reference_rows(comparison.reference)
+        self._photos, self.real = self._look_at_photos()
+
+    def _reference_rows(self, reference: Scenes) -> np.ndarray:
+        rows: list[np.ndarray] = []
+        for batch in in_batches(reference):
+            rows.append(self.features.see([scene.photo for scene in batch]).rows())
+            self._report("looking at reference photos", sum(map(len, rows)), len(reference))
+        return np.concatenate(rows)
+
+    def _look_at_photos(self) -> tuple[np.ndarray, Real]:
+        rows, differences = [], []
+        agreement = self._agreement()
+        for batch in in_batches(self.scenes):
+            seen = self.features.see([scene.photo for scene in batch])
+            rows.append(seen.rows())
+            if len(batch) > 1:
+                ahead, behind = list(range(len(batch) - 1)), list(range(1, len(batch)))
+                differences.extend(perceptual_distance(seen[ahead], seen[behind]))
+            self._count(agreement, batch, [scene.photo for scene in batch])
+            self._report("looking at photos", sum(map(len, rows)), len(self.scenes))
+        photos = np.concatenate(rows)
+        floor = distance(photos, self._reference, self.seed)
+        return photos, Real(floor, _scores(agreement), float(np.mean(differences)))
+
+    def judge(self, contender: Contender) -> ModelResult:
+        """Raises LabelSetMismatch for a model of another label set."""
+        model = contender.model
+        if model.label_set.digest != self.scenes.label_set.digest:
+            raise LabelSetMismatch(
+                f"The model '{model.name}' paints '{model.label_set.name}', the label maps are of "
+                f"'{self.scenes.label_set.name}'.",
+                "Evaluate models of one label set together, on data of that set.",
+            )
+        rows, accuracies, seconds = [], [], 0.0
+        agreement = self._agreement()
+        stage = f"painting with {model.name}"
+        for batch in in_batches(enumerate(self.scenes)):
+            started = time.perf_counter()
+            painted = [self.paint(model, index, scene) for index, scene in batch]
+            seconds += time.perf_counter() - started
+            rows.append(self.features.see(painted).rows())
+            accuracies += self._count(agreement, [scene for _, scene in batch], painted)
+            self._report(stage, sum(map(len, rows)), len(self.scenes))
+        features = np.concatenate(rows)
+        nearest = nearest_distance(features, self._reference)
+        return ModelResult(
+            name=model.name, file=contender.file, digest=model.digest, images_seen=contender.images_seen,
+            distance=distance(features, self._reference, self.seed),
+            distance_same=distance(features, self._photos, self.seed),
+            agreement=_scores(agreement), diversity=self._diversity(model),
+            seconds_per_picture=seconds / len(features),
+            pictures=[
+                Picture(pair.name, self.seed + index, float(near), accuracy)
+                for index, (pair, near, accuracy) in enumerate(
+                    zip(self.scenes.pairs, nearest, accuracies, strict=True)
+                )
+            ],
+        )  # fmt: skip
+
+    def protocol(self, data: str, split: str) -> Protocol:
+        """What all these numbers rest on; data and split by name."""
+        scenes, features = self.scenes, self.features
+        reference = self.comparison.reference
+        return Protocol(
+            data=data, split=split, label_set=scenes.label_set.name,
+            pictures=len(scenes), height=scenes.height, width=scenes.width,
+            photos=PHOTO_FILTER, label_maps=LABEL_FILTER,
+            reference=self.comparison.said, reference_pictures=len(reference),
+            features=features.title, feature_count=self._reference.shape[1], feature_resize=features.resize,
+            frechet=features.frechet_title, kernel=features.kernel_title,
+            segmenter=None if self.segmenter is None else self.segmenter.title,
+            seeds=f"picture i has the seed {self.seed} + i, which draws its style and noise", diversity=DIVERSITY,
+            program=f"Spade Backdrops {VERSION}, torch {torch.__version__}",
+            hardware=f"{platform.machine()} {next(features.buffers()).device.type}, {torch.get_num_threads()} threads",
+        )  # fmt: skip
+
+    def paint(self, model: Synthesizer, index: int, scene: Scene) -> np.ndarray:
+        """The picture of a scene as it is judged: (H, W, 3) uint8."""
+        return model.render(scene.label_map, seed=self.seed + index)
+
+    def _diversity(self, model: Synthesizer) -> float | None:
+        if model.style_size == 0:
+            return None
+        places = np.linspace(0, len(self.scenes) - 1, min(STYLED_MAPS, len(self.scenes))).round().astype(int)
+        pairs = list(itertools.combinations(range(STYLES), 2))
+        first, second = [a for a, _ in pairs], [b for _, b in pairs]
+        differences: list[float] = []
+        for done, place in enumerate(places, 1):
+            painted = self.styled(model, int(place), self.scenes[place].label_map)
+            seen = self.features.see(painted)
+            differences.extend(perceptual_distance(seen[first], seen[second]))
+            self._report(f"styles of {model.name}", done, len(places))
+        return float(np.mean(differences))
+
+    def styled(self, model: Synthesizer, place: int, label_map: np.ndarray) -> list[np.ndarray]:
+        """The pictures of a scene in STYLES styles. The noise stays the same: what differs is the style alone."""
+        codes = [model.style_from_seed(self.seed + STYLES * place + style) for style in range(STYLES)]
+        return [model.render(label_map, code, self.seed) for code in codes]
+
+    def _agreement(self) -> Agreement | None:
+        return None if self.segmenter is None else Agreement(self.scenes.label_set, self.segmenter.judged)
+
+    def _count(
+        self, agreement: Agreement | None, batch: list[Scene], pictures: list[np.ndarray]
+    ) -> list[float | None]:
+        """Pixel accuracies of the pictures."""
+        if agreement is None or self.segmenter is None:
+            return [None] * len(batch)
+        seen = self.segmenter.classes(pictures)
+        return [agreement.add(scene.label_map, classes) for scene, classes in zip(batch, seen, strict=True)]
+
+
+def distance(pictures: np.ndarray, photos: np.ndarray, seed: int) -> Distance:
+    return Distance(
+        frechet_distance(pictures, photos), kernel_distance(pictures, photos, seed), photos=len(photos)
+    )
+
+
+def nearest_distance(pictures: np.ndarray, photos: np.ndarray) -> np.ndarray:
+    """From each picture's features to those of the nearest photo: (n,)."""
+    squared = np.square(pictures).sum(1)[:, None] + np.square(photos).sum(1) - 2 * pictures @ photos.T
+    return np.sqrt(np.maximum(squared, 0).min(1))
+
+
+def _scores(agreement: Agreement | None) -> Scores | None:
+    if agreement is None:
+        return None
+    if agreement.counts.sum() == 0:
+        raise BadImage(
+            "No pixel of these label maps has a class that the segmenter can tell.",
+            "Use another segmenter, or leave it out.",
+        )
+    return agreement.scores()

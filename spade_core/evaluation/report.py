@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page that shows an evaluation: one HTML file with its pictures inside, nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .charts import Chart, line_chart, short
+from .files import write_text
+from .grids import extremes, side_by_side, style_rows
+from .judge import Contender, Judge
+from .results import Evaluation, ModelResult
+
+LOWER, HIGHER = "lower is nearer to photos", "higher is better"
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One number of the table: of a model, and of real photos where they have one."""
+
+    title: str
+    better: str
+    of: Callable[[ModelResult], float | None]
+    real: float | None
+    spread: Callable[[ModelResult], float] | None = None
+    real_spread: float | None = None
+    ranked: bool = True
+
+
+def write_report(path: Path, evaluation: Evaluation, judge: Judge, contenders: list[Contender]) -> None:
+    """Raises CannotWrite."""
+    columns = table_columns(evaluation)
+    environment = Environment(
+        loader=PackageLoader("spade_core.evaluation", "pages"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    pairs = list(zip(contenders, evaluation.models, strict=True))
+    axis, charts = curves(evaluation, columns)
+    page = environment.get_template("report.html").render(
+        models=evaluation.models, protocol=evaluation.protocol, columns=columns,
+        rows=table_rows(evaluation, columns), notes=notes(evaluation), charts=charts, chart_axis=axis,
+        classes=class_rows(evaluation), side_by_side=side_by_side(judge, contenders),
+        styles=[
+            {"name": result.name, "rows": rows}
+            for contender, result in pairs if (rows := style_rows(judge, contender))
+        ],
+        extremes=[block for contender, result in pairs for block in extremes(judge, contender, result)],
+        said_protocol=said_protocol(evaluation),
+    )  # fmt: skip
+    write_text(path, page)
+
+
+def table_columns(evaluation: Evaluation) -> list[Column]:
+    protocol, real = evaluation.protocol, evaluation.real
+    columns = [
+        Column(
+            f"{protocol.frechet}, against {protocol.reference_pictures} reference photos", LOWER,
+            lambda model: model.distance.frechet, real.floor.frechet,
+        ),
+        Column(
+            f"{protocol.kernel}, the same", LOWER, lambda model: model.distance.kernel.mean, real.floor.kernel.mean,
+            lambda model: model.distance.kernel.std, real.floor.kernel.std,
+        ),
+        Column(
+            f"{protocol.frechet}, against the {protocol.pictures} photos of the same label maps", LOWER,
+            lambda model: model.distance_same.frechet, None,
+        ),
+    ]  # fmt: skip
+    if real.agreement is not None:
+        columns += [
+            Column("mIoU", HIGHER, lambda model: model.agreement and model.agreement.miou, real.agreement.miou),
+            Column(
+                "pixel accuracy", HIGHER, lambda model: model.agreement and model.agreement.pixel_accuracy,
+                real.agreement.pixel_accuracy,
+            ),
+        ]  # fmt: skip
+    columns.append(
+        Column(
+            "diversity over styles",
+            "photos: of different scenes",
+            lambda model: model.diversity,
+            real.difference,
+            ranked=False,
+        )
+    )
+    columns.append(
+        Column("seconds a picture", "", lambda model: model.seconds_per_picture, None, ranked=False)
+    )
+    return columns
+
+
+def table_rows(evaluation: Evaluation, columns: list[Column]) -> list[dict[str, Any]]:
+    rows = [{
+        "name": "real photos", "real": True,
+        "cells": [{"text": _text(column.real, column.real_spread), "best": False} for column in columns],
+    }]  # fmt: skip
+    best = [_best(evaluation.models, column) for column in columns]
+    for model in evaluation.models:
+        cells = []
+        for column, winner in zip(columns, best, strict=True):
+            value = column.of(model)
+            spread = None if column.spread is None else column.spread(model)
+            cells.append({"text": _text(value, spread), "best": winner is not None and value == winner})
+        rows.append({"name": model.name, "real": False, "cells": cells})
+    return rows
+
+
+def _best(models: list[ModelResult], column: Column) -> float | None:
+    values = [value for model in models if (value := column.of(model)) is not None]
+    if len(values) < 2 or not column.ranked:
+        return None
+    return max(values) if column.better == HIGHER else min(values)
+
+
+def _text(value: float | None, spread: float | None) -> str:
+    if value is None:
+        return "–"
+    return short(value) if spread is None else f"{short(value)} ± {short(spread)}"
+
+
+def notes(evaluation: Evaluation) -> list[str]:
+    """What a reader must know before comparing."""
+    protocol, real = evaluation.protocol, evaluation.real
+    said = [
+        "The row of real photos is the floor of a distance (the photos of the same label maps against the same "
+        "reference photos, by the same code) and the ceiling of an agreement (the segmenter on those photos)."
+    ]
+    fewest = min(protocol.pictures, protocol.reference_pictures)
+    if fewest <= protocol.feature_count:
+        said.append(
+            f"{fewest} pictures do not fill a covariance of {protocol.feature_count} numbers: the Frechet distances "
+            "are biased upwards, the floor with them. Compare them only at this number of pictures; the kernel "
+            "distance has no such bias."
+        )
+    if protocol.frechet != "FID":
+        said.append(
+            f"The features are those of {protocol.features}, not of Inception: these distances are no FID and must "
+            "not stand beside published ones."
+        )
+    if real.agreement is None:
+        said.append("No segmenter was named, so mIoU and pixel accuracy are not measured.")
+    return said
+
+
+def curves(evaluation: Evaluation, columns: list[Column]) -> tuple[str, list[Chart]]:
+    """The axis in words, and one chart a number that photos have too; none for a single model."""
+    models = evaluation.models
+    if len(models) < 2:
+        return "", []
+    seen = [model.images_seen for model in models if model.images_seen is not None]
+    if len(set(seen)) == len(models):
+        models = sorted(models, key=lambda model: model.images_seen or 0)
+        axis, xs = "photos seen in training", sorted(map(float, seen))
+        ticks = [f"{int(x):,}" for x in xs]
+    else:
+        axis, xs = "the order in which the models were named", [float(place) for place in range(len(models))]
+        ticks = [model.name for model in models]
+    charts = []
+    for column in columns:
+        values = [value for model in models if (value := column.of(model)) is not None]
+        if column.real is not None and len(values) == len(models):
+            charts.append(line_chart(column.title, xs, values, ticks, column.real))
+    return axis, charts
+
+
+def class_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """By class, the most frequent first."""
+    real = evaluation.real.agreement
+    if real is None:
+        return []
+    agreements = [model.agreement for model in evaluation.models if model.agreement is not None]
+    names = sorted(real.iou, key=lambda name: -real.share[name])
+    return [
+        {
+            "name": name, "share": real.share[name],
+            "ious": [real.iou[name], *(agreement.iou.get(name, 0.0) for agreement in agreements)],
+        }
+        for name in names
+    ]  # fmt: skip
+
+
+def said_protocol(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """What every number rests on, in words."""
+    protocol, kernel = evaluation.protocol, evaluation.real.floor.kernel
+    size = f"{protocol.width} × {protocol.height}"
+    return [
+        ("pictures", f"{protocol.pictures}, one a label map of the split “{protocol.split}”, {size}"),
+        ("seeds", protocol.seeds),
+        ("photos", protocol.photos),
+        ("label maps", protocol.label_maps),
+        ("reference photos", f"{protocol.reference_pictures}: {protocol.reference}"),
+        ("features", f"{protocol.features}, {protocol.feature_count} numbers a picture"),
+        ("resize for them", protocol.feature_resize),
+        ("Frechet distance", "between Gaussians fitted to the features (Heusel et al., 2017)"),
+        (
+            "kernel distance",
+            "unbiased squared MMD with the kernel (x·y/d + 1)³ (Bińkowski et al., 2018); "
+            f"mean ± standard deviation over {kernel.subsets} random subsets of {kernel.subset_size}",
+        ),
+        ("segmenter", protocol.segmenter or "none"),
+        (
+            "mIoU",
+            "over all pixels of the split; mean over the classes that occur in its label maps; "
+            "pixels labelled “any” are left out",
+        ),
+        ("diversity", protocol.diversity),
+        (
+            "perceptual distance",
+            "squared difference of the feature maps, channels brought to length one, averaged over positions, "
+            "summed over maps (as LPIPS, with equal weights)",
+        ),
+        ("models", "; ".join(map(_identified, evaluation.models))),
+        ("measured with", f"{protocol.program}, {protocol.hardware}"),
+    ]
+
+
+def _identified(model: ModelResult) -> str:
+    seen = "" if model.images_seen is None else f", {model.images_seen:,} photos seen"
+    return f"{model.name}: sha256 {model.digest[:12]}{seen}"
+
+
+def summary(evaluation: Evaluation) -> list[str]:
+    """The table in plain text, for the terminal."""
+    columns = table_columns(evaluation)
+    rows = table_rows(evaluation, columns)
+    width = max(len(column.title) for column in columns)
+    lines = []
+    for place, column in enumerate(columns):
+        values = "   ".join(f"{row['name']} {row['cells'][place]['text']}" for row in rows)
+        lines.append(f"{column.title:<{width}}  {values}")
+    return lines

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an evaluation finds, and what each number rests on: as dataclasses, and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .agreement import Scores
+from .distances import KernelDistance
+from .files import write_text
+
+FORMAT = "spade-backdrops evaluation 1"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Beside every number stands how it was got."""
+
+    data: str
+    split: str
+    label_set: str
+    pictures: int
+    height: int
+    width: int
+    photos: str
+    """How photos come to that size."""
+    label_maps: str
+    """How label maps do."""
+    reference: str
+    """The photos that sets of pictures are compared with."""
+    reference_pictures: int
+    features: str
+    feature_count: int
+    feature_resize: str
+    frechet: str
+    """The name under which the Frechet distance goes."""
+    kernel: str
+    segmenter: str | None
+    seeds: str
+    diversity: str
+    program: str
+    hardware: str
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Between the pictures and a set of photos."""
+
+    frechet: float
+    kernel: KernelDistance
+    photos: int
+
+
+@dataclass(frozen=True)
+class Real:
+    """What photos get where pictures are judged: the floor of a distance, the ceiling of an agreement."""
+
+    floor: Distance
+    agreement: Scores | None
+    difference: float
+    """Mean perceptual distance of different photos: the scale for diversity."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One painted picture's own measures."""
+
+    name: str
+    seed: int
+    nearest_photo: float
+    """Distance of its feature vector to that of the nearest reference photo."""
+    pixel_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """One model's numbers."""
+
+    name: str
+    file: str
+    digest: str
+    images_seen: int | None
+    distance: Distance
+    """From the reference photos: compare it with Real.floor."""
+    distance_same: Distance
+    """From the photos of the same label maps, the published protocol."""
+    agreement: Scores | None
+    diversity: float | None
+    """Mean perceptual distance of one label map in different styles; None for a model without styles."""
+    seconds_per_picture: float
+    pictures: list[Picture] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    protocol: Protocol
+    real: Real
+    models: list[ModelResult]
+
+    def write(self, path: Path) -> None:
+        """JSON, in one piece. Raises CannotWrite."""
+        held: dict[str, Any] = {"format": FORMAT, **dataclasses.asdict(self)}
+        write_text(path, json.dumps(_plain(held), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no nan: a picture without a labelled pixel has no accuracy."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

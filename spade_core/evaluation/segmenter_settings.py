@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What our own segmenter is trained with. Apart, so that the command line need not load torch to show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SegmenterTraining:
+    """What a segmenter is trained with; kept in its file."""
+
+    squares: int = 8000
+    """augmented squares whose frozen features are kept on disk while it trains (100 KB each at 128)"""
+    passes: int = 6
+    """how often the decoder sees each of them, mirrored half of the time"""
+    size: int = 128
+    """side of the squares in pixels, a multiple of 32"""
+    max_scale: float = 2.0
+    """photos are resized to between 1 and this many times the square before it is cut"""
+    batch: int = 16
+    """squares in a step"""
+    rate: float = 2e-3
+    """Adam step at its highest: it rises over the first twentieth and falls along a cosine"""
+    width: int = 96
+    """channels of the decoder"""
+    seed: int = 1
+    """of weights, squares and order"""
+
+    @property
+    def steps(self) -> int:
+        return max(1, self.passes * self.squares // self.batch)

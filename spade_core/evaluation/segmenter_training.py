@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training our own segmenter: the decoder learns from frozen features that are computed once.
+
+OUT.work/ holds those features and state.pt (decoder, optimiser, step) until the segmenter is finished.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..contract.errors import BadCheckpoint
+from ..contract.labels import LabelSet
+from ..data.folder import CropRule, find_pairs
+from .files import claim_folder, replacing
+from .frozen_squares import UNLABELLED, FrozenSquares
+from .segmenter import DecoderConfig, PyramidDecoder, SegmenterFile
+from .segmenter_settings import SegmenterTraining
+
+Report = Callable[[str, int, int], None]
+"""Told the stage, how much of it is done, and of how much."""
+SAVE_EVERY = 250  # steps
+
+
+class SegmenterRun:
+    """A segmenter in the making, new or continued from its .work folder."""
+
+    def __init__(
+        self, data: Path, split: str, label_set: LabelSet, output: Path, training: SegmenterTraining,
+        device: torch.device,
+    ) -> None:  # fmt: skip
+        """Raises BadImage where there are no pairs, CannotWrite, BadCheckpoint where .work is of other settings."""
+        self.label_set, self.output, self.training, self.device = label_set, output, training, device
+        pairs = find_pairs(data, split)
+        self.work = output.with_name(output.name + ".work")
+        claim_folder(self.work)
+        rule = CropRule(training.size, training.max_scale, simplify=0.0)
+        self.squares = FrozenSquares(self.work, pairs, label_set, rule, training.squares, training.seed)
+        torch.manual_seed(training.seed)
+        decoder = PyramidDecoder(DecoderConfig(len(label_set.classes), training.width))
+        self.decoder = decoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimiser = torch.optim.AdamW(self.decoder.parameters(), training.rate, weight_decay=1e-3)
+        self.step = 0
+        self._provenance = {
+            "data": data.name, "split": split, "pairs": len(pairs),
+            "features": "EfficientNet-Lite2, frozen", "training": dataclasses.asdict(training),
+        }  # fmt: skip
+        self._continue()
+
+    def train(self, report: Report) -> SegmenterFile:
+        """Train to the end and write the file. Ctrl-C passes through, once all that was done is saved."""
+        self.squares.fill(self.device, lambda done, of: report("looking at photos", done, of))
+        weights = class_weights(np.bincount(self.squares.classes.ravel(), minlength=UNLABELLED + 1))
+        weights = weights[: len(self.label_set.classes)].to(self.device)
+        self.decoder.train()
+        try:
+            while self.step < self.training.steps:
+                self._descend(weights)
+                report("learning", self.step, self.training.steps)
+                if self.step % SAVE_EVERY == 0:
+                    self._save()
+        except KeyboardInterrupt:
+            self._save()
+            raise
+        tensors = {
+            name: value.detach().cpu().contiguous() for name, value in self.decoder.state_dict().items()
+        }
+        file = SegmenterFile(self.decoder.config, tensors, self.label_set, self._provenance)
+        file.save(self.output)
+        shutil.rmtree(self.work, ignore_errors=True)
+        return file
+
+    def _descend(self, weights: Tensor) -> None:
+        training = self.training
+        # Everything a step draws depends on its number alone: a continued run goes on as if it had not stopped.
+        random = np.random.default_rng((training.seed, self.step))
+        torch.manual_seed(int(random.integers(1 << 62)))
+        numbers = np.sort(
+            random.choice(training.squares, min(training.batch, training.squares), replace=False)
+        )
+        maps, classes = self.squares.batch(numbers, mirrored=bool(random.random() < 0.5))
+        rise = min(1.0, 20 * (self.step + 1) / training.steps)
+        fall = 0.5 * (1 + math.cos(math.pi * self.step / training.steps))
+        for group in self.optimiser.param_groups:
+            group["lr"] = training.rate * rise * fall
+        logits = self.decoder([tap.to(self.device, memory_format=torch.channels_last) for tap in maps])
+        logits = F.interpolate(logits, classes.shape[-2:], mode="bilinear", align_corners=False)
+        loss = F.cross_entropy(logits, classes.to(self.device), weights, ignore_index=UNLABELLED)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        self.step += 1
+
+    def _save(self) -> None:
+        state = {
+            "step": self.step,
+            "decoder": self.decoder.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        with replacing(self.work / "state.pt") as part:
+            torch.save(state, part)
+
+    def _continue(self) -> None:
+        path = self.work / "state.pt"
+        if not path.exists():
+            return
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            self.decoder.load_state_dict(state["decoder"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step = state["step"]
+        except Exception as error:  # torch.load raises a different type for each way a file can be broken
+            raise BadCheckpoint(
+                f"{path} cannot be continued from: {type(error).__name__}.",
+                "Delete it: the decoder starts anew.",
+            ) from None
+
+
+def class_weights(pixels: np.ndarray) -> Tensor:
+    """pixels: (n,) counts by class; rare classes weigh more, by the root of their rarity, and absent ones nothing."""
+    share = pixels / max(pixels.sum(), 1)
+    weights = np.where(share > 0, 1 / np.sqrt(np.maximum(share, 1e-4)), 0.0)
+    return torch.from_numpy(weights * (share * weights).sum() ** -1).float()
