@@ -21,6 +21,7 @@ from .commands.evaluate import Evaluate
 from .commands.generate import Generate
 from .commands.labels import Labels
 from .commands.segmenter import TrainSegmenter
+from .commands.study import Study, StudyResults
 from .commands.model import Model
 
 Command = (
@@ -30,6 +31,8 @@ Command = (
     | Annotated[Model, tyro.conf.subcommand("model")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[TrainSegmenter, tyro.conf.subcommand("train-segmenter")]
+    | Annotated[Study, tyro.conf.subcommand("study")]
+    | Annotated[StudyResults, tyro.conf.subcommand("study-results")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -17,15 +17,17 @@ class Evaluate:
     model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME_OR_FILE")]
     """embedded models by name, or checkpoint files; several are compared on the same maps"""
     data: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """folder with images/, labels/ and, where there is a split, index.csv"""
+    """a data set as docs/training.md describes them"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
     """folder for evaluation.json and report.html"""
-    split: str = "val"
+    split: Literal["train", "val"] = "val"
     """whose label maps are painted; the other split's photos are what sets of pictures are compared with"""
     size: int | None = None
     """height of the pictures in pixels; left out: what the first model was trained at last"""
     aspect: float = 1.0
-    """width to height; photos are cut in the middle to it"""
+    """width to height of the pictures"""
+    fit: Literal["cut", "squeeze"] = "cut"
+    """cut: the middle of each photo; squeeze: all of it, out of shape, as the published COCO and ADE20K figures"""
     limit: int | None = None
     """paint so many label maps, evenly spaced by name"""
     reference: int = 1000
@@ -46,7 +48,7 @@ class Evaluate:
         from ..evaluation.judge import Contender, Judge
         from ..evaluation.report import summary, write_report
         from ..evaluation.results import Evaluation
-        from ..evaluation.scenes import Comparison, Scenes
+        from ..evaluation.scenes import Comparison, Frame, Scenes
         from ..evaluation.segmenter import load_segmenter
         from .progress import stages
 
@@ -59,9 +61,8 @@ class Evaluate:
         )
         features = feature_network(self.inception).eval().to(device)
         height = self.size or first.native_size
-        scenes = Scenes.of(
-            self.data, self.split, first.label_set, height, round(height * self.aspect), self.limit
-        )
+        frame = Frame(height, round(height * self.aspect), self.fit)
+        scenes = Scenes.of(self.data, self.split, first.label_set, frame, self.limit)
         comparison = Comparison.of(scenes, self.data, self.split, self.reference)
         with stages() as report:
             judge = Judge(comparison, features, segmenter, self.seed, report)

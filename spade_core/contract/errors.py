@@ -191,6 +191,18 @@ class BadImage(SpadeError):
     code = "BAD_IMAGE"
 
 
+class TooFewImages(SpadeError):
+    """There are fewer images than a statistic needs."""
+
+    code = "TOO_FEW_IMAGES"
+
+
+class BadAnswers(SpadeError):
+    """A file holds no answers of a preference study, or those of another one."""
+
+    code = "BAD_ANSWERS"
+
+
 class CannotWrite(SpadeError):
     """The output place refuses the file."""
 

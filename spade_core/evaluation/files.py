@@ -42,6 +42,13 @@ def claim_folder(folder: Path) -> None:
     (folder / ".probe").unlink(missing_ok=True)
 
 
+def claim(path: Path) -> None:
+    """See that a file of this name can be written, before the long work starts. Raises CannotWrite."""
+    if path.is_dir():
+        raise CannotWrite(f"{path} is a folder.", "Name a file after -o.")
+    claim_folder(path.parent)
+
+
 def write_text(path: Path, text: str) -> None:
     """UTF-8, in one piece. Raises CannotWrite."""
     with replacing(path) as part:

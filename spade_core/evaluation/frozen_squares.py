@@ -18,7 +18,9 @@ from torch import Tensor
 
 from ..contract.errors import BadCheckpoint
 from ..contract.labels import LabelSet
-from ..data.folder import CropRule, Pair, read_pair, training_square
+from ..data.pairs import Pair, read_pair
+from ..data.placement import CropRule
+from ..data.squares import training_square
 from .files import replacing, write_text
 from .lite2 import TAP_WIDTHS, Lite2
 from .segmenter import USED_TAPS, frozen_maps

@@ -30,6 +30,14 @@ def embedded(rgb: np.ndarray) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def embedded_exactly(rgb: np.ndarray) -> str:
+    """As embedded, without loss: for the few flat colours of a label map."""
+    image, buffer = Image.fromarray(rgb), io.BytesIO()
+    image.thumbnail((LARGEST, LARGEST), Image.Resampling.NEAREST)
+    image.quantize(256).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
 def side_by_side(judge: Judge, contenders: list[Contender]) -> list[list[str]]:
     """Rows of label map, one picture a model, photo."""
     rows = []
@@ -37,7 +45,7 @@ def side_by_side(judge: Judge, contenders: list[Contender]) -> list[list[str]]:
         scene = judge.scenes[int(place)]
         painted = [judge.paint(contender.model, int(place), scene) for contender in contenders]
         labels = judge.scenes.label_set.colorize(scene.label_map)
-        rows.append([embedded(rgb) for rgb in (labels, *painted, scene.photo)])
+        rows.append([embedded_exactly(labels), *map(embedded, (*painted, scene.photo))])
     return rows
 
 
@@ -47,9 +55,10 @@ def style_rows(judge: Judge, contender: Contender) -> list[list[str]]:
         return []
     rows = []
     for place in np.linspace(0, len(judge.scenes) - 1, STYLED + 2).round().astype(int)[1:-1]:
-        label_map = judge.scenes[int(place)].label_map
-        painted = judge.styled(contender.model, int(place), label_map)
-        rows.append([embedded(rgb) for rgb in (judge.scenes.label_set.colorize(label_map), *painted)])
+        scene = judge.scenes[int(place)]
+        painted = judge.styled(contender.model, int(place), scene)
+        labels = judge.scenes.label_set.colorize(scene.label_map)
+        rows.append([embedded_exactly(labels), *map(embedded, painted)])
     return rows
 
 
@@ -105,7 +114,7 @@ def _example(judge: Judge, contender: Contender, index: int, value: float) -> di
     return {
         "name": scene.name,
         "value": f"{value:.2f}",
-        "labels": embedded(judge.scenes.label_set.colorize(scene.label_map)),
+        "labels": embedded_exactly(judge.scenes.label_set.colorize(scene.label_map)),
         "painted": embedded(judge.paint(contender.model, index, scene)),
         "photo": embedded(scene.photo),
     }

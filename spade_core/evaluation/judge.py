@@ -21,7 +21,7 @@ from .agreement import Agreement, Scores
 from .distances import frechet_distance, kernel_distance
 from .features import FeatureNetwork, in_batches, perceptual_distance
 from .results import Distance, ModelResult, Picture, Protocol, Real
-from .scenes import LABEL_FILTER, PHOTO_FILTER, Comparison, Scene, Scenes
+from .scenes import Comparison, Scene, Scenes
 from .segmenter import Segmenter
 
 Report = Callable[[str, int, int], None]
@@ -127,8 +127,7 @@ class Judge:
         reference = self.comparison.reference
         return Protocol(
             data=data, split=split, label_set=scenes.label_set.name,
-            pictures=len(scenes), height=scenes.height, width=scenes.width,
-            photos=PHOTO_FILTER, label_maps=LABEL_FILTER,
+            pictures=len(scenes), height=scenes.frame.height, width=scenes.frame.width, frame=scenes.frame.said,
             reference=self.comparison.said, reference_pictures=len(reference),
             features=features.title, feature_count=self._reference.shape[1], feature_resize=features.resize,
             frechet=features.frechet_title, kernel=features.kernel_title,
@@ -140,7 +139,7 @@ class Judge:
 
     def paint(self, model: Synthesizer, index: int, scene: Scene) -> np.ndarray:
         """The picture of a scene as it is judged: (H, W, 3) uint8."""
-        return model.render(scene.label_map, seed=self.seed + index)
+        return model.render(scene.label_map, seed=self.seed + index, instance_map=scene.instance_map)
 
     def _diversity(self, model: Synthesizer) -> float | None:
         if model.style_size == 0:
@@ -150,16 +149,18 @@ class Judge:
         first, second = [a for a, _ in pairs], [b for _, b in pairs]
         differences: list[float] = []
         for done, place in enumerate(places, 1):
-            painted = self.styled(model, int(place), self.scenes[place].label_map)
+            painted = self.styled(model, int(place), self.scenes[place])
             seen = self.features.see(painted)
             differences.extend(perceptual_distance(seen[first], seen[second]))
             self._report(f"styles of {model.name}", done, len(places))
         return float(np.mean(differences))
 
-    def styled(self, model: Synthesizer, place: int, label_map: np.ndarray) -> list[np.ndarray]:
+    def styled(self, model: Synthesizer, place: int, scene: Scene) -> list[np.ndarray]:
         """The pictures of a scene in STYLES styles. The noise stays the same: what differs is the style alone."""
         codes = [model.style_from_seed(self.seed + STYLES * place + style) for style in range(STYLES)]
-        return [model.render(label_map, code, self.seed) for code in codes]
+        return [
+            model.render(scene.label_map, code, self.seed, instance_map=scene.instance_map) for code in codes
+        ]
 
     def _agreement(self) -> Agreement | None:
         return None if self.segmenter is None else Agreement(self.scenes.label_set, self.segmenter.judged)

@@ -10,48 +10,23 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-
 from ..contract.errors import BadCheckpoint
-from ..model.frozen_features import STEM_WIDTH, Stage, folded, mobile_block
+from ..model.frozen_features import TAPS, FrozenPyramid, Stage
 
 # Lite0 with 1.1 times the width (to the nearest 8) and 1.2 times the depth, but for its first and last stage.
 LITE2 = (
     Stage(1, 3, 1, 1, 16), Stage(3, 3, 2, 6, 24), Stage(3, 5, 2, 6, 48), Stage(4, 3, 2, 6, 88),
     Stage(4, 5, 1, 6, 120), Stage(5, 5, 2, 6, 208), Stage(1, 3, 1, 6, 352),
 )  # fmt: skip
-TAPS = (0, 1, 2, 4, 6)
 TAP_WIDTHS = tuple(LITE2[index].width for index in TAPS)
 
 
-class Lite2(nn.Module):
-    """Image to five feature maps at strides 2 to 32; no parameter ever changes."""
+class Lite2(FrozenPyramid):
+    """Image to five feature maps of TAP_WIDTHS channels at strides 2 to 32."""
 
     def __init__(self) -> None:
         """Raises BadCheckpoint where the package with the weights is not installed."""
-        super().__init__()
-        state = torch.load(packaged_weights(), map_location="cpu", weights_only=True)
-        self.stem = folded(state, "_conv_stem", "_bn0", 2, 1, True)
-        stages, fan_in, index = [], STEM_WIDTH, 0
-        for stage in LITE2:
-            blocks = []
-            for repeat in range(stage.repeats):
-                stride = stage.stride if repeat == 0 else 1
-                blocks.append(mobile_block(state, f"_blocks.{index}.", fan_in, stage, stride))
-                fan_in, index = stage.width, index + 1
-            stages.append(nn.Sequential(*blocks))
-        self.stages = nn.ModuleList(stages)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """image: (B, 3, H, W) in [-1, 1]; returns (B, TAP_WIDTHS[i], H / 2**(i+1), W / 2**(i+1)) for five i."""
-        x = self.stem(image)
-        taps = []
-        for index, stage in enumerate(self.stages):
-            x = stage(x)
-            if index in TAPS:
-                taps.append(x)
-        return taps
+        super().__init__(packaged_weights(), LITE2)
 
 
 def packaged_weights() -> Path:

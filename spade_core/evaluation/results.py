@@ -27,10 +27,8 @@ class Protocol:
     pictures: int
     height: int
     width: int
-    photos: str
-    """How photos come to that size."""
-    label_maps: str
-    """How label maps do."""
+    frame: str
+    """How photos and label maps come to that size."""
     reference: str
     """The photos that sets of pictures are compared with."""
     reference_pictures: int

@@ -3,19 +3,51 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
-from ..contract.errors import BadImage
-from ..contract.labels import LabelSet
-from ..data.folder import Pair, find_pairs, read_pair
+from ..contract.errors import BadImage, LabelSetMismatch, TooFewImages
+from ..contract.labels import LabelSet, load_label_set
+from ..data.layouts import find_pairs, label_set_name
+from ..data.pairs import Pair, read_instances, read_pair
+from ..data.placement import Placement
 
-PHOTO_FILTER = "centre cut to the aspect, then Lanczos"
-LABEL_FILTER = "the same cut, then nearest"
+Fit = Literal["cut", "squeeze"]
+FEWEST = 10
+"""Pictures and photos, for any distance between the two."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The one size of all pictures, and how photos of any shape come to it: bicubic, label maps nearest.
+
+    cut: the middle, as much of it as has the frame's aspect. squeeze: the whole photo, as the published evaluation
+    of COCO-Stuff and ADE20K has it.
+    """
+
+    height: int
+    width: int
+    fit: Fit = "cut"
+
+    @property
+    def said(self) -> str:
+        taken = "the middle of the photo" if self.fit == "cut" else "the whole photo, squeezed"
+        return f"{taken}, to {self.width} x {self.height}: photos bicubic (antialiased), label maps nearest"
+
+    def placement(self, width: int, height: int) -> Placement:
+        """Of a photo of this size."""
+        size = (self.width, self.height)
+        if self.fit == "squeeze":
+            return Placement(size, 0, 0, size)
+        scale = max(self.width / width, self.height / height)
+        scaled = (max(self.width, round(width * scale)), max(self.height, round(height * scale)))
+        return Placement(scaled, (scaled[0] - self.width) // 2, (scaled[1] - self.height) // 2, size)
 
 
 @dataclass(frozen=True)
@@ -27,23 +59,34 @@ class Scene:
     """(H, W, 3) uint8."""
     label_map: np.ndarray
     """(H, W) ids."""
+    instance_map: np.ndarray | None
+    """(H, W) int32, where the data have one."""
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """The pairs of a split at one size. Indexing reads the files; raises BadImage, BadLabel or BadShape then."""
+    """The pairs of a split in one frame. Indexing reads the files; raises BadImage, BadLabel or BadShape then."""
 
     pairs: list[Pair]
     label_set: LabelSet
-    height: int
-    width: int
+    frame: Frame
 
     @classmethod
     def of(
-        cls, root: Path, split: str, label_set: LabelSet, height: int, width: int, limit: int | None = None
+        cls, root: Path, split: str, label_set: LabelSet, frame: Frame, limit: int | None = None
     ) -> Scenes:
-        """limit: take so many, evenly spaced by name. Raises BadImage where the folder or the split is empty."""
-        return cls(evenly(find_pairs(root, split), limit), label_set, height, width)
+        """limit: take so many, evenly spaced by name.
+
+        Raises BadImage where there are no pairs, LabelSetMismatch where the data say that they are of another set.
+        """
+        own = label_set_name(root)
+        if own and (stated := load_label_set(own)).digest != label_set.digest:
+            raise LabelSetMismatch(
+                f"The label maps in {root} are of '{stated.name}' ({len(stated.classes)} classes), "
+                f"the model is of '{label_set.name}' ({len(label_set.classes)}).",
+                f"Use data of '{label_set.name}', or a model of '{stated.name}'.",
+            )
+        return cls(evenly(find_pairs(root, split), limit), label_set, frame)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -51,11 +94,12 @@ class Scenes:
     def __getitem__(self, index: int) -> Scene:
         pair = self.pairs[index]
         photo, labels = read_pair(pair, self.label_set)
-        box = _centre(*photo.size, self.width / self.height)
-        size = (self.width, self.height)
-        rgb = np.asarray(photo.resize(size, Image.Resampling.LANCZOS, box=box))
-        ids = np.asarray(labels.resize(size, Image.Resampling.NEAREST, box=box))
-        return Scene(pair.name, rgb, self.label_set.check(ids))
+        placement = self.frame.placement(*labels.size)
+        objects = None if pair.instances is None else Image.fromarray(read_instances(pair.instances))
+        return Scene(
+            pair.name, placement.photo(photo), self.label_set.check(placement.labels(labels)),
+            None if objects is None else placement.labels(objects),
+        )  # fmt: skip
 
     def __iter__(self) -> Iterator[Scene]:
         for index in range(len(self)):
@@ -66,18 +110,6 @@ def evenly(pairs: list[Pair], limit: int | None) -> list[Pair]:
     if limit is None or limit >= len(pairs):
         return pairs
     return [pairs[place] for place in np.linspace(0, len(pairs) - 1, limit).round().astype(int)]
-
-
-def _centre(width: int, height: int, aspect: float) -> tuple[float, float, float, float]:
-    """The largest box of this aspect in the middle of a photo."""
-    wide = min(width, height * aspect)
-    tall = wide / aspect
-    left, top = (width - wide) / 2, (height - tall) / 2
-    return left, top, left + wide, top + tall
-
-
-FEWEST = 10
-"""Pictures and photos, for any distance between the two."""
 
 
 @dataclass(frozen=True)
@@ -94,19 +126,23 @@ class Comparison:
         """At most `count` photos of another split, where there is one. Else every second scene gives its photo away and
         is not painted: no picture may be compared with the photo of its own label map, no photo with itself.
 
-        Raises BadImage where too few are left.
+        Raises TooFewImages where too few are left.
         """
-        names = {pair.name for pair in scenes.pairs}
-        other = "val" if split == "train" else "train"
-        pairs = [pair for pair in find_pairs(root, other) if pair.name not in names]
+        painted, other = {pair.name for pair in scenes.pairs}, "val" if split == "train" else "train"
+        others: list[Pair] = []
+        with contextlib.suppress(BadImage):  # everything is in one split
+            others = find_pairs(root, other)
+        pairs = [pair for pair in others if pair.name not in painted]
         said = f"photos of the split '{other}', evenly spaced by name"
+        if len(pairs) < len(others):  # a folder without splits
+            said = "photos whose label maps are not painted, evenly spaced by name"
         if len(pairs) < FEWEST:
             pairs = scenes.pairs[1::2]
             scenes = replace(scenes, pairs=scenes.pairs[::2])
             said = f"every second photo of the split '{split}', whose label maps are not painted"
         reference = replace(scenes, pairs=evenly(pairs, count))
         if min(len(scenes), len(reference)) < FEWEST:
-            raise BadImage(
+            raise TooFewImages(
                 f"{len(scenes)} pictures against {len(reference)} photos say nothing about a distribution.",
                 f"Give at least {FEWEST} pairs in the split '{split}', or {2 * FEWEST} where it is the only one.",
             )

@@ -143,6 +143,7 @@ class SegmenterFile:
         }
         with replacing(path) as part:
             save_file(self.weights, part, metadata)
+            part.chmod(0o644)  # safetensors makes private files
 
     @classmethod
     def load(cls, path: Path) -> SegmenterFile:

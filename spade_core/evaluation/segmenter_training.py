@@ -6,6 +6,7 @@ OUT.work/ holds those features and state.pt (decoder, optimiser, step) until the
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import shutil
@@ -17,12 +18,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadCheckpoint, BadImage
 from ..contract.labels import LabelSet
-from ..data.folder import CropRule, find_pairs
+from ..data.layouts import find_pairs
+from ..data.pairs import Pair
+from ..data.placement import CropRule
+from .agreement import Scores, agreement_on_photos
 from .files import claim_folder, replacing
 from .frozen_squares import UNLABELLED, FrozenSquares
-from .segmenter import DecoderConfig, PyramidDecoder, SegmenterFile
+from .scenes import Frame, Scenes
+from .segmenter import DecoderConfig, OwnSegmenter, PyramidDecoder, SegmenterFile
 from .segmenter_settings import SegmenterTraining
 
 Report = Callable[[str, int, int], None]
@@ -34,12 +39,14 @@ class SegmenterRun:
     """A segmenter in the making, new or continued from its .work folder."""
 
     def __init__(
-        self, data: Path, split: str, label_set: LabelSet, output: Path, training: SegmenterTraining,
+        self, data: Path, label_set: LabelSet, output: Path, training: SegmenterTraining,
         device: torch.device,
     ) -> None:  # fmt: skip
         """Raises BadImage where there are no pairs, CannotWrite, BadCheckpoint where .work is of other settings."""
         self.label_set, self.output, self.training, self.device = label_set, output, training, device
-        pairs = find_pairs(data, split)
+        pairs, held_out = learned_and_held_out(data)
+        side = 2 * training.size
+        self.held_out = Scenes(held_out, label_set, Frame(side, side))
         self.work = output.with_name(output.name + ".work")
         claim_folder(self.work)
         rule = CropRule(training.size, training.max_scale, simplify=0.0)
@@ -50,14 +57,34 @@ class SegmenterRun:
         self.optimiser = torch.optim.AdamW(self.decoder.parameters(), training.rate, weight_decay=1e-3)
         self.step = 0
         self._provenance = {
-            "data": data.name, "split": split, "pairs": len(pairs),
+            "data": data.name, "pairs": len(pairs),
             "features": "EfficientNet-Lite2, frozen", "training": dataclasses.asdict(training),
         }  # fmt: skip
         self._continue()
 
-    def train(self, report: Report) -> SegmenterFile:
-        """Train to the end and write the file. Ctrl-C passes through, once all that was done is saved."""
+    def train(self, report: Report) -> tuple[SegmenterFile, Scores]:
+        """Train to the end, judge, and write the file. Ctrl-C passes through, once all that was done is saved.
+
+        Returns the segmenter and how far it agrees with the label maps of photos that it did not learn from.
+        """
         self.squares.fill(self.device, lambda done, of: report("looking at photos", done, of))
+        self._learn(report)
+        tensors = {
+            name: value.detach().cpu().contiguous() for name, value in self.decoder.state_dict().items()
+        }
+        file = SegmenterFile(self.decoder.config, tensors, self.label_set, self._provenance)
+        segmenter = OwnSegmenter(file, self.output.name, self.device)
+        scores = agreement_on_photos(segmenter, self.held_out, report)
+        judged = {
+            "photos": len(self.held_out), "size": self.held_out.frame.height,
+            "miou": round(scores.miou, 4), "pixel_accuracy": round(scores.pixel_accuracy, 4),
+        }  # fmt: skip
+        file = dataclasses.replace(file, provenance=self._provenance | {"held_out": judged})
+        file.save(self.output)
+        shutil.rmtree(self.work, ignore_errors=True)
+        return file, scores
+
+    def _learn(self, report: Report) -> None:
         weights = class_weights(np.bincount(self.squares.classes.ravel(), minlength=UNLABELLED + 1))
         weights = weights[: len(self.label_set.classes)].to(self.device)
         self.decoder.train()
@@ -70,13 +97,6 @@ class SegmenterRun:
         except KeyboardInterrupt:
             self._save()
             raise
-        tensors = {
-            name: value.detach().cpu().contiguous() for name, value in self.decoder.state_dict().items()
-        }
-        file = SegmenterFile(self.decoder.config, tensors, self.label_set, self._provenance)
-        file.save(self.output)
-        shutil.rmtree(self.work, ignore_errors=True)
-        return file
 
     def _descend(self, weights: Tensor) -> None:
         training = self.training
@@ -122,6 +142,21 @@ class SegmenterRun:
                 f"{path} cannot be continued from: {type(error).__name__}.",
                 "Delete it: the decoder starts anew.",
             ) from None
+
+
+def learned_and_held_out(data: Path) -> tuple[list[Pair], list[Pair]]:
+    """The pairs to learn from, and others to be judged on: the two splits, or all but every tenth pair, and those.
+
+    Raises BadImage where there are no pairs to learn from.
+    """
+    learned = find_pairs(data, "train")
+    held_out: list[Pair] = []
+    with contextlib.suppress(BadImage):  # everything is in one split
+        held_out = [pair for pair in find_pairs(data, "val") if pair not in learned]
+    if not held_out:
+        held_out = learned[::10]
+        learned = [pair for pair in learned if pair not in held_out] or held_out
+    return learned, held_out
 
 
 def class_weights(pixels: np.ndarray) -> Tensor:

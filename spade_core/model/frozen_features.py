@@ -73,13 +73,13 @@ class MobileBlock(nn.Module):
 class FrozenPyramid(nn.Module):
     """Image to five feature maps at strides 2 to 32; no parameter ever changes, gradients reach the image."""
 
-    def __init__(self, weights: Path | None = None) -> None:
-        """weights: an EfficientNet-Lite0 state dict; None takes the one of its registry package."""
+    def __init__(self, weights: Path | None = None, architecture: tuple[Stage, ...] = LITE0) -> None:
+        """weights: a state dict of that architecture; None takes the one of Lite0's registry package."""
         super().__init__()
         state = torch.load(weights or packaged_weights(), map_location="cpu", weights_only=True)
         self.stem = folded(state, "_conv_stem", "_bn0", 2, 1, True)
         stages, fan_in, index = [], STEM_WIDTH, 0
-        for stage in LITE0:
+        for stage in architecture:
             blocks = []
             for repeat in range(stage.repeats):
                 stride = stage.stride if repeat == 0 else 1

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A preference study (paper, table 2): two models' pictures of the same label maps, side by side, in one HTML file.
+
+Which model is on which side is drawn from the seed, half of the time each; half of the people see all pairs the other
+way round, and each person has an order of their own. Model names are in the file, but never on the screen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ..contract.errors import LabelSetMismatch
+from ..contract.labels import LabelSet
+from ..synthesis.synthesizer import Synthesizer
+from .files import write_text
+from .grids import embedded, embedded_exactly
+from .scenes import Scene, Scenes
+
+ANSWERS_FORMAT = "spade-backdrops study answers 1"
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Two models, and the label maps on which they are compared."""
+
+    first: Synthesizer
+    second: Synthesizer
+    scenes: Scenes
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Raises LabelSetMismatch where a model does not paint these label maps."""
+        for model in (self.first, self.second):
+            if model.label_set.digest != self.scenes.label_set.digest:
+                raise LabelSetMismatch(
+                    f"The model '{model.name}' paints '{model.label_set.name}', the label maps are of "
+                    f"'{self.scenes.label_set.name}'.",
+                    "Compare models of one label set, on data of that set.",
+                )
+
+    @property
+    def digest(self) -> str:
+        """What tells this study's answers from another's: models, label maps, size and seed."""
+        names = [pair.name for pair in self.scenes.pairs]
+        frame = dataclasses.astuple(self.scenes.frame)
+        told = json.dumps([self.first.digest, self.second.digest, names, frame, self.seed])
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def write(self, path: Path, report: Report) -> None:
+        """Paint everything and write the page. Raises CannotWrite, and as Scenes does."""
+        environment = Environment(
+            loader=PackageLoader("spade_core.evaluation", "pages"), autoescape=True, undefined=StrictUndefined
+        )
+        write_text(path, environment.get_template("study.html").render(study=self._told(report)))
+
+    def _told(self, report: Report) -> dict[str, Any]:
+        trials = []
+        for place, (scene, left) in enumerate(zip(self.scenes, self.left_sides(), strict=True)):
+            trials.append(self._trial(place, scene, left))
+            report("painting", place + 1, len(self.scenes))
+        models = {
+            side: {"name": model.name, "digest": model.digest}
+            for side, model in (("a", self.first), ("b", self.second))
+        }
+        return {"answers_format": ANSWERS_FORMAT, "study": self.digest, "models": models, "trials": trials}
+
+    def left_sides(self) -> list[str]:
+        """Which model is on the left, pair by pair: "a" and "b" equally often."""
+        sides = np.array(["a", "b"] * ((len(self.scenes) + 1) // 2))[: len(self.scenes)]
+        return np.random.default_rng(self.seed).permutation(sides).tolist()
+
+    def _trial(self, place: int, scene: Scene, left: str) -> dict[str, Any]:
+        return {
+            "name": scene.name,
+            "left": left,
+            "labels": embedded_exactly(self.scenes.label_set.colorize(scene.label_map)),
+            "legend": legend(self.scenes.label_set, scene.label_map),
+            "pictures": {
+                side: embedded(
+                    model.render(scene.label_map, seed=self.seed + place, instance_map=scene.instance_map)
+                )
+                for side, model in (("a", self.first), ("b", self.second))
+            },
+        }
+
+
+def legend(label_set: LabelSet, label_map: np.ndarray) -> list[tuple[str, str]]:
+    """(name, colour) of the classes that take a hundredth of the map or more, the largest first."""
+    ids, counts = np.unique(label_map, return_counts=True)
+    classes = {entry.id: entry for entry in label_set.classes}
+    shown = sorted(zip(counts.tolist(), ids.tolist(), strict=True), reverse=True)
+    return [
+        (classes[id].name, classes[id].color)
+        for count, id in shown
+        if id in classes and count >= 0.01 * label_map.size
+    ]
