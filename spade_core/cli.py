@@ -16,13 +16,14 @@ import tyro
 
 # None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
 from .commands.checkpoint import Checkpoint
+from .commands.dataset import Dataset
 from .commands.doctor import Doctor
 from .commands.evaluate import Evaluate
 from .commands.generate import Generate
 from .commands.labels import Labels
+from .commands.model import Model
 from .commands.segmenter import TrainSegmenter
 from .commands.study import Study, StudyResults
-from .commands.model import Model
 
 Command = (
     Annotated[Generate, tyro.conf.subcommand("generate")]
@@ -33,6 +34,7 @@ Command = (
     | Annotated[TrainSegmenter, tyro.conf.subcommand("train-segmenter")]
     | Annotated[Study, tyro.conf.subcommand("study")]
     | Annotated[StudyResults, tyro.conf.subcommand("study-results")]
+    | Annotated[Dataset, tyro.conf.subcommand("dataset")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )
 

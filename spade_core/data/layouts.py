@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..contract.errors import BadImage
-from .listing import IMAGE_ENDINGS, LABEL_ENDINGS, Listing, paired, pictures, pictures_below, read_index
+from .listing import IMAGE_ENDINGS, LABEL_ENDINGS, Listing, paired, pictures, pictures_below
 from .outdoor import is_outdoor_by_classes, is_outdoor_by_scene
 from .pairs import Pair
 from .placement import Preprocess
@@ -59,11 +59,7 @@ def list_files(root: Path, split: str | None, layout: str = "auto") -> Listing:
     chosen = layout_of(root, layout)
     if split is not None:
         return chosen.listing(root, split)
-    train, val = (chosen.listing(root, each) for each in (TRAIN, VAL))
-    if train == val:  # a folder without splits
-        return train
-    both = train + val
-    return Listing(both.pairs, _once(both.unlabelled), _once(both.unpictured))
+    return chosen.listing(root, TRAIN) + chosen.listing(root, VAL)
 
 
 def layout_of(root: Path, name: str = "auto") -> Layout:
@@ -98,10 +94,8 @@ def _folder(root: Path, split: str) -> Listing:
         pictures(root / "labels", LABEL_ENDINGS),
         pictures(root / "instances", LABEL_ENDINGS),
     )
-    if not (root / "index.csv").exists():
-        return found
-    splits = read_index(root / "index.csv")
-    return found.only(lambda name: splits.get(name) == split)
+    index = root / "index.csv"
+    return found.indexed(index, split) if index.exists() else found
 
 
 def _flickr(root: Path, split: str) -> Listing:
@@ -112,8 +106,7 @@ def _flickr(root: Path, split: str) -> Listing:
         pictures_below(labels, LABEL_ENDINGS, lambda file: _inside(labels, file)),
     )
     if (root / "index.csv").exists():
-        splits = read_index(root / "index.csv")
-        return found.only(lambda name: splits.get(name) == split)
+        return found.indexed(root / "index.csv", split)
     return found.only(lambda name: (_lot(name) < FLICKR_VAL_SHARE) == (split == VAL))
 
 
@@ -174,7 +167,7 @@ def _cityscapes(root: Path, split: str) -> Listing:
 def _outdoor_by_classes(root: Path, split: str) -> Listing:
     found = _ade20k(root, split)
     outdoor = is_outdoor_by_classes(found.pairs)
-    return Listing([pair for pair in found.pairs if outdoor[pair.name]], found.unlabelled, found.unpictured)
+    return found.only(outdoor.__getitem__)
 
 
 def _outdoor_by_scene(root: Path, split: str) -> Listing:
@@ -205,10 +198,6 @@ def _inside(folder: Path, file: Path) -> str:
 def _lot(name: str) -> float:
     """A number in 0..1 that depends on the name alone: adding photos moves none from one split to the other."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
-
-
-def _once(files: list[Path]) -> list[Path]:
-    return list(dict.fromkeys(files))
 
 
 _NEVER: Callable[[Path], bool] = lambda root: False  # noqa: E731  (to be named: another layout looks the same)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..contract.errors import BadImage
@@ -25,17 +25,23 @@ class Listing:
     """Photos without a label map."""
     unpictured: list[Path] = field(default_factory=list)
     """Label maps without a photo."""
+    unlisted: list[Path] = field(default_factory=list)
+    """Photos that an index puts into no split."""
 
     def __add__(self, other: Listing) -> Listing:
-        return Listing(
-            self.pairs + other.pairs,
-            self.unlabelled + other.unlabelled,
-            self.unpictured + other.unpictured,
-        )
+        """Both; a file that is in both lists counts once."""
+        lists = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Listing(*(list(dict.fromkeys([*ours, *theirs])) for ours, theirs in lists))
 
     def only(self, wanted: Callable[[str], bool]) -> Listing:
         """The pairs whose names are wanted; files without a partner belong to no split and stay."""
-        return Listing([pair for pair in self.pairs if wanted(pair.name)], self.unlabelled, self.unpictured)
+        return replace(self, pairs=[pair for pair in self.pairs if wanted(pair.name)])
+
+    def indexed(self, index: Path, split: str) -> Listing:
+        """The pairs that index.csv puts into this split. Raises BadImage."""
+        splits = read_index(index)
+        unlisted = [pair.image for pair in self.pairs if pair.name not in splits]
+        return replace(self.only(lambda name: splits.get(name) == split), unlisted=unlisted)
 
 
 def paired(
@@ -119,7 +125,7 @@ def _by_name(
             continue
         if name in found:
             raise BadImage(
-                f"{folder} holds {found[name].name} and {file.name}, both with the name '{name}'.",
+                f"{found[name]} and {file} have the same name.",
                 "Keep one of the two.",
             )
         found[name] = file

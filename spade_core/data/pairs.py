@@ -54,6 +54,14 @@ def sizes_differ(pair: Pair, photo: tuple[int, int], labels: tuple[int, int]) ->
     )
 
 
+def instances_differ(pair: Pair, instances: tuple[int, int], photo: tuple[int, int]) -> BadImage:
+    """The error for an instance map of another (width, height) than its photo."""
+    return BadImage(
+        f"{pair.instances} is {instances[0]} x {instances[1]} pixels, its photo {photo[0]} x {photo[1]}.",
+        "Give the instance map the photo's size (without smoothing).",
+    )
+
+
 def read_labels(path: Path, label_set: LabelSet) -> np.ndarray:
     """The ids of a label image, (H, W) of the set's dtype, every one of them known to the set.
 

@@ -12,7 +12,7 @@ from ..contract.errors import BadImage, BadShape
 from ..contract.labels import LabelSet
 from .channels import channel_indices
 from .grey_box import GreyBox
-from .pairs import Pair, read_instances, read_pair
+from .pairs import Pair, instances_differ, read_instances, read_pair
 from .placement import CropRule, PlacementRule, stacked
 
 _ORDER, _GREY_BOX = 1 << 20, 2 << 20
@@ -136,7 +136,10 @@ class TrainingSquares:
             return self._decoded[pair.name]
         images: tuple[Image.Image, ...] = read_pair(pair, self.label_set, self.short_side)
         if self.with_instances and pair.instances is not None:
-            images += (Image.fromarray(read_instances(pair.instances)),)
+            objects = Image.fromarray(read_instances(pair.instances))
+            if objects.size != images[1].size:
+                raise instances_differ(pair, objects.size, images[1].size)
+            images += (objects,)
         needed = sum(image.width * image.height * _BYTES.get(image.mode, 4) for image in images)
         if needed <= self.cache_bytes:
             self.cache_bytes -= needed

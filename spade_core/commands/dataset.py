@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`spade dataset`: look at training data before training, turn colours into ids, render pairs in Blender."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..contract.labels import LabelSet
+    from ..data.checks import Report
+    from ..data.conversion import Converted
+    from ..data.palette import Palette
+
+LayoutName = Literal[
+    "auto",
+    "folder",
+    "flickr",
+    "coco_stuff",
+    "ade20k",
+    "ade20k-outdoor",
+    "ade20k-outdoor-scenes",
+    "cityscapes",
+]
+SetName = Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_FILE")]
+Folder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
+SHOWN = 12  # unknown colours listed
+
+
+@dataclass(frozen=True)
+class Check:
+    """Read every pair and say what would go wrong in training; leaves with 1 where something would."""
+
+    data: Folder
+    """the data set"""
+    layout: LayoutName = "auto"
+    """how it lies on disk; ade20k-outdoor keeps images with sky, mountain or earth and without ceiling, bed or sink,
+    ade20k-outdoor-scenes those whose scene category says outdoor"""
+    label_set: SetName = None
+    """what its ids mean; the data's own where it has one, else 'landscape'"""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="SHEET.jpg")] = None
+    """a picture of pairs, the worst findings first"""
+    batch: int = 8
+    """pictures in a training step"""
+    size: int = 256
+    """side of the training pictures, in pixels"""
+    strict: bool = False
+    """leave with 1 for warnings too"""
+    json: bool = False
+    """print the findings as JSON"""
+
+    def run(self) -> int:
+        import numpy as np
+
+        from ..data.checks import check
+        from ..data.sheet import sheet
+        from ..image_files import picture_to_write
+        from .progress import stages
+
+        label_set = set_of(self.data, self.layout, self.label_set)
+        claim = picture_to_write(self.output) if self.output else contextlib.nullcontext()
+        with claim as picture:  # before the long work
+            with stages() as tell:
+                report = check(self.data, self.layout, label_set, self.batch, self.size, tell)
+            if self.json:
+                print(json.dumps({"label_set": label_set.name, **report.to_json()}, indent=2))
+            else:
+                _show_report(report, label_set)
+            if picture is not None:
+                picture.save(np.asarray(sheet(report, label_set, str(self.data))))
+                print(self.output, file=sys.stderr if self.json else sys.stdout)
+        return 1 if report.errors or (self.strict and report.findings) else 0
+
+
+@dataclass(frozen=True)
+class Convert:
+    """Turn coloured label images, or label maps with other ids, into label maps of a label set."""
+
+    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
+    """the folder of the images; folders inside are looked through"""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """where the label maps go, under the same names"""
+    label_set: Annotated[str, tyro.conf.arg(metavar="NAME_OR_FILE")] = "landscape"
+    """the set whose ids are written"""
+    palette: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_FILE")] = None
+    """what the colours mean, if not what they mean in the label set: another set with the same class names, or a CSV
+    table with the columns color,class or r,g,b,class; for other ids, id,class. A class is a name, an id or 'ignore'"""
+    tolerance: int = 0
+    """how much each channel may differ from a colour of the palette (0 to 255); the nearest such colour counts"""
+    unknown: Literal["refuse", "ignore", "nearby"] = "refuse"
+    """pixels of any other colour: refuse the picture, give them the ignore id, or the id of the nearest known pixel"""
+
+    def run(self) -> int:
+        from ..contract.labels import load_label_set
+        from ..data.conversion import convert
+        from ..data.palette import Palette
+        from .progress import stages
+
+        label_set = load_label_set(self.label_set)
+        palette = Palette.read(self.palette, label_set) if self.palette else Palette.of(label_set)
+        with stages() as tell:
+            done = convert(self.source, self.output, palette, self.tolerance, self.unknown, tell)
+        _show_conversion(done, palette, self.source)
+        return 1 if done.refused else 0
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Look at training data before training, and turn coloured labels into ids."""
+
+    action: (
+        Annotated[Check, tyro.conf.subcommand("check")] | Annotated[Convert, tyro.conf.subcommand("convert")]
+    )
+
+    def run(self) -> int:
+        return self.action.run()
+
+
+def set_of(data: Path, layout: str, stated: str | None) -> LabelSet:
+    """The label set that was named, or the data's own, or landscape. Raises BadImage and BadLabelSet."""
+    from ..contract.labels import load_label_set
+    from ..data.layouts import label_set_name
+
+    return load_label_set(stated or label_set_name(data, layout) or "landscape")
+
+
+def _show_report(report: Report, label_set: LabelSet) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    pairs = ", ".join(f"{count} {split}" for split, count in report.pairs.items())
+    sizes = [f"{size} ({count})" for size, count in report.sizes.items()]
+    more = f" and {len(sizes) - 4} more" if len(sizes) > 4 else ""
+    console.print(f"Pairs: {pairs}. Labels of '{label_set.name}'. Sizes: {', '.join(sizes[:4])}{more}.")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "class", "pixels", "pictures"):
+        table.add_column(heading, justify="right" if heading in ("pixels", "pictures") else "left")
+    for share in report.classes:
+        if share.pictures:
+            swatch = Text("  ", style=f"on {share.color}")
+            table.add_row(swatch, share.name, f"{100 * share.pixels:.2f} %", str(share.pictures))
+    console.print(table)
+    for finding in report.findings:
+        style = "red" if finding.severity == "error" else "yellow"
+        more = f" ({finding.count} in all)" if finding.count > 1 and len(finding.files) > 1 else ""
+        console.print(Text(f"{finding.severity}: ", style=style) + Text(finding.message + more))
+        console.print(Text(f"  fix: {finding.fix}", style="italic"))
+    console.print("Nothing would go wrong." if not report.findings else _verdict(report))
+
+
+def _verdict(report: Report) -> str:
+    doubts = len(report.findings) - report.errors
+    parts = [f"{report.errors} to mend"] if report.errors else ["Ready to train"]
+    return f"{', '.join(parts + ([f'{doubts} to look at'] if doubts else []))}."
+
+
+def _show_conversion(done: Converted, palette: Palette, source: Path) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    there = f", {len(done.skipped)} were there already" if done.skipped else ""
+    console.print(f"{len(done.written)} converted{there}, {len(done.refused)} refused.")
+    for file, problem in list(done.refused.items())[:SHOWN]:
+        console.print(f"[red]refused:[/] {file.relative_to(source)}: {problem.message}", soft_wrap=True)
+        console.print(f"  fix: {problem.fix}", style="italic", soft_wrap=True)
+    if done.strange:
+        _show_strange(console, done, palette)
+
+
+def _show_strange(console: Console, done: Converted, palette: Palette) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("", "unknown", "pixels", "pictures", "nearest class", "off by", box=None, pad_edge=False)
+    for code, pixels in done.strange.most_common(SHOWN):
+        color = palette.of_colors and code >= 0
+        nearest, off = palette.nearest(code) if color else ("", 0)
+        shown = f"#{code:06X}" if color else "transparent" if code < 0 else f"id {code}"
+        swatch = Text("  ", style=f"on {shown}" if color else "")
+        row = (shown, str(pixels), str(done.strange_in[code]), nearest, str(off) if color else "")
+        table.add_row(swatch, *row)
+    console.print(table)
+    if len(done.strange) > SHOWN:
+        console.print(f"and {len(done.strange) - SHOWN} more")
