@@ -103,6 +103,30 @@ class Export:
 
 
 @dataclass(frozen=True)
+class ExportOnnx:
+    """Write a generator as ONNX, for Unity, Unreal or ONNX Runtime, and compare it with PyTorch."""
+
+    file: ModelFile
+    """a .safetensors checkpoint"""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="MODEL.onnx")]
+    """where the network goes"""
+
+    def run(self) -> int:
+        from ..checkpoint import load_checkpoint
+        from ..contract.errors import CannotWrite
+        from ..onnx_export import export_onnx
+
+        if self.output.suffix != ".onnx":
+            raise CannotWrite(f"'{self.output.name}' does not name an ONNX file.", "End it in .onnx.")
+        written = export_onnx(load_checkpoint(self.file), self.output, self.file.stem)
+        for name, shape in written.shapes.items():
+            print(f"{name:<12}{shape}")
+        megabytes = self.output.stat().st_size / 1e6
+        print(f"{self.output}: {megabytes:.1f} MB, differs from PyTorch by {written.difference:.1g} at most")
+        return 0
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """Look into model files; bring published weights in and out; write ONNX."""
 
@@ -110,6 +134,7 @@ class Checkpoint:
         Annotated[Info, tyro.conf.subcommand("info")]
         | Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Export, tyro.conf.subcommand("export")]
+        | Annotated[ExportOnnx, tyro.conf.subcommand("export-onnx")]
     )
 
     def run(self) -> int:

@@ -168,3 +168,9 @@ def test_an_output_that_cannot_be_is_refused(here, published, tmp_path, output):
 def test_a_missing_source_is_refused(here, tmp_path):
     assert here("checkpoint", "import", "nowhere", "-o", "model.safetensors").is_a_plain_refusal
     assert "latest_net_G.pth" in here("checkpoint", "import", tmp_path, "-o", "model.safetensors").err
+
+
+def test_onnx_is_written_only_to_files_of_that_name(here, tiny_model, tmp_path):
+    ended = here("checkpoint", "export-onnx", tiny_model, "-o", "model.pth")
+    assert ended.is_a_plain_refusal and ".onnx" in ended.err
+    assert not (tmp_path / "model.pth").exists()
