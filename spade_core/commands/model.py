@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from ..model.build import AnyGeneratorConfig
     from ..reference.facts import Facts
 
+SIDE, PAINTED = 256, "ade20k"
+"""Of the picture whose multiplications are counted: its side in pixels, and whose labels it has."""
+
 
 @dataclass(frozen=True)
 class Model:
-    """Name the networks of the paper, and count the parameters they have for its datasets."""
+    """Name the networks of the paper, and what they cost: parameters and multiplications."""
 
     action: tyro.conf.Positional[Literal["list"]]
     """what to do"""
@@ -26,36 +29,53 @@ class Model:
     def run(self) -> int:
         from ..reference.facts import PRESETS
 
-        rows = [("network", "in the paper", *PRESETS, "")]
-        for name, where, counts, what in counted(list(PRESETS.values())):
-            rows.append((name, where, *(f"{count:,}" for count in counts), what))
+        rows = [("network", "in the paper", *PRESETS, "GMAC", "")]
+        for row in counted():
+            work = "" if row.multiplications is None else f"{row.multiplications / 1e9:.1f}"
+            rows.append((row.name, row.where, *(f"{count:,}" for count in row.parameters), work, row.what))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for name, where, *counts, what in rows:
-            numbers = [f"{count:>{width}}" for count, width in zip(counts, widths[2:], strict=False)]
-            print("  ".join([f"{name:<{widths[0]}}", f"{where:<{widths[1]}}", *numbers, what]).rstrip())
+        for name, where, *numbers, what in rows:
+            cells = [f"{number:>{width}}" for number, width in zip(numbers, widths[2:], strict=False)]
+            print("  ".join([f"{name:<{widths[0]}}", f"{where:<{widths[1]}}", *cells, what]).rstrip())
+        print(
+            f"GMAC: billions of multiplications for a picture of {SIDE} x {SIDE} with the labels of {PAINTED}"
+        )
         return 0
 
 
-def counted(datasets: list[Facts]) -> list[tuple[str, str, list[int], str]]:
-    """Name, place in the paper, parameters for each dataset, and description of every network."""
+@dataclass(frozen=True)
+class Cost:
+    """A network, where it stands in the paper, and what it costs."""
+
+    name: str
+    where: str
+    what: str
+    parameters: list[int]
+    """For each data set, in their order."""
+    multiplications: int | None = None
+    """Of a generator for one picture."""
+
+
+def counted() -> list[Cost]:
+    """Every network of the paper, generators first, for each data set with published weights."""
     from ..model.config import StyleEncoderConfig
     from ..model.discriminator import MultiscaleConfig, MultiscaleDiscriminator
     from ..model.paper import GENERATORS
     from ..model.style_encoder import StyleEncoder
+    from ..reference.facts import PRESETS
 
-    configs = {name: [fitted(row.config, data) for data in datasets] for name, row in GENERATORS.items()}
-    discriminators = [
-        parameters(MultiscaleDiscriminator, MultiscaleConfig(), config.input_channels)
-        for config in configs["spade"]
-    ]
+    generators, discriminators = [], []
+    for name, row in GENERATORS.items():
+        configs = {data: fitted(row.config, facts) for data, facts in PRESETS.items()}
+        numbers = [generator_parameters(config) for config in configs.values()]
+        generators.append(Cost(name, row.where, row.what, numbers, multiplications(configs[PAINTED])))
+    for data in PRESETS.values():
+        discriminators.append(parameters(MultiscaleDiscriminator, MultiscaleConfig(), data.channels))
     encoder = parameters(StyleEncoder, StyleEncoderConfig())
     return [
-        *(
-            (name, row.where, [generator_parameters(config) for config in configs[name]], row.what)
-            for name, row in GENERATORS.items()
-        ),
-        ("discriminator", "figure 13", discriminators, "multi-scale PatchGAN"),
-        ("style encoder", "figure 14", [encoder] * len(datasets), "for spade-random"),
+        *generators,
+        Cost("discriminator", "figure 13", "multi-scale PatchGAN", discriminators),
+        Cost("style encoder", "figure 14", "for spade-random", [encoder] * len(PRESETS)),
     ]
 
 
@@ -73,6 +93,20 @@ def fitted(config: AnyGeneratorConfig, data: Facts) -> AnyGeneratorConfig:
             columns = data.crop_size >> config.steps
             config = replace(config, start_grid=(round(columns / data.aspect_ratio), columns))
     return config
+
+
+def multiplications(config: AnyGeneratorConfig) -> int:
+    """Of one picture of SIDE x SIDE; no memory is taken for it."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from ..model.build import build_generator
+
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        generator = build_generator(replace(config, spectral=False)).eval()
+        style = torch.zeros(1, config.style_size) if config.style_size else None
+        generator(torch.zeros(1, config.input_channels, SIDE, SIDE), style)
+    return counter.get_total_flops() // 2  # it counts an addition with every multiplication
 
 
 def generator_parameters(config: AnyGeneratorConfig) -> int:

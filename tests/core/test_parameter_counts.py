@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from spade_core.commands.model import Model, counted, fitted, parameters
+from spade_core.commands.model import Cost, Model, counted, fitted, parameters
 from spade_core.model.build import build_generator
 from spade_core.model.paper import GENERATORS
 from spade_core.reference.facts import PRESETS
@@ -14,9 +14,14 @@ COCO, ADE20K, CITYSCAPES = range(3)
 
 
 @pytest.fixture(scope="module")
-def counts() -> dict[str, list[int]]:
+def costs() -> dict[str, Cost]:
     assert list(PRESETS) == ["coco", "ade20k", "cityscapes"]
-    return {name: numbers for name, _, numbers, _ in counted(list(PRESETS.values()))}
+    return {cost.name: cost for cost in counted()}
+
+
+@pytest.fixture(scope="module")
+def counts(costs: dict[str, Cost]) -> dict[str, list[int]]:
+    return {name: cost.parameters for name, cost in costs.items()}
 
 
 @pytest.mark.parametrize(
@@ -51,9 +56,17 @@ def test_the_norms_under_spade_and_the_tricks_of_pix2pixhd_cost_next_to_nothing(
         assert 0 < more - less < 50_000
 
 
-def test_looking_scales_up_costs_less_than_computing_them(counts):
-    for fast, plain in zip(counts["clade"], counts["spade"], strict=True):
+def test_looking_scales_up_costs_a_quarter_of_computing_them(costs):
+    for fast, plain in zip(costs["clade"].parameters, costs["spade"].parameters, strict=True):
         assert fast < 0.75 * plain
+    assert 4 * costs["clade"].multiplications < costs["spade"].multiplications
+
+
+def test_multiplications_are_counted_by_hand_too(costs):
+    # The last stage's gamma and beta alone: two 3x3 convolutions of 128 hidden features at full size, for three norms.
+    last = sum(2 * 9 * 128 * channels * 256 * 256 for channels in (128, 64, 128))
+    assert last < costs["spade"].multiplications < 5 * last
+    assert round(costs["spade"].multiplications / 1e9) in range(180, 190)
 
 
 def test_a_spectral_norm_adds_no_parameters(counts):
@@ -64,5 +77,5 @@ def test_a_spectral_norm_adds_no_parameters(counts):
 def test_the_command_prints_one_line_a_network(counts, capsys):
     assert Model("list").run() == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0].strip() for line in lines] == ["network", *counts]
+    assert [line.split("  ")[0].strip() for line in lines[:-1]] == ["network", *counts]
     assert "97,480,899   96,492,483   93,048,003" in lines[1]
