@@ -38,10 +38,11 @@ class Framing:
         return cls(height, width, None, top, extra[0] - top, left, extra[1] - left)
 
     def framed(self, ids: np.ndarray) -> np.ndarray:
-        """(height, width) ids, for the generator: with repeated edges, or picked out at its fixed size."""
+        """(height, width) ids, for the generator: with repeated edges, or about as large as its fixed size."""
         if self.fixed_size is None:
             return np.pad(ids, ((self.top, self.bottom), (self.left, self.right)), mode="edge")
-        if self.fixed_size == ids.shape:
+        # The network picks for itself, as the published one does, and cannot miss a border, which is two pixels wide.
+        if all(new <= old < 2 * new for new, old in zip(self.fixed_size, ids.shape, strict=True)):
             return ids
         # The middle of every cell, as the published network's data are scaled; averaging would invent classes.
         rows, columns = (

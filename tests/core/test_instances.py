@@ -87,6 +87,17 @@ def test_a_network_of_one_size_is_resized_and_gives_its_own_size_as_it_is(labels
     assert model.paint(np.tile(labels, (3, 3)), style=code).shape == (192, 288, 3)
 
 
+def test_a_network_of_one_size_picks_from_a_map_that_is_a_little_larger_as_the_published_one_does(labels):
+    model, code = served(FIXED), np.ones(3, np.float32)
+    direct = torch.from_numpy(LabelChannels.of(SET).indices(labels[:40]))[None]
+    with torch.inference_mode():
+        semantic = one_hot(direct, 4, torch.from_numpy(labels[:40].astype(np.int64))[None])
+        image = model._generator(semantic, torch.ones(1, 3))
+        expected = torch.nn.functional.interpolate(image, (40, 96), mode="bilinear", align_corners=False)
+    ours = model.paint(labels[:40], style=code)
+    assert np.allclose(ours, expected[0].permute(1, 2, 0).numpy(), atol=1e-5)
+
+
 def test_a_network_of_one_size_sees_every_border_of_a_larger_map():
     model, code = served(FIXED), np.ones(3, np.float32)
     small = np.zeros((32, 64), np.uint8)
