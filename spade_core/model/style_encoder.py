@@ -6,10 +6,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from .config import StyleEncoderConfig
 from .spade import LEAK
+from .spectral_norm import spectral_norm
 
 
 class StyleEncoder(nn.Module):
@@ -45,7 +45,7 @@ def encoder_layer(fan_in: int, fan_out: int, config: StyleEncoderConfig) -> nn.S
     # A bias in front of an instance norm has no effect, so the published layer has none.
     layer = nn.Conv2d(fan_in, fan_out, 3, 2, 1, bias=not config.instance_norm)
     if config.spectral:
-        spectral_norm(layer, eps=1e-12)
+        spectral_norm(layer)
     return nn.Sequential(layer, nn.InstanceNorm2d(fan_out)) if config.instance_norm else nn.Sequential(layer)
 
 

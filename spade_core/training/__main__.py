@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Sequence
 
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,7 +20,7 @@ from .presets import PRESETS
 from .run import Run
 
 
-def parsed(arguments: list[str]) -> TrainingConfig:
+def parsed(arguments: Sequence[str]) -> TrainingConfig:
     """The command line: a recipe's name first, "frozen" where there is none, then what is to be changed of it."""
     name = arguments[0] if arguments and arguments[0] in PRESETS else "frozen"
     default = TrainingConfig(tyro.MISSING, tyro.MISSING, recipe=PRESETS[name][1])

@@ -103,7 +103,7 @@ class Run:
             old.unlink()
         save_checkpoint(output / f"model_{seen:08}.safetensors", self.checkpoint())
         generator = self.trainer.networks.averaged.generator
-        sides = {generator.fixed_size[0]} if generator.fixed_size else {self.squares.rule.size, 256}
+        sides = {generator.fixed_size[0]} if generator.fixed_size else {self.config.recipe.squares.size, 256}
         for size in sorted(sides):
             grid = sample_grid(generator, self.held_out, self.label_set, size)
             save_grid(grid, output / "samples" / f"{seen:08}_{size}.png")
@@ -119,7 +119,7 @@ class Run:
             generator=averaged.generator.config,
             generator_weights=averaged.generator.state_dict(),
             label_set=self.label_set,
-            native_size=max(self.squares.rule.size, 256),
+            native_size=max(self.config.recipe.squares.size, 256),
             style_encoder=None if encoder is None else dataclasses.replace(encoder.config, spectral=False),
             encoder_weights=averaged.encoder_weights,
             provenance={

@@ -73,7 +73,7 @@ class Trainer:
         """
         count, size = len(batch.photos), batch.photos.shape[-1]
         augment = DiffAugment(count, size) if self.recipe.squares.augment else Augment()
-        labels = self._semantic(batch.channels, batch.instances)
+        labels = self._semantic(batch.channels, batch.instances).to(batch.photos)
         labels_seen = self._labels_seen(batch, labels, augment)
         channels = augment.labels(batch.channels)
         target = Target.of(channels, self.label_channels, self.dont_care, self.recipe.losses.class_cap)
@@ -114,7 +114,7 @@ class Trainer:
         if not self.recipe.squares.augment:
             return labels
         instances = None if batch.instances is None else augment.labels(batch.instances)
-        return self._semantic(augment.labels(batch.channels), instances)
+        return self._semantic(augment.labels(batch.channels), instances).to(labels)
 
     def _seen(self, image: Tensor, labels: Tensor | None) -> Seen:
         eyes = self.networks.eyes
@@ -124,12 +124,12 @@ class Trainer:
         """Images in styles of which some are encoded from the photos, some drawn."""
         if self.networks.encoder is None:
             return Painted(self.networks.generator(labels))
-        mean, log_variance = (value.float() for value in self.networks.encoder(photos))
+        mean, log_variance = (value.to(photos.dtype) for value in self.networks.encoder(photos))
         share = self.recipe.losses.random_styles
         drawn = torch.rand(len(photos), device=self.device) < share
         style = sample_style(mean, log_variance)
         style = torch.where(drawn[:, None], torch.randn_like(style), style)
-        return Painted(self.networks.generator(labels, style), mean, log_variance, drawn)
+        return Painted(self.networks.generator(labels, style.to(labels)), mean, log_variance, drawn)
 
     def _judged(self, fakes: Seen, photos: Seen, target: Target) -> dict[str, Tensor]:
         """The discriminator's losses."""

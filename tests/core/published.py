@@ -59,7 +59,7 @@ class Recorded:
         }
 
     def gradients(self, network: str) -> dict[str, torch.Tensor]:
-        """The first entries (at most 8) of each parameter's gradient in the training step, under our names."""
+        """Norm, sum and first six entries of each parameter's gradient in the training step, under our names."""
         prefix = f"grad/{network}/"
         return {
             our_name(key.removeprefix(prefix)): torch.from_numpy(value)
