@@ -53,9 +53,12 @@ def _refuse_unpublished(checkpoint: Checkpoint) -> None:
         unknown = [] if config.labels_at == "input" else ["labels inside pix2pixHD"]
     else:
         unknown = [f"a generator of the kind '{config.kind}'"]
+    encoder = checkpoint.style_encoder
+    if encoder is not None and not (encoder.instance_norm and encoder.input_size == 256):
+        unknown.append("a style encoder like this one")
     if unknown:
         raise BadCheckpoint(
-            f"The published code knows no {', no '.join(unknown)}.",
+            f"The published code does not know {', nor '.join(unknown)}.",
             "Only models with the published network can be exported for it; `spade checkpoint export-onnx` takes any.",
         )
 
