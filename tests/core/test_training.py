@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +138,28 @@ def test_a_stopped_run_finishes_its_step_and_goes_on_with_the_same_curve(config:
     assert found == wanted
 
 
+def test_a_run_told_to_terminate_saves_and_leaves(photos: Path, tmp_path: Path):
+    small = "--size 64 --batch 2 --generator.base-width 4 --generator.max-width 8 --no-bf16 --threads 1 --device cpu"
+    command = [
+        sys.executable,
+        "-m",
+        "spade_core.training",
+        "--data",
+        photos,
+        "--output",
+        tmp_path,
+        *small.split(),
+    ]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
+    while not (tmp_path / "curves.csv").exists():
+        assert run.poll() is None
+        time.sleep(0.1)
+    run.terminate()
+    assert run.wait() == 0
+    steps = len((tmp_path / "curves.csv").read_text().splitlines())
+    assert load_state(tmp_path / f"state_{2 * steps:08}.pt")["step"] == steps
+
+
 def test_a_run_with_another_batch_goes_on_with_the_photos_it_has_seen(config: TrainingConfig):
     Run(replace(config, save_every=2)).train(quiet)
     larger = replace(config.recipe, squares=replace(config.recipe.squares, batch=4))
@@ -249,7 +274,7 @@ def test_pictures_come_nearer_to_their_photos_as_training_goes_on(config: Traini
     recipe = config.recipe
     losses = replace(recipe.losses, warmup=1000, random_styles=0.0, perceptual_end=10.0)
     recipe = replace(recipe, losses=losses, steps=replace(recipe.steps, generator_rate=3e-3))
-    learning = replace(config, images=160, recipe=recipe)
+    learning = replace(config, images=100, recipe=recipe)
     Run(learning).train(lambda seen, losses, rate: distances.append(losses["perceptual"]))
     assert np.mean(distances[-10:]) < 0.8 * np.mean(distances[:10])
 
