@@ -74,7 +74,8 @@ def test_a_spectral_norm_adds_no_parameters(counts):
     assert config.spectral and parameters(build_generator, config) == counts["spade-compact"][ADE20K]
 
 
-def test_the_command_prints_one_line_a_network(counts, capsys):
+def test_the_command_prints_one_line_a_network(costs, counts, capsys, monkeypatch):
+    monkeypatch.setattr("spade_core.commands.model.counted", lambda: list(costs.values()))
     assert Model("list").run() == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0].strip() for line in lines[:-1]] == ["network", *counts]
