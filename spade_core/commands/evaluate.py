@@ -45,7 +45,7 @@ class Evaluate:
         from ..device import chosen_device
         from ..evaluation.features import feature_network
         from ..evaluation.files import claim_folder
-        from ..evaluation.judge import Contender, Judge
+        from ..evaluation.judge import Contender, Judge, refuse_other_label_sets
         from ..evaluation.report import summary, write_report
         from ..evaluation.results import Evaluation
         from ..evaluation.scenes import Comparison, Frame, Scenes
@@ -63,6 +63,7 @@ class Evaluate:
         height = self.size or first.native_size
         frame = Frame(height, round(height * self.aspect), self.fit)
         scenes = Scenes.of(self.data, self.split, first.label_set, frame, self.limit)
+        refuse_other_label_sets([contender.model for contender in contenders], scenes)
         comparison = Comparison.of(scenes, self.data, self.split, self.reference)
         with stages() as report:
             judge = Judge(comparison, features, segmenter, self.seed, report)

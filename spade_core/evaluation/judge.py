@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,17 @@ class Contender:
         return cls(model, name_or_file, seen if isinstance(seen, int) else None)
 
 
+def refuse_other_label_sets(models: Iterable[Synthesizer], scenes: Scenes) -> None:
+    """Raises LabelSetMismatch for a model that does not paint these label maps."""
+    for model in models:
+        if model.label_set.digest != scenes.label_set.digest:
+            raise LabelSetMismatch(
+                f"The model '{model.name}' paints '{model.label_set.name}', the label maps are of "
+                f"'{scenes.label_set.name}'.",
+                "Compare models of one label set, on data of that set.",
+            )
+
+
 class Judge:
     """Looks at photos once, and then at the pictures of any number of models."""
 
@@ -87,14 +98,8 @@ class Judge:
         return photos, Real(floor, _scores(agreement), float(np.mean(differences)))
 
     def judge(self, contender: Contender) -> ModelResult:
-        """Raises LabelSetMismatch for a model of another label set."""
+        """Paint and measure. The model is of the scenes' label set (refuse_other_label_sets)."""
         model = contender.model
-        if model.label_set.digest != self.scenes.label_set.digest:
-            raise LabelSetMismatch(
-                f"The model '{model.name}' paints '{model.label_set.name}', the label maps are of "
-                f"'{self.scenes.label_set.name}'.",
-                "Evaluate models of one label set together, on data of that set.",
-            )
         rows, accuracies, seconds = [], [], 0.0
         agreement = self._agreement()
         stage = f"painting with {model.name}"

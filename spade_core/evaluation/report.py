@@ -24,12 +24,13 @@ class Column:
     """One number of the table: of a model, and of real photos where they have one."""
 
     title: str
-    better: str
+    note: str
     of: Callable[[ModelResult], float | None]
     real: float | None
+    better: str = ""
+    """LOWER, HIGHER, or neither."""
     spread: Callable[[ModelResult], float] | None = None
     real_spread: float | None = None
-    ranked: bool = True
 
 
 def write_report(path: Path, evaluation: Evaluation, judge: Judge, contenders: list[Contender]) -> None:
@@ -57,40 +58,31 @@ def write_report(path: Path, evaluation: Evaluation, judge: Judge, contenders: l
 
 def table_columns(evaluation: Evaluation) -> list[Column]:
     protocol, real = evaluation.protocol, evaluation.real
+    reference = f"against {protocol.reference_pictures} other photos"
     columns = [
         Column(
-            f"{protocol.frechet}, against {protocol.reference_pictures} reference photos", LOWER,
-            lambda model: model.distance.frechet, real.floor.frechet,
+            protocol.frechet, reference, lambda model: model.distance.frechet, real.floor.frechet, better=LOWER,
         ),
         Column(
-            f"{protocol.kernel}, the same", LOWER, lambda model: model.distance.kernel.mean, real.floor.kernel.mean,
+            protocol.kernel, reference, lambda model: model.distance.kernel.mean, real.floor.kernel.mean, LOWER,
             lambda model: model.distance.kernel.std, real.floor.kernel.std,
         ),
         Column(
-            f"{protocol.frechet}, against the {protocol.pictures} photos of the same label maps", LOWER,
-            lambda model: model.distance_same.frechet, None,
+            protocol.frechet, "against the photos of the same label maps",
+            lambda model: model.distance_same.frechet, None, LOWER,
         ),
     ]  # fmt: skip
-    if real.agreement is not None:
+    if (agreement := real.agreement) is not None:
         columns += [
-            Column("mIoU", HIGHER, lambda model: model.agreement and model.agreement.miou, real.agreement.miou),
+            Column("mIoU", "", lambda model: model.agreement and model.agreement.miou, agreement.miou, HIGHER),
             Column(
-                "pixel accuracy", HIGHER, lambda model: model.agreement and model.agreement.pixel_accuracy,
-                real.agreement.pixel_accuracy,
+                "pixel accuracy", "", lambda model: model.agreement and model.agreement.pixel_accuracy,
+                agreement.pixel_accuracy, HIGHER,
             ),
         ]  # fmt: skip
-    columns.append(
-        Column(
-            "diversity over styles",
-            "photos: of different scenes",
-            lambda model: model.diversity,
-            real.difference,
-            ranked=False,
-        )
-    )
-    columns.append(
-        Column("seconds a picture", "", lambda model: model.seconds_per_picture, None, ranked=False)
-    )
+    different = "photos: of different scenes"
+    columns.append(Column("diversity over styles", different, lambda model: model.diversity, real.difference))
+    columns.append(Column("seconds a picture", "", lambda model: model.seconds_per_picture, None))
     return columns
 
 
@@ -112,7 +104,7 @@ def table_rows(evaluation: Evaluation, columns: list[Column]) -> list[dict[str, 
 
 def _best(models: list[ModelResult], column: Column) -> float | None:
     values = [value for model in models if (value := column.of(model)) is not None]
-    if len(values) < 2 or not column.ranked:
+    if len(values) < 2 or not column.better:
         return None
     return max(values) if column.better == HIGHER else min(values)
 
@@ -164,7 +156,8 @@ def curves(evaluation: Evaluation, columns: list[Column]) -> tuple[str, list[Cha
     for column in columns:
         values = [value for model in models if (value := column.of(model)) is not None]
         if column.real is not None and len(values) == len(models):
-            charts.append(line_chart(column.title, xs, values, ticks, column.real))
+            title = ", ".join(filter(None, (column.title, column.note)))
+            charts.append(line_chart(title, xs, values, ticks, column.real))
     return axis, charts
 
 
@@ -227,9 +220,12 @@ def summary(evaluation: Evaluation) -> list[str]:
     """The table in plain text, for the terminal."""
     columns = table_columns(evaluation)
     rows = table_rows(evaluation, columns)
-    width = max(len(column.title) for column in columns)
+    names = [", ".join(filter(None, (column.title, column.note))) for column in columns]
     lines = []
-    for place, column in enumerate(columns):
-        values = "   ".join(f"{row['name']} {row['cells'][place]['text']}" for row in rows)
-        lines.append(f"{column.title:<{width}}  {values}")
+    for row in rows:
+        lines.append(row["name"])
+        lines += [
+            f"  {name:<{max(map(len, names))}}  {cell['text']}"
+            for name, cell in zip(names, row["cells"], strict=True)
+        ]
     return lines

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..contract.errors import LabelSetMismatch
 from ..contract.labels import LabelSet
 from ..synthesis.synthesizer import Synthesizer
 from .files import write_text
 from .grids import embedded, embedded_exactly
+from .judge import refuse_other_label_sets
 from .scenes import Scene, Scenes
 
 ANSWERS_FORMAT = "spade-backdrops study answers 1"
@@ -40,13 +40,7 @@ class Study:
 
     def __post_init__(self) -> None:
         """Raises LabelSetMismatch where a model does not paint these label maps."""
-        for model in (self.first, self.second):
-            if model.label_set.digest != self.scenes.label_set.digest:
-                raise LabelSetMismatch(
-                    f"The model '{model.name}' paints '{model.label_set.name}', the label maps are of "
-                    f"'{self.scenes.label_set.name}'.",
-                    "Compare models of one label set, on data of that set.",
-                )
+        refuse_other_label_sets((self.first, self.second), self.scenes)
 
     @property
     def digest(self) -> str:
