@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
+from ..model.clade import CladeConfig
 from ..model.config import GeneratorConfig, StyleEncoderConfig
 from ..model.discriminator import MultiscaleConfig
 from ..model.paper import ANY, GENERATORS
@@ -20,6 +21,13 @@ FROZEN = Recipe(
     StyleEncoderConfig(64, base_width=16, input_size=128, instance_norm=False),
     ProjectedConfig(),
 )  # fmt: skip
+
+FROZEN_CLADE = replace(
+    FROZEN,
+    generator=CladeConfig(
+        **{each.name: getattr(FROZEN.generator, each.name) for each in fields(CladeConfig)}
+    ),
+)
 
 PAPER = Recipe(
     GeneratorConfig(ANY),
@@ -72,6 +80,7 @@ CRN = replace(
 
 OWN_TRAINING: dict[str, tuple[str, Recipe]] = {
     "frozen": ("our own: small, quick, through a frozen pyramid; runs on a CPU", FROZEN),
+    "frozen-clade": ("the same with class-adaptive norms: quicker still", FROZEN_CLADE),
     "paper": ("SPADE as published, without style", PAPER),
     "paper-style": ("SPADE as published, with its style encoder", PAPER_STYLE),
     "oasis": ("a segmenting discriminator with LabelMix, no perceptual loss", OASIS),

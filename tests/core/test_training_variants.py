@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from spade_core.model import vgg19
+from spade_core.model.discriminator import MultiscaleConfig
 from spade_core.model.interface import ImageGenerator
 from spade_core.model.paper import GENERATORS
 from spade_core.training.config import TrainingConfig
@@ -30,11 +31,13 @@ def tiny(recipe: Recipe) -> Recipe:
         has.remove("style_size")
     losses = recipe.losses
     if losses.perceptual != "crn":
-        losses = replace(losses, perceptual_start=0.0, perceptual_end=0.0)
+        losses = replace(losses, perceptual_start=0.0, perceptual_end=0.0, warmup=0, ramp=0)
     return replace(
         recipe,
         generator=replace(recipe.generator, **{name: value for name, value in small.items() if name in has}),
-        discriminator=recipe.discriminator and replace(recipe.discriminator, base_width=4),
+        discriminator=replace(recipe.discriminator, base_width=4)
+        if isinstance(recipe.discriminator, MultiscaleConfig)
+        else recipe.discriminator,
         losses=losses,
         squares=replace(recipe.squares, size=64, batch=2),
     )
@@ -91,6 +94,17 @@ def test_a_recipe_trains_its_generator_and_what_is_served_follows(name):
         live = generator.eval()(labels, style)
         served = trainer.networks.averaged.generator(labels, style)
     assert torch.allclose(live, served, atol=1e-4)
+
+
+def test_our_own_recipe_trains_class_adaptive_norms_too():
+    trainer, losses, before = trained("frozen-clade")
+    assert all(math.isfinite(value) for value in losses.values())
+    still = [
+        name
+        for name, value in trainer.networks.generator.named_parameters()
+        if torch.equal(value, before[name])
+    ]
+    assert still == []
 
 
 def test_cascaded_refinement_learns_from_its_perceptual_loss_alone(monkeypatch):
