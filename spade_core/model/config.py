@@ -60,6 +60,9 @@ class DecoderConfig(ImageGeneratorConfig):
     """Seeded noise with learned strength enters every block: uniform regions do not come out flat."""
     smooth_upsampling: bool = False
     """Bilinear in place of nearest: no dots every few pixels."""
+    replicate_padding: bool = False
+    """Convolutions see the edge repeated and not zeros: nothing tells them how far the border is, so no frame, and no
+    rings around it in regions larger than the training squares."""
 
     @property
     def steps(self) -> int:

@@ -51,6 +51,10 @@ class Decoder(ImageGenerator[Config]):
             last = config.width(0.5)
             self.up_4 = self.block(width(1), last, 7)
         self.conv_img = conv(last, 3, 3)
+        if config.replicate_padding:
+            for layer in self.modules():
+                if isinstance(layer, nn.Conv2d) and layer.kernel_size != (1, 1):
+                    layer.padding_mode = "replicate"
 
     @property
     def block_count(self) -> int:

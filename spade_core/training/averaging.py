@@ -36,14 +36,6 @@ class Averaged:
                 else:
                     averaged[name].copy_(value)
 
-    def freeze_statistics(self, generator: nn.Module) -> None:
-        """The live batch norms normalise by the averaged statistics from now on, as the served model does."""
-        averaged = dict(self.generator.named_modules())
-        for name, module in generator.named_modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.load_state_dict(averaged[name].state_dict())
-                module.eval()
-
 
 def plain_state(network: nn.Module) -> dict[str, Tensor]:
     """The state dict with every spectral norm folded into its weight."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..model.judge import Discriminator, Judgement, Seen
@@ -53,6 +54,11 @@ class Target:
         return cls(channels, class_weights(channels, label_channels, dont_care, cap))
 
 
+def mean_colours(image: Tensor) -> Tensor:
+    """(B, 3, H, W) to the means over a grid, (B, 3, 8, 8) float32."""
+    return F.adaptive_avg_pool2d(image.float(), 8)
+
+
 class Objective:
     """The losses of a recipe."""
 
@@ -83,6 +89,10 @@ class Objective:
             if painted.drawn is not None:
                 likeness = likeness * torch.where(painted.drawn, self.losses.random_style_perceptual, 1.0)
             found["perceptual"] = self.perceptual_weight(seen) * likeness.mean()
+        if painted.drawn is not None and self.losses.colour_weight:
+            apart = mean_colours(fakes.image) - mean_colours(photos.image)
+            encoded = ~painted.drawn[:, None, None, None]
+            found["colour"] = self.losses.colour_weight * (apart.abs() * encoded).mean()
         if painted.mean is not None and painted.log_variance is not None:
             among = 1 if self.losses.kl_sum else painted.mean.numel()
             found["kl"] = self.losses.kl_weight * kl_divergence(painted.mean, painted.log_variance) / among

@@ -15,8 +15,9 @@ from .recipe import Losses, Recipe, Squares, Steps
 
 FROZEN = Recipe(
     GeneratorConfig(
-        ANY, base_width=32, max_width=192, norm="batch", spade_hidden=48, start="labels+style", style_size=64,
+        ANY, base_width=32, max_width=192, norm="pixel", spade_hidden=48, start="labels+style", style_size=64,
         share_hidden=True, pointwise_from_step=3, style_in_blocks=True, noise=True, smooth_upsampling=True,
+        replicate_padding=True,
     ),
     StyleEncoderConfig(64, base_width=16, input_size=128, instance_norm=False),
     ProjectedConfig(),
@@ -38,7 +39,8 @@ PAPER = Recipe(
     squares=Squares(size=256, batch=32, max_scale=286 / 256, simplify=0.0, augment=False),
     losses=Losses(
         gan_weight=1.0, class_weight=0.0, feature_weight=10.0, perceptual="vgg", perceptual_start=10.0,
-        perceptual_end=10.0, warmup=0, ramp=0, kl_weight=0.05, kl_sum=True, random_styles=0.0,
+        perceptual_end=10.0, warmup=0, ramp=0, colour_weight=0.0, kl_weight=0.05, kl_sum=True,
+        random_styles=0.0,
     ),
     steps=Steps(
         generator_rate=1e-4, discriminator_rate=4e-4, beta2=0.999, ema_decay=0.0, repaint=True, rests=False

@@ -59,11 +59,13 @@ class Losses:
     """Its weight from perceptual_until on: steadies early training, blurs when kept."""
     perceptual_until: int = 10_000
     """Photos over which it changes."""
-    warmup: int = 400
+    warmup: int = 200
     """Photos seen with the perceptual loss alone, before the adversarial terms."""
-    ramp: int = 800
+    ramp: int = 400
     """Photos over which the adversarial terms then rise."""
-    kl_weight: float = 0.5
+    colour_weight: float = 5.0
+    """Of the mean colours of an 8x8 grid, for styles encoded from the photo: what teaches a style code about light."""
+    kl_weight: float = 0.05
     """Of the style code's KL divergence, per photo and per number of the code."""
     kl_sum: bool = False
     """Sum it over photos and numbers instead, as the published loss does."""
@@ -79,7 +81,7 @@ class Steps:
 
     generator_rate: float = 2e-4
     """Adam step of generator and style encoder."""
-    discriminator_rate: float = 2e-4
+    discriminator_rate: float = 3e-4
     """Adam step of the discriminator."""
     beta1: float = 0.0
     """Adam's memory of gradients."""
@@ -92,9 +94,6 @@ class Steps:
     ones: half of the painting is saved."""
     rests: bool = True
     """The discriminator does not learn from what it knows too well: a saturated one teaches nothing."""
-    frozen_statistics: bool = False
-    """For the last part of a continued run: batch norms keep the statistics they have. In a small batch a region that
-    fills a picture is only ever seen normalised by itself, and burns out in the served model, where it is not."""
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,6 @@ def restore(trainer: Trainer, state: State) -> None:
     torch.set_rng_state(state["random"])
     if "device_random" in state and trainer.device.type == "cuda":
         torch.cuda.set_rng_state(state["device_random"], trainer.device)
-    if trainer.recipe.steps.frozen_statistics:
-        trainer.networks.averaged.freeze_statistics(trainer.networks.generator)
 
 
 def fill(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pixel norm of our own models promises, beside the paper's norms."""
+"""What our own models add to the published network, and what each addition promises."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from spade_core.model.config import GeneratorConfig, ParamFreeNorm
 from spade_core.model.generator import Generator
 from spade_core.model.spade import one_hot
+from spade_core.training.objective import mean_colours
 
 BEYOND_REACH = 256
 """Pixels: more than the reach of the network's convolutions (223)."""
@@ -48,3 +49,28 @@ def test_a_picture_is_the_same_in_training_and_serving_and_in_any_batch(together
         trained = generator.train()(labels)[:together]
         served = generator.eval()(labels[:together])
     torch.testing.assert_close(trained, served, atol=1e-5, rtol=0)
+
+
+def spread_over_a_uniform_map(replicate_padding: bool) -> float:
+    torch.manual_seed(0)
+    config = GeneratorConfig(
+        label_channels=3, base_width=4, max_width=16, spade_hidden=8, norm="pixel", spectral=False,
+        replicate_padding=replicate_padding,
+    )  # fmt: skip
+    with torch.no_grad():
+        picture = Generator(config).eval()(one_hot(torch.ones(1, 64, 96, dtype=torch.long), 3))
+    return float(picture.std((2, 3)).max())
+
+
+def test_a_border_is_painted_like_the_inside_where_convolutions_repeat_the_edge():
+    assert spread_over_a_uniform_map(replicate_padding=True) < 1e-6
+    assert spread_over_a_uniform_map(replicate_padding=False) > 1e-3
+
+
+def test_colours_are_compared_region_by_region_and_texture_is_not():
+    photo = torch.zeros(1, 3, 64, 64)
+    photo[..., :32, :] = 0.5
+    texture = torch.ones(1, 3, 64, 64)
+    texture[..., ::2] = -1
+    torch.testing.assert_close(mean_colours(photo + 0.2 * texture), mean_colours(photo))
+    assert (mean_colours(photo.flip(2)) - mean_colours(photo)).abs().mean() > 0.4
