@@ -28,6 +28,8 @@ class Evaluate:
     """width to height of the pictures"""
     fit: Literal["cut", "squeeze"] = "cut"
     """cut: the middle of each photo; squeeze: all of it, out of shape, as the published COCO and ADE20K figures"""
+    grey_box: bool = False
+    """block the label maps out first, as the scenes of Blender users are: how much does that cost?"""
     limit: int | None = None
     """paint so many label maps, evenly spaced by name"""
     reference: int = 1000
@@ -62,7 +64,7 @@ class Evaluate:
         features = feature_network(self.inception).eval().to(device)
         height = self.size or first.native_size
         frame = Frame(height, round(height * self.aspect), self.fit)
-        scenes = Scenes.of(self.data, self.split, first.label_set, frame, self.limit)
+        scenes = Scenes.of(self.data, self.split, first.label_set, frame, self.limit, self.grey_box)
         refuse_other_label_sets([contender.model for contender in contenders], scenes)
         comparison = Comparison.of(scenes, self.data, self.split, self.reference)
         with stages() as report:

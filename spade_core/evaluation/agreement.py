@@ -77,6 +77,6 @@ def agreement_on_photos(segmenter: Segmenter, scenes: Scenes, report: Report) ->
     """How far the segmenter's own word and the label maps agree on real photos: the ceiling for painted ones."""
     agreement = Agreement(scenes.label_set, segmenter.judged)
     for done, scene in enumerate(scenes, 1):
-        agreement.add(scene.label_map, segmenter.classes([scene.photo])[0])
+        agreement.add(scene.photo_labels, segmenter.classes([scene.photo])[0])
         report("judging photos", done, len(scenes))
     return agreement.scores()

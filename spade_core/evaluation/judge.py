@@ -91,7 +91,8 @@ class Judge:
             if len(batch) > 1:
                 ahead, behind = list(range(len(batch) - 1)), list(range(1, len(batch)))
                 differences.extend(perceptual_distance(seen[ahead], seen[behind]))
-            self._count(agreement, batch, [scene.photo for scene in batch])
+            photo_labels = [scene.photo_labels for scene in batch]
+            self._count(agreement, photo_labels, [scene.photo for scene in batch])
             self._report("looking at photos", sum(map(len, rows)), len(self.scenes))
         photos = np.concatenate(rows)
         floor = distance(photos, self._reference, self.seed)
@@ -108,7 +109,7 @@ class Judge:
             painted = [self.paint(model, index, scene) for index, scene in batch]
             seconds += time.perf_counter() - started
             rows.append(self.features.see(painted).rows())
-            accuracies += self._count(agreement, [scene for _, scene in batch], painted)
+            accuracies += self._count(agreement, [scene.label_map for _, scene in batch], painted)
             self._report(stage, sum(map(len, rows)), len(self.scenes))
         features = np.concatenate(rows)
         nearest = nearest_distance(features, self._reference)
@@ -132,7 +133,8 @@ class Judge:
         reference = self.comparison.reference
         return Protocol(
             data=data, split=split, label_set=scenes.label_set.name,
-            pictures=len(scenes), height=scenes.frame.height, width=scenes.frame.width, frame=scenes.frame.said,
+            pictures=len(scenes), height=scenes.frame.height, width=scenes.frame.width,
+            frame=scenes.frame.said, label_maps=scenes.said,
             reference=self.comparison.said, reference_pictures=len(reference),
             features=features.title, feature_count=self._reference.shape[1], feature_resize=features.resize,
             frechet=features.frechet_title, kernel=features.kernel_title,
@@ -171,13 +173,13 @@ class Judge:
         return None if self.segmenter is None else Agreement(self.scenes.label_set, self.segmenter.judged)
 
     def _count(
-        self, agreement: Agreement | None, batch: list[Scene], pictures: list[np.ndarray]
+        self, agreement: Agreement | None, label_maps: list[np.ndarray], pictures: list[np.ndarray]
     ) -> list[float | None]:
         """Pixel accuracies of the pictures."""
         if agreement is None or self.segmenter is None:
-            return [None] * len(batch)
+            return [None] * len(pictures)
         seen = self.segmenter.classes(pictures)
-        return [agreement.add(scene.label_map, classes) for scene, classes in zip(batch, seen, strict=True)]
+        return [agreement.add(wanted, classes) for wanted, classes in zip(label_maps, seen, strict=True)]
 
 
 def distance(pictures: np.ndarray, photos: np.ndarray, seed: int) -> Distance:

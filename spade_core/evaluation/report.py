@@ -184,7 +184,8 @@ def said_protocol(evaluation: Evaluation) -> list[tuple[str, str]]:
     return [
         ("pictures", f"{protocol.pictures}, one a label map of the split “{protocol.split}”, {size}"),
         ("seeds", protocol.seeds),
-        ("their frame", protocol.frame),
+        ("label maps", protocol.label_maps),
+        ("frame", protocol.frame),
         ("reference photos", f"{protocol.reference_pictures}: {protocol.reference}"),
         ("features", f"{protocol.features}, {protocol.feature_count} numbers a picture"),
         ("resize for them", protocol.feature_resize),

@@ -29,6 +29,8 @@ class Protocol:
     width: int
     frame: str
     """How photos and label maps come to that size."""
+    label_maps: str
+    """Which ones are painted."""
     reference: str
     """The photos that sets of pictures are compared with."""
     reference_pictures: int

@@ -103,3 +103,17 @@ def test_instance_maps_come_along_in_the_same_frame(tmp_path: Path):
     scene = Scenes.of(tmp_path, "val", LANDSCAPE, Frame(64, 64))[0]
     assert scene.instance_map is not None
     assert scene.instance_map[:, :32].max() == 0 and scene.instance_map[:, 32:].min() == 7
+
+
+def test_blocked_out_label_maps_are_the_same_every_time_and_photos_keep_their_own(tmp_path: Path):
+    ragged = np.where(np.arange(64)[:, None] < 30 + np.random.default_rng(0).integers(-2, 3, 64), 0, 6)
+    write_pair(tmp_path, "a", ragged.astype(np.uint8))
+    plain, first, again = (
+        Scenes.of(tmp_path, "val", LANDSCAPE, Frame(64, 64), grey_box=grey_box)[0]
+        for grey_box in (False, True, True)
+    )
+    assert np.array_equal(plain.label_map, plain.photo_labels)
+    assert np.array_equal(first.label_map, again.label_map)
+    assert np.array_equal(first.photo_labels, plain.label_map)
+    steps = [np.abs(np.diff((each.label_map == 0).sum(0))).sum() for each in (plain, first)]
+    assert steps[1] < steps[0] / 4  # the border is straight
