@@ -47,7 +47,7 @@ class Evaluate:
         from ..device import chosen_device
         from ..evaluation.features import feature_network
         from ..evaluation.files import claim_folder
-        from ..evaluation.judge import Contender, Judge, refuse_other_label_sets
+        from ..evaluation.judge import Judge, load_contenders, refuse_other_label_sets
         from ..evaluation.report import summary, write_report
         from ..evaluation.results import Evaluation
         from ..evaluation.scenes import Comparison, Frame, Scenes
@@ -56,7 +56,7 @@ class Evaluate:
 
         claim_folder(self.output)
         device = chosen_device(self.device)
-        contenders = [Contender.load(model, self.device) for model in self.model]
+        contenders = load_contenders(self.model, self.device)
         first = contenders[0].model
         segmenter = (
             None if self.segmenter is None else load_segmenter(self.segmenter, first.label_set, device)

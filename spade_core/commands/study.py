@@ -39,15 +39,15 @@ class Study:
 
     def run(self) -> int:
         from ..evaluation.files import claim
+        from ..evaluation.judge import load_contenders
         from ..evaluation.scenes import Frame, Scenes
         from ..evaluation.study import Study as Page
-        from ..synthesis.synthesizer import Synthesizer
         from .progress import stages
 
         claim(self.output)
-        first, second = (Synthesizer.load(model, self.device) for model in (self.first, self.second))
+        first, second = load_contenders((self.first, self.second), self.device)
         frame = Frame(self.size, round(self.size * self.aspect))
-        scenes = Scenes.of(self.data, self.split, first.label_set, frame, self.pairs)
+        scenes = Scenes.of(self.data, self.split, first.model.label_set, frame, self.pairs)
         page = Page(first, second, scenes, self.seed)
         with stages() as report:
             page.write(self.output, report)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,19 +37,27 @@ DIVERSITY = (
 class Contender:
     """A model to be judged."""
 
+    name: str
+    """What tells it from the others."""
     model: Synthesizer
     file: str
     images_seen: int | None
     """In its training, where its file says so."""
 
-    @classmethod
-    def load(cls, name_or_file: str, device: str) -> Contender:
-        """Raises UnknownModel, BadCheckpoint, Unavailable."""
-        path = model_file(name_or_file)
+
+def load_contenders(names_or_files: Sequence[str], device: str) -> list[Contender]:
+    """Raises UnknownModel, BadCheckpoint, Unavailable."""
+    paths = [model_file(each) for each in names_or_files]
+    contenders = []
+    for path, given in zip(paths, names_or_files, strict=True):
         checkpoint = load_checkpoint(path)
         seen = checkpoint.provenance.get("images_seen")
         model = Synthesizer(checkpoint, path.stem, file_digest(path), chosen_device(device))
-        return cls(model, name_or_file, seen if isinstance(seen, int) else None)
+        # Runs name their models alike: runs/first/model_00002000, runs/second/model_00002000.
+        alone = [other.stem for other in paths].count(path.stem) == 1
+        name = path.stem if alone else f"{path.resolve().parent.name}/{path.stem}"
+        contenders.append(Contender(name, model, given, seen if isinstance(seen, int) else None))
+    return contenders
 
 
 def refuse_other_label_sets(models: Iterable[Synthesizer], scenes: Scenes) -> None:
@@ -100,10 +108,10 @@ class Judge:
 
     def judge(self, contender: Contender) -> ModelResult:
         """Paint and measure. The model is of the scenes' label set (refuse_other_label_sets)."""
-        model = contender.model
+        model, name = contender.model, contender.name
         rows, accuracies, seconds = [], [], 0.0
         agreement = self._agreement()
-        stage = f"painting with {model.name}"
+        stage = f"painting with {name}"
         for batch in in_batches(enumerate(self.scenes)):
             started = time.perf_counter()
             painted = [self.paint(model, index, scene) for index, scene in batch]
@@ -114,10 +122,10 @@ class Judge:
         features = np.concatenate(rows)
         nearest = nearest_distance(features, self._reference)
         return ModelResult(
-            name=model.name, file=contender.file, digest=model.digest, images_seen=contender.images_seen,
+            name=name, file=contender.file, digest=model.digest, images_seen=contender.images_seen,
             distance=distance(features, self._reference, self.seed),
             distance_same=distance(features, self._photos, self.seed),
-            agreement=_scores(agreement), diversity=self._diversity(model),
+            agreement=_scores(agreement), diversity=self._diversity(model, name),
             seconds_per_picture=seconds / len(features),
             pictures=[
                 Picture(pair.name, self.seed + index, float(near), accuracy)
@@ -148,7 +156,7 @@ class Judge:
         """The picture of a scene as it is judged: (H, W, 3) uint8."""
         return model.render(scene.label_map, seed=self.seed + index, instance_map=scene.instance_map)
 
-    def _diversity(self, model: Synthesizer) -> float | None:
+    def _diversity(self, model: Synthesizer, name: str) -> float | None:
         if model.style_size == 0:
             return None
         places = np.linspace(0, len(self.scenes) - 1, min(STYLED_MAPS, len(self.scenes))).round().astype(int)
@@ -159,7 +167,7 @@ class Judge:
             painted = self.styled(model, int(place), self.scenes[place])
             seen = self.features.see(painted)
             differences.extend(perceptual_distance(seen[first], seen[second]))
-            self._report(f"styles of {model.name}", done, len(places))
+            self._report(f"styles of {name}", done, len(places))
         return float(np.mean(differences))
 
     def styled(self, model: Synthesizer, place: int, scene: Scene) -> list[np.ndarray]:

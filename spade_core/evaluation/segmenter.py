@@ -32,6 +32,9 @@ USED_TAPS = (1, 2, 3, 4)
 """Of the frozen network, at strides 4, 8, 16 and 32: the first one costs most and says least about classes."""
 
 
+_FIX = "Make one with: spade train-segmenter --data DIR -o FILE.safetensors"
+
+
 class Segmenter(ABC):
     """Pictures to classes."""
 
@@ -106,7 +109,10 @@ class OwnSegmenter(Segmenter):
         self.judged = np.ones(file.config.class_count, bool)
         self._frozen = Lite2().eval().to(device)
         self._decoder = PyramidDecoder(file.config)
-        self._decoder.load_state_dict(file.weights)
+        try:
+            self._decoder.load_state_dict(file.weights)
+        except RuntimeError:
+            raise BadCheckpoint(f"The weights of {name} do not fit what it says of itself.", _FIX) from None
         self._decoder.eval().to(device)
 
     def classes(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -163,7 +169,7 @@ class SegmenterFile:
         except (SafetensorError, OSError, KeyError, ValueError, TypeError, SpadeError):
             raise BadCheckpoint(
                 f"{path.name} is not a segmenter of this program, or it is damaged.",
-                "Make one with: spade train-segmenter --data DIR -o FILE.safetensors",
+                _FIX,
             ) from None
 
 

@@ -19,10 +19,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..contract.labels import LabelSet
-from ..synthesis.synthesizer import Synthesizer
 from .files import write_text
 from .grids import embedded, embedded_exactly
-from .judge import refuse_other_label_sets
+from .judge import Contender, refuse_other_label_sets
 from .scenes import Scene, Scenes
 
 ANSWERS_FORMAT = "spade-backdrops study answers 1"
@@ -33,21 +32,21 @@ Report = Callable[[str, int, int], None]
 class Study:
     """Two models, and the label maps on which they are compared."""
 
-    first: Synthesizer
-    second: Synthesizer
+    first: Contender
+    second: Contender
     scenes: Scenes
     seed: int
 
     def __post_init__(self) -> None:
         """Raises LabelSetMismatch where a model does not paint these label maps."""
-        refuse_other_label_sets((self.first, self.second), self.scenes)
+        refuse_other_label_sets((self.first.model, self.second.model), self.scenes)
 
     @property
     def digest(self) -> str:
         """What tells this study's answers from another's: models, label maps, size and seed."""
         names = [pair.name for pair in self.scenes.pairs]
         frame = dataclasses.astuple(self.scenes.frame)
-        told = json.dumps([self.first.digest, self.second.digest, names, frame, self.seed])
+        told = json.dumps([self.first.model.digest, self.second.model.digest, names, frame, self.seed])
         return hashlib.sha256(told.encode()).hexdigest()
 
     def write(self, path: Path, report: Report) -> None:
@@ -63,8 +62,8 @@ class Study:
             trials.append(self._trial(place, scene, left))
             report("painting", place + 1, len(self.scenes))
         models = {
-            side: {"name": model.name, "digest": model.digest}
-            for side, model in (("a", self.first), ("b", self.second))
+            side: {"name": contender.name, "digest": contender.model.digest}
+            for side, contender in (("a", self.first), ("b", self.second))
         }
         return {"answers_format": ANSWERS_FORMAT, "study": self.digest, "models": models, "trials": trials}
 
@@ -83,7 +82,7 @@ class Study:
                 side: embedded(
                     model.render(scene.label_map, seed=self.seed + place, instance_map=scene.instance_map)
                 )
-                for side, model in (("a", self.first), ("b", self.second))
+                for side, model in (("a", self.first.model), ("b", self.second.model))
             },
         }
 

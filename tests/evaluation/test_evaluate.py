@@ -17,7 +17,7 @@ import torch
 from spade_core.cli import main
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.features import Lite2Features
-from spade_core.evaluation.judge import Contender, Judge
+from spade_core.evaluation.judge import Contender, Judge, load_contenders
 from spade_core.evaluation.scenes import Comparison, Frame, Scenes
 from spade_core.evaluation.segmenter import DecoderConfig, PyramidDecoder, SegmenterFile
 from spade_core.synthesis.synthesizer import Synthesizer
@@ -162,6 +162,15 @@ def test_without_a_segmenter_and_with_one_model_what_is_not_measured_is_left_out
     assert "real photos" in capsys.readouterr().out
 
 
+def test_models_of_equal_file_names_are_told_apart(model: Path, tmp_path: Path):
+    for run in ("first", "second"):
+        (tmp_path / run).mkdir()
+        shutil.copy(model, tmp_path / run / "model_00000100.safetensors")
+    files = [str(model), *(str(tmp_path / run / "model_00000100.safetensors") for run in ("first", "second"))]
+    names = [contender.name for contender in load_contenders(files, "cpu")]
+    assert names == ["tiny", "first/model_00000100", "second/model_00000100"]
+
+
 class Painter:
     """Paints each scene by a rule in place of a network."""
 
@@ -181,7 +190,7 @@ def test_pictures_like_photos_come_near_the_floor_and_others_do_not(data: Path):
     )
 
     def distances(paint):
-        contender = Contender(cast(Synthesizer, Painter(paint)), "painter", None)
+        contender = Contender("painter", cast(Synthesizer, Painter(paint)), "painter", None)
         result = judge.judge(contender)
         return (
             result.distance.frechet,
@@ -201,7 +210,7 @@ def test_a_model_without_styles_has_no_diversity(data: Path):
     scenes = Scenes.of(data, "val", LANDSCAPE, Frame(64, 64), limit=10)
     judge = Judge(Comparison.of(scenes, data, "val", 10), Lite2Features().eval(), None, 0, lambda *told: None)
     painter = cast(Synthesizer, Painter(photo_of))
-    assert judge.judge(Contender(painter, "painter", None)).diversity is None
+    assert judge.judge(Contender("painter", painter, "painter", None)).diversity is None
 
 
 def refusal(capsys) -> SimpleNamespace:

@@ -143,6 +143,13 @@ def test_what_is_no_segmenter_is_refused(tmp_path: Path, content: bytes):
         load_segmenter(tmp_path / "s.safetensors", LANDSCAPE, CPU)
 
 
+def test_weights_that_do_not_fit_their_description_are_refused(trained: Path, tmp_path: Path):
+    file = SegmenterFile.load(trained)
+    replace(file, config=replace(file.config, width=99)).save(tmp_path / "s.safetensors")
+    with pytest.raises(BadCheckpoint, match="do not fit"):
+        load_segmenter(tmp_path / "s.safetensors", LANDSCAPE, CPU)
+
+
 def test_a_missing_segmenter_is_refused(tmp_path: Path):
     with pytest.raises(BadCheckpoint, match="no segmenter"):
         load_segmenter(tmp_path / "s.safetensors", LANDSCAPE, CPU)

@@ -16,9 +16,9 @@ import pytest
 from spade_core.cli import main
 from spade_core.contract.errors import LabelSetMismatch
 from spade_core.contract.labels import load_label_set
+from spade_core.evaluation.judge import load_contenders
 from spade_core.evaluation.scenes import Frame, Scenes
 from spade_core.evaluation.study import Study, legend
-from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core.small_data import stripes, write_pair
 from tests.core.tiny import tiny_model
 
@@ -53,7 +53,7 @@ def page(data: Path, models: list[Path], tmp_path_factory: pytest.TempPathFactor
 
 
 def study(models: list[Path], data: Path, seed: int = 0) -> Study:
-    first, second = (Synthesizer.load(model, "cpu") for model in models)
+    first, second = load_contenders(list(map(str, models)), "cpu")
     scenes = Scenes.of(data, "val", load_label_set("landscape"), Frame(64, 64))
     return Study(first, second, scenes, seed)
 
