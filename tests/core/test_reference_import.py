@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,16 +62,26 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.abs(ours - theirs).max())
 
 
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Checkpoint]]:
+    """A variant's published folder, and the checkpoint that it became; each is imported once."""
+
+    @functools.cache
+    def once(variant: str) -> tuple[Path, Checkpoint]:
+        folder = tmp_path_factory.mktemp(variant)
+        return folder, import_recorded(folder, recorded(variant))
+
+    return once
+
+
 @pytest.mark.parametrize("variant", [*ALL_VARIANTS, REFERENCE_SET])
-def test_an_imported_network_paints_what_the_published_one_paints(variant: str, tmp_path: Path):
-    record = recorded(variant)
-    assert difference(*painted(record, served(import_recorded(tmp_path, record)))) < TOLERANCE
+def test_an_imported_network_paints_what_the_published_one_paints(variant: str, imported):
+    assert difference(*painted(recorded(variant), served(imported(variant)[1]))) < TOLERANCE
 
 
 @pytest.mark.parametrize("variant", ["vae_inst", REFERENCE_SET])
-def test_an_imported_style_encoder_reads_what_the_published_one_reads(variant: str, tmp_path: Path):
-    record = recorded(variant)
-    model = served(import_recorded(tmp_path, record))
+def test_an_imported_style_encoder_reads_what_the_published_one_reads(variant: str, imported):
+    record, model = recorded(variant), served(imported(variant)[1])
     for photos, means in (("in/image_u8", "out/E_mu"), ("in/e256_u8", "out/E256_mu")):
         if photos in record.arrays:
             codes = [model.encode_style(photo.transpose(1, 2, 0)) for photo in record.arrays[photos]]
@@ -77,12 +89,13 @@ def test_an_imported_style_encoder_reads_what_the_published_one_reads(variant: s
 
 
 @pytest.mark.parametrize("variant", [*ALL_VARIANTS, REFERENCE_SET])
-def test_what_was_imported_is_exported_byte_by_byte(variant: str, tmp_path: Path):
+def test_what_was_imported_is_exported_byte_by_byte(variant: str, imported, tmp_path: Path):
+    folder, checkpoint = imported(variant)
     saved = tmp_path / "model.safetensors"
-    save_checkpoint(saved, import_recorded(tmp_path / "theirs", recorded(variant)), dtype=None)
+    save_checkpoint(saved, checkpoint, dtype=None)
     for path in export_reference(load_checkpoint(saved), tmp_path / "ours"):
         ours = torch.load(path, weights_only=True)
-        theirs = torch.load(tmp_path / "theirs" / path.name, weights_only=True)
+        theirs = torch.load(folder / path.name, weights_only=True)
         assert list(ours) == list(theirs) and ours._metadata.keys() <= theirs._metadata.keys()
         for key, value in theirs.items():
             assert ours[key].dtype == value.dtype and ours[key].shape == value.shape
