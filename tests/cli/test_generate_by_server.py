@@ -32,6 +32,22 @@ def test_a_server_paints_by_its_address_and_the_seed_travels(spade, labels, serv
         assert not np.array_equal(np.asarray(first), np.asarray(second))
 
 
+def test_a_style_picture_its_mix_and_its_strength_travel(spade, labels, server, tmp_path):
+    Image.fromarray(np.full((40, 50, 3), 80, np.uint8)).save(tmp_path / "look.png")
+    plain = np.asarray(paint(spade, labels, server, tmp_path, "--seed", 10)).astype(int)
+    words = ("--seed", 10, "--style", "look.png", "--mix", 0.5, "--strength", 2)
+    styled = np.asarray(paint(spade, labels, server, tmp_path, *words)).astype(int)
+    # The trivial model adds the style to the colours: half way from the seed's (10) to the picture's (80), twice.
+    assert np.unique((styled - plain) % 256).tolist() == [90]
+
+
+def paint(spade, labels, server, tmp_path, *words):
+    ended = spade("generate", labels, "-o", "out.png", "--server", server.file, *words)
+    assert ended.code == 0, ended.err
+    with Image.open(tmp_path / "out.png") as made:
+        return made.copy()
+
+
 def test_a_model_that_is_not_served_is_refused_with_the_names_of_those_that_are(spade, labels, server):
     ended = spade("generate", labels, "-o", "out.png", "--server", server.file, "--model", "seaside")
     assert ended.is_a_plain_refusal and "seaside" in ended.err and "landscape" in ended.err
