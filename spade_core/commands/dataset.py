@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from .dataset_render import Render
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -114,10 +116,12 @@ class Convert:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Look at training data before training, and turn coloured labels into ids."""
+    """Look at training data before training, turn coloured labels into ids, render pairs in Blender."""
 
     action: (
-        Annotated[Check, tyro.conf.subcommand("check")] | Annotated[Convert, tyro.conf.subcommand("convert")]
+        Annotated[Check, tyro.conf.subcommand("check")]
+        | Annotated[Convert, tyro.conf.subcommand("convert")]
+        | Annotated[Render, tyro.conf.subcommand("render")]
     )
 
     def run(self) -> int:

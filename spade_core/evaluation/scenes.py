@@ -13,12 +13,13 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from ..contract.errors import BadImage, LabelSetMismatch, TooFewImages
+from ..contract.errors import BadImage, BadOption, LabelSetMismatch, TooFewImages
 from ..contract.labels import LabelSet, load_label_set
 from ..data.grey_box import blocky
 from ..data.layouts import find_pairs, label_set_name
 from ..data.pairs import Pair, read_instances, read_pair
 from ..data.placement import Placement
+from ..synthesis.synthesizer import SMALLEST_SIDE
 
 Fit = Literal["cut", "squeeze"]
 FEWEST = 10
@@ -36,6 +37,14 @@ class Frame:
     height: int
     width: int
     fit: Fit = "cut"
+
+    def __post_init__(self) -> None:
+        """Raises BadOption."""
+        if min(self.height, self.width) < SMALLEST_SIDE:
+            raise BadOption(
+                f"Pictures of {self.width} x {self.height} pixels cannot be painted.",
+                f"Choose a size and an aspect that give at least {SMALLEST_SIDE} a side.",
+            )
 
     @property
     def said(self) -> str:
@@ -129,6 +138,9 @@ class Scenes:
 
 
 def evenly(pairs: list[Pair], limit: int | None) -> list[Pair]:
+    """At most so many, from the whole list. Raises BadOption."""
+    if limit is not None and limit < 1:
+        raise BadOption(f"{limit} pairs are none.", "Choose a number from 1 up.")
     if limit is None or limit >= len(pairs):
         return pairs
     return [pairs[place] for place in np.linspace(0, len(pairs) - 1, limit).round().astype(int)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..contract.errors import BadOption
+
 
 @dataclass(frozen=True)
 class SegmenterTraining:
@@ -26,6 +28,17 @@ class SegmenterTraining:
     """channels of the decoder"""
     seed: int = 1
     """of weights, squares and order"""
+
+    def __post_init__(self) -> None:
+        """Raises BadOption."""
+        if self.size < 32 or self.size % 32:
+            raise BadOption(
+                f"Squares of {self.size} pixels cannot be trained on.", "Choose a multiple of 32."
+            )
+        if min(self.squares, self.passes, self.batch, self.width) < 1 or self.rate <= 0 or self.max_scale < 1:
+            raise BadOption(
+                "A number of the training is too small.", "Choose numbers above 0, and a scale of 1 or more."
+            )
 
     @property
     def steps(self) -> int:

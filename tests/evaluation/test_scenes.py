@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spade_core.contract.errors import BadImage, LabelSetMismatch, TooFewImages
+from spade_core.contract.errors import BadImage, BadOption, LabelSetMismatch, TooFewImages
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.scenes import Comparison, Frame, Scenes
 from tests.core.small_data import save, stripes, write_pair
@@ -117,3 +117,9 @@ def test_blocked_out_label_maps_are_the_same_every_time_and_photos_keep_their_ow
     assert np.array_equal(first.photo_labels, plain.label_map)
     steps = [np.abs(np.diff((each.label_map == 0).sum(0))).sum() for each in (plain, first)]
     assert steps[1] < steps[0] / 4  # the border is straight
+
+
+def test_sizes_and_numbers_that_cannot_be_are_refused(tmp_path: Path):
+    for wrong in (lambda: Frame(16, 64), lambda: Frame(64, 0), lambda: scenes(folder(tmp_path, 2), limit=0)):
+        with pytest.raises(BadOption):
+            wrong()

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from spade_core.contract.errors import BadCheckpoint, BadImage, CannotWrite, LabelSetMismatch, Unavailable
+from spade_core.contract.errors import (
+    BadCheckpoint,
+    BadImage,
+    BadOption,
+    CannotWrite,
+    LabelSetMismatch,
+    Unavailable,
+)
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.segmenter import SegmenterFile, load_segmenter
 from spade_core.evaluation.segmenter_settings import SegmenterTraining
@@ -118,6 +125,14 @@ def test_without_splits_every_tenth_photo_is_held_out(colored: Path, tmp_path: P
     made = run(tmp_path, tmp_path / "s.safetensors")
     learned, held_out = ({pair.name for pair in part.pairs} for part in (made.squares, made.held_out))
     assert len(learned) == 14 and len(held_out) == 2 and not learned & held_out
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"size": 100}, {"squares": 0}, {"batch": -1}, {"rate": 0.0}, {"max_scale": 0.5}]
+)
+def test_settings_that_cannot_be_are_refused(wrong: dict):
+    with pytest.raises(BadOption):
+        replace(QUICK, **wrong)
 
 
 def test_a_folder_without_pairs_is_refused(tmp_path: Path):
