@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from pathlib import Path
 
@@ -17,6 +18,12 @@ from ..model.config import GeneratorConfig
 from .fit import check_fit
 from .keys import as_saved, published_name
 from .networks import empty_networks
+
+PUBLISHED = {
+    "label_channels", "instance_edges", "spectral", "style_size", "base_width", "max_width", "upsampling", "norm",
+    "start", "start_grid", "spade_kernel", "spade_hidden",
+}  # fmt: skip
+"""What the published code has options for; all else of a GeneratorConfig is our own."""
 
 
 def export_reference(checkpoint: Checkpoint, folder: Path, epoch: str = "latest") -> list[Path]:
@@ -39,16 +46,7 @@ def export_reference(checkpoint: Checkpoint, folder: Path, epoch: str = "latest"
 def _refuse_unpublished(checkpoint: Checkpoint) -> None:
     config = checkpoint.generator
     if isinstance(config, GeneratorConfig):
-        additions = {
-            "a start from labels and style at once": config.start == "labels+style",
-            "seeded noise": config.noise,
-            "smooth upsampling": config.smooth_upsampling,
-            "a style code in every block": config.style_in_blocks,
-            "label features shared in a block": config.share_hidden,
-            "1x1 gamma and beta": config.pointwise_from_step is not None,
-            "a pixel norm": config.norm == "pixel",
-        }
-        unknown = [what for what, present in additions.items() if present]
+        unknown = _additions(config)
     elif isinstance(config, Pix2PixHDConfig):
         unknown = [] if config.labels_at == "input" else ["labels inside pix2pixHD"]
     else:
@@ -61,6 +59,22 @@ def _refuse_unpublished(checkpoint: Checkpoint) -> None:
             f"The published code does not know {', nor '.join(unknown)}.",
             "Only models with the published network can be exported for it; `spade checkpoint export-onnx` takes any.",
         )
+
+
+def _additions(config: GeneratorConfig) -> list[str]:
+    """What of it is not the published network's, in words."""
+    ours = [
+        field.name.replace("_", " ")
+        for field in dataclasses.fields(config)
+        if field.name not in PUBLISHED and getattr(config, field.name) != field.default
+    ]
+    if config.start == "labels+style":
+        ours.append("a start from labels and style at once")
+    if config.norm == "pixel":
+        ours.append("pixel norm")
+    if config.max_width < 16 * config.base_width:
+        ours.append("a largest width")
+    return ours
 
 
 def _save(weights: dict[str, Tensor], path: Path) -> Path:
