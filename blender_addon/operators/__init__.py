@@ -6,11 +6,11 @@ from __future__ import annotations
 import bpy
 
 from ..bridge import pump
-from . import generate, label_map, label_sets, labels, place, polite, scenes, server, swatches
+from . import generate, label_map, label_sets, labels, pairs, place, polite, scenes, server, swatches
 
 _CLASSES = tuple(
     kind
-    for part in (polite, generate, place, labels, label_sets, label_map, scenes, server)
+    for part in (polite, generate, place, labels, label_sets, label_map, pairs, scenes, server)
     for kind in part.CLASSES
 )
 

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import bpy
-import numpy as np
 from bpy_extras.io_utils import ExportHelper
 
 from ..contract.errors import CannotWrite
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
+from ..scene.png import png
 from ..scene.view import label_map_size
 from .polite import Polite
 
@@ -43,24 +41,6 @@ class SPADE_OT_export_label_map(Polite, ExportHelper, bpy.types.Operator):
                 fix="Choose a folder you may write to.",
             ) from None
         self.report({"INFO"}, f"Wrote {path.name}")
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """A PNG file of (H, W) uint8 or uint16, or (H, W, 3) uint8, unchanged.
-
-    Written here because Blender's own writer would send ids through colour management.
-    """
-    height, width = pixels.shape[:2]
-    colour = 2 if pixels.ndim == 3 else 0
-    depth = 16 if pixels.dtype == np.uint16 else 8
-    rows = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
-    unfiltered = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1).tobytes()
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(unfiltered, 6)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
 
 
 CLASSES = (SPADE_OT_export_label_map,)

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import bpy
 import numpy as np
@@ -33,6 +32,7 @@ from .contents import active_view_layer, is_backdrop
 from .exr import read_channels
 from .label_rules import scene_label_set
 from .label_table import LabelTable
+from .pass_indices import PassIndices
 from .render_copy import aim, strip
 from .view import camera_data, camera_of, frame_aspect
 
@@ -79,79 +79,41 @@ def render_label_map(
     if bpy.app.is_job_running("RENDER"):
         raise Busy("Blender is rendering.", "Try again when the render has finished.")
     report(0.0)
-    codes = _codes(table)
-    with (
-        tempfile.TemporaryDirectory(prefix="spade-") as folder,
-        _pass_indices(table, codes),
-        _quiet_handlers(),
-    ):
+    indices = PassIndices.by_class(table)
+    with tempfile.TemporaryDirectory(prefix="spade-") as folder, indices.written(), quiet_handlers():
         report(0.05)
-        channels = _render(scene, size, Path(folder) / "labels.exr")
-    report(0.95)
-    index = np.where(channels.material != 0, channels.material, channels.object)
-    if not index.any():
-        raise NothingLabelled("The camera sees nothing that has a label.", _HOW_TO_LABEL)
-    found = _decode(index, channels.depth, codes, label_set, settings(scene).background_class)
+        file = Path(folder) / "labels.exr"
+        _render(scene, size, file)
+        report(0.95)
+        found = labels_in(file, indices, label_set, settings(scene).background_class)
     report(1.0)
     return found
 
 
-class _Channels(NamedTuple):
-    """What Cycles answered, each (H, W) float32: pass indices as whole numbers, and the distance."""
-
-    object: np.ndarray
-    material: np.ndarray
-    depth: np.ndarray
-
-
-def _codes(table: LabelTable) -> dict[int, int]:
-    """Pass index by class id. Counted from 1: 0 is Blender's "none", and ids may be over its limit."""
-    used = sorted({*table.objects.values(), *table.materials.values()})
-    return {class_id: index for index, class_id in enumerate(used, start=1)}
-
-
-def _decode(
-    index: np.ndarray, depth: np.ndarray, codes: dict[int, int], label_set: LabelSet, background_class: str
-) -> LabelPass:
-    """Class ids from pass indices; where there is none, depth tells the background from the unlabelled."""
-    background = label_set.class_named(background_class) or label_set.match(background_class)
-    ids = np.full(len(codes) + 1, label_set.ignore_id, label_set.dtype)
-    ids[list(codes.values())] = list(codes)
-    label_map = ids[index.astype(np.int32)]
-    nothing = index == 0
-    sky = nothing & (depth > _FAR)
-    if background is not None:
-        label_map[sky] = background.id
+def labels_in(file: Path, indices: PassIndices, label_set: LabelSet, background_class: str) -> LabelPass:
+    """The labels from the index and depth passes of an EXR file. Raises NothingLabelled and Internal."""
+    channels = read_channels(file, _OBJECT + _MATERIAL + _DEPTH)
+    thing, material, depth = (channel(channels, names) for names in (_OBJECT, _MATERIAL, _DEPTH))
+    for index in (thing, material):
+        if (index != np.rint(index)).any():
+            # What a filter has mixed would be read as other things.
+            raise Internal(
+                "The render has mixed its pass indices.", "Render on the CPU, and please report this."
+            )
+    classes = indices.classes(material, thing)
+    if (classes < 0).all():
+        raise NothingLabelled("The camera sees nothing that has a label.", _HOW_TO_LABEL)
+    sky = (thing == 0) & (material == 0) & (depth > _FAR)
+    label_map = indices.label_map(classes, sky, label_set, background_class)
     present, counts = np.unique(label_map, return_counts=True)
     shares = {
         int(class_id): float(count) / label_map.size for class_id, count in zip(present, counts, strict=True)
     }
-    return LabelPass(label_set.check(label_map), depth, shares, float(np.mean(nothing & ~sky)))
+    return LabelPass(label_map, depth, shares, float(np.mean((classes < 0) & ~sky)))
 
 
 @contextmanager
-def _pass_indices(table: LabelTable, codes: dict[int, int]) -> Iterator[None]:
-    """Class ids as pass indices of all objects and materials in the file.
-
-    All, because instances and geometry nodes may bring in any of them. Only what differs is written: each
-    write makes Blender update the user's scene.
-    """
-    ids: dict[bpy.types.Object | bpy.types.Material, int] = {**table.objects, **table.materials}
-    changed: list[tuple[bpy.types.Object | bpy.types.Material, int]] = []
-    try:
-        for thing in (*bpy.data.objects, *bpy.data.materials):
-            index = codes[ids[thing]] if thing in ids else 0
-            if thing.pass_index != index:
-                changed.append((thing, thing.pass_index))
-                thing.pass_index = index
-        yield
-    finally:
-        for thing, index in changed:
-            thing.pass_index = index
-
-
-@contextmanager
-def _quiet_handlers() -> Iterator[None]:
+def quiet_handlers() -> Iterator[None]:
     """No render handlers: what other add-ons do after a render (sounds, files) is not for this one."""
     names = (
         "render_init",
@@ -173,44 +135,51 @@ def _quiet_handlers() -> Iterator[None]:
             each[:] = functions
 
 
-def _render(scene: bpy.types.Scene, size: tuple[int, int], path: Path) -> _Channels:
-    """Render a stripped copy of the scene into a file and read it back."""
+def _render(scene: bpy.types.Scene, size: tuple[int, int], path: Path) -> None:
+    """Render a stripped copy of the scene into a file."""
     camera = camera_data(camera_of(scene))
     layer = active_view_layer(scene).name
     aspect = frame_aspect(scene)
+    with scene_copy(scene) as copy, ExitStack() as stack:
+        strip(copy, layer)
+        aim(copy, size, aspect, path)
+        # Depth of field throws rays off the pixel centres. It is the camera's, which the copy shares.
+        stack.enter_context(borrowed(camera.dof, use_dof=False))
+        render_still(copy)
+
+
+@contextmanager
+def scene_copy(scene: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
+    """A copy that shares the scene's objects, without this add-on's backdrops; it goes again on any exit."""
     images = set(bpy.data.images)
     copy = scene.copy()
     assert copy is not None
     try:
-        strip(copy, layer)
-        aim(copy, size, aspect, path)
         with ExitStack() as stack:
-            # Depth of field throws rays off the pixel centres. It is the camera's, which the copy shares.
-            stack.enter_context(borrowed(camera.dof, use_dof=False))
             for thing in bpy.data.objects:
                 if is_backdrop(thing):
                     stack.enter_context(borrowed(thing, hide_render=True))
-            _render_scene(copy)
-        channels = read_channels(path, _OBJECT + _MATERIAL + _DEPTH)
+            yield copy
     finally:
         bpy.data.scenes.remove(copy)
         for image in set(bpy.data.images) - images:  # "Render Result", in a file that had none
             bpy.data.images.remove(image)
-    return _Channels(_channel(channels, _OBJECT), _channel(channels, _MATERIAL), _channel(channels, _DEPTH))
 
 
-def _render_scene(scene: bpy.types.Scene) -> None:
+def render_still(scene: bpy.types.Scene) -> None:
+    """Render a scene by its name into its file. Raises Internal and Busy."""
     try:
         result = bpy.ops.render.render(write_still=True, scene=scene.name)
     except RuntimeError as problem:
         raise Internal(
-            f"Blender could not render the labels: {problem}".strip(), "Check that the scene renders."
+            f"Blender could not render: {problem}".strip(), "Check that the scene renders."
         ) from None
     if "FINISHED" not in result:
-        raise Busy("Blender did not take the label render.", "Try again when no other render is running.")
+        raise Busy("Blender did not take the render.", "Try again when no other render is running.")
 
 
-def _channel(channels: dict[str, np.ndarray], endings: tuple[str, ...]) -> np.ndarray:
+def channel(channels: dict[str, np.ndarray], endings: tuple[str, ...]) -> np.ndarray:
+    """The one whose name ends so. Raises Internal."""
     for name, values in channels.items():
         if name.endswith(endings):
             return values

@@ -207,7 +207,7 @@ def test_the_users_file_is_as_it_was_even_when_the_render_fails(scene, view, pix
     def broken(scene):
         raise RuntimeError("the renderer is gone")
 
-    monkeypatch.setattr(label_pass, "_render_scene", broken)
+    monkeypatch.setattr(label_pass, "render_still", broken)
     with pytest.raises(RuntimeError):
         taken(scene)
     assert snapshot() == before

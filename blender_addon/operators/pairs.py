@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rendering training pairs, for Blender without a window: `spade dataset render` starts it there.
+
+It says what it does on standard output, one line of JSON after a mark: {"kind": "progress", "done", "of"},
+{"kind": "finished", "rendered", "folder"}, or {"kind": "failed", "code", "message", "fix"}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+
+from ..contract.errors import Cancelled, SpadeError
+from ..scene import label_rules
+from ..scene.pair_set import KEPT, KEYED, PLACED, RANDOM, PairSet
+from ..scene.view import LARGEST_SIDE, label_map_size
+from .polite import Polite
+
+MARK = "spade-pairs: "
+
+
+class SPADE_OT_render_pairs(Polite, bpy.types.Operator):
+    """Render photographs of the scene with their label maps, to train a model on"""
+
+    bl_idname = "spade.render_pairs"
+    bl_label = "Render Training Pairs"
+
+    directory: StringProperty(name="Folder", subtype="DIR_PATH")
+    count: IntProperty(name="Pictures", default=100, min=1)
+    seed: IntProperty(name="Seed", min=0)
+    width: IntProperty(
+        name="Width", description="0 takes the size of the scene's label maps", max=LARGEST_SIDE
+    )
+    height: IntProperty(
+        name="Height", description="0 takes the size of the scene's label maps", max=LARGEST_SIDE
+    )
+    samples: IntProperty(name="Samples", default=64, min=1)
+    cameras: EnumProperty(
+        name="Cameras",
+        items=(
+            (RANDOM, "Random", "Around the scene's camera, above the ground and outside of things"),
+            (KEYED, "Keyed", "The scene's camera over its frame range"),
+            (PLACED, "Placed", "Each camera of the scene in turn"),
+        ),
+    )
+    lights: EnumProperty(
+        name="Lights",
+        items=(
+            (RANDOM, "Random", "Another time of day each time"),
+            (KEPT, "Kept", "As they are in the scene"),
+        ),
+    )
+    spread: FloatProperty(
+        name="Spread",
+        description="How far a random camera may go; 0 fits it to the view",
+        unit="LENGTH",
+        min=0.0,
+    )
+    instances: BoolProperty(name="Instance Maps", description="Write which object each pixel shows, too")
+    val_every: IntProperty(
+        name="Set Aside",
+        description="Each so-manieth picture is for validation; 0 for none",
+        default=10,
+        min=0,
+    )
+    label_by_name: BoolProperty(
+        name="Label by Name", description="Label what has no label by its name, for these pictures only"
+    )
+    leave_with_input: BoolProperty(
+        name="Leave with Input", description="Stop when standard input ends: whoever asked is gone"
+    )
+
+    def run(self, context) -> None:
+        scene = context.scene
+        if self.label_by_name:
+            label_rules.auto_assign(scene)
+        own = label_map_size(scene)
+        wanted = PairSet(
+            count=self.count,
+            size=(self.width or own[0], self.height or own[1]),
+            seed=self.seed,
+            samples=self.samples,
+            cameras=self.cameras,
+            lights=self.lights,
+            spread=self.spread,
+            instances=self.instances,
+            val_every=self.val_every,
+        )
+        folder = Path(bpy.path.abspath(self.directory))
+        rendered = wanted.render(scene, folder, self._told)
+        say(kind="finished", rendered=rendered, folder=str(folder))
+        self.report({"INFO"}, f"Rendered {rendered} pairs into {folder.name}")
+
+    def refuse(self, problem: SpadeError) -> set[str]:
+        say(kind="failed", code=problem.code, message=problem.message, fix=problem.fix)
+        return super().refuse(problem)
+
+    def _told(self, done: int, of: int) -> None:
+        say(kind="progress", done=done, of=of)
+        if self.leave_with_input and input_has_ended():
+            raise Cancelled("The program that asked for the pictures is gone.")
+
+
+def input_has_ended() -> bool:
+    """Whether standard input was closed from the other side. Windows cannot tell."""
+    if os.name == "nt":
+        return False
+    ready, _, _ = select.select([0], [], [], 0)
+    return bool(ready) and not os.read(0, 1)
+
+
+def say(**event: object) -> None:
+    """One event for whoever started Blender."""
+    print(MARK + json.dumps(event), flush=True)
+
+
+CLASSES = (SPADE_OT_render_pairs,)
