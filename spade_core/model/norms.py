@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import ParamFreeNorm
+from .sync_batch_norm import SyncBatchNorm
 
 
 class PixelNorm(nn.Module):
@@ -34,7 +35,7 @@ def param_free_norm(kind: ParamFreeNorm, channels: int) -> nn.Module:
         return PixelNorm()
     if kind == "instance":
         return nn.InstanceNorm2d(channels, affine=False)
-    return nn.BatchNorm2d(channels, affine=False)
+    return batch_norm(kind, channels, affine=False)
 
 
 def learned_norm(kind: ParamFreeNorm, channels: int) -> nn.Module:
@@ -42,4 +43,9 @@ def learned_norm(kind: ParamFreeNorm, channels: int) -> nn.Module:
     published pix2pixHD has none."""
     if kind == "instance":
         return FlatInstanceNorm(channels)
-    return PixelNorm() if kind == "pixel" else nn.BatchNorm2d(channels)
+    return PixelNorm() if kind == "pixel" else batch_norm(kind, channels, affine=True)
+
+
+def batch_norm(kind: ParamFreeNorm, channels: int, affine: bool) -> nn.BatchNorm2d:
+    """Over this process's part of a batch ("batch"), or over all of it ("syncbatch")."""
+    return (SyncBatchNorm if kind == "syncbatch" else nn.BatchNorm2d)(channels, affine=affine)

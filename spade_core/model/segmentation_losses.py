@@ -12,17 +12,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .. import joined
+
 
 def class_weights(
     label_map: Tensor, label_channels: int, dont_care: int | None, cap: float | None = None
 ) -> Tensor:
-    """Inverse class frequency in this batch: every class present weighs the same in all.
+    """Inverse class frequency in the joined batch: every class present weighs the same in all.
 
     dont_care: the channel that weighs nothing. cap: no class counts more than so many times its pixels, or a class of
     ten pixels would outshout the rest; None: the paper's weights.
     Returns (label_channels,), of mean 1 over the pixels that count.
     """
-    counts = torch.bincount(label_map.flatten(), minlength=label_channels).float()
+    counts = joined.summed(torch.bincount(label_map.flatten(), minlength=label_channels).float())
     if dont_care is not None:
         counts[dont_care] = 0
     present = counts > 0
@@ -54,7 +56,7 @@ def generated_class_loss(logits: Tensor) -> Tensor:
 def label_mix_mask(label_map: Tensor, label_channels: int) -> Tensor:
     """For each picture half of the classes at random: (B, 1, H, W) bool, so that seams follow class borders."""
     batch = len(label_map)
-    chosen = torch.rand(batch, label_channels, device=label_map.device) < 0.5
+    chosen = joined.own_rows(torch.rand(batch * joined.count(), label_channels)).to(label_map.device) < 0.5
     return chosen.gather(1, label_map.flatten(1)).view(batch, 1, *label_map.shape[1:])
 
 

@@ -58,6 +58,11 @@ def sample_style(mean: Tensor, log_variance: Tensor, random: torch.Generator | N
         noise = torch.randn_like(mean)
     else:
         noise = torch.randn(mean.shape, generator=random).to(mean)
+    return style_at(mean, log_variance, noise)
+
+
+def style_at(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """The style code, (B, style_size), that a standard normal draw of the same shape stands for."""
     return mean + torch.exp(0.5 * log_variance) * noise
 
 

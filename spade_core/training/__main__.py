@@ -14,7 +14,9 @@ from collections.abc import Sequence
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .. import joined
 from ..contract.errors import SpadeError
+from ..device import chosen_device
 from .config import TrainingConfig
 from .presets import PRESETS
 from .run import Run
@@ -37,27 +39,33 @@ def parsed(arguments: Sequence[str]) -> TrainingConfig:
 
 def main() -> int:
     config = parsed(sys.argv[1:])
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        run = Run(config)
-        # A scheduler's TERM, and Ctrl-C even where the shell started us in the background, save and leave.
-        for signaled in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signaled, lambda *_: run.stop())
-        with Progress(*columns) as progress:
-            task = progress.add_task("training", total=config.images, completed=run.trainer.images_seen)
-            shown = [time.monotonic()]
-
-            def report(seen: int, losses: dict[str, float], rate: float) -> None:
-                progress.update(task, completed=seen, description=f"{rate:.1f} images/s")
-                if not sys.stdout.isatty() and time.monotonic() - shown[0] > 60:
-                    shown[0] = time.monotonic()
-                    print(seen, f"{rate:.1f} images/s", losses, flush=True)
-
-            run.train(report)
+        with joined.processes(chosen_device(config.device)):
+            train(config)
     except SpadeError as error:
         print(f"{error.message} {error.fix}", file=sys.stderr)
         return 2
     return 0
+
+
+def train(config: TrainingConfig) -> None:
+    """Run to the end, or until told to stop, showing how far it is."""
+    run = Run(config)
+    # A scheduler's TERM, and Ctrl-C even where the shell started us in the background, save and leave.
+    for signaled in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signaled, lambda *_: run.stop())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, disable=joined.rank() > 0) as progress:
+        task = progress.add_task("training", total=config.images, completed=run.trainer.images_seen)
+        shown = [time.monotonic()]
+
+        def report(seen: int, losses: dict[str, float], rate: float) -> None:
+            progress.update(task, completed=seen, description=f"{rate:.1f} images/s")
+            if not sys.stdout.isatty() and time.monotonic() - shown[0] > 60:
+                shown[0] = time.monotonic()
+                print(seen, f"{rate:.1f} images/s", losses, flush=True)
+
+        run.train(report)
 
 
 if __name__ == "__main__":

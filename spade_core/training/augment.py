@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .. import joined
+
 
 class Augment:
     """None: photos, fakes and labels as they are."""
@@ -29,11 +31,12 @@ class DiffAugment(Augment):
     """
 
     def __init__(self, batch: int, size: int, reach: float = 0.125) -> None:
-        self.brightness = (torch.rand(batch, 1, 1, 1) - 0.5) * 0.8
-        self.saturation = torch.rand(batch, 1, 1, 1) * 1.0 + 0.5
-        self.contrast = torch.rand(batch, 1, 1, 1) * 0.6 + 0.7
+        whole = batch * joined.count()
+        self.brightness = (joined.own_rows(torch.rand(whole, 1, 1, 1)) - 0.5) * 0.8
+        self.saturation = joined.own_rows(torch.rand(whole, 1, 1, 1)) * 1.0 + 0.5
+        self.contrast = joined.own_rows(torch.rand(whole, 1, 1, 1)) * 0.6 + 0.7
         limit = int(size * reach)
-        self.shift = torch.randint(-limit, limit + 1, (batch, 2)).tolist()
+        self.shift = joined.own_rows(torch.randint(-limit, limit + 1, (whole, 2))).tolist()
 
     def image(self, image: Tensor) -> Tensor:
         dtype, device = image.dtype, image.device

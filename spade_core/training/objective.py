@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .. import joined
 from ..model.judge import Discriminator, Judgement, Seen
 from ..model.losses import feature_matching, generated_loss, generator_loss, photo_loss
 from ..model.perceptual import PerceptualLoss
@@ -94,7 +95,8 @@ class Objective:
             encoded = ~painted.drawn[:, None, None, None]
             found["colour"] = self.losses.colour_weight * (apart.abs() * encoded).mean()
         if painted.mean is not None and painted.log_variance is not None:
-            among = 1 if self.losses.kl_sum else painted.mean.numel()
+            # Every process's losses are averaged, a sum over the joined batch must not be.
+            among = 1 / joined.count() if self.losses.kl_sum else painted.mean.numel()
             found["kl"] = self.losses.kl_weight * kl_divergence(painted.mean, painted.log_variance) / among
         adversarial = self.adversarial_weight(seen)
         if adversarial > 0:
@@ -149,5 +151,5 @@ class Objective:
 
     def _awake(self, name: str, loss: Tensor, floor: float) -> float:
         """1 where the discriminator has something to learn from this loss, else 0."""
-        self.running[name] = 0.95 * self.running[name] + 0.05 * float(loss.detach())
+        self.running[name] = 0.95 * self.running[name] + 0.05 * float(joined.averaged(loss))
         return float(not self.rests or self.running[name] > floor)

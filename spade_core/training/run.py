@@ -15,8 +15,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from .. import joined
 from ..checkpoint import Checkpoint, save_checkpoint
 from ..contract.errors import BadOption
 from ..contract.labels import LabelSet, load_label_set
@@ -53,7 +55,9 @@ class Run:
         rule = CropRule(squares.size, squares.max_scale, squares.simplify)
         pairs = find_pairs(config.data, "train")
         self.held_out = find_pairs(config.data, "val")[:: max(1, 200 // SAMPLE_ROWS)][:SAMPLE_ROWS]
-        self.squares = TrainingSquares(pairs, self.label_set, rule, squares.batch, config.seed)
+        self.squares = TrainingSquares(
+            pairs, self.label_set, rule, squares.batch, config.seed, rank=joined.rank(), ranks=joined.count()
+        )
         channels = LabelChannels.of(self.label_set)
         dont_care = dict(channels.of_ids)[self.label_set.ignore_id]
         self.trainer = Trainer(config, channels.count, dont_care, self.device)
@@ -64,39 +68,46 @@ class Run:
         if states:
             restore(self.trainer, load_state(states[-1]))
             return
-        photos = [self._batch(index).photos for index in range(max(1, 64 // self.squares.batch))]
+        squares = self.squares
+        whole = TrainingSquares(squares.pairs, self.label_set, squares.rule, squares.batch, squares.seed)
+        photos = [self._photos(whole[index][0]) for index in range(max(1, 64 // squares.batch))]
         self.trainer.calibrate(torch.cat(photos))
         if self.config.start_from is not None:
             start_from(self.trainer, self.config.start_from, self.label_set)
 
+    def _photos(self, rgb: np.ndarray) -> torch.Tensor:
+        """rgb: (B, H, W, 3) uint8; returns (B, 3, H, W) float32 in [-1, 1]."""
+        photos = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return photos.to(self.device, memory_format=torch.channels_last)
+
     def _batch(self, index: int) -> Batch:
         rgb, channels = self.squares[index]
-        photos = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1
-        return Batch(
-            photos.to(self.device, memory_format=torch.channels_last),
-            torch.from_numpy(channels).to(self.device),
-        )
+        return Batch(self._photos(rgb), torch.from_numpy(channels).to(self.device))
 
     def train(self, report: Report) -> None:
         """Train until the configured number of images has been seen, or stop() is called; then save."""
         trainer, last_saved = self.trainer, self.trainer.images_seen
-        while trainer.images_seen < self.config.images and not self.stopped:
+        while trainer.images_seen < self.config.images and not joined.any_of(self.stopped):
             started = time.perf_counter()
             # With another batch than before it is the photos that go on, not the steps.
             losses = trainer.train_step(self._batch(trainer.images_seen // self.squares.batch))
-            self._log(losses)
-            report(trainer.images_seen, losses, self.squares.batch / (time.perf_counter() - started))
+            if joined.rank() == 0:
+                self._log(losses)
+                report(trainer.images_seen, losses, self.squares.batch / (time.perf_counter() - started))
             if trainer.images_seen - last_saved >= self.config.save_every:
                 last_saved = trainer.images_seen
                 self.save()
         self.save()
+        joined.wait()
 
     def stop(self) -> None:
         """Save and leave after the step that is running: half a step cannot be continued."""
         self.stopped = True
 
     def save(self) -> None:
-        """Checkpoint, model and sample grids of this moment; older states go."""
+        """Checkpoint, model and sample grids of this moment, by one process; older states go."""
+        if joined.rank() != 0:
+            return
         output, seen = self.config.output, self.trainer.images_seen
         save_state(self.trainer, output / f"state_{seen:08}.pt")
         for old in sorted(output.glob("state_*.pt"), key=photos_seen)[:-KEPT_STATES]:

@@ -17,7 +17,10 @@ State = dict[str, Any]
 
 
 def state_of(trainer: Trainer) -> State:
-    """Everything that the next step depends on, but the squares: those follow from images_seen."""
+    """Everything that the next step depends on, but the squares: those follow from images_seen.
+
+    All random numbers are drawn on the CPU, and alike by every process.
+    """
     networks = trainer.networks
     state = {
         "step": trainer.step,
@@ -29,8 +32,6 @@ def state_of(trainer: Trainer) -> State:
         "discriminator_steps": trainer.discriminator_steps.state_dict(),
         "random": torch.get_rng_state(),
     }
-    if trainer.device.type == "cuda":
-        state["device_random"] = torch.cuda.get_rng_state(trainer.device)
     return state | {name: network.state_dict() for name, network in parts(trainer).items()}
 
 
@@ -67,8 +68,6 @@ def restore(trainer: Trainer, state: State) -> None:
         name: value.to(trainer.device) for name, value in state["averaged_encoder"].items()
     }
     torch.set_rng_state(state["random"])
-    if "device_random" in state and trainer.device.type == "cuda":
-        torch.cuda.set_rng_state(state["device_random"], trainer.device)
 
 
 def fill(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import joined
 from ..contract.errors import Internal
 from ..model.judge import Judgement, Seen
 from ..model.segmentation_losses import label_mix, label_mix_mask
 from ..model.spade import one_hot
-from ..model.style_encoder import sample_style
+from ..model.style_encoder import style_at
 from .augment import Augment, DiffAugment
 from .config import TrainingConfig
 from .networks import Networks
@@ -25,7 +26,7 @@ from .objective import Objective, Painted, Target
 
 @dataclass(frozen=True)
 class Batch:
-    """Photos and what they show."""
+    """Photos and what they show: this process's rows of the joined batch."""
 
     photos: Tensor
     """(B, 3, H, W) in [-1, 1]."""
@@ -85,20 +86,18 @@ class Trainer:
             losses = self.objective.of_generator(
                 self.networks.discriminator, fakes, photos, painted, target, self.images_seen
             )
-        self._descend(self.generator_steps, losses)
+        told = self._descend(self.generator_steps, losses)
         if self.recipe.discriminator is not None and self.images_seen >= self.recipe.losses.warmup:
             fakes = fakes.detached()
             if self.recipe.steps.repaint:
                 with torch.no_grad(), self._mixed():
                     fakes = self._seen(augment.image(self._paint(batch.photos, labels).image), labels_seen)
-            found = self._judged(fakes, photos, target)
-            self._descend(self.discriminator_steps, found)
-            losses |= found
+            told |= self._descend(self.discriminator_steps, self._judged(fakes, photos, target))
         decay = min(self.recipe.steps.ema_decay, (1 + self.step) / (10 + self.step))
         self.networks.averaged.follow(self.networks.generator, self.networks.encoder, decay)
         self.step += 1
-        self.images_seen += count
-        return {name: float(value.detach()) for name, value in losses.items()}
+        self.images_seen += count * joined.count()
+        return told
 
     def _mixed(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16)
@@ -122,14 +121,22 @@ class Trainer:
 
     def _paint(self, photos: Tensor, labels: Tensor) -> Painted:
         """Images in styles of which some are encoded from the photos, some drawn."""
-        if self.networks.encoder is None:
-            return Painted(self.networks.generator(labels))
-        mean, log_variance = (value.to(photos.dtype) for value in self.networks.encoder(photos))
-        share = self.recipe.losses.random_styles
-        drawn = torch.rand(len(photos), device=self.device) < share
-        style = sample_style(mean, log_variance)
-        style = torch.where(drawn[:, None], torch.randn_like(style), style)
-        return Painted(self.networks.generator(labels, style.to(labels)), mean, log_variance, drawn)
+        generator, encoder = self.networks.generator, self.networks.encoder
+        whole = len(photos) * joined.count()
+
+        def drawn_styles() -> Tensor:
+            return joined.own_rows(torch.randn(whole, generator.config.style_size)).to(labels)
+
+        if encoder is None:
+            style, mean, log_variance, drawn = drawn_styles(), None, None, None
+        else:
+            mean, log_variance = (value.to(photos.dtype) for value in encoder(photos))
+            drawn = joined.own_rows(torch.rand(whole)).to(self.device) < self.recipe.losses.random_styles
+            style = style_at(mean, log_variance, drawn_styles())
+            style = torch.where(drawn[:, None], drawn_styles(), style)
+        height, width = labels.shape[-2:]
+        noise = [joined.own_rows(plane) for plane in generator.draw_noise(whole, height, width)]
+        return Painted(generator(labels, style, noise), mean, log_variance, drawn)
 
     def _judged(self, fakes: Seen, photos: Seen, target: Target) -> dict[str, Tensor]:
         """The discriminator's losses."""
@@ -145,18 +152,23 @@ class Trainer:
                 mixed = None if judgement.class_logits is None else (mask, judgement.class_logits)
             return self.objective.of_discriminator(of_fakes, of_photos, target, mixed)
 
-    def _descend(self, optimiser: torch.optim.Optimizer, losses: dict[str, Tensor]) -> None:
-        for name, value in losses.items():
-            if not math.isfinite(float(value.detach())):
+    def _descend(self, optimiser: torch.optim.Optimizer, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Returns the losses of the joined batch."""
+        if not losses:  # a warm-up without a perceptual loss
+            return {}
+        each = torch.stack(list(losses.values()))
+        told = dict(zip(losses, joined.averaged(each).tolist(), strict=True))
+        for name, value in told.items():
+            if not math.isfinite(value):
                 raise Internal(
                     f"The loss {name} is no longer a number at step {self.step}.",
                     fix="Continue from the last checkpoint with lower rates.",
                 )
-        if not losses:  # a warm-up without a perceptual loss
-            return
         optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
+        each.sum().backward()
+        joined.average_gradients(weight for group in optimiser.param_groups for weight in group["params"])
         optimiser.step()
+        return told
 
 
 @contextmanager

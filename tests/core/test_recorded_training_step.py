@@ -134,13 +134,13 @@ def test_a_step_with_a_style_encoder_is_the_published_one(monkeypatch: pytest.Mo
     recorded picture; losses and gradients had no part in that. The discriminator's half drew others: left out."""
     style = torch.from_numpy(np.load(FOLDER / "vae_inst_style.npy"))
 
-    def drawn(mean: Tensor, log_variance: Tensor) -> Tensor:
+    def drawn(mean: Tensor, log_variance: Tensor, ignored: Tensor) -> Tensor:
         spread = torch.exp(0.5 * log_variance)
         noise = ((style - mean) / spread).detach()
         assert abs(float(noise.mean())) < 0.15 and abs(float(noise.std()) - 1) < 0.1  # a normal draw it was
         return mean + spread * noise
 
-    monkeypatch.setattr("spade_core.training.trainer.sample_style", drawn)
+    monkeypatch.setattr("spade_core.training.trainer.style_at", drawn)
     record = recorded("vae_inst")
     trainer = trainer_of(record)
     painted, losses = step(record, trainer)
