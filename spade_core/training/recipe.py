@@ -87,6 +87,8 @@ class Steps:
     """Adam's memory of gradients."""
     beta2: float = 0.99
     """And of their squares."""
+    decay_from: float = 1.0
+    """Share of --images after which both rates fall, linearly to zero at the end; 1: they never do."""
     ema_decay: float = 0.998
     """Of the served weights: min(this, (1 + step) / (10 + step)); 0 serves the weights as they are."""
     repaint: bool = False

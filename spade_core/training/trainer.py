@@ -61,6 +61,13 @@ class Trainer:
         self.started_from: dict[str, Any] | None = None
         """Whose weights this run began with, as provenance; None for random ones."""
 
+    @property
+    def pace(self) -> float:
+        """What the rates are multiplied with after so many photos: 1, then falling to 0 at the end of the run."""
+        falling = self.config.images * (1 - self.recipe.steps.decay_from)
+        left = max(self.config.images - self.images_seen, 0)
+        return min(left / falling, 1.0) if falling else 1.0
+
     def calibrate(self, photos: Tensor) -> None:
         """photos: (B, 3, H, W) in [-1, 1]; sets the frozen features' statistics, once, before the first step."""
         if self.networks.eyes is not None:
@@ -167,6 +174,9 @@ class Trainer:
         optimiser.zero_grad(set_to_none=True)
         each.sum().backward()
         joined.average_gradients(weight for group in optimiser.param_groups for weight in group["params"])
+        for group in optimiser.param_groups:
+            # Not the saved rate: a run may be continued with another.
+            group["lr"] = optimiser.defaults["lr"] * self.pace
         optimiser.step()
         return told
 

@@ -173,6 +173,27 @@ def test_a_run_with_another_batch_goes_on_with_the_photos_it_has_seen(config: Tr
     ]  # fmt: skip
 
 
+def test_rates_fall_to_zero_over_the_last_part_of_a_run(config: TrainingConfig):
+    recipe = replace(config.recipe, steps=replace(config.recipe.steps, decay_from=0.5))
+    run = Run(replace(config, recipe=recipe))
+    rates: list[float] = []
+    run.train(
+        lambda seen, losses, rate: rates.append(run.trainer.generator_steps.param_groups[0]["lr"] / 2e-4)
+    )
+    assert rates == pytest.approx(
+        [1, 1, 1, 0.5]
+    )  # of 8 photos, two a step: before 0, 2, 4 and 6 of them were seen
+    assert run.trainer.pace == 0
+
+
+def test_a_continued_run_takes_the_rates_it_is_given(config: TrainingConfig):
+    Run(replace(config, images=2)).train(quiet)
+    slower = replace(config.recipe, steps=replace(config.recipe.steps, generator_rate=1e-5))
+    run = Run(replace(config, images=4, recipe=slower))
+    run.train(quiet)
+    assert run.trainer.generator_steps.param_groups[0]["lr"] == 1e-5
+
+
 def test_a_state_from_before_photos_were_counted_goes_on(config: TrainingConfig):
     Run(replace(config, images=4)).train(quiet)
     path = config.output / "state_00000004.pt"
