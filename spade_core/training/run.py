@@ -13,7 +13,6 @@ import dataclasses
 import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,7 +26,7 @@ from ..data.folder import CropRule, TrainingSquares, find_pairs
 from ..device import chosen_device
 from .config import TrainingConfig, plain_values
 from .samples import sample_grid, save_grid
-from .state import load_state, restore, save_state
+from .state import load_state, photos_seen, restore, save_state
 from .trainer import Batch, Trainer
 from .warm_start import start_from
 
@@ -149,9 +148,3 @@ class Run:
         values = " ".join(f"{name}={value:.4f}" for name, value in losses.items())
         with curves.open("a", encoding="utf-8") as file:
             file.write(f"{self.trainer.images_seen},{time.time():.0f},{values}\n")
-
-
-def photos_seen(state: Path) -> int:
-    """By the name that Run.save gives a state."""
-    digits = state.stem.removeprefix("state_")
-    return int(digits) if digits.isdecimal() else -1

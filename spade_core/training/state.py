@@ -50,8 +50,6 @@ def parts(trainer: Trainer) -> dict[str, nn.Module]:
 
 def restore(trainer: Trainer, state: State) -> None:
     """The inverse of state_of. Raises BadCheckpoint where the state is of other networks."""
-    # Before this was counted, every step of a run had the same batch.
-    state = {"images_seen": state["step"] * trainer.recipe.squares.batch, "started_from": None, **state}
     trainer.step, trainer.images_seen = state["step"], state["images_seen"]
     trainer.started_from = state["started_from"]
     trainer.objective.running = dict(state["running"])
@@ -99,10 +97,18 @@ def save_state(trainer: Trainer, path: Path) -> None:
         ) from None
 
 
+def photos_seen(path: Path) -> int:
+    """By the name that Run.save gives a state."""
+    digits = path.stem.removeprefix("state_")
+    return int(digits) if digits.isdecimal() else -1
+
+
 def load_state(path: Path) -> State:
     """A state saved by save_state. Raises BadCheckpoint."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # In older states the name alone says how many photos were seen, and nothing where they began.
+        older = {"images_seen": photos_seen(path), "started_from": None}
+        return older | torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises a different type for each way a file can be broken
         raise BadCheckpoint(
             f"{path.name} cannot be read: {type(error).__name__}.",
