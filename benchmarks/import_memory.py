@@ -21,13 +21,20 @@ from spade_core.reference.keys import as_saved, published_name
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_MB = 1300
 
-# Resident memory at its peak; of a file that is mapped, what has been read counts.
+# Resident memory at its peak; of a file that is mapped, what has been read counts. On Linux getrusage would also count
+# the process that started this one, as it was before exec.
 MEASURED = """
 import resource, sys
+from pathlib import Path
 from spade_core.cli import main
 code = main(sys.argv[1:])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print("peak", peak / (1e6 if sys.platform == "darwin" else 1e3))
+status = Path("/proc/self/status")
+if status.exists():
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    peak = float(lines["VmHWM"].split()[0]) / 1e3
+else:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+print("peak", peak)
 sys.exit(code)
 """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from ..contract.errors import BadShape
 
@@ -36,8 +36,6 @@ class Placement:
     top: int
     size: Size
     flip: bool = False
-    smoothing: int = 0
-    """Side of the mode filter that the label map goes through; 0 for none."""
 
     def photo(self, photo: Image.Image) -> np.ndarray:
         """rgb (height, width, 3) uint8, bicubic."""
@@ -45,8 +43,7 @@ class Placement:
 
     def labels(self, labels: Image.Image) -> np.ndarray:
         """ids (height, width), of labels' own integers: one sample a pixel, as averaging would invent classes."""
-        cut = self._cut(labels, Image.Resampling.NEAREST)
-        return self._flipped(cut.filter(ImageFilter.ModeFilter(self.smoothing)) if self.smoothing else cut)
+        return self._flipped(self._cut(labels, Image.Resampling.NEAREST))
 
     def _cut(self, image: Image.Image, resampling: Image.Resampling) -> Image.Image:
         # Resize only the window: box is in source pixels, and what lies around it still counts at its edges.
@@ -79,12 +76,10 @@ class CropRule:
 
     The pair is resized so that its short side lies between size and max_scale * size (uniformly), then cropped to
     size at random and flipped half of the time: texture is learned at its true scale, not only as a thumbnail.
-    simplify: the share of label maps that a mode filter smooths; `grey_box.GreyBox` is the stronger way.
     """
 
     size: int
     max_scale: float = 2.0
-    simplify: float = 0.25
 
     @property
     def short_side(self) -> int:
@@ -96,9 +91,8 @@ class CropRule:
         width, height = (max(self.size, round(side * scale)) for side in photo)
         left = int(random.integers(0, width - self.size + 1))
         top = int(random.integers(0, height - self.size + 1))
-        smoothing = int(random.choice((7, 11, 15))) if random.random() < self.simplify else 0
         flip = bool(random.random() < 0.5)
-        return Placement((width, height), left, top, (self.size, self.size), flip, smoothing)
+        return Placement((width, height), left, top, (self.size, self.size), flip)
 
 
 @dataclass(frozen=True)

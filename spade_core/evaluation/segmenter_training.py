@@ -49,7 +49,7 @@ class SegmenterRun:
         self.held_out = Scenes(held_out, label_set, Frame(side, side))
         self.work = output.with_name(output.name + ".work")
         claim_folder(self.work)
-        rule = CropRule(training.size, training.max_scale, simplify=0.0)
+        rule = CropRule(training.size, training.max_scale)
         self.squares = FrozenSquares(self.work, pairs, label_set, rule, training.squares, training.seed)
         torch.manual_seed(training.seed)
         decoder = PyramidDecoder(DecoderConfig(len(label_set.classes), training.width))

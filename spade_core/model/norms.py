@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import ParamFreeNorm
@@ -11,10 +11,14 @@ from .sync_batch_norm import SyncBatchNorm
 
 
 class PixelNorm(nn.Module):
-    """Unit mean square over the channels of each pixel; x: (B, C, h, w)."""
+    """Zero mean and unit variance over the channels of each pixel; x: (B, C, h, w).
+
+    Li et al., "Positional Normalization", NeurIPS 2019. With the channels of a pixel side by side in memory this is
+    torch's layer norm: one pass, where the same by elementwise operations takes five.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6)
+        return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],)).permute(0, 3, 1, 2)
 
 
 class FlatInstanceNorm(nn.InstanceNorm2d):

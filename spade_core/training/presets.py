@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+from ..data.grey_box import GreyBox
 from ..model.clade import CladeConfig
 from ..model.config import GeneratorConfig, StyleEncoderConfig
 from ..model.discriminator import MultiscaleConfig
@@ -15,11 +16,11 @@ from .recipe import Losses, Recipe, Squares, Steps
 
 FROZEN = Recipe(
     GeneratorConfig(
-        ANY, base_width=32, max_width=192, norm="pixel", spade_hidden=48, start="labels+style", style_size=64,
+        ANY, base_width=32, max_width=192, norm="pixel", spade_hidden=48, start="labels+style", style_size=32,
         share_hidden=True, pointwise_from_step=3, style_in_blocks=True, noise=True, smooth_upsampling=True,
         replicate_padding=True,
     ),
-    StyleEncoderConfig(64, base_width=16, input_size=128, instance_norm=False),
+    StyleEncoderConfig(32, base_width=16, input_size=128, instance_norm=False),
     ProjectedConfig(),
 )  # fmt: skip
 
@@ -36,7 +37,7 @@ PAPER = Recipe(
     MultiscaleConfig(),
     start="published",
     # Photos are resized to 286 squared and cut to 256.
-    squares=Squares(size=256, batch=32, max_scale=286 / 256, simplify=0.0, augment=False),
+    squares=Squares(size=256, batch=32, max_scale=286 / 256, grey_box=GreyBox(share=0.0), augment=False),
     losses=Losses(
         gan_weight=1.0, class_weight=0.0, feature_weight=10.0, perceptual="vgg", perceptual_start=10.0,
         perceptual_end=10.0, warmup=0, ramp=0, colour_weight=0.0, kl_weight=0.05, kl_sum=True,

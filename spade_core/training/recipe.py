@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ..data.grey_box import GreyBox
 from ..model.build import AnyGeneratorConfig
 from ..model.config import StyleEncoderConfig
 from ..model.discriminator import MultiscaleConfig
@@ -29,8 +30,8 @@ class Squares:
     """Squares in a step."""
     max_scale: float = 2.0
     """Photos are resized to between 1 and this many times the square before it is cut."""
-    simplify: float = 0.25
-    """Share of label maps smoothed and freed of small regions, as in blocked-out scenes."""
+    grey_box: GreyBox = GreyBox(share=0.3)
+    """Some label maps are blocked out, as users draw them, against the photo as it is."""
     augment: bool = True
     """Brightness, saturation, contrast and place are changed alike in all that the discriminator sees (DiffAugment)."""
 
@@ -65,13 +66,13 @@ class Losses:
     """Photos over which the adversarial terms then rise."""
     colour_weight: float = 5.0
     """Of the mean colours of an 8x8 grid, for styles encoded from the photo: what teaches a style code about light."""
-    kl_weight: float = 0.05
+    kl_weight: float = 0.3
     """Of the style code's KL divergence, per photo and per number of the code."""
     kl_sum: bool = False
     """Sum it over photos and numbers instead, as the published loss does."""
     random_styles: float = 0.5
     """Share of the batch whose style is drawn, not encoded: what users without a style image will get."""
-    random_style_perceptual: float = 0.3
+    random_style_perceptual: float = 0.15
     """Weight of the perceptual loss for those: the photo has a style that theirs need not match."""
 
 

@@ -51,12 +51,13 @@ class Run:
                 fix="Leave --generator.instance-edges out.",
             )
         squares = config.recipe.squares
-        rule = CropRule(squares.size, squares.max_scale, squares.simplify)
+        rule = CropRule(squares.size, squares.max_scale)
         pairs = find_pairs(config.data, "train")
         self.held_out = find_pairs(config.data, "val")[:: max(1, 200 // SAMPLE_ROWS)][:SAMPLE_ROWS]
         self.squares = TrainingSquares(
-            pairs, self.label_set, rule, squares.batch, config.seed, rank=joined.rank(), ranks=joined.count()
-        )
+            pairs, self.label_set, rule, squares.batch, config.seed,
+            grey_box=squares.grey_box if squares.grey_box.share else None, rank=joined.rank(), ranks=joined.count(),
+        )  # fmt: skip
         channels = LabelChannels.of(self.label_set)
         dont_care = dict(channels.of_ids)[self.label_set.ignore_id]
         self.trainer = Trainer(config, channels.count, dont_care, self.device)

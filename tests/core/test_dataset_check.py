@@ -60,7 +60,7 @@ def test_sound_data_raise_nothing_and_their_shares_are_exact(folder):
     ("damage", "said"),
     [
         (lambda ids: Image.fromarray(np.full_like(ids, 99)), "99"),
-        (lambda ids: Image.fromarray(ids.astype(np.uint16) * 257), "16"),
+        (lambda ids: Image.fromarray(ids.astype(np.uint16) * 257), "771"),
         (lambda ids: Image.fromarray(np.dstack([ids * 9, ids, ids])), "colours"),
         (lambda ids: Image.fromarray(ids[:32]), "48 x 32"),
         (lambda ids: Image.merge("LA", [Image.fromarray(ids), Image.new("L", (48, 64), 7)]), "transparent"),

@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 def squares(folder, rule=None, batch=4, **options):
     return TrainingSquares(
-        find_pairs(folder, None), LANDSCAPE, rule or CropRule(32, simplify=0), batch, 3, **options
+        find_pairs(folder, None), LANDSCAPE, rule or CropRule(32), batch, 3, **options
     )
 
 
@@ -85,7 +85,7 @@ def test_cutting_a_window_equals_scaling_all_and_then_cutting():
     np.testing.assert_array_equal(placement.labels(labels), whole)
 
 
-@pytest.mark.parametrize("rule", [CropRule(32, simplify=0), Preprocess("resize_and_crop", 40, 32)])
+@pytest.mark.parametrize("rule", [CropRule(32), Preprocess("resize_and_crop", 40, 32)])
 def test_photo_labels_and_instances_are_cut_from_the_same_place(folder, rule):
     made = squares(folder, rule, with_instances=True).make(2)
     assert made.rgb.shape == (4, 32, 32, 3) and made.channels.shape == made.instances.shape == (4, 32, 32)
@@ -138,8 +138,8 @@ def test_missing_instance_maps_are_said_before_training(folder):
 
 
 def test_blocking_out_changes_labels_alone_and_the_share_that_was_asked_for(folder):
-    plain = squares(folder, CropRule(32, simplify=0), batch=7)
-    blocked = squares(folder, CropRule(32, simplify=0), batch=7, grey_box=GreyBox(share=0.5))
+    plain = squares(folder, CropRule(32), batch=7)
+    blocked = squares(folder, CropRule(32), batch=7, grey_box=GreyBox(share=0.5))
     changed = []
     for index in range(12):
         one, other = plain.make(index), blocked.make(index)
@@ -147,7 +147,7 @@ def test_blocking_out_changes_labels_alone_and_the_share_that_was_asked_for(fold
         assert same(other, blocked.make(index)), "the same again for the same number"
         changed += (one.channels != other.channels).any(axis=(1, 2)).tolist()
     assert 0 < np.mean(changed) < 0.7
-    none = squares(folder, CropRule(32, simplify=0), batch=7, grey_box=GreyBox(share=0.0))
+    none = squares(folder, CropRule(32), batch=7, grey_box=GreyBox(share=0.0))
     assert same(none.make(1), plain.make(1))
 
 

@@ -366,7 +366,7 @@ def test_photo_and_labels_are_cut_from_the_same_place():
     photo = Image.fromarray(np.repeat(ids[..., None] * 30, 3, axis=2))
     for seed in range(10):
         rgb, cut = training_square(
-            photo, Image.fromarray(ids), CropRule(48, simplify=0), np.random.default_rng(seed)
+            photo, Image.fromarray(ids), CropRule(48), np.random.default_rng(seed)
         )
         assert np.abs(rgb[..., 0].astype(float) / 30 - cut).mean() < 0.2
 
