@@ -24,12 +24,14 @@ from .commands.labels import Labels
 from .commands.model import Model
 from .commands.segmenter import TrainSegmenter
 from .commands.study import Study, StudyResults
+from .commands.train import Train
 
 Command = (
     Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Labels, tyro.conf.subcommand("labels")]
     | Annotated[Checkpoint, tyro.conf.subcommand("checkpoint")]
     | Annotated[Model, tyro.conf.subcommand("model")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[TrainSegmenter, tyro.conf.subcommand("train-segmenter")]
     | Annotated[Study, tyro.conf.subcommand("study")]
@@ -49,7 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # an old console must not turn a name into a crash
     from .contract.errors import SpadeError
 
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        if arguments[:1] == ["train"]:
+            return Train(tuple(arguments[1:])).run()
         command = tyro.cli(
             Command,
             prog="spade",

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 Upsampling = Literal["normal", "more", "most"]
 ParamFreeNorm = Literal["batch", "syncbatch", "instance", "pixel"]
-"""The paper's three; and "pixel": each pixel's features brought to zero mean and unit variance over the channels. That one knows
-neither the batch nor the rest of the picture, so it paints the same when it is trained, served, and cut into tiles."""
+"""The paper's three; and "pixel": each pixel's features brought to zero mean and unit variance over the channels. That
+one knows neither the batch nor the rest of the picture: it paints the same when trained, served, and cut into tiles."""
 Start = Literal["labels", "style", "labels+style"]
 UPSAMPLING_STEPS: dict[str, int] = {"normal": 5, "more": 6, "most": 7}
 

@@ -121,6 +121,11 @@ class Synthesizer:
             progress("painting", 1.0)
         return image
 
+    @property
+    def has_style_encoder(self) -> bool:
+        """Whether encode_style works."""
+        return self._encoder is not None
+
     def style_from_seed(self, seed: int) -> np.ndarray:
         """A style code drawn from the standard normal: (style_size,) float32, the same on every machine."""
         random = torch.Generator().manual_seed(seed % 2**63)

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train a model, or continue what the output folder holds.
-
-python -m spade_core.training [RECIPE] --data DIR --output DIR
-"""
+"""`spade train`, and what torchrun and `accelerate launch` start: python -m spade_core.training."""
 
 from __future__ import annotations
 
@@ -10,6 +7,8 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -18,32 +17,51 @@ from .. import joined
 from ..contract.errors import SpadeError
 from ..device import chosen_device
 from .config import TrainingConfig
+from .fitted import fitted
 from .presets import PRESETS
 from .run import Run
 
+QUIET_S = 60.0
+"""Between two lines where there is no terminal."""
+
 
 def parsed(arguments: Sequence[str]) -> TrainingConfig:
-    """The command line: a recipe's name first, "frozen" where there is none, then what is to be changed of it."""
-    name = arguments[0] if arguments and arguments[0] in PRESETS else "frozen"
-    default = TrainingConfig(tyro.MISSING, tyro.MISSING, recipe=PRESETS[name][1])
+    """The command line: a recipe's name first, "frozen" where there is none, then what is to be changed of it.
+
+    Numbers that are not named fit the data, the device and the model to begin with. Raises what `fitted` raises.
+    """
+    named = arguments[0] if arguments and arguments[0] in PRESETS else None
+    rest = arguments[1:] if named else arguments
     recipes = "\n\n".join(f"{known}: {what}" for known, (what, _) in PRESETS.items())
-    return tyro.cli(
-        TrainingConfig,
-        description=f"{__doc__}\n\nRecipes:\n\n{recipes}\n\nThe numbers below are those of: {name}",
-        args=arguments[1:] if arguments[:1] == [name] else arguments,
-        default=default,
-        # The recipe says which kinds of networks; their numbers are options.
-        config=(tyro.conf.AvoidSubcommands,),
+    description = (
+        f"Train a model, or continue what the output folder holds.\n\nspade train [RECIPE] --data DIR -o DIR\n\n"
+        f"Recipes:\n\n{recipes}\n\nThe numbers below are those of: {named or 'frozen'}; sizes, batch and length of a "
+        "run that are not named fit the data and the device."
     )
 
+    def read(default: TrainingConfig) -> TrainingConfig:
+        return tyro.cli(
+            TrainingConfig,
+            prog="spade train",
+            description=description,
+            args=rest,
+            default=default,
+            # The recipe says which kinds of networks; their numbers are options.
+            config=(tyro.conf.AvoidSubcommands,),
+        )
 
-def main() -> int:
-    config = parsed(sys.argv[1:])
+    missing: Any = tyro.MISSING
+    wanted = read(TrainingConfig(missing, missing, recipe=PRESETS[named or "frozen"][1]))
+    return read(replace(fitted(wanted), data=missing, output=missing))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     try:
+        config = parsed(sys.argv[1:] if arguments is None else arguments)
         with joined.processes(chosen_device(config.device)):
             train(config)
     except SpadeError as error:
-        print(f"{error.message} {error.fix}", file=sys.stderr)
+        print(f"error: {error.message}" + (f"\n  fix: {error.fix}" if error.fix else ""), file=sys.stderr)
         return 2
     return 0
 
@@ -56,16 +74,26 @@ def train(config: TrainingConfig) -> None:
         signal.signal(signaled, lambda *_: run.stop())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, disable=joined.rank() > 0) as progress:
+        progress.console.print(f"{len(run.squares.pairs)} photos with label maps; {config.output} fills up.")
         task = progress.add_task("training", total=config.images, completed=run.trainer.images_seen)
-        shown = [time.monotonic()]
+        shown, smooth = time.monotonic(), 0.0
 
         def report(seen: int, losses: dict[str, float], rate: float) -> None:
-            progress.update(task, completed=seen, description=f"{rate:.1f} images/s")
-            if not sys.stdout.isatty() and time.monotonic() - shown[0] > 60:
-                shown[0] = time.monotonic()
-                print(seen, f"{rate:.1f} images/s", losses, flush=True)
+            nonlocal shown, smooth
+            smooth = rate if smooth == 0 else 0.95 * smooth + 0.05 * rate
+            speed = f"{smooth:.1f} images/s (loader {run.loader.images_per_second:.0f})"
+            progress.update(task, completed=seen, description=speed)
+            if not sys.stdout.isatty() and time.monotonic() - shown > QUIET_S:
+                shown = time.monotonic()
+                told = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+                print(f"{seen} of {config.images}, {speed}: {told}", flush=True)
 
         run.train(report)
+    models = sorted(config.output.glob("model_*.safetensors"))
+    if joined.rank() == 0 and models:
+        print(
+            f"{models[-1]}\nLook at {config.output / 'samples'}, then: spade-server --models {config.output}"
+        )
 
 
 if __name__ == "__main__":

@@ -30,12 +30,12 @@ class DiffAugment(Augment):
     odd ones too: even steps alone let a grid of dots through.
     """
 
-    def __init__(self, batch: int, size: int, reach: float = 0.125) -> None:
+    def __init__(self, batch: int, height: int, width: int, reach: float = 0.125) -> None:
         whole = batch * joined.count()
         self.brightness = (joined.own_rows(torch.rand(whole, 1, 1, 1)) - 0.5) * 0.8
         self.saturation = joined.own_rows(torch.rand(whole, 1, 1, 1)) * 1.0 + 0.5
         self.contrast = joined.own_rows(torch.rand(whole, 1, 1, 1)) * 0.6 + 0.7
-        limit = int(size * reach)
+        limit = int(min(height, width) * reach)
         self.shift = joined.own_rows(torch.randint(-limit, limit + 1, (whole, 2))).tolist()
 
     def image(self, image: Tensor) -> Tensor:

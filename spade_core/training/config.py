@@ -19,14 +19,16 @@ class TrainingConfig:
     """One commented line an option; the whole of it is saved with every checkpoint."""
 
     data: Path
-    """Folder with images/, labels/ and, where there is a split, index.csv."""
+    """A data set: a folder with images/ and labels/, or one laid out as COCO-Stuff, ADE20K or Cityscapes are."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the run: checkpoints, samples, curves."""
-    label_set: str = "landscape"
-    """Name of a shipped label set, or a TOML file."""
+    layout: str = "auto"
+    """How the data set is laid out; auto looks."""
+    label_set: str | None = None
+    """Name of a shipped label set, or a TOML file; left out: the one that the data say, or landscape."""
     terms: str = ""
     """Under which terms the data may be used; kept in every checkpoint."""
-    start_from: Path | None = None
+    start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """A model (.safetensors) or a run's state (.pt) whose weights a new run begins with; optimisers begin anew."""
     images: int = 30_000
     """Photos to see before the run ends; a longer number later continues the same run."""
@@ -37,6 +39,12 @@ class TrainingConfig:
     """Of weights, squares, styles and augmentation."""
     save_every: int = 2_000
     """Photos between checkpoints and sample grids."""
+    accumulate: int = 1
+    """Parts in which a batch goes through the networks, one after the other: less memory, the same step."""
+    recompute: bool = False
+    """Compute what happens inside the generator's blocks twice in place of keeping it: less memory, a third slower."""
+    workers: int | None = None
+    """Processes that read and cut photos; left out: one for a CPU, one a core for a GPU."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     bf16: bool = True

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..contract.errors import BadOption
+from ..data.placement import MULTIPLE
 from ..model.build import AnyGeneratorConfig, build_generator
 from ..model.config import DecoderConfig, StyleEncoderConfig
 from ..model.discriminator import MultiscaleConfig, MultiscaleDiscriminator
@@ -80,19 +81,28 @@ class Networks:
 def generator_config(recipe: Recipe, label_channels: int) -> AnyGeneratorConfig:
     """The recipe's, with the label set's channels, and a start grid where the generator needs one.
 
-    Raises BadOption where it cannot paint the recipe's squares.
+    Raises BadOption where it cannot paint what the recipe cuts.
     """
-    config, size = replace(recipe.generator, label_channels=label_channels), recipe.squares.size
+    config, shape = replace(recipe.generator, label_channels=label_channels), recipe.squares.shape
     if isinstance(config, DecoderConfig) and config.start == "style" and config.start_grid is None:
-        config = replace(config, start_grid=(size >> config.steps, size >> config.steps))
+        if shape is None:
+            raise BadOption(
+                "A generator that starts from its style code alone paints one size, these photos have many.",
+                fix="Choose a --mode that gives every photo one size.",
+            )
+        config = replace(config, start_grid=(shape[0] >> config.steps, shape[1] >> config.steps))
     with torch.device("meta"):
         generator = build_generator(config)
     multiple = generator.multiple
     if isinstance(recipe.discriminator, SegmentationConfig):
         multiple = max(multiple, 2**recipe.discriminator.stages)
-    if size % multiple or size < generator.smallest_side or generator.fixed_size not in (None, (size, size)):
+    sides = shape or (MULTIPLE, MULTIPLE)
+    if (
+        any(side % multiple or (shape and side < generator.smallest_side) for side in sides)
+        or (generator.fixed_size or shape) != shape
+    ):
         raise BadOption(
-            f"These networks cannot be trained on squares of {size} pixels.",
+            f"These networks cannot be trained on squares of {recipe.squares.size} pixels.",
             fix=f"Choose a --size that is a multiple of {multiple}, at least {generator.smallest_side}.",
         )
     return config

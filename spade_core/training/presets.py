@@ -36,15 +36,15 @@ PAPER = Recipe(
     None,
     MultiscaleConfig(),
     start="published",
-    # Photos are resized to 286 squared and cut to 256.
-    squares=Squares(size=256, batch=32, max_scale=286 / 256, grey_box=GreyBox(share=0.0), augment=False),
+    squares=Squares(size=256, batch=32, mode="resize_and_crop", grey_box=GreyBox(share=0.0), augment=False),
     losses=Losses(
         gan_weight=1.0, class_weight=0.0, feature_weight=10.0, perceptual="vgg", perceptual_start=10.0,
         perceptual_end=10.0, warmup=0, ramp=0, colour_weight=0.0, kl_weight=0.05, kl_sum=True,
         random_styles=0.0,
     ),
     steps=Steps(
-        generator_rate=1e-4, discriminator_rate=4e-4, beta2=0.999, ema_decay=0.0, repaint=True, rests=False
+        generator_rate=1e-4, discriminator_rate=4e-4, beta2=0.999, decay_from=0.5, ema_decay=0.0, repaint=True,
+        rests=False,
     ),
 )  # fmt: skip
 

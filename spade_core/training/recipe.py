@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from ..data.grey_box import GreyBox
+from ..data.placement import CropRule, Mode, Preprocess
 from ..model.build import AnyGeneratorConfig
 from ..model.config import StyleEncoderConfig
 from ..model.discriminator import MultiscaleConfig
@@ -27,13 +28,35 @@ class Squares:
     size: int = 128
     """Side of the training squares in pixels."""
     batch: int = 8
-    """Squares in a step."""
+    """Squares in a step, those of all processes together."""
+    mode: Literal["any_scale"] | Mode = "any_scale"
+    """any_scale: photos are resized to between 1 and max_scale times the square, then cut. The others are the
+    reference's: to load_size, or its width or short side, then cut; fixed: to size, and size / aspect high."""
     max_scale: float = 2.0
-    """Photos are resized to between 1 and this many times the square before it is cut."""
+    """For any_scale."""
+    load_size: int = 286
+    """For the reference's modes."""
+    aspect: float = 1.0
+    """Width to height, for fixed."""
     grey_box: GreyBox = GreyBox(share=0.3)
     """Some label maps are blocked out, as users draw them, against the photo as it is."""
     augment: bool = True
     """Brightness, saturation, contrast and place are changed alike in all that the discriminator sees (DiffAugment)."""
+
+    @property
+    def rule(self) -> CropRule | Preprocess:
+        """How a photo is cut."""
+        if self.mode == "any_scale":
+            return CropRule(self.size, self.max_scale)
+        return Preprocess(self.mode, self.load_size, self.size, self.aspect)
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """(height, width) of what comes out; None where each photo keeps its own, rounded to multiples of 32."""
+        rule = self.rule
+        if isinstance(rule, CropRule):
+            return rule.size, rule.size
+        return rule.size and (rule.size[1], rule.size[0])
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def fill(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> Non
 def other_networks(name: str, why: str) -> BadCheckpoint:
     return BadCheckpoint(
         f"The state in the output folder is of a run with another {name} ({why[:200]}).",
-        fix="Continue with the recipe it was begun with, or choose another --output and name it with --start-from.",
+        fix="Continue with the recipe it was begun with, or choose another --output and name it with --from.",
     )
 
 

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from .augment import Augment, DiffAugment
 from .config import TrainingConfig
 from .networks import Networks
 from .objective import Objective, Painted, Target
+from .recompute import recompute_blocks, weights_once
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,27 @@ class Batch:
     """(B, H, W) int64, the one-hot channel of each pixel."""
     instances: Tensor | None = None
     """(B, H, W) int64 instance ids, for networks that look at instance edges."""
+
+    def parts(self, count: int) -> list[Batch]:
+        """The rows in `count` equal parts."""
+        instances = [None] * count if self.instances is None else self.instances.chunk(count)
+        return [
+            Batch(*rows)
+            for rows in zip(self.photos.chunk(count), self.channels.chunk(count), instances, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What one part of a batch is judged by: augmented once, alike for photos, fakes and labels."""
+
+    batch: Batch
+    labels: Tensor
+    """(B, input_channels, H, W): the generator's input."""
+    labels_seen: Tensor | None
+    augment: Augment
+    photos: Seen
+    target: Target
 
 
 class Trainer:
@@ -48,6 +71,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.networks = Networks.build(self.recipe, label_channels, device, config.vgg_weights)
         self.objective = Objective(self.recipe.losses, self.recipe.steps.rests, self.networks.perceptual)
+        if config.recompute:
+            recompute_blocks(self.networks.generator)
         steps = self.recipe.steps
         betas = (steps.beta1, steps.beta2)
         painters = [self.networks.generator, *([self.networks.encoder] if self.networks.encoder else [])]
@@ -75,36 +100,60 @@ class Trainer:
                 self.networks.eyes.calibrate(photos)
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Returns the weighted losses by name.
+        """Returns the weighted losses by name, of the joined batch.
 
+        The batch goes through in config.accumulate parts, whose gradients are averaged: less memory, the same step.
         Raises Internal, naming the loss, where one is no longer a number; weights are then unchanged by this step.
         """
-        count, size = len(batch.photos), batch.photos.shape[-1]
-        augment = DiffAugment(count, size) if self.recipe.squares.augment else Augment()
-        labels = self._semantic(batch.channels, batch.instances).to(batch.photos)
-        labels_seen = self._labels_seen(batch, labels, augment)
-        channels = augment.labels(batch.channels)
-        target = Target.of(channels, self.label_channels, self.dont_care, self.recipe.losses.class_cap)
-        with torch.no_grad(), self._mixed():
-            photos = self._seen(augment.image(batch.photos), labels_seen)
-        with self._mixed(), held(self.networks.discriminator):
-            painted = self._paint(batch.photos, labels)
-            fakes = self._seen(augment.image(painted.image), labels_seen)
-            losses = self.objective.of_generator(
-                self.networks.discriminator, fakes, photos, painted, target, self.images_seen
-            )
-        told = self._descend(self.generator_steps, losses)
-        if self.recipe.discriminator is not None and self.images_seen >= self.recipe.losses.warmup:
-            fakes = fakes.detached()
-            if self.recipe.steps.repaint:
-                with torch.no_grad(), self._mixed():
-                    fakes = self._seen(augment.image(self._paint(batch.photos, labels).image), labels_seen)
-            told |= self._descend(self.discriminator_steps, self._judged(fakes, photos, target))
+        told: dict[str, float] = defaultdict(float)
+        opposed = self.recipe.discriminator is not None and self.images_seen >= self.recipe.losses.warmup
+        repaint = opposed and self.recipe.steps.repaint
+        for optimiser in (self.generator_steps, self.discriminator_steps):
+            optimiser.zero_grad(set_to_none=True)
+        sittings = []
+        for part in batch.parts(self.config.accumulate):
+            sitting = self._sitting(part)
+            fakes = self._generator_part(sitting, told)
+            if repaint:
+                sittings.append(sitting)
+            elif opposed:
+                self._backward(self._judged(fakes.detached(), sitting), told)
+        self._descend(self.generator_steps)
+        for sitting in sittings:
+            with torch.no_grad(), self._mixed():
+                painted = self._paint(sitting.batch.photos, sitting.labels)
+                fakes = self._seen(sitting.augment.image(painted.image), sitting.labels_seen)
+            self._backward(self._judged(fakes, sitting), told)
+        if opposed:
+            self._descend(self.discriminator_steps)
         decay = min(self.recipe.steps.ema_decay, (1 + self.step) / (10 + self.step))
         self.networks.averaged.follow(self.networks.generator, self.networks.encoder, decay)
         self.step += 1
-        self.images_seen += count * joined.count()
-        return told
+        self.images_seen += len(batch.photos) * joined.count()
+        return dict(told)
+
+    def _sitting(self, batch: Batch) -> Sitting:
+        augment = DiffAugment(*batch.channels.shape) if self.recipe.squares.augment else Augment()
+        labels = self._semantic(batch.channels, batch.instances).to(batch.photos)
+        labels_seen = self._labels_seen(batch, labels, augment)
+        target = Target.of(
+            augment.labels(batch.channels), self.label_channels, self.dont_care, self.recipe.losses.class_cap
+        )
+        with torch.no_grad(), self._mixed():
+            photos = self._seen(augment.image(batch.photos), labels_seen)
+        return Sitting(batch, labels, labels_seen, augment, photos, target)
+
+    def _generator_part(self, sitting: Sitting, told: dict[str, float]) -> Seen:
+        """The generator's gradients of one part; returns what it painted, as the discriminator sees it."""
+        with weights_once(self.networks.generator) if self.config.recompute else nullcontext():
+            with self._mixed(), held(self.networks.discriminator):
+                painted = self._paint(sitting.batch.photos, sitting.labels)
+                fakes = self._seen(sitting.augment.image(painted.image), sitting.labels_seen)
+                losses = self.objective.of_generator(
+                    self.networks.discriminator, fakes, sitting.photos, painted, sitting.target, self.images_seen
+                )  # fmt: skip
+            self._backward(losses, told)
+        return fakes
 
     def _mixed(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16)
@@ -145,8 +194,9 @@ class Trainer:
         noise = [joined.own_rows(plane) for plane in generator.draw_noise(whole, height, width)]
         return Painted(generator(labels, style, noise), mean, log_variance, drawn)
 
-    def _judged(self, fakes: Seen, photos: Seen, target: Target) -> dict[str, Tensor]:
+    def _judged(self, fakes: Seen, sitting: Sitting) -> dict[str, Tensor]:
         """The discriminator's losses."""
+        photos, target = sitting.photos, sitting.target
         with self._mixed():
             of_fakes, of_photos = self.networks.discriminator(fakes + photos).halves()
             mixed = None
@@ -159,26 +209,27 @@ class Trainer:
                 mixed = None if judgement.class_logits is None else (mask, judgement.class_logits)
             return self.objective.of_discriminator(of_fakes, of_photos, target, mixed)
 
-    def _descend(self, optimiser: torch.optim.Optimizer, losses: dict[str, Tensor]) -> dict[str, float]:
-        """Returns the losses of the joined batch."""
+    def _backward(self, losses: dict[str, Tensor], told: dict[str, float]) -> None:
+        """Add the gradients of one part of the batch, and its share of the losses to what is told."""
         if not losses:  # a warm-up without a perceptual loss
-            return {}
-        each = torch.stack(list(losses.values()))
-        told = dict(zip(losses, joined.averaged(each).tolist(), strict=True))
-        for name, value in told.items():
+            return
+        each = torch.stack(list(losses.values())) / self.config.accumulate
+        for name, value in zip(losses, joined.averaged(each).tolist(), strict=True):
             if not math.isfinite(value):
                 raise Internal(
                     f"The loss {name} is no longer a number at step {self.step}.",
                     fix="Continue from the last checkpoint with lower rates.",
                 )
-        optimiser.zero_grad(set_to_none=True)
+            told[name] += value
         each.sum().backward()
+
+    def _descend(self, optimiser: torch.optim.Optimizer) -> None:
+        """Step along the gradients of the joined batch."""
         joined.average_gradients(weight for group in optimiser.param_groups for weight in group["params"])
         for group in optimiser.param_groups:
             # Not the saved rate: a run may be continued with another.
             group["lr"] = optimiser.defaults["lr"] * self.pace
         optimiser.step()
-        return told
 
 
 @contextmanager

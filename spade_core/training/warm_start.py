@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..checkpoint import file_digest, load_checkpoint
-from ..contract.errors import BadCheckpoint, LabelSetMismatch
+from ..contract.errors import BadCheckpoint
 from ..contract.labels import LabelSet
+from .relabel import by_class_names
 from .state import fill, load_state, parts
 from .trainer import Trainer
 
@@ -25,8 +26,9 @@ def start_from(trainer: Trainer, path: Path, label_set: LabelSet) -> None:
     """Take the weights of a model (.safetensors) or of a run's state (.pt). Counters, optimisers and random numbers
     begin anew.
 
-    A model gives generator and style encoder; a state also the discriminator where it is of the same kind.
-    Raises BadCheckpoint where generator or encoder do not fit, LabelSetMismatch for a model of another label set.
+    A model gives generator and style encoder, its classes to those of the same name where its label set is another; a
+    state also the discriminator where it is of the same kind.
+    Raises BadCheckpoint where generator or encoder do not fit.
     """
     take = _from_state if path.suffix == ".pt" else _from_model
     if not path.is_file():
@@ -37,18 +39,14 @@ def start_from(trainer: Trainer, path: Path, label_set: LabelSet) -> None:
 
 def _from_model(trainer: Trainer, path: Path, label_set: LabelSet) -> dict[str, Any]:
     held = load_checkpoint(path)
-    if held.label_set.digest != label_set.digest:
-        raise LabelSetMismatch(
-            f"{path.name} was trained on the label set '{held.label_set.name}', this run uses '{label_set.name}'.",
-            fix="Train with the model's label set.",
-        )
     networks, kept = trainer.networks, ["generator"]
-    fill_unfolded(networks.generator, held.generator_weights, "generator")
+    weights, matched = by_class_names(held, label_set)
+    fill_unfolded(networks.generator, weights, "generator")
     if networks.encoder is not None and held.style_encoder is not None:
         fill_unfolded(networks.encoder, held.encoder_weights, "style encoder")
         kept.append("encoder")
     networks.averaged.follow(networks.generator, networks.encoder, 0.0)
-    return _origin(kept, held.provenance)
+    return _origin(kept, held.provenance) | matched
 
 
 def _from_state(trainer: Trainer, path: Path, label_set: LabelSet) -> dict[str, Any]:
