@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 
 Upsampling = Literal["normal", "more", "most"]
 ParamFreeNorm = Literal["batch", "syncbatch", "instance", "pixel"]
-"""The paper's three; and "pixel": each pixel's features brought to zero mean and unit variance over the channels. That one knows
-neither the batch nor the rest of the picture, so it paints the same when it is trained, served, and cut into tiles."""
+"""The paper's three; and "pixel": each pixel's features brought to zero mean and unit variance over the channels. That
+one knows neither the batch nor the rest of the picture, so it paints the same when it is trained, served, and cut into
+tiles."""
 Start = Literal["labels", "style", "labels+style"]
 UPSAMPLING_STEPS: dict[str, int] = {"normal": 5, "more": 6, "most": 7}
 
@@ -103,6 +104,8 @@ class StyleEncoderConfig:
     input_size: int = 256
     instance_norm: bool = True
     """The published network normalises every layer; that also removes a photo's overall tint."""
+    batch_norm: Literal["batch", "syncbatch"] | None = None
+    """Batch norms, with a scale and shift of their own, in place of the instance norms."""
     spectral: bool = True
     """False where the spectral norm is folded into the weights, as in the averaged weights that are served."""
     antialias: bool = True

@@ -17,12 +17,15 @@ from spade_core.contract.errors import BadCheckpoint, BadLabelSet, NeedsDetail
 from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.build import AnyGeneratorConfig, build_generator
 from spade_core.model.config import GeneratorConfig
+from spade_core.model.discriminator import MultiscaleDiscriminator
+from spade_core.model.judge import Seen
+from spade_core.model.spade import one_hot
 from spade_core.model.spectral_norm import spectral_norm
 from spade_core.reference.exporting import export_reference
 from spade_core.reference.facts import PRESETS, Facts
 from spade_core.reference.importing import ImportRequest, import_reference
 from spade_core.reference.keys import published_name, recovered_v
-from spade_core.reference.shapes import generator_config
+from spade_core.reference.shapes import discriminator_config, generator_config
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core.published import (
     ALL_VARIANTS,
@@ -86,6 +89,18 @@ def test_an_imported_style_encoder_reads_what_the_published_one_reads(variant: s
         if photos in record.arrays:
             codes = [model.encode_style(photo.transpose(1, 2, 0)) for photo in record.arrays[photos]]
             assert difference(np.stack(codes), record.arrays[means]) < TOLERANCE
+
+
+@torch.no_grad()
+def test_the_imported_discriminator_of_the_reference_set_judges_its_photos_as_the_published_one(imported):
+    record, weights = recorded(REFERENCE_SET), imported(REFERENCE_SET)[1].discriminator_weights
+    label_map, objects = (record.tensor(name)[:, 0].long() for name in ("in/label", "in/inst"))
+    labels = one_hot(label_map, 7, objects)
+    discriminator = MultiscaleDiscriminator(discriminator_config(weights), labels.shape[1])
+    discriminator.load_state_dict(weights)
+    judged = discriminator.eval()(Seen(record.photos("in/image_u8"), labels))
+    for scale, score in enumerate(judged.scores):
+        assert difference(score.numpy(), record.arrays[f"out/D{scale}"]) < TOLERANCE
 
 
 @pytest.mark.parametrize("variant", [*ALL_VARIANTS, REFERENCE_SET])
@@ -355,4 +370,15 @@ def test_an_encoder_of_another_network_is_refused(tmp_path: Path):
     write_options(write_reference_files(tmp_path, record), record)
     published_file(tmp_path, replace(SMALL, instance_edges=True))
     with pytest.raises(BadCheckpoint, match="no style code"):
+        import_reference(ImportRequest(tmp_path))
+
+
+def test_an_encoder_without_norms_is_refused_plainly(tmp_path: Path):
+    record = recorded(REFERENCE_SET)
+    write_options(write_reference_files(tmp_path, record), record)
+    state = torch.load(tmp_path / "latest_net_E.pth", weights_only=True)
+    bare = {key.replace(".0.weight_", ".weight_"): value for key, value in state.items()}
+    bare |= {f"layer{index}.bias": torch.zeros(1) for index in range(1, 7)}
+    torch.save(bare, tmp_path / "latest_net_E.pth")
+    with pytest.raises(BadCheckpoint, match="no norms"):
         import_reference(ImportRequest(tmp_path))
