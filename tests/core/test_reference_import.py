@@ -209,6 +209,32 @@ def test_known_data_is_recognised_by_its_channels(preset, tmp_path: Path):
         assert model.paint(label_map).shape == (side, side, 3)
 
 
+@pytest.mark.parametrize(
+    ("classes", "dont_care", "edges", "preset"),
+    [
+        (182, True, True, "coco"), (182, True, False, "coco"), (182, False, True, "none"),
+        (150, True, False, "ade20k"), (150, False, False, "none"), (150, False, True, "none"),
+        (35, False, True, "cityscapes"), (35, False, False, "cityscapes"), (35, True, True, "none"),
+        (36, False, False, "none"), (183, False, True, "none"), (300, False, False, "none"), (1, True, False, "none"),
+    ],
+)  # fmt: skip
+def test_other_data_with_as_many_classes_or_channels_is_not_taken_for_known_data(
+    classes, dont_care, edges, preset, tmp_path: Path
+):
+    config = replace(SMALL, label_channels=classes + dont_care, instance_edges=edges)
+    published_file(tmp_path, config)
+    given = Facts(classes, dont_care, edges, "normal", 64, 1.0)
+    checkpoint = import_reference(ImportRequest(tmp_path, given=given))
+    assert checkpoint.provenance["preset"] == preset and checkpoint.generator == config
+    assert served(checkpoint).paint(np.zeros((64, 64), checkpoint.label_set.dtype)).shape == (64, 64, 3)
+
+
+def test_what_is_known_of_the_channels_rules_known_data_out(tmp_path: Path):
+    published_file(tmp_path, replace(SMALL, label_channels=36))  # as many as Cityscapes has, edges included
+    given = Facts(dont_care=False, edges=False, upsampling="normal")
+    assert import_reference(ImportRequest(tmp_path, given=given)).generator.label_channels == 36
+
+
 def channel_of(checkpoint: Checkpoint, id: int) -> int:
     return int(checkpoint.channels.indices(np.array([id]))[0])
 
