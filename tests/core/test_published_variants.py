@@ -60,7 +60,7 @@ CASES = {
     "don't care": case(contain_dontcare_label=True),
     "edges": case(no_instance=False),
     "don't care and edges": case(contain_dontcare_label=True, no_instance=False, label_nc=13),
-    "batch norm, 5x5": case(norm_G="spectralspadebatch5x5"),
+    "batch norm, 5x5": case(1, norm_G="spectralspadebatch5x5"),
     "instance norm, 1x1": case(norm_G="spectralspadeinstance1x1"),
     "sync batch norm, 7x7, not spectral": case(1, norm_G="spadesyncbatch7x7"),
     "instance norm, not spectral, wide": case(norm_G="spadeinstance3x3", ngf=5),
