@@ -15,11 +15,7 @@ from torch import Tensor
 
 from ..contract.errors import BadCheckpoint
 from ..model.baselines.pix2pixhd import Pix2PixHDConfig
-from ..model.config import (
-    GeneratorConfig,
-    StyleEncoderConfig,
-    Upsampling,
-)
+from ..model.config import GeneratorConfig, StyleEncoderConfig, Upsampling
 from ..model.discriminator import MultiscaleConfig
 from .facts import Facts
 
@@ -160,7 +156,7 @@ def discriminator_config(state: State) -> MultiscaleConfig:
         )
     scales = {key.split(".")[0] for key in state}
     layers = {key.split(".")[1] for key in state}
-    # A norm and its convolution are one step of a layer; a convolution alone is the step itself, and has a bias.
+    # A convolution without a norm is not in a sequence of its own, and has a bias.
     alone = "discriminator_0.model1.0.bias" in state and len(layers) > 2
     return MultiscaleConfig(
         len(scales),
