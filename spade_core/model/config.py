@@ -103,6 +103,8 @@ class StyleEncoderConfig:
     input_size: int = 256
     instance_norm: bool = True
     """The published network normalises every layer; that also removes a photo's overall tint."""
+    batch_norm: Literal["batch", "syncbatch"] | None = None
+    """Batch norms, with a scale and shift of their own, in place of the instance norms."""
     spectral: bool = True
     """False where the spectral norm is folded into the weights, as in the averaged weights that are served."""
     antialias: bool = True

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .judge import Discriminator, Judgement, Seen
+from .norms import batch_norm
 from .spade import LEAK
 from .spectral_norm import spectral_norm
 
 LARGEST_WIDTH = 512
+PatchNorm = Literal["instance", "batch", "syncbatch", "none"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class MultiscaleConfig:
     """Convolutions before the logits; all but the last of them halve the picture."""
     base_width: int = 64
     """Channels of the first layer; each further one has twice as many, up to 512."""
+    norm: PatchNorm = "instance"
+    """Behind all layers but the first and the last; batch norms have a scale and shift of their own."""
+    spectral: bool = True
+    """Spectral norm in the same layers; pix2pixHD's own discriminator has none."""
 
 
 class MultiscaleDiscriminator(Discriminator):
@@ -40,6 +46,7 @@ class MultiscaleDiscriminator(Discriminator):
         """input_channels: of the generator's input; the image's three come on top."""
         super().__init__()
         self.config = config
+        self.mixes_rows = config.norm in ("batch", "syncbatch")
         for scale in range(config.scales):
             self.add_module(f"discriminator_{scale}", PatchDiscriminator(config, input_channels + 3))
 
@@ -68,10 +75,8 @@ class PatchDiscriminator(nn.Module):
         for index in range(1, config.layers):
             fan_in, width = width, min(width * 2, LARGEST_WIDTH)
             stride = 1 if index == config.layers - 1 else 2
-            # A bias in front of an instance norm has no effect.
-            conv = spectral_norm(nn.Conv2d(fan_in, width, 4, stride, padding=2, bias=False))
-            normed = nn.Sequential(conv, nn.InstanceNorm2d(width))
-            self.add_module(f"model{index}", nn.Sequential(normed, nn.LeakyReLU(LEAK)))
+            layer = patch_layer(config, fan_in, width, stride)
+            self.add_module(f"model{index}", nn.Sequential(layer, nn.LeakyReLU(LEAK)))
         self.add_module(f"model{config.layers}", nn.Sequential(nn.Conv2d(width, 1, 4, padding=2)))
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -81,3 +86,15 @@ class PatchDiscriminator(nn.Module):
             x = self.get_submodule(f"model{index}")(x)
             outputs.append(x)
         return outputs
+
+
+def patch_layer(config: MultiscaleConfig, fan_in: int, fan_out: int, stride: int) -> nn.Module:
+    # A bias in front of a norm has no effect.
+    layer = nn.Conv2d(fan_in, fan_out, 4, stride, padding=2, bias=config.norm == "none")
+    if config.spectral:
+        spectral_norm(layer)
+    if config.norm == "none":
+        return layer
+    instance = config.norm == "instance"
+    norm = nn.InstanceNorm2d(fan_out) if instance else batch_norm(config.norm, fan_out, affine=True)
+    return nn.Sequential(layer, norm)

@@ -67,6 +67,9 @@ class Discriminator(nn.Module):
 
     looks_at_labels: ClassVar[bool] = False
     looks_at_taps: ClassVar[bool] = False
+    mixes_rows: bool = False
+    """Whether its judgement of one picture depends on the others of the batch: then it is always shown fakes and photos
+    together."""
 
     @abstractmethod
     def forward(self, seen: Seen) -> Judgement: ...

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import StyleEncoderConfig
+from .norms import batch_norm
 from .spade import LEAK
 from .spectral_norm import spectral_norm
 
@@ -42,10 +43,13 @@ class StyleEncoder(nn.Module):
 
 
 def encoder_layer(fan_in: int, fan_out: int, config: StyleEncoderConfig) -> nn.Sequential:
-    # A bias in front of an instance norm has no effect, so the published layer has none.
-    layer = nn.Conv2d(fan_in, fan_out, 3, 2, 1, bias=not config.instance_norm)
+    # A bias in front of a norm has no effect, so the published layer has none.
+    normed = config.instance_norm or config.batch_norm is not None
+    layer = nn.Conv2d(fan_in, fan_out, 3, 2, 1, bias=not normed)
     if config.spectral:
         spectral_norm(layer)
+    if config.batch_norm is not None:
+        return nn.Sequential(layer, batch_norm(config.batch_norm, fan_out, affine=True))
     return nn.Sequential(layer, nn.InstanceNorm2d(fan_out)) if config.instance_norm else nn.Sequential(layer)
 
 

@@ -66,12 +66,18 @@ PRESETS: dict[PresetName, Facts] = {
 LABEL_SETS: dict[PresetName, str] = {"coco": "coco_stuff", "ade20k": "ade20k", "cityscapes": "cityscapes"}
 
 
-def preset_of(classes: int | None = None, channels: int | None = None) -> PresetName | None:
-    """The data set with so many classes, or where that is None with so many channels."""
+def preset_of(channels: int, known: Facts = Facts()) -> PresetName | None:
+    """The data set of a network with so many channels, where nothing that is known contradicts it.
+
+    Where its number of classes is known, that decides; it may have been trained without the data set's edges.
+    """
     for name, facts in PRESETS.items():
-        if (classes is not None and facts.classes == classes) or (
-            classes is None and facts.channels == channels
-        ):
+        decides = facts.channels == channels if known.classes is None else facts.classes == known.classes
+        edges_may_differ = known.classes is not None
+        fits = known.dont_care in (None, facts.dont_care) and (
+            edges_may_differ or known.edges in (None, facts.edges)
+        )
+        if decides and fits:
             return name
     return None
 

@@ -88,7 +88,7 @@ def _settled(
     given, channels = request.given, shapes.input_channels(state)
     if request.preset == "auto":
         said = given.or_else(beside)
-        preset = preset_of(said.classes, channels)
+        preset = preset_of(channels, said)
         facts = said if preset is None else said.or_else(PRESETS[preset])
         facts = facts.with_channels(channels)
     else:
@@ -116,7 +116,7 @@ def _misfit(preset: PresetName | None, facts: Facts, channels: int, file: str) -
         *["don't care"] * bool(facts.dont_care),
         *["edges"] * bool(facts.edges),
     ]
-    better = preset_of(channels=channels)
+    better = preset_of(channels)
     if better is not None and better != preset:
         fix = f"Give --preset {better}, which has {channels}."
     else:

@@ -9,22 +9,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import Tensor
 
 from ..contract.errors import BadCheckpoint
 from ..model.baselines.pix2pixhd import Pix2PixHDConfig
-from ..model.config import (
-    GeneratorConfig,
-    ParamFreeNorm,
-    StyleEncoderConfig,
-    Upsampling,
-)
+from ..model.config import GeneratorConfig, StyleEncoderConfig, Upsampling
 from ..model.discriminator import MultiscaleConfig
 from .facts import Facts
 
 State = Mapping[str, Tensor]
+PublishedNorm = Literal["instance", "batch", "syncbatch"]
 
 
 class Question(NamedTuple):
@@ -124,6 +120,11 @@ def encoder_config(state: State) -> StyleEncoderConfig:
     """The published style encoder with these weights. Raises BadCheckpoint."""
     layers = [kernel for key, kernel in _kernels(state) if re.match(r"layer\d+\.0\.", key)]
     mean = state.get("fc_mu.weight")
+    if mean is not None and not layers and "layer1.bias" in state:
+        raise BadCheckpoint(
+            "The style encoder has no norms; here the published one has instance or batch norms.",
+            "Import the generator's file alone.",
+        )
     if mean is None or not layers:
         raise BadCheckpoint(
             f"The style encoder's file holds {_what(state)}.",
@@ -135,7 +136,14 @@ def encoder_config(state: State) -> StyleEncoderConfig:
             "Import the generator's file alone.",
         )
     width = min(kernel.shape[0] for kernel in layers)
-    return StyleEncoderConfig(mean.shape[0], width, spectral=_is_spectral(state), antialias=False)
+    norm = _norm(state, r"layer\d+\.1")
+    return StyleEncoderConfig(
+        mean.shape[0],
+        width,
+        batch_norm=None if norm == "instance" else norm,
+        spectral=_is_spectral(state),
+        antialias=False,
+    )
 
 
 def discriminator_config(state: State) -> MultiscaleConfig:
@@ -148,7 +156,16 @@ def discriminator_config(state: State) -> MultiscaleConfig:
         )
     scales = {key.split(".")[0] for key in state}
     layers = {key.split(".")[1] for key in state}
-    return MultiscaleConfig(len(scales), len(layers) - 1, first.shape[0])
+    # A convolution without a norm is not in a sequence of its own, and has a bias.
+    alone = "discriminator_0.model1.0.bias" in state and len(layers) > 2
+    return MultiscaleConfig(
+        len(scales),
+        len(layers) - 1,
+        first.shape[0],
+        "none" if alone else _norm(state, r"discriminator_\d+\.model\d+\.0\.1"),
+        # One layer alone has neither norm.
+        _is_spectral(state) or len(layers) == 2,
+    )
 
 
 def _known_grid(cells: int, facts: Facts) -> tuple[int, int]:
@@ -201,7 +218,7 @@ def _width(state: State) -> int:
     return width
 
 
-def _norm(state: State, layers: str) -> ParamFreeNorm:
+def _norm(state: State, layers: str) -> PublishedNorm:
     """Batch norm counts its batches; the published synchronised one never does."""
     counters = [value for key, value in state.items() if re.fullmatch(layers + r"\.num_batches_tracked", key)]
     if not counters:

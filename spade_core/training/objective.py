@@ -108,7 +108,7 @@ class Objective:
 
     def _deceit(self, discriminator: Discriminator, fakes: Seen, photos: Seen, target: Target) -> Named:
         losses, found, of_photos = self.losses, {}, Judgement()
-        if losses.feature_weight:
+        if losses.feature_weight or discriminator.mixes_rows:
             of_fakes, of_photos = discriminator(fakes + photos).halves()
         else:
             of_fakes = discriminator(fakes)

@@ -57,6 +57,7 @@ PAPER_STYLE = replace(
 PIX2PIXHD = replace(
     PAPER,
     generator=GENERATORS["pix2pixhd"].config,
+    discriminator=MultiscaleConfig(spectral=False),
     losses=replace(PAPER.losses, gan_mode="ls"),
     steps=replace(PAPER.steps, generator_rate=2e-4, discriminator_rate=2e-4, beta1=0.5),
 )

@@ -145,6 +145,25 @@ def test_bad_files_are_refused_plainly_and_nothing_in_them_is_run(here, publishe
         path.write_bytes(good)
 
 
+def test_a_trap_in_the_pickled_options_is_not_even_opened(here, published, tmp_path):
+    (published / "opt.pkl").write_bytes(pickle.dumps(Trap(tmp_path / "caught")))
+    assert here("checkpoint", "import", published, "-o", "model.safetensors").code == 0
+    assert not (tmp_path / "caught").exists()
+
+
+@pytest.mark.parametrize("network", ["E", "D"])
+def test_the_other_files_of_a_set_are_refused_as_plainly(here, published, tmp_path, network):
+    path = published / f"latest_net_{network}.pth"
+    state = torch.load(path, weights_only=True)
+    torch.save({**state, "trap": Trap(tmp_path / "caught")}, path)
+    ended = here("checkpoint", "import", published, "-o", "model.safetensors")
+    assert ended.is_a_plain_refusal and "nothing of it was run" in ended.err and path.name in ended.err
+    assert not (tmp_path / "caught").exists()
+    torch.save(dict(list(state.items())[:-2]), path)
+    ended = here("checkpoint", "import", published, "-o", "model.safetensors")
+    assert ended.is_a_plain_refusal and "2 missing (" in ended.err and path.name in ended.err
+
+
 def test_a_trap_is_refused_by_the_real_command_too(spade, published, tmp_path):
     torch.save(Trap(tmp_path / "caught"), published / "latest_net_G.pth")
     ended = spade("checkpoint", "import", published, "-o", "model.safetensors")

@@ -18,26 +18,27 @@ TOLERANCE = 1e-5
 LABELS = 5
 
 
-def discriminator_of(record: Recorded) -> MultiscaleDiscriminator:
+def discriminator_of(record: Recorded, precision: torch.dtype = torch.float64) -> MultiscaleDiscriminator:
     options = record.options
     config = MultiscaleConfig(options["num_D"], options["n_layers_D"], options["ndf"])
     discriminator = MultiscaleDiscriminator(config, options["semantic_nc"])
     discriminator.load_state_dict(record.weights("D"))
-    return discriminator.double().eval()
+    return discriminator.to(precision).eval()
 
 
-def shown(record: Recorded) -> tuple[Seen, Seen]:
-    labels = record.tensor("out/semantics_u8").double()
-    photos = record.photos("in/image_u8").double()
-    return Seen(record.tensor("out/G_eval").double(), labels), Seen(photos, labels)
+def shown(record: Recorded, precision: torch.dtype = torch.float64) -> tuple[Seen, Seen]:
+    labels = record.tensor("out/semantics_u8").to(precision)
+    photos = record.photos("in/image_u8").to(precision)
+    return Seen(record.tensor("out/G_eval").to(precision), labels), Seen(photos, labels)
 
 
+@pytest.mark.parametrize("precision", [torch.float64, torch.float32], ids=["double", "single"])
 @pytest.mark.parametrize("variant", ALL_VARIANTS)
 @torch.no_grad()
-def test_layers_and_logits_are_those_of_the_published_network(variant: str):
+def test_layers_and_logits_are_those_of_the_published_network(variant: str, precision: torch.dtype):
     record = recorded(variant)
-    fakes, photos = shown(record)
-    judged = discriminator_of(record)(fakes + photos).halves()
+    fakes, photos = shown(record, precision)
+    judged = discriminator_of(record, precision)(fakes + photos).halves()
     for of, judgement in zip(("fake", "real"), judged, strict=True):
         wanted = record.discriminator_outputs(of)
         assert len(wanted) >= 2

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
 from spade_core.checkpoint import Checkpoint
 from spade_core.contract.errors import CannotWrite, Unavailable
-from spade_core.contract.labels import parse_label_set
+from spade_core.contract.labels import load_label_set, parse_label_set
 from spade_core.onnx_export import export_onnx
+from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core.published import REFERENCE_SET, recorded
+from tests.core.test_generator_variants import KINDS, network, with_edges
 from tests.core.test_reference_import import import_recorded
 from tests.core.tiny import tiny_checkpoint
 
@@ -43,8 +46,6 @@ def test_our_own_network_paints_any_size_with_style_and_noise(tmp_path: Path):
 
 
 def painted_by_torch(checkpoint: Checkpoint, label_map, style, noise) -> np.ndarray:
-    import torch
-
     from spade_core.data.channels import channel_indices
     from spade_core.model.spade import one_hot
 
@@ -71,6 +72,21 @@ def test_an_imported_network_of_one_size_paints_what_was_recorded(tmp_path: Path
     notes = session.get_modelmeta().custom_metadata_map
     assert notes["fixed_size"] == "64 64"
     assert parse_label_set(notes["label_set"]).digest == notes["label_set_digest"]
+
+
+@pytest.mark.parametrize("kind", ["spade, 5x5", "clade", "concat", "pix2pixhd", "pix2pixhd enhanced", "crn"])
+def test_every_kind_of_generator_goes_out_and_looks_at_instances(kind: str, tmp_path: Path):
+    config = with_edges(KINDS[kind])
+    checkpoint = Checkpoint(config, network(config).state_dict(), load_label_set("landscape"), native_size=64)
+    written = export_onnx(checkpoint, tmp_path / "model.onnx", "small")
+    assert written.difference < TOLERANCE and "instances" in written.shapes
+    model = Synthesizer(checkpoint, "small", "", torch.device("cpu"))
+    session = onnxruntime.InferenceSession((tmp_path / "model.onnx").read_bytes())
+    side = max(64, int(session.get_modelmeta().custom_metadata_map["multiple"]) * 2)
+    label_map, objects = np.random.default_rng(0).integers(0, 3, (2, side, side + side)).astype(np.int32)
+    [image] = session.run(["image"], {"labels": label_map[None], "instances": objects[None]})
+    painted = model.paint(label_map.astype(np.uint8), instance_map=objects).transpose(2, 0, 1)
+    assert np.abs(image[0] * 2 - 1 - painted).max() < 2 * TOLERANCE
 
 
 def test_without_the_packages_it_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our pix2pixHD computes what the published one does, in double precision as in test_published_networks.py."""
+"""Our pix2pixHD computes what the published one does, as in test_published_networks.py."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ def network(record) -> Pix2PixHD:
     return network.double().eval()
 
 
+@pytest.mark.parametrize("precision", [torch.float64, torch.float32], ids=["double", "single"])
 @torch.no_grad()
-def test_it_paints_what_the_published_one_paints(record, network):
-    labels = record.tensor("out/semantics_u8").double()
-    assert (network(labels) - record.tensor("out/G_eval")).abs().max() < TOLERANCE
+def test_it_paints_what_the_published_one_paints(record, network, precision):
+    painted = network.to(precision)(record.tensor("out/semantics_u8").to(precision))
+    assert (painted - record.tensor("out/G_eval")).abs().max() < TOLERANCE
 
 
 @torch.no_grad()

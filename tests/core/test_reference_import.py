@@ -17,12 +17,15 @@ from spade_core.contract.errors import BadCheckpoint, BadLabelSet, NeedsDetail
 from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.build import AnyGeneratorConfig, build_generator
 from spade_core.model.config import GeneratorConfig
+from spade_core.model.discriminator import MultiscaleDiscriminator
+from spade_core.model.judge import Seen
+from spade_core.model.spade import one_hot
 from spade_core.model.spectral_norm import spectral_norm
 from spade_core.reference.exporting import export_reference
 from spade_core.reference.facts import PRESETS, Facts
 from spade_core.reference.importing import ImportRequest, import_reference
 from spade_core.reference.keys import published_name, recovered_v
-from spade_core.reference.shapes import generator_config
+from spade_core.reference.shapes import discriminator_config, generator_config
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core.published import (
     ALL_VARIANTS,
@@ -86,6 +89,18 @@ def test_an_imported_style_encoder_reads_what_the_published_one_reads(variant: s
         if photos in record.arrays:
             codes = [model.encode_style(photo.transpose(1, 2, 0)) for photo in record.arrays[photos]]
             assert difference(np.stack(codes), record.arrays[means]) < TOLERANCE
+
+
+@torch.no_grad()
+def test_the_imported_discriminator_of_the_reference_set_judges_its_photos_as_the_published_one(imported):
+    record, weights = recorded(REFERENCE_SET), imported(REFERENCE_SET)[1].discriminator_weights
+    label_map, objects = (record.tensor(name)[:, 0].long() for name in ("in/label", "in/inst"))
+    labels = one_hot(label_map, 7, objects)
+    discriminator = MultiscaleDiscriminator(discriminator_config(weights), labels.shape[1])
+    discriminator.load_state_dict(weights)
+    judged = discriminator.eval()(Seen(record.photos("in/image_u8"), labels))
+    for scale, score in enumerate(judged.scores):
+        assert difference(score.numpy(), record.arrays[f"out/D{scale}"]) < TOLERANCE
 
 
 @pytest.mark.parametrize("variant", [*ALL_VARIANTS, REFERENCE_SET])
@@ -192,6 +207,32 @@ def test_known_data_is_recognised_by_its_channels(preset, tmp_path: Path):
         )
         label_map = np.resize(ids, (side, side)).astype(checkpoint.label_set.dtype)
         assert model.paint(label_map).shape == (side, side, 3)
+
+
+@pytest.mark.parametrize(
+    ("classes", "dont_care", "edges", "preset"),
+    [
+        (182, True, True, "coco"), (182, True, False, "coco"), (182, False, True, "none"),
+        (150, True, False, "ade20k"), (150, False, False, "none"), (150, False, True, "none"),
+        (35, False, True, "cityscapes"), (35, False, False, "cityscapes"), (35, True, True, "none"),
+        (36, False, False, "none"), (183, False, True, "none"), (300, False, False, "none"), (1, True, False, "none"),
+    ],
+)  # fmt: skip
+def test_other_data_with_as_many_classes_or_channels_is_not_taken_for_known_data(
+    classes, dont_care, edges, preset, tmp_path: Path
+):
+    config = replace(SMALL, label_channels=classes + dont_care, instance_edges=edges)
+    published_file(tmp_path, config)
+    given = Facts(classes, dont_care, edges, "normal", 64, 1.0)
+    checkpoint = import_reference(ImportRequest(tmp_path, given=given))
+    assert checkpoint.provenance["preset"] == preset and checkpoint.generator == config
+    assert served(checkpoint).paint(np.zeros((64, 64), checkpoint.label_set.dtype)).shape == (64, 64, 3)
+
+
+def test_what_is_known_of_the_channels_rules_known_data_out(tmp_path: Path):
+    published_file(tmp_path, replace(SMALL, label_channels=36))  # as many as Cityscapes has, edges included
+    given = Facts(dont_care=False, edges=False, upsampling="normal")
+    assert import_reference(ImportRequest(tmp_path, given=given)).generator.label_channels == 36
 
 
 def channel_of(checkpoint: Checkpoint, id: int) -> int:
@@ -355,4 +396,15 @@ def test_an_encoder_of_another_network_is_refused(tmp_path: Path):
     write_options(write_reference_files(tmp_path, record), record)
     published_file(tmp_path, replace(SMALL, instance_edges=True))
     with pytest.raises(BadCheckpoint, match="no style code"):
+        import_reference(ImportRequest(tmp_path))
+
+
+def test_an_encoder_without_norms_is_refused_plainly(tmp_path: Path):
+    record = recorded(REFERENCE_SET)
+    write_options(write_reference_files(tmp_path, record), record)
+    state = torch.load(tmp_path / "latest_net_E.pth", weights_only=True)
+    bare = {key.replace(".0.weight_", ".weight_"): value for key, value in state.items()}
+    bare |= {f"layer{index}.bias": torch.zeros(1) for index in range(1, 7)}
+    torch.save(bare, tmp_path / "latest_net_E.pth")
+    with pytest.raises(BadCheckpoint, match="no norms"):
         import_reference(ImportRequest(tmp_path))

@@ -3,7 +3,8 @@
 
 Wang et al., CVPR 2018, section 3.1 and figure 3: the outer encoder works on the full label map, the global generator on
 one of half the size; the features of both are added before the outer residual blocks, and the global generator's own
-image is not made. In the paper the global generator is trained alone first.
+image is not made. In the paper the global generator is trained alone first. Chosen here: the half-size map picks pixels
+(nearest), so that labels stay labels.
 """
 
 from __future__ import annotations
