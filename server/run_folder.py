@@ -48,17 +48,26 @@ def place_of(model: str) -> Place:
     """What the word on the command line means; asked once, for a folder may go while it is served.
 
     A run is called by its folder ("runs/my" is "my"), a file by its name without suffix. A bare name means an
-    embedded model before it means a folder.
+    embedded model before it means a folder; a path that is not there yet means a folder if it has no suffix.
     """
-    embedded = Path(model).name == model and (_EMBEDDED / f"{model}.safetensors").exists()
-    if not embedded and Path(model).is_dir():
+    path, is_bare = Path(model), Path(model).name == model
+    if is_bare and (_EMBEDDED / f"{model}.safetensors").exists():
+        return Place(model, model)
+    if path.is_dir() or not (is_bare or path.suffix or path.exists()):
         return Place(os.path.basename(os.path.abspath(model)), model, is_run=True)
-    return Place(Path(model).stem, model)
+    return Place(path.stem, model)
 
 
 def versions(folder: Path) -> Iterator[Version]:
-    """The checkpoints of a run, the newest first. Raises OSError where the folder cannot be read."""
-    found = [(int(match[1]), name) for name in os.listdir(folder) if (match := _CHECKPOINT.fullmatch(name))]
+    """The checkpoints of a run, the newest first; none before its folder is made, and after it has gone.
+
+    Raises OSError where the folder cannot be read.
+    """
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    found = [(int(match[1]), name) for name in names if (match := _CHECKPOINT.fullmatch(name))]
     for _, name in sorted(found, reverse=True):
         path = str(folder / name)
         try:

@@ -8,6 +8,7 @@ and unchangeable, so a picture is always of one checkpoint.
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -74,8 +75,8 @@ class Source:
         except OSError as trouble:
             self.problem = LoadProblem(
                 self.place.name,
-                f"The folder '{self.place.path}' cannot be read: {trouble.strerror}.",
-                "Check that it is there and that this user may read it.",
+                f"The run folder '{self.place.path}' cannot be read: {trouble.strerror}.",
+                "Check that it is a folder and that this user may read it.",
             )
         return (self.loaded, self.problem) != before
 
@@ -180,8 +181,8 @@ def _why_not(version: Version, problem: Exception) -> SpadeError:
 def _nothing_yet(run: Place) -> LoadProblem:
     return LoadProblem(
         run.name,
-        f"The run '{run.name}' has no model yet: there is no model_*.safetensors in '{run.path}'.",
-        "It is served as soon as its training writes the first one.",
+        f"The run '{run.name}' has no model yet: there is no '{os.path.join(run.path, 'model_*.safetensors')}'.",
+        "It is served as soon as its training writes the first one; check the path if none is under way.",
     )
 
 
