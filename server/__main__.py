@@ -13,6 +13,7 @@ from spade_core.contract.errors import SpadeError, Unavailable
 from .broker import Broker
 from .config import ServerConfig, refuse_open_address
 from .lifecycle import ParentWatch, StopSignals, announced
+from .run_folder import places_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,10 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
 def serve(config: ServerConfig) -> None:
     """Raises SpadeError where the server cannot be started like this."""
     refuse_open_address(config.bind)
+    places = places_of(config.models)
     signals = StopSignals()
     parent = ParentWatch(config.parent_pid)
     try:
-        broker = Broker(config, _say)
+        broker = Broker(config, places, _say)
     except zmq.ZMQError as problem:
         raise Unavailable(
             f"'{config.bind}' cannot be listened at: {problem}.", "Choose another port."

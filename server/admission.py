@@ -58,12 +58,7 @@ def served(models: dict[str, ServedModel], name: str) -> ServedModel:
 
 def check_request(submit: Submit, model: ServedModel, limits: Limits) -> None:
     """Everything that the header alone shows. Raises LabelSetMismatch, TooLarge, BadShape, BadHeader."""
-    if submit.label_set != model.info.label_set_digest:
-        raise LabelSetMismatch(
-            f"The model '{model.info.name}' paints with the label set '{model.label_set.name}' "
-            f"({len(model.label_set.classes)} classes), the map was made with another.",
-            f"Choose the label set '{model.label_set.name}' for the scene, or another model.",
-        )
+    refuse_other_labels(submit, model.info.name, model.label_set)
     refuse_size(submit.shape, "label map", limits)
     refuse_size(submit.output.size or submit.shape, "picture", limits)
     if not 0 <= submit.raw_bytes <= limits.max_bytes:
@@ -82,6 +77,16 @@ def check_request(submit: Submit, model: ServedModel, limits: Limits) -> None:
         style.kind in ("none", "seed", "image"), f"The style '{style.kind[:20]}'", "'none', 'seed' or 'image'"
     )
     _require(style.kind != "image" or style.shape is not None, "The style image's shape", "[height, width]")
+
+
+def refuse_other_labels(submit: Submit, model: str, label_set: LabelSet) -> None:
+    """Raises LabelSetMismatch where the job's label map was made with another set than the model's."""
+    if submit.label_set != label_set.digest:
+        raise LabelSetMismatch(
+            f"The model '{model}' paints with the label set '{label_set.name}' "
+            f"({len(label_set.classes)} classes), the map was made with another.",
+            f"Choose the label set '{label_set.name}' for the scene, or another model.",
+        )
 
 
 def check_buffers(
@@ -104,9 +109,9 @@ def check_buffers(
     return checked
 
 
-def content_of(submit: Submit, buffers: Sequence[bytes | memoryview], model: ServedModel) -> str:
-    """A hash of all that the picture depends on: equal hashes, equal pictures."""
-    parts = (model.info.digest, submit.seed, submit.shape, asdict(submit.style), asdict(submit.output))
+def content_of(submit: Submit, buffers: Sequence[bytes | memoryview]) -> str:
+    """A hash of all that the picture depends on beside the model: equal hashes, equal pictures of one model."""
+    parts = (submit.seed, submit.shape, asdict(submit.style), asdict(submit.output))
     digest = hashlib.sha256(json.dumps(parts).encode())
     for buffer in buffers:
         digest.update(buffer)

@@ -43,6 +43,7 @@ from .config import ServerConfig
 from .desk import Desk
 from .peers import Peers
 from .queue import State
+from .run_folder import Place
 
 DRAIN_S = 30.0
 _TURN_MS, _BACKLOG_TURN_MS = 50, 5
@@ -53,16 +54,16 @@ _ENCODINGS = ("raw", "zlib", "png", "jpeg", "webp")
 class Broker:
     """`say` is told, in a sentence, what an operator should know."""
 
-    def __init__(self, config: ServerConfig, say: Callable[[str], None]):
+    def __init__(self, config: ServerConfig, models: Sequence[Place], say: Callable[[str], None]):
         self._say = say
         self._epoch = uuid.uuid4().hex
         self._began = time.monotonic()
         self._leave_at: float | None = None
-        self._known_state = ""
+        self._announced: Welcome | None = None
         self._context = zmq.Context()
         self._front = _bound(self._context, config.bind)
         self._control = _bound(self._context, "tcp://127.0.0.1:*")
-        self._backend = LocalBackend(config, self._context, say)
+        self._backend = LocalBackend(config, models, self._context, say)
         self._peers = {socket: Peers(socket) for socket in (self._front, self._control)}
         self._desk = Desk(Limits(max_side=config.max_side), self._backend, self._reply)
         self.connection = Connection(_address(self._front), _address(self._control), os.getpid())
@@ -120,12 +121,12 @@ class Broker:
             self._desk.peer_gone(gone, now)
         for peers in self._peers.values():
             peers.gone.clear()
-        state = self._state()
-        if state != self._known_state:
-            self._known_state = state
-            self._say(self._described(state))
+        welcome = self._welcome()
+        if welcome != self._announced:
+            self._announced = welcome
+            self._say(self._described(welcome))
             for peer in self._peers[self._front].greeted():
-                self._reply(peer, self._welcome())
+                self._reply(peer, welcome)
 
     def _serve(self, socket: zmq.Socket[bytes], now: float) -> None:
         for _ in range(_MESSAGES_A_TURN):
@@ -214,9 +215,10 @@ class Broker:
             return "failed"
         return "released" if self._backend.released else "ready"
 
-    def _described(self, state: str) -> str:
-        models = ", ".join(sorted(self._desk.models)) or "none"
-        return f"{self.connection.address}: {state}. Models: {models}. {self._problem()}".strip()
+    def _described(self, welcome: Welcome) -> str:
+        shown = sorted(f"{each.name} ({each.file})" if each.file else each.name for each in welcome.models)
+        models = ", ".join(shown) or "none"
+        return f"{self.connection.address}: {welcome.state}. Models: {models}. {welcome.problem}".strip()
 
     def _problem(self) -> str:
         return " ".join(map(str, self._desk.problems.values()))[:2000]

@@ -18,7 +18,7 @@ class ServerConfig:
     """Paint pictures for the add-on, or any other client, on this machine."""
 
     models: tuple[str, ...] = ("landscape",)
-    """Models to serve: names, or checkpoint files."""
+    """Models to serve: names, checkpoint files, or folders of training runs, whose newest checkpoint is served."""
 
     bind: str = "tcp://127.0.0.1:*"
     """Address to listen at; * is any free port."""

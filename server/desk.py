@@ -39,6 +39,8 @@ Reply = Callable[..., None]
 class Backend(Protocol):
     """What computes: see backends/local."""
 
+    @property
+    def released(self) -> bool: ...
     def idle(self) -> bool: ...
     def wake(self) -> None: ...
     def abandon(self, ticket: int) -> None: ...
@@ -62,7 +64,7 @@ class Desk:
         self._reply = reply
         self._tickets: dict[int, Job] = {}
         self._last_ticket = 0
-        self._pictures = ReplyCache()  # by what they depend on
+        self._pictures = ReplyCache()  # by the model's digest and what else they depend on
         self._endings = ReplyCache()  # by job, for clients that lost theirs
         self._ms_per_megapixel = 0.0
         self._tell_at = 0.0
@@ -156,9 +158,9 @@ class Desk:
             checked = check_buffers(submit, buffers, model, self.limits)
             if submit.replaces is not None:
                 self.cancel((submit.client, submit.replaces), now)
-            content = content_of(submit, checked, model)
+            content = content_of(submit, checked)
             job = Job(key, submit, checked, content, peer, queued_at=now, deadline=now)
-            known = None if submit.no_cache else self._pictures.get(content, now)
+            known = None if submit.no_cache else self._pictures.get((model.info.digest, content), now)
             if known is not None:
                 message = replace(known.message, id=submit.id, cached=True, timings=Timings())
                 self._keep_and_reply(key, peer, message, known.buffers, now)
@@ -181,6 +183,10 @@ class Desk:
             raise Draining(
                 "The server is leaving and takes no more jobs.", "Start it again.", retry_after_ms=1000
             )
+        if submit.model in self.problems and "" not in self.problems and self._backend.released:
+            # Nobody looked at its folder since the device was given back: it may have a model now.
+            self.loaded = False
+            self._backend.wake()
         if not self.loaded:
             raise Warming("The server is loading its model.", "It takes a few seconds.", retry_after_ms=300)
         trouble = self.problems.get(submit.model) or self.problems.get("")
@@ -223,12 +229,13 @@ class Desk:
         message = Finished(
             id=job.submit.id,
             shape=painted.shape,
-            model_digest=self.models[job.submit.model].info.digest,
+            model_digest=painted.model_digest,
             encoding=painted.encoding,
             digest=painted.digest,
             timings=Timings(round(queue_ms, 2), round(painted.run_ms, 2), round(painted.encode_ms, 2)),
         )
-        self._pictures.put(job.content, Kept(message, event.buffers), now)
+        # By the model that painted, which may be newer than the one the job was admitted for.
+        self._pictures.put((painted.model_digest, job.content), Kept(message, event.buffers), now)
         self._end(job, message, now, event.buffers)
 
     def _lost(self, job: Job | None, now: float) -> None:

@@ -29,7 +29,7 @@ class Job:
     key: Key
     submit: Submit
     buffers: Sequence[bytes | memoryview]  # the raw label map, then the style image if any
-    content: str  # hash of everything the picture depends on
+    content: str  # hash of everything the picture depends on beside the model
     peer: bytes  # the connection to answer on; another one after the client reconnected
     queued_at: float
     deadline: float

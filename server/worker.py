@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker process: loads the models, paints, and reports.
 
-One thread computes, one keeps talking to the broker. Started by backends/local with its assignment on stdin;
-leaves when stdin ends, which is when the broker has gone.
+One thread computes, one keeps talking to the broker, and one looks for newer models. Started by backends/local
+with its assignment on stdin; leaves when stdin ends, which is when the broker has gone.
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ from spade_core.contract.codec import decode, encode
 
 from .backends.messages import TO_WORKER, Abandon, Assignment, Beat, Run
 from .painter import Painter
+from .run_folder import Place
+from .shelf import Shelf, Stock
 
 _BEAT_MS = 500
 
 
 class Talker(threading.Thread):
-    """Owns the socket to the broker. `say` is for the computing thread, `assigned` holds the jobs for it."""
+    """Owns the socket to the broker. `say` is for the computing thread, `assigned` holds the jobs for it, and
+    newer models."""
 
     def __init__(self, assignment: Assignment):
         super().__init__(daemon=True)
-        self.assigned: queue.SimpleQueue[tuple[Run, list[memoryview]]] = queue.SimpleQueue()
+        self.assigned: queue.SimpleQueue[tuple[Run, list[memoryview]] | Stock] = queue.SimpleQueue()
         self.abandoned: set[int] = set()
         self._context = zmq.Context()
         self._outward = self._context.socket(zmq.DEALER)
@@ -75,14 +78,20 @@ def main() -> None:
     )  # Ctrl+C reaches the whole group; the broker decides what it means
     _be_first_to_go()
     table = json.loads(sys.stdin.buffer.readline())
-    assignment = Assignment(**table | {"models": tuple(table["models"])})
+    assignment = Assignment(**table | {"models": tuple(Place(**place) for place in table["models"])})
     threading.Thread(target=_leave_with_broker, daemon=True).start()
     talker = Talker(assignment)
     talker.start()
-    painter = Painter(_synthesizer(assignment.synthesizer), assignment, talker.abandoned)
-    painter.load(talker.say)
+    painter = Painter(talker.abandoned)
+    shelf = Shelf(assignment.models, _synthesizer(assignment.synthesizer), assignment.device)
+    painter.take(shelf.load(), talker.say)
+    threading.Thread(target=shelf.follow, args=(talker.assigned.put,), daemon=True).start()
     while True:
-        run, buffers = talker.assigned.get()
+        order = talker.assigned.get()
+        if isinstance(order, Stock):
+            painter.take(order, talker.say)
+            continue
+        run, buffers = order
         painter.paint(run, buffers, talker.say)
         talker.abandoned.discard(run.ticket)
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from ..contract.client import Client, Event
 from ..contract.connection import read_connection_file
-from ..contract.errors import SpadeError, Unavailable
+from ..contract.errors import LabelSetMismatch, SpadeError, Unavailable, UnknownModel
+from ..contract.labels import LabelSet
 from ..contract.messages import ModelInfo, Welcome
 from ..contract.version import VERSION
 from .server_command import running_server
@@ -82,6 +83,36 @@ class Connection:
         """A model the server has."""
         models = self.welcome.models if self.welcome else ()
         return next((model for model in models if model.name == name), None)
+
+    def required_model(self, name: str) -> ModelInfo:
+        """A model the server has. Raises Unavailable while it has said nothing, UnknownModel."""
+        if self.welcome is None:
+            raise Unavailable("The server is not connected.", fix="Start the server first.")
+        model = self.model_named(name)
+        if model is None:
+            served = ", ".join(each.name for each in self.welcome.models) or "none"
+            # a run without a model yet, a file that cannot be read: the server says which
+            why = f" {self.welcome.problem}" if self.welcome.problem else ""
+            raise UnknownModel(
+                f"The server has no model '{name}'.{why}", fix=f"Choose one of those it has: {served}."
+            )
+        return model
+
+    def mismatch(self, model_name: str, label_set: LabelSet) -> LabelSetMismatch | None:
+        """Why this model cannot paint what this set labels; None where it can, or nobody knows yet.
+
+        A model that is still being trained may come to know another set while we are connected.
+        """
+        model = self.model_named(model_name) if self.state is State.READY else None
+        if model is None or model.label_set_digest == label_set.digest:
+            return None
+        uses = f"the scene uses '{label_set.name}'"
+        if model.label_set == label_set.name:
+            uses = "the scene uses another version of it"
+        return LabelSetMismatch(
+            f"The model '{model.name}' was trained on the label set '{model.label_set}', {uses}.",
+            fix="Take over the model's label set, or choose another model.",
+        )
 
     def console(self) -> str:
         """The last the server printed, if we started it; also after it has gone."""

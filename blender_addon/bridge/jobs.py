@@ -16,7 +16,7 @@ from enum import Enum
 import numpy as np
 
 from ..contract.client import Delayed, Event
-from ..contract.errors import LabelSetMismatch, SpadeError, UnknownModel
+from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
 from ..contract.messages import Accepted, Cancelled, Failed, Finished, Progress, Style
 from .connection import Connection, State
@@ -206,20 +206,10 @@ class JobBoard:
 
     def _check_model(self, request: Request) -> None:
         """What the server would refuse anyway, said with the names that the user knows."""
-        model = self.connection.model_named(request.model)
-        if model is None:
-            served = (
-                ", ".join(each.name for each in self.connection.welcome.models)
-                if self.connection.welcome
-                else ""
-            )
-            raise UnknownModel(f"The server has no model '{request.model}'.", fix=f"Choose one of: {served}.")
-        if model.label_set_digest != request.label_set.digest:
-            raise LabelSetMismatch(
-                f"The model '{model.name}' was trained on the label set '{model.label_set}', "
-                f"the scene uses '{request.label_set.name}'.",
-                fix="Take over the model's label set, or choose another model.",
-            )
+        self.connection.required_model(request.model)
+        mismatch = self.connection.mismatch(request.model, request.label_set)
+        if mismatch is not None:
+            raise mismatch
 
     def hold(self, job: Job, problem: SpadeError) -> None:
         """The scene refuses this picture now; keep it until it is placed or discarded."""

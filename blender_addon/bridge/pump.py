@@ -108,7 +108,9 @@ def _redraw_if_changed() -> None:
     global _drawn
     jobs = [(id(job), job.state, job.stage, round(job.fraction, 2)) for job in board.live + board.finished]
     connection = board.connection
-    now = (jobs, connection.state, int(connection.waited_s), board.error, id(board.last_placed), hindrance())
+    models = connection.welcome.models if connection.welcome else ()
+    waited_s = int(connection.waited_s)
+    now = (jobs, connection.state, waited_s, models, board.error, id(board.last_placed), hindrance())
     if now != _drawn:
         _drawn = now
         redraw()

@@ -7,7 +7,6 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from ..bridge import pump
-from ..contract.errors import Unavailable
 from ..contract.labels import LabelSet, load_label_set, shipped_label_sets
 from ..properties import CUSTOM, settings
 from .polite import Polite
@@ -35,13 +34,13 @@ class SPADE_OT_use_model_label_set(Polite, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context) -> None:
-        model = pump.board.connection.model_named(settings(context.scene).model)
-        client = pump.board.connection.client
-        if model is None or client is None:
-            raise Unavailable("The server is not connected.", fix="Start the server first.")
-        use_label_set(
-            context.scene, shipped_with(model.label_set_digest) or client.label_set(model.label_set_digest)
-        )
+        connection = pump.board.connection
+        digest = connection.required_model(settings(context.scene).model).label_set_digest
+        label_set = shipped_with(digest)
+        if label_set is None:
+            assert connection.client is not None  # it told of the model
+            label_set = connection.client.label_set(digest)
+        use_label_set(context.scene, label_set)
         pump.board.error = None
 
 

@@ -8,8 +8,10 @@ import bpy
 from ..bridge import pump
 from ..bridge.connection import Connection
 from ..bridge.jobs import Job, JobState
+from ..contract.errors import SpadeError
 from ..operators.place import is_hidden_by_view
 from ..properties import settings
+from ..scene.label_rules import scene_label_set
 from ..scene.view import label_map_size
 from .layout import PADDING_AND_BUTTONS, Layout, layout_of, wrapped
 from .remedies import draw_error
@@ -37,8 +39,7 @@ class SPADE_PT_backdrop(bpy.types.Panel):
         draw_action(layout, pump.board.live_in(scene.session_uid))
         if is_hidden_by_view(context):
             layout.operator("spade.show_backdrop", icon="HIDE_OFF")
-        if pump.board.error is not None:
-            draw_error(layout, context, pump.board.error)
+        _draw_errors(layout, context)
         for job in pump.board.finished[-1:]:
             _draw_kept(layout, context, job)
         _draw_wishes(layout, scene)
@@ -53,6 +54,20 @@ def draw_action(layout: Layout, job: Job | None) -> None:
         return
     row.progress(factor=job.fraction, text=_doing(job))
     row.operator("spade.cancel", text="", icon="X")
+
+
+def _draw_errors(layout: Layout, context: bpy.types.Context) -> None:
+    """What went wrong, and before it does: that the model does not know the scene's labels."""
+    error = pump.board.error
+    if error is not None:
+        draw_error(layout, context, error)
+    try:
+        label_set = scene_label_set(context.scene)
+    except SpadeError:
+        return  # the label panel says why
+    mismatch = pump.board.connection.mismatch(settings(context.scene).model, label_set)
+    if mismatch is not None and (error is None or error.code != mismatch.code):
+        draw_error(layout, context, mismatch, dismissable=False)
 
 
 def _doing(job: Job) -> str:

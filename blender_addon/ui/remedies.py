@@ -39,8 +39,10 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
 }
 
 
-def draw_error(layout: Layout, context: bpy.types.Context, error: SpadeError) -> None:
-    """The error's box."""
+def draw_error(
+    layout: Layout, context: bpy.types.Context, error: SpadeError, *, dismissable: bool = True
+) -> None:
+    """The error's box; one that lasts as long as its cause is not dismissable."""
     box = layout.box()
     head = box.row(align=True)
     column = head.column(align=True)
@@ -48,7 +50,8 @@ def draw_error(layout: Layout, context: bpy.types.Context, error: SpadeError) ->
     column.alert = True
     for number, line in enumerate(wrapped(context, error.message, PADDING_AND_BUTTONS)):
         column.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
-    head.operator("spade.dismiss_error", text="", icon="X", emboss=False)
+    if dismissable:
+        head.operator("spade.dismiss_error", text="", icon="X", emboss=False)
     column = box.column(align=True)
     column.scale_y = 0.8
     for line in wrapped(context, error.fix):

@@ -53,6 +53,11 @@ class SPADE_PT_server(bpy.types.Panel):
         split.use_property_split = True
         split.use_property_decorate = False
         split.prop(settings(context.scene), "model")
+        model = connection.model_named(settings(context.scene).model)
+        if model is not None and model.file:
+            checkpoint = layout.row()
+            checkpoint.active = False
+            checkpoint.label(text=f"Paints with {model.file}", icon="FILE")
         if pump.board.last_placed is not None:
             _draw_times(layout, pump.board.last_placed)
 

@@ -23,6 +23,7 @@ from spade_core.contract.errors import SpadeError
 from spade_core.contract.messages import Submit
 
 from ..config import ServerConfig, physical_cores
+from ..run_folder import Place
 from .events import BackendEvent, CannotStart, Lost, Picture, Serving
 from .messages import FROM_WORKER, Abandon, Assignment, Painted, Ready, Run, Step, Stopped
 
@@ -50,8 +51,15 @@ class _Worker:
 class LocalBackend:
     """See the module. `socket` is for the broker's poller: readable when `events` has something to say."""
 
-    def __init__(self, config: ServerConfig, context: zmq.Context, say: Callable[[str], None]):
+    def __init__(
+        self,
+        config: ServerConfig,
+        models: Sequence[Place],
+        context: zmq.Context,
+        say: Callable[[str], None],
+    ):
         self._config = config
+        self._models = tuple(models)
         self._say = say
         self.socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
         self.socket.linger = 0
@@ -177,7 +185,7 @@ class LocalBackend:
         worker.token = secrets.token_hex(16).encode()
         threads = config.threads or physical_cores()
         assignment = Assignment(
-            self._address, worker.token.decode(), config.models, worker.device, threads, config.synthesizer
+            self._address, worker.token.decode(), self._models, worker.device, threads, config.synthesizer
         )
         paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         # Thread pools are sized when torch is imported: too early for the worker to read its assignment.

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from spade_core.contract.messages import ModelInfo, Submit
 
+from ..run_folder import Place
+
 # --- broker to worker ---
 
 
@@ -20,7 +22,7 @@ class Assignment:
 
     address: str
     token: str
-    models: tuple[str, ...]
+    models: tuple[Place, ...]
     device: str
     threads: int
     synthesizer: str
@@ -51,7 +53,7 @@ class Beat:
 
 @dataclass(frozen=True)
 class LoadProblem:
-    """A model that could not be loaded, and why."""
+    """A model that could not be loaded, and why; an older one of its name may be served all the same."""
 
     model: str
     message: str
@@ -60,7 +62,8 @@ class LoadProblem:
 
 @dataclass(frozen=True)
 class Ready:
-    """Loading and warming up is over. Buffers: the label set of each model, as TOML.
+    """What this worker paints with from now on: said when loading and warming up is over, and again when a run
+    has a newer model. Buffers: the label set of each model, as TOML.
 
     ms_per_megapixel: measured on a first picture, to estimate others.
     """
@@ -81,12 +84,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Painted:
-    """The picture is in the buffers; `digest` is their SHA-256."""
+    """The picture is in the buffers; `digest` is their SHA-256, `model_digest` that of the model that painted."""
 
     ticket: int
     shape: tuple[int, int]
     encoding: str
     digest: str
+    model_digest: str
     run_ms: float
     encode_ms: float
 

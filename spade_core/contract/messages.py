@@ -137,7 +137,11 @@ class Limits:
 
 @record
 class ModelInfo:
-    """A model that is served; `label_set` and `label_set_digest` say which label maps it understands."""
+    """A model that is served; `label_set` and `label_set_digest` say which label maps it understands.
+
+    A training run's model changes under its name while the run goes on: `digest` tells two of them apart, `file`
+    is the checkpoint's name for people (empty for a model that stays as it is; since minor version 1).
+    """
 
     name: str
     digest: str
@@ -145,6 +149,7 @@ class ModelInfo:
     label_set_digest: str
     native_size: int
     style_size: int
+    file: str = ""
 
 
 @record

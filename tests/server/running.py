@@ -22,16 +22,17 @@ TRIVIAL = "tests.server.trivial:TrivialSynthesizer"
 
 
 class RunningServer:
-    """`spade-server` with the trivial generator; a context manager that leaves nothing behind."""
+    """`spade-server`, with the trivial generator unless told otherwise; a context manager that leaves nothing
+    behind."""
 
-    def __init__(self, folder: Path, *options: str, wait: bool = True):
+    def __init__(self, folder: Path, *options: str, wait: bool = True, synthesizer: str = TRIVIAL):
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "server.json"
         self._console = folder / "console.txt"
         command = [sys.executable, "-W", "error", "-m", "server", "--connection-file", str(self.file)]
         with self._console.open("w") as console:
             self.process = subprocess.Popen(
-                [*command, "--synthesizer", TRIVIAL, *options],
+                [*command, "--synthesizer", synthesizer, *options],
                 cwd=ROOT,
                 stderr=console,
                 env=os.environ | {"TRIVIAL_MARKS": str(folder)},

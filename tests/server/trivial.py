@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trivial generator for tests in which the network is not what is tested: it colours the label map.
 
-A model named like a shipped label set uses that set, any other the landscape. The seed says how it behaves:
-below 1000 it paints at once, shifting the colours by the seed; SLOW + n takes n milliseconds and reports
-progress; the other names are what they say.
+A model named like a shipped label set uses that set, any other the landscape, unless it is a file that
+`write_checkpoint` wrote. The seed says how it behaves: below 1000 it paints at once, shifting the colours by the
+seed; SLOW + n takes n milliseconds and reports progress; the other names are what they say.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import time
@@ -16,14 +18,30 @@ from pathlib import Path
 import numpy as np
 
 from spade_core.contract.errors import BadCheckpoint
-from spade_core.contract.labels import load_label_set, shipped_label_sets
+from spade_core.contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
 
 SLOW = 100_000
 DIES, DIES_ONCE, HANGS, NEEDS_TOO_MUCH, IS_BROKEN = 1001, 1002, 1003, 1004, 1005
 
 
+def write_checkpoint(
+    run: Path, photos: int, label_set: LabelSet | None = None, shade: int = 0, load_s: float = 0.0
+) -> str:
+    """Put a checkpoint into a run folder as training does, in one piece; returns its digest.
+
+    shade: what is added to every colour. load_s: how long it takes to load.
+    """
+    label_set = label_set or load_label_set("landscape")
+    text = json.dumps({"label_set": label_set.to_toml(), "shade": shade, "load_s": load_s})
+    part = run / f"model_{photos:08}.safetensors.part"
+    part.write_text(text, encoding="utf-8")
+    part.replace(part.with_suffix(""))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class TrivialSynthesizer:
     digest = "0" * 64
+    shade = 0
     native_size = 64
     style_size = 4
 
@@ -37,7 +55,21 @@ class TrivialSynthesizer:
             raise BadCheckpoint("The checkpoint 'truncated' ends too early.", "Copy it again.")
         if Path(model).stem == "crashing":
             os.kill(os.getpid(), signal.SIGKILL)
-        return cls(Path(model).stem)
+        made = cls(Path(model).stem)
+        if Path(model).is_file():
+            made._read(Path(model))
+        return made
+
+    def _read(self, file):
+        text = file.read_text(encoding="utf-8")
+        try:
+            recipe = json.loads(text)
+        except ValueError:
+            raise BadCheckpoint(f"{file.name} cannot be read: it is truncated.", "Copy it again.") from None
+        (file.parent / "loading").touch()
+        time.sleep(recipe["load_s"])
+        self.digest, self.shade = hashlib.sha256(text.encode()).hexdigest(), recipe["shade"]
+        self.label_set = parse_label_set(recipe["label_set"])
 
     def render(self, label_map, style=None, seed=0, progress=None):
         if seed == DIES or (seed == DIES_ONCE and not _already_tried()):
@@ -52,7 +84,7 @@ class TrivialSynthesizer:
             time.sleep(0.02)
             if progress is not None:
                 progress("painting", step * 20 / (seed - SLOW))
-        rgb = self.label_set.colorize(label_map) + np.uint8(seed % 251)
+        rgb = self.label_set.colorize(label_map) + np.uint8((seed + self.shade) % 251)
         return rgb if style is None else rgb + style[:3].astype(np.uint8)
 
     def style_from_seed(self, seed):
