@@ -21,38 +21,34 @@ from .fitted import fitted
 from .presets import PRESETS
 from .run import Run
 
+MISSING: Any = tyro.MISSING
 QUIET_S = 60.0
 """Between two lines where there is no terminal."""
 
 
-def parsed(arguments: Sequence[str]) -> TrainingConfig:
-    """The command line: a recipe's name first, "frozen" where there is none, then what is to be changed of it.
-
-    Numbers that are not named fit the data, the device and the model to begin with. Raises what `fitted` raises.
-    """
+def wanted(arguments: Sequence[str], default: TrainingConfig | None = None) -> TrainingConfig:
+    """The command line as written: a recipe's name first, "frozen" where there is none, then what is changed of it, or of
+    the given default."""
     named = arguments[0] if arguments and arguments[0] in PRESETS else None
-    rest = arguments[1:] if named else arguments
     recipes = "\n\n".join(f"{known}: {what}" for known, (what, _) in PRESETS.items())
-    description = (
-        f"Train a model, or continue what the output folder holds.\n\nspade train [RECIPE] --data DIR -o DIR\n\n"
-        f"Recipes:\n\n{recipes}\n\nThe numbers below are those of: {named or 'frozen'}; sizes, batch and length of a "
-        "run that are not named fit the data and the device."
+    return tyro.cli(
+        TrainingConfig,
+        prog="spade train",
+        description=(
+            "Train a model, or continue what the output folder holds.\n\nspade train [RECIPE] --data DIR -o DIR\n\n"
+            f"Recipes:\n\n{recipes}\n\nThe numbers below are those of: {named or 'frozen'}; sizes, batch and length of "
+            "a run that are not named fit the data and the device."
+        ),
+        args=arguments[1:] if named else arguments,
+        default=default or TrainingConfig(MISSING, MISSING, recipe=PRESETS[named or "frozen"][1]),
+        # The recipe says which kinds of networks; their numbers are options.
+        config=(tyro.conf.AvoidSubcommands,),
     )
 
-    def read(default: TrainingConfig) -> TrainingConfig:
-        return tyro.cli(
-            TrainingConfig,
-            prog="spade train",
-            description=description,
-            args=rest,
-            default=default,
-            # The recipe says which kinds of networks; their numbers are options.
-            config=(tyro.conf.AvoidSubcommands,),
-        )
 
-    missing: Any = tyro.MISSING
-    wanted = read(TrainingConfig(missing, missing, recipe=PRESETS[named or "frozen"][1]))
-    return read(replace(fitted(wanted), data=missing, output=missing))
+def parsed(arguments: Sequence[str]) -> TrainingConfig:
+    """As wanted; what is not named fits the data, the device and the model to begin with. Raises what fitted raises."""
+    return wanted(arguments, replace(fitted(wanted(arguments)), data=MISSING, output=MISSING))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
