@@ -97,7 +97,8 @@ class Synthesizer:
         """(3, H, W) float32 in [-1, 1], on the device."""
         ids = self._checked(label_map)
         code = self._checked_style(style, seed)
-        frame = Framing.of(self._generator, *ids.shape, self._margin)
+        rows, columns = ids.shape
+        frame = Framing.of(self._generator, rows, columns, self._margin)
         channels = frame.framed(self._channels.indices(ids))
         objects = self._checked_objects(ids, instance_map) if self.looks_at_instances else None
         random = torch.Generator().manual_seed(seed % 2**63)
@@ -189,8 +190,9 @@ class Synthesizer:
 
 def _paints_a_frame(config: ImageGeneratorConfig) -> bool:
     """Whether the border of a picture differs from the rest. (The published networks stay as published.)"""
-    ours = isinstance(config, GeneratorConfig) and config.start == "labels+style"
-    return ours and not config.replicate_padding
+    if not isinstance(config, GeneratorConfig) or config.start != "labels+style":
+        return False
+    return not config.replicate_padding
 
 
 def _pixels(image: Tensor) -> np.ndarray:
