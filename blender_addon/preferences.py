@@ -85,6 +85,12 @@ def server_target() -> Target:
     )
 
 
+def server_choice() -> tuple[str, ...]:
+    """What the user chose, to tell whether it has changed since."""
+    chosen = preferences()
+    return (chosen.server, chosen.server_command, chosen.server_address) if chosen is not None else ()
+
+
 def preferences() -> SpadePreferences | None:
     """The stored preferences; None while the package is registered without being an enabled add-on."""
     entry = bpy.context.preferences.addons.get(SpadePreferences.bl_idname)

@@ -17,7 +17,7 @@ from ..bridge import pump
 from ..bridge.connection import State
 from ..bridge.jobs import Job, JobState, Request
 from ..contract.errors import Busy, Cancelled, Unavailable
-from ..preferences import server_target
+from ..preferences import server_choice, server_target
 from ..properties import settings
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
@@ -27,6 +27,8 @@ from .polite import Polite
 # a script waits this long for its picture: a cold server on a slow computer needs most of it
 SCRIPT_PATIENCE_S = 300.0
 SCRIPT_STEP_S = 0.005
+
+_opened_for: tuple[str, ...] = ()
 
 
 class SPADE_OT_generate(Polite, bpy.types.Operator):
@@ -118,10 +120,20 @@ def press(context: bpy.types.Context) -> Job:
 
 
 def ready_connection() -> None:
-    """Connect, or start the local server, unless that has happened; returns at once. Raises SpadeError."""
-    connection = pump.board.connection
-    if connection.state in (State.OFF, State.LOST):
-        connection.open(server_target())
+    """Connect, or start the local server, unless that has happened; returns at once. Raises SpadeError.
+
+    Where the preferences name another server than the one we are at, that one is left, and its jobs with it.
+    """
+    global _opened_for
+    connection, chosen = pump.board.connection, server_choice()
+    if connection.state not in (State.OFF, State.LOST) and chosen == _opened_for:
+        return
+    target = server_target()
+    if connection.state not in (State.OFF, State.LOST):
+        for job in pump.board.live:
+            pump.board.cancel(job)
+    connection.open(target)
+    _opened_for = chosen
 
 
 def _take_labels(context: bpy.types.Context, scene: bpy.types.Scene):

@@ -15,7 +15,7 @@ from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge, Unkno
 from ..contract.labels import LabelSet
 from ..data.channels import LabelChannels
 from ..device import chosen_device
-from ..model.config import GeneratorConfig
+from ..model.config import GeneratorConfig, ImageGeneratorConfig
 from ..model.spade import one_hot
 from ..model.style_encoder import sample_style
 from .framing import Framing
@@ -23,7 +23,7 @@ from .framing import Framing
 WEIGHTS = Path(__file__).parents[1] / "weights"
 SMALLEST_SIDE, LARGEST_SIDE = 32, 4096
 MARGIN = 16
-"""Pixels painted beyond every side and cut away: near its border a network sees zeros and paints a frame."""
+"""Pixels painted beyond every side and cut away: a network that sees zeros past its border paints a frame."""
 
 Progress = Callable[[str, float], None]
 
@@ -48,8 +48,7 @@ class Synthesizer:
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
-        # The published networks stay as published.
-        self._margin = MARGIN if isinstance(config, GeneratorConfig) and config.start == "labels+style" else 0
+        self._margin = MARGIN if _paints_a_frame(config) else 0
 
     @classmethod
     def load(cls, model: str | Path = "landscape", device: str = "auto") -> Synthesizer:
@@ -98,7 +97,8 @@ class Synthesizer:
         """(3, H, W) float32 in [-1, 1], on the device."""
         ids = self._checked(label_map)
         code = self._checked_style(style, seed)
-        frame = Framing.of(self._generator, *ids.shape, self._margin)
+        rows, columns = ids.shape
+        frame = Framing.of(self._generator, rows, columns, self._margin)
         channels = frame.framed(self._channels.indices(ids))
         objects = self._checked_objects(ids, instance_map) if self.looks_at_instances else None
         random = torch.Generator().manual_seed(seed % 2**63)
@@ -191,6 +191,13 @@ class Synthesizer:
         """A batch of one on the device: whole numbers as int64, others as they are."""
         kind = np.int64 if array.dtype.kind in "ui" else array.dtype
         return torch.from_numpy(array.astype(kind)[None]).to(self.device)
+
+
+def _paints_a_frame(config: ImageGeneratorConfig) -> bool:
+    """Whether the border of a picture differs from the rest. (The published networks stay as published.)"""
+    if not isinstance(config, GeneratorConfig) or config.start != "labels+style":
+        return False
+    return not config.replicate_padding
 
 
 def _pixels(image: Tensor) -> np.ndarray:

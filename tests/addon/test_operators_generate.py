@@ -272,6 +272,19 @@ def test_an_address_where_nobody_answers_is_one_sentence(valley, stored_preferen
     assert backdrops() == []
 
 
+def test_the_next_press_goes_to_the_server_that_the_preferences_name_by_then(valley, stored_preferences):
+    bpy.ops.spade.stop_server()
+    stored_preferences.server, stored_preferences.server_address = "ADDRESS", "tcp://127.0.0.1:9"
+    waiting = press(bpy.context)
+    assert pump.board.connection.state is State.CONNECTING
+    stored_preferences.server = "LOCAL"
+    bpy.ops.spade.generate()
+    assert len(backdrops()) == 1 and waiting.state is JobState.CANCELLED
+    server = pump.board.connection.server.pid
+    bpy.ops.spade.generate()
+    assert pump.board.connection.server.pid == server, "what was not changed is not started again"
+
+
 def test_a_fault_of_ours_is_a_sentence_and_no_traceback(valley, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError("oops")

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from spade_core.checkpoint import save_checkpoint
 from spade_core.contract.errors import (
     BadImage,
     BadLabel,
@@ -16,7 +19,7 @@ from spade_core.contract.errors import (
     UnknownModel,
 )
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.core.tiny import tiny_model
+from tests.core.tiny import tiny_checkpoint, tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +70,25 @@ def test_unlabelled_pixels_are_painted_too(model: Synthesizer):
     assert model.render(np.full((64, 64), 255, np.uint8)).shape == (64, 64, 3)
 
 
-def test_what_lies_in_the_margin_is_not_what_lies_at_the_border(model: Synthesizer):
-    # Painting a wider map and cutting it must agree with painting the cut away from its border.
-    wide = model.render(np.zeros((64, 64), np.uint8), seed=1)
-    assert np.abs(wide[0].astype(int) - wide[8].astype(int)).mean() < 60
+@pytest.mark.parametrize(("repeats_edges", "painted"), [(False, (96, 128)), (True, (64, 96))])
+def test_what_is_painted_beyond_the_picture_is_only_what_a_frame_would_spoil(
+    tmp_path, monkeypatch, repeats_edges, painted
+):
+    """A network that sees zeros past its border paints a frame, to be cut away; one that repeats its edges does not."""
+    tiny = tiny_checkpoint()
+    config = replace(tiny.generator, replicate_padding=repeats_edges)
+    save_checkpoint(tmp_path / "edges.safetensors", replace(tiny, generator=config))
+    model = Synthesizer.load(tmp_path / "edges.safetensors", "cpu")
+    sizes = []
+    paint = model._generator.forward
+
+    def noted(labels, *others):
+        sizes.append(tuple(labels.shape[2:]))
+        return paint(labels, *others)
+
+    monkeypatch.setattr(model._generator, "forward", noted)
+    assert model.render(halves(64, 96)).shape == (64, 96, 3)
+    assert sizes == [painted]
 
 
 def test_a_style_image_of_any_size_gives_a_style_code(model: Synthesizer):
@@ -107,7 +125,7 @@ def test_raising_in_progress_stops_the_work(model: Synthesizer):
 def test_a_bad_label_map_is_refused_with_a_sentence_and_a_fix(model, label_map, error):
     with pytest.raises(error) as caught:
         model.render(label_map)
-    assert caught.value.message.endswith(".")
+    assert caught.value.message.endswith(".") and caught.value.fix
 
 
 def test_a_style_code_of_another_length_is_refused(model: Synthesizer):
