@@ -28,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
         why = problem.strerror if isinstance(problem, OSError) else None
         raise CannotWrite(
             f"{path} cannot be written: {(why or str(problem)).lower()}.",
-            "Choose a folder that you may write to.",
+            "Free some space, or choose another folder that you may write to.",
         ) from None
     finally:
         with contextlib.suppress(OSError):
