@@ -3,8 +3,8 @@
 
 .venv/bin/python -m benchmarks.loader [DATA] [--seconds 4]
 
-Without DATA, photographs of noise at 640 x 480 are written for it (JPEG, as COCO has them), 240 of them. Nothing is kept
-in memory between pictures: what is measured is what a set larger than memory gets.
+Without DATA, 240 photographs of noise at 640 x 480 are written for it (JPEG, as COCO has them). Nothing is kept in
+memory between pictures: what is measured is what a set larger than memory gets.
 """
 
 from __future__ import annotations

@@ -70,9 +70,7 @@ class Evaluate:
         features = feature_network(self.inception).eval().to(device)
         height = self.size or first.native_size
         frame = Frame(height, round(height * self.aspect), self.fit)
-        scenes = Scenes.of(
-            self.data, self.split, first.label_set, frame, self.limit, self.grey_box, layout
-        )
+        scenes = Scenes.of(self.data, self.split, first.label_set, frame, self.limit, self.grey_box, layout)
         refuse_other_label_sets([contender.model for contender in contenders], scenes)
         comparison = Comparison.of(scenes, self.data, self.split, self.reference, layout)
         with stages() as report:

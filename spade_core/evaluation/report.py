@@ -83,7 +83,9 @@ def table_columns(evaluation: Evaluation) -> list[Column]:
         ]  # fmt: skip
     different = "photos: of different scenes"
     columns.append(Column("diversity over styles", different, lambda model: model.diversity, real.difference))
-    columns.append(Column("seconds a picture", protocol.hardware, lambda model: model.seconds_per_picture, None))
+    columns.append(
+        Column("seconds a picture", protocol.hardware, lambda model: model.seconds_per_picture, None)
+    )
     return columns
 
 

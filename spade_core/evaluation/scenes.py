@@ -157,9 +157,7 @@ class Comparison:
     """Which photos those are, for people."""
 
     @classmethod
-    def of(
-        cls, scenes: Scenes, root: Path, split: str, count: int, layout: str = "auto"
-    ) -> Comparison:
+    def of(cls, scenes: Scenes, root: Path, split: str, count: int, layout: str = "auto") -> Comparison:
         """At most `count` photos of another split, where there is one. Else every second scene gives its photo away and
         is not painted: no picture may be compared with the photo of its own label map, no photo with itself.
 

@@ -221,6 +221,7 @@ def hugging_face_folder(folder: Path, kind: str = "SegFormer") -> Path:
         )  # fmt: skip
         build = transformers.SegformerForSemanticSegmentation
     else:
+        pytest.importorskip("scipy")
         config = transformers.Mask2FormerConfig(
             backbone_config=transformers.SwinConfig(
                 image_size=64, embed_dim=12, depths=[1] * 4, num_heads=[1, 1, 1, 1], window_size=2,
