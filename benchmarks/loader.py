@@ -30,8 +30,9 @@ from spade_core.data.squares import TrainingSquares
 BATCH = 16
 RULES: dict[str, tuple[PlacementRule, GreyBox | None, bool]] = {
     "128, cut at random": (CropRule(128), None, False),
+    "128, at one scale": (CropRule(128, max_scale=1.0), None, False),
+    "128, JPEG reduced": (CropRule(128, max_scale=1.0), None, True),
     "256, cut at random": (CropRule(256), None, False),
-    "256, JPEG reduced": (CropRule(256, max_scale=1.0), None, True),
     "256, reference's": (Preprocess("resize_and_crop", 286, 256), None, False),
     "256, half blocked out": (CropRule(256), GreyBox(share=0.5), False),
 }
