@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,23 +13,25 @@ from pathlib import Path
 
 import pytest
 
+MOUNT, UNMOUNT = (shutil.which(name) or name for name in ("mount", "umount"))  # tests change the PATH
+
 
 @contextlib.contextmanager
 def small_disk(place: Path, kilobytes: int) -> Iterator[Path]:
     """A file system of so many kilobytes in memory; the test is skipped where none may be mounted."""
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
+    mount = [MOUNT, "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
     if sys.platform != "linux" or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("a file system can be mounted here by nobody but the administrator of a Linux")
     try:
         yield place
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        subprocess.run([UNMOUNT, str(place)], check=True)
 
 
 def grown(place: Path, kilobytes: int) -> None:
     """The same disk, larger."""
-    subprocess.run(["mount", "-o", f"remount,size={kilobytes}k", str(place)], check=True)
+    subprocess.run([MOUNT, "-o", f"remount,size={kilobytes}k", str(place)], check=True)
 
 
 def command(*words: object, **options) -> subprocess.CompletedProcess[str]:
