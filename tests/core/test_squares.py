@@ -33,9 +33,7 @@ def folder(tmp_path):
 
 
 def squares(folder, rule=None, batch=4, **options):
-    return TrainingSquares(
-        find_pairs(folder, None), LANDSCAPE, rule or CropRule(32), batch, 3, **options
-    )
+    return TrainingSquares(find_pairs(folder, None), LANDSCAPE, rule or CropRule(32), batch, 3, **options)
 
 
 def same(one, other):
