@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from .dataset import LayoutName
+
 
 @dataclass(frozen=True)
 class Evaluate:
@@ -17,9 +19,11 @@ class Evaluate:
     model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME_OR_FILE")]
     """embedded models by name, or checkpoint files; several are compared on the same maps"""
     data: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """a data set as docs/training.md describes them"""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")]
+    """a data set as docs/data.md describes them"""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = Path("evaluation")
     """folder for evaluation.json and report.html"""
+    layout: LayoutName = "auto"
+    """how the data lie on disk, as of `spade dataset check`"""
     split: Literal["train", "val"] = "val"
     """whose label maps are painted; the other split's photos are what sets of pictures are compared with"""
     size: int | None = None
@@ -44,6 +48,7 @@ class Evaluate:
     """auto, cpu, cuda or mps"""
 
     def run(self) -> int:
+        from ..data.layouts import layout_of
         from ..device import chosen_device
         from ..evaluation.features import feature_network
         from ..evaluation.files import claim_folder
@@ -55,6 +60,7 @@ class Evaluate:
         from .progress import stages
 
         claim_folder(self.output)
+        layout = layout_of(self.data, self.layout).name
         device = chosen_device(self.device)
         contenders = load_contenders(self.model, self.device)
         first = contenders[0].model
@@ -64,16 +70,17 @@ class Evaluate:
         features = feature_network(self.inception).eval().to(device)
         height = self.size or first.native_size
         frame = Frame(height, round(height * self.aspect), self.fit)
-        scenes = Scenes.of(self.data, self.split, first.label_set, frame, self.limit, self.grey_box)
+        scenes = Scenes.of(self.data, self.split, first.label_set, frame, self.limit, self.grey_box, layout)
         refuse_other_label_sets([contender.model for contender in contenders], scenes)
-        comparison = Comparison.of(scenes, self.data, self.split, self.reference)
+        comparison = Comparison.of(scenes, self.data, self.split, self.reference, layout)
         with stages() as report:
             judge = Judge(comparison, features, segmenter, self.seed, report)
             results = [judge.judge(contender) for contender in contenders]
-            evaluation = Evaluation(judge.protocol(self.data.name, self.split), judge.real, results)
+            protocol = judge.protocol(self.data.resolve().name, layout, self.split)
+            evaluation = Evaluation(protocol, judge.real, results)
+            for line in summary(evaluation):  # first: a full disk takes no number away
+                print(line)
             evaluation.write(self.output / "evaluation.json")
             write_report(self.output / "report.html", evaluation, judge, contenders)
-        for line in summary(evaluation):
-            print(line)
         print(self.output / "report.html")
         return 0

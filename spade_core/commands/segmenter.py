@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from ..evaluation.segmenter_settings import SegmenterTraining
+from .dataset import LayoutName, set_of
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,11 @@ class TrainSegmenter:
     """Train a segmenter on photos and label maps, for `spade evaluate`. Ctrl-C saves; the same command goes on."""
 
     data: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """a data set as docs/training.md describes them"""
+    """a data set as docs/data.md describes them"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT.safetensors")]
     """where the segmenter goes"""
+    layout: LayoutName = "auto"
+    """how the data lie on disk, as of `spade dataset check`"""
     label_set: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_FILE")] = None
     """the label set of the label maps; left out: the one that the data say, or 'landscape'"""
     training: SegmenterTraining = field(default_factory=SegmenterTraining)
@@ -29,8 +32,6 @@ class TrainSegmenter:
     def run(self) -> int:
         import signal
 
-        from ..contract.labels import load_label_set
-        from ..data.layouts import label_set_name
         from ..device import chosen_device
         from ..evaluation.segmenter_training import SegmenterRun
         from .progress import stages
@@ -38,8 +39,9 @@ class TrainSegmenter:
         # A scheduler's TERM, and Ctrl-C even where the shell started this in the background, save and leave.
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, signal.default_int_handler)
-        label_set = load_label_set(self.label_set or label_set_name(self.data) or "landscape")
-        run = SegmenterRun(self.data, label_set, self.output, self.training, chosen_device(self.device))
+        label_set = set_of(self.data, self.layout, self.label_set)
+        device = chosen_device(self.device)
+        run = SegmenterRun(self.data, label_set, self.output, self.training, device, self.layout)
         with stages() as report:
             _, scores = run.train(report)
         held_out = run.held_out

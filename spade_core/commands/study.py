@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from .dataset import LayoutName
+
 Model = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME_OR_FILE")]
 
 
@@ -21,9 +23,11 @@ class Study:
     second: Model
     """the one it is compared with"""
     data: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """a data set as docs/training.md describes them"""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT.html")]
+    """a data set as docs/data.md describes them"""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT.html")] = Path("study.html")
     """the page: one file, which can be sent by mail or put on any server"""
+    layout: LayoutName = "auto"
+    """how the data lie on disk, as of `spade dataset check`"""
     split: Literal["train", "val"] = "val"
     """whose label maps are painted"""
     pairs: int = 40
@@ -47,7 +51,8 @@ class Study:
         claim(self.output)
         first, second = load_contenders((self.first, self.second), self.device)
         frame = Frame(self.size, round(self.size * self.aspect))
-        scenes = Scenes.of(self.data, self.split, first.model.label_set, frame, self.pairs)
+        label_set = first.model.label_set
+        scenes = Scenes.of(self.data, self.split, label_set, frame, self.pairs, layout=self.layout)
         page = Page(first, second, scenes, self.seed)
         with stages() as report:
             page.write(self.output, report)

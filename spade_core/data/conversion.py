@@ -54,7 +54,15 @@ def convert(
     already, and newer than its source, is left: the same command goes on where it was stopped.
     Raises BadImage where there is no picture, and CannotWrite, also where the folder holds another conversion.
     """
-    pictures = sorted(file for file in _below(source) if output not in file.parents)
+    place, own = source.resolve(), output.resolve()
+    if place == own:
+        raise CannotWrite(
+            "The label maps would take the place of the pictures they are made of.",
+            "Name another folder after -o.",
+        )
+    pictures = sorted(
+        file for file in _below(source) if own not in (place / file.relative_to(source)).parents
+    )
     if not pictures:
         raise BadImage(f"There are no pictures in {source}.", "Name the folder of the coloured label images.")
     _claim(output, {"palette": palette.digest, "tolerance": tolerance, "unknown": unknown})

@@ -110,6 +110,14 @@ def _flickr(root: Path, split: str) -> Listing:
     return found.only(lambda name: (_lot(name) < FLICKR_VAL_SHARE) == (split == VAL))
 
 
+def _is_flickr(root: Path) -> bool:
+    """Photos lie in folders inside images/, and none beside those."""
+    images = root / "images"
+    if not (images.is_dir() and (root / "labels").is_dir()):
+        return False
+    return any(each.is_dir() for each in images.iterdir()) and not pictures(images, IMAGE_ENDINGS)
+
+
 def _coco_stuff(root: Path, split: str) -> Listing:
     """As the reference wants it ({split}_img, _label, _inst), or as COCO and COCO-Stuff come ({split}2017)."""
     if (root / f"{split}_img").is_dir():
@@ -224,16 +232,16 @@ LAYOUTS = {
         Layout("ade20k-outdoor", _outdoor_by_classes, _NEVER, _ADE20K, "ade20k"),
         Layout("ade20k-outdoor-scenes", _outdoor_by_scene, _NEVER, _ADE20K, "ade20k"),
         Layout(
+            "flickr",
+            _flickr,
+            _is_flickr,
+            "Put photos below images/ and their predicted label maps (PNG, ids) below labels/, at the same paths",
+        ),
+        Layout(
             "folder",
             _folder,
             lambda root: (root / "images").is_dir() and (root / "labels").is_dir(),
             "Put photos in images/ and label maps (PNG, ids) of the same names in labels/",
-        ),
-        Layout(
-            "flickr",
-            _flickr,
-            _NEVER,
-            "Put photos below images/ and their predicted label maps (PNG, ids) below labels/, at the same paths",
         ),
     )
 }

@@ -25,11 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except (OSError, SafetensorError) as problem:
-        why = problem.strerror if isinstance(problem, OSError) else None
-        raise CannotWrite(
-            f"{path} cannot be written: {(why or str(problem)).lower()}.",
-            "Choose a folder that you may write to.",
-        ) from None
+        raise _cannot_write(path, problem) from None
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -37,9 +33,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def claim_folder(folder: Path) -> None:
     """Make a folder and see that files can be written in it, before the long work starts. Raises CannotWrite."""
-    with replacing(folder / ".probe") as part:
-        part.touch()
-    (folder / ".probe").unlink(missing_ok=True)
+    probe = folder / ".probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as problem:
+        raise _cannot_write(folder, problem) from None
 
 
 def claim(path: Path) -> None:
@@ -53,3 +53,9 @@ def write_text(path: Path, text: str) -> None:
     """UTF-8, in one piece. Raises CannotWrite."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def _cannot_write(path: Path, problem: OSError | SafetensorError) -> CannotWrite:
+    why = (isinstance(problem, OSError) and problem.strerror or str(problem)).lower()
+    fix = "Free some space, or choose another" if "space" in why else "Choose a"
+    return CannotWrite(f"{path} cannot be written: {why}.", f"{fix} folder that you may write to.")

@@ -44,6 +44,7 @@ class FrozenSquares:
             [label_set.digest, rule.size, rule.max_scale, count, seed, [pair.name for pair in pairs]]
         )
         self.filled = self._found()
+        self._note()  # whose squares these are, before the first one is there
         self.maps = [
             self._array(f"features_{tap}.npy", np.float16, TAP_WIDTHS[tap], rule.size >> (tap + 1))
             for tap in USED_TAPS
@@ -70,8 +71,8 @@ class FrozenSquares:
         path = self.folder / name
         shape = (self.count, side, side) if channels is None else (self.count, channels, side, side)
         if not path.exists():
-            with replacing(path) as part:  # a full disk is told as such
-                np.lib.format.open_memmap(part, "w+", kind, shape)
+            with replacing(path) as part:
+                _reserve(part, np.lib.format.open_memmap(part, "w+", kind, shape).offset)
         return np.lib.format.open_memmap(path, "r+", kind, shape)
 
     def fill(self, device: torch.device, report: Report) -> None:
@@ -87,12 +88,15 @@ class FrozenSquares:
                         array[numbers.start : numbers.stop] = tap.half().cpu().numpy()
                 self.classes[numbers.start : numbers.stop] = self._places[np.stack(ids)[:, 1::2, 1::2]]
                 self.filled = numbers.stop
+                self._note()
                 report(self.filled, self.count)
         finally:
             for array in (*self.maps, self.classes):
                 array.flush()
-            noted = json.dumps({"settings": self._settings, "filled": self.filled})
-            write_text(self.folder / "progress.json", noted)
+
+    def _note(self) -> None:
+        noted = json.dumps({"settings": self._settings, "filled": self.filled})
+        write_text(self.folder / "progress.json", noted)
 
     def _square(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """rgb (size, size, 3) uint8 and ids (size, size)."""
@@ -109,3 +113,12 @@ class FrozenSquares:
         step = slice(None, None, -1 if mirrored else 1)
         maps = [torch.from_numpy(array[numbers][..., step].astype(np.float32)) for array in self.maps]
         return maps, torch.from_numpy(self.classes[numbers][..., step].astype(np.int64))
+
+
+def _reserve(path: Path, head: int) -> None:
+    """Write a sparse file's zeros from `head` on: a disk that fills up under a mapped file kills the process."""
+    left, zeros = path.stat().st_size - head, bytes(1 << 22)
+    with path.open("r+b") as file:
+        file.seek(head)
+        while left > 0:
+            left -= file.write(zeros[:left])

@@ -113,18 +113,18 @@ def _loaded(folder: Path) -> Any:
             AutoModelForSemanticSegmentation,
             AutoModelForUniversalSegmentation,
         )
-    except ImportError:
-        raise Unavailable(
-            f"{folder} is a folder, and reading Hugging Face checkpoints needs the library transformers.",
-            "Run: pip install 'spade-backdrops[segmenters]', or name a file of `spade train-segmenter`.",
-            retryable=False,
-        ) from None
-    try:
+
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         universal = config.model_type in ("mask2former", "maskformer", "oneformer")
         kind = AutoModelForUniversalSegmentation if universal else AutoModelForSemanticSegmentation
         # No pickles: model.safetensors only.
         return kind.from_pretrained(folder, config=config, local_files_only=True, use_safetensors=True)
+    except ImportError:  # transformers, or scipy, which Mask2Former wants
+        raise Unavailable(
+            f"{folder} is a folder, and reading Hugging Face checkpoints needs the libraries transformers and scipy.",
+            "Run: pip install 'spade-backdrops[segmenters]', or name a file of `spade train-segmenter`.",
+            retryable=False,
+        ) from None
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         first = (str(error).splitlines() or [""])[0]
         raise BadCheckpoint(

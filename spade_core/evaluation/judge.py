@@ -135,12 +135,12 @@ class Judge:
             ],
         )  # fmt: skip
 
-    def protocol(self, data: str, split: str) -> Protocol:
-        """What all these numbers rest on; data and split by name."""
+    def protocol(self, data: str, layout: str, split: str) -> Protocol:
+        """What all these numbers rest on; data, layout and split by name."""
         scenes, features = self.scenes, self.features
         reference = self.comparison.reference
         return Protocol(
-            data=data, split=split, label_set=scenes.label_set.name,
+            data=data, layout=layout, split=split, label_set=scenes.label_set.name,
             pictures=len(scenes), height=scenes.frame.height, width=scenes.frame.width,
             frame=scenes.frame.said, label_maps=scenes.said,
             reference=self.comparison.said, reference_pictures=len(reference),

@@ -73,16 +73,19 @@ def table_columns(evaluation: Evaluation) -> list[Column]:
         ),
     ]  # fmt: skip
     if (agreement := real.agreement) is not None:
+        judge = f"by {protocol.segmenter}"
         columns += [
-            Column("mIoU", "", lambda model: model.agreement and model.agreement.miou, agreement.miou, HIGHER),
+            Column("mIoU", judge, lambda model: model.agreement and model.agreement.miou, agreement.miou, HIGHER),
             Column(
-                "pixel accuracy", "", lambda model: model.agreement and model.agreement.pixel_accuracy,
+                "pixel accuracy", judge, lambda model: model.agreement and model.agreement.pixel_accuracy,
                 agreement.pixel_accuracy, HIGHER,
             ),
         ]  # fmt: skip
     different = "photos: of different scenes"
     columns.append(Column("diversity over styles", different, lambda model: model.diversity, real.difference))
-    columns.append(Column("seconds a picture", "", lambda model: model.seconds_per_picture, None))
+    columns.append(
+        Column("seconds a picture", protocol.hardware, lambda model: model.seconds_per_picture, None)
+    )
     return columns
 
 
@@ -182,6 +185,7 @@ def said_protocol(evaluation: Evaluation) -> list[tuple[str, str]]:
     protocol, kernel = evaluation.protocol, evaluation.real.floor.kernel
     size = f"{protocol.width} × {protocol.height}"
     return [
+        ("data", f"“{protocol.data}”, laid out as “{protocol.layout}”"),
         ("pictures", f"{protocol.pictures}, one a label map of the split “{protocol.split}”, {size}"),
         ("seeds", protocol.seeds),
         ("label maps", protocol.label_maps),
@@ -222,7 +226,11 @@ def summary(evaluation: Evaluation) -> list[str]:
     columns = table_columns(evaluation)
     rows = table_rows(evaluation, columns)
     names = [", ".join(filter(None, (column.title, column.note))) for column in columns]
-    lines = []
+    protocol = evaluation.protocol
+    lines = [
+        f"{protocol.pictures} label maps ({protocol.label_maps}) of the split '{protocol.split}' of "
+        f"'{protocol.data}' ({protocol.layout}), painted at {protocol.width} x {protocol.height}"
+    ]
     for row in rows:
         lines.append(row["name"])
         lines += [

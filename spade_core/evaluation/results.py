@@ -22,6 +22,8 @@ class Protocol:
     """Beside every number stands how it was got."""
 
     data: str
+    layout: str
+    """How the data are taken from disk: where one data set has several subsets, which of them."""
     split: str
     label_set: str
     pictures: int

@@ -95,19 +95,20 @@ class Scenes:
         frame: Frame,
         limit: int | None = None,
         grey_box: bool = False,
+        layout: str = "auto",
     ) -> Scenes:
-        """limit: take so many, evenly spaced by name.
+        """limit: take so many, evenly spaced by name. layout: one of `data.layouts`.
 
         Raises BadImage where there are no pairs, LabelSetMismatch where the data say that they are of another set.
         """
-        own = label_set_name(root)
+        own = label_set_name(root, layout)
         if own and (stated := load_label_set(own)).digest != label_set.digest:
             raise LabelSetMismatch(
                 f"The label maps in {root} are of '{stated.name}' ({len(stated.classes)} classes), "
                 f"the model is of '{label_set.name}' ({len(label_set.classes)}).",
                 f"Use data of '{label_set.name}', or a model of '{stated.name}'.",
             )
-        return cls(evenly(find_pairs(root, split), limit), label_set, frame, grey_box)
+        return cls(evenly(find_pairs(root, split, layout), limit), label_set, frame, grey_box)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -156,7 +157,7 @@ class Comparison:
     """Which photos those are, for people."""
 
     @classmethod
-    def of(cls, scenes: Scenes, root: Path, split: str, count: int) -> Comparison:
+    def of(cls, scenes: Scenes, root: Path, split: str, count: int, layout: str = "auto") -> Comparison:
         """At most `count` photos of another split, where there is one. Else every second scene gives its photo away and
         is not painted: no picture may be compared with the photo of its own label map, no photo with itself.
 
@@ -165,7 +166,7 @@ class Comparison:
         painted, other = {pair.name for pair in scenes.pairs}, "val" if split == "train" else "train"
         others: list[Pair] = []
         with contextlib.suppress(BadImage):  # everything is in one split
-            others = find_pairs(root, other)
+            others = find_pairs(root, other, layout)
         pairs = [pair for pair in others if pair.name not in painted]
         said = f"photos of the split '{other}', evenly spaced by name"
         if len(pairs) < len(others):  # a folder without splits

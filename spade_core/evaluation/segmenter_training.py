@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import math
 import shutil
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from ..contract.errors import BadCheckpoint, BadImage
 from ..contract.labels import LabelSet
-from ..data.layouts import find_pairs
+from ..data.layouts import find_pairs, layout_of
 from ..data.pairs import Pair
 from ..data.placement import CropRule
 from .agreement import Scores, agreement_on_photos
@@ -40,11 +41,11 @@ class SegmenterRun:
 
     def __init__(
         self, data: Path, label_set: LabelSet, output: Path, training: SegmenterTraining,
-        device: torch.device,
+        device: torch.device, layout: str = "auto",
     ) -> None:  # fmt: skip
         """Raises BadImage where there are no pairs, CannotWrite, BadCheckpoint where .work is of other settings."""
         self.label_set, self.output, self.training, self.device = label_set, output, training, device
-        pairs, held_out = learned_and_held_out(data)
+        pairs, held_out = learned_and_held_out(data, layout)
         side = 2 * training.size
         self.held_out = Scenes(held_out, label_set, Frame(side, side))
         self.work = output.with_name(output.name + ".work")
@@ -57,7 +58,7 @@ class SegmenterRun:
         self.optimiser = torch.optim.AdamW(self.decoder.parameters(), training.rate, weight_decay=1e-3)
         self.step = 0
         self._provenance = {
-            "data": data.name, "pairs": len(pairs),
+            "data": data.name, "layout": layout_of(data, layout).name, "pairs": len(pairs),
             "features": "EfficientNet-Lite2, frozen", "training": dataclasses.asdict(training),
         }  # fmt: skip
         self._continue()
@@ -125,8 +126,10 @@ class SegmenterRun:
             "decoder": self.decoder.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
+        buffer = io.BytesIO()  # of a full disk torch.save says nothing that a person understands
+        torch.save(state, buffer)
         with replacing(self.work / "state.pt") as part:
-            torch.save(state, part)
+            part.write_bytes(buffer.getbuffer())
 
     def _continue(self) -> None:
         path = self.work / "state.pt"
@@ -144,15 +147,15 @@ class SegmenterRun:
             ) from None
 
 
-def learned_and_held_out(data: Path) -> tuple[list[Pair], list[Pair]]:
+def learned_and_held_out(data: Path, layout: str = "auto") -> tuple[list[Pair], list[Pair]]:
     """The pairs to learn from, and others to be judged on: the two splits, or all but every tenth pair, and those.
 
     Raises BadImage where there are no pairs to learn from.
     """
-    learned = find_pairs(data, "train")
+    learned = find_pairs(data, "train", layout)
     held_out: list[Pair] = []
     with contextlib.suppress(BadImage):  # everything is in one split
-        held_out = [pair for pair in find_pairs(data, "val") if pair not in learned]
+        held_out = [pair for pair in find_pairs(data, "val", layout) if pair not in learned]
     if not held_out:
         held_out = learned[::10]
         learned = [pair for pair in learned if pair not in held_out] or held_out

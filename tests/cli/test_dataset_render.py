@@ -4,6 +4,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from spade_core.contract.labels import load_label_set
 from spade_core.data.checks import check
 from spade_core.data.layouts import find_pairs, label_set_name
 from spade_core.data.pairs import read_pair
+from tests.core.small_disk import assert_told_full, command, grown, small_disk
 
 needs_blender = pytest.mark.skipif(
     importlib.util.find_spec("bpy") is None, reason="there is no Blender module for this Python"
@@ -45,6 +47,15 @@ auto_assign(scene)
 bpy.ops.wm.save_as_mainfile(filepath=sys.argv[2])
 spade_backdrops.unregister()
 """
+
+
+@pytest.fixture(autouse=True)
+def the_module(monkeypatch):
+    """Whatever `blender` this machine has, these tests are about the module beside them."""
+    places = os.environ["PATH"].split(os.pathsep)
+    without = [place for place in places if shutil.which("blender", path=place) is None]
+    monkeypatch.setenv("PATH", os.pathsep.join(without))
+    monkeypatch.delenv(blender.CHOSEN, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +97,7 @@ def test_a_run_that_was_killed_goes_on_and_leaves_no_blender_behind(spade, scene
     command = [sys.executable, "-m", "spade_core.cli", *words(scene, tmp_path / "set", count=40)]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     index = tmp_path / "set" / "index.csv"
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while not (index.exists() and index.read_text().count("\n") > 2) and time.monotonic() < deadline:
         time.sleep(0.02)
     run.send_signal(signal.SIGKILL)
@@ -101,6 +112,20 @@ def test_a_run_that_was_killed_goes_on_and_leaves_no_blender_behind(spade, scene
         assert spade(*words(scene, folder, count)).code == 0
     assert pixels(tmp_path / "set") == pixels(whole) and len(pixels(whole)) == 2 * count
     assert index.read_text() == (whole / "index.csv").read_text()
+
+
+@needs_blender
+def test_a_full_disk_is_told_and_with_more_room_the_same_command_goes_on(scene, tmp_path):
+    with small_disk(tmp_path / "disk", 64) as disk:
+        assert_told_full(command(*words(scene, disk / "set", count=30)))
+        whole = (disk / "set" / "index.csv").read_text().count("\n") - 1
+        assert 0 < whole < 30
+        grown(disk, 4000)
+        count = whole + 1
+        assert command(*words(scene, disk / "set", count)).stdout.count("1 rendered") == 1
+        assert len(pixels(disk / "set")) == 2 * count
+        label_set = load_label_set(label_set_name(disk / "set"))
+        assert check(disk / "set", "auto", label_set, batch=1, size=24).errors == 0
 
 
 @needs_blender

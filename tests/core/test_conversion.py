@@ -169,6 +169,16 @@ def test_two_conversions_never_mix_in_one_folder(coloured, tmp_path):
             convert(coloured, tmp_path / "out", **options)
 
 
+def test_what_was_converted_is_never_a_source(coloured, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inside = coloured.relative_to(tmp_path) / "out"  # named as the shell does, the source in full
+    first = convert(coloured, inside, OWN)
+    again = convert(coloured, inside, OWN)
+    assert first.written == again.skipped and not again.written and not again.refused
+    with pytest.raises(CannotWrite, match="take the place"):
+        convert(coloured, coloured.relative_to(tmp_path), OWN)
+
+
 def test_an_empty_folder_and_twins_are_refused(coloured, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadImage, match="no pictures"):

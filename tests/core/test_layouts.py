@@ -177,6 +177,15 @@ def test_flickr_photos_lie_in_folders_and_are_split_by_their_names(tmp_path):
     assert {name for name in train if not name.startswith("user1")} == set(names(tmp_path, "train", "flickr"))
 
 
+def test_flickr_folders_are_recognised_and_a_plain_folder_stays_one(tmp_path):
+    for kind in ("images", "labels"):
+        save(tmp_path / "flickr" / kind / "user" / "a.png", PHOTO if kind == "images" else stripes())
+        save(tmp_path / "plain" / kind / "a.png", PHOTO if kind == "images" else stripes())
+        (tmp_path / "plain" / kind / "old").mkdir()
+    assert layout_of(tmp_path / "flickr").name == "flickr"
+    assert layout_of(tmp_path / "plain").name == "folder"
+
+
 def test_a_folder_of_no_known_layout_says_what_there_is(tmp_path):
     with pytest.raises(BadImage) as caught:
         find_pairs(tmp_path, None)

@@ -22,6 +22,7 @@ from spade_core.evaluation.scenes import Comparison, Frame, Scenes
 from spade_core.evaluation.segmenter import DecoderConfig, PyramidDecoder, SegmenterFile
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core.small_data import save
+from tests.core.small_disk import assert_told_full, command, small_disk
 from tests.core.tiny import tiny_model
 
 LANDSCAPE = load_label_set("landscape")
@@ -95,7 +96,7 @@ def held(folder: Path) -> dict:
     return json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
 
 
-def test_every_number_has_its_protocol_beside_it(evaluated: Path):
+def test_every_number_has_its_protocol_beside_it(evaluated: Path, data: Path):
     found = held(evaluated)
     protocol = found["protocol"]
     assert (protocol["pictures"], protocol["reference_pictures"]) == (12, 14)
@@ -113,6 +114,9 @@ def test_every_number_has_its_protocol_beside_it(evaluated: Path):
         assert protocol[told]
     assert protocol["features"] == "EfficientNet-Lite2" and protocol["feature_count"] == 352
     assert "FID" not in json.dumps(found)
+    assert (protocol["data"], protocol["layout"]) == (data.name, "folder")
+    page = (evaluated / "report.html").read_text(encoding="utf-8")
+    assert page.count("by any.safetensors") >= 2  # beside mIoU and beside pixel accuracy
 
 
 def test_a_model_gets_distances_agreement_and_diversity_and_photos_the_floor(evaluated: Path):
@@ -159,7 +163,8 @@ def test_without_a_segmenter_and_with_one_model_what_is_not_measured_is_left_out
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "<h2>Curves</h2>" not in page and "<h2>Classes</h2>" not in page
     assert "mIoU and pixel accuracy are not measured" in page
-    assert "real photos" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "real photos" in said and "split 'val'" in said and "64 x 64" in said
 
 
 def test_models_of_equal_file_names_are_told_apart(model: Path, tmp_path: Path):
@@ -250,6 +255,33 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_painted(
     assert evaluate(data, tmp_path / "file", [model]) == 2
     told = refusal(capsys)
     assert "cannot be written" in told.message and "looking at" not in told.message
+
+
+@pytest.mark.parametrize("kilobytes", [1, 40])  # the numbers do not fit, or the pictures do not
+def test_a_full_disk_is_told_and_takes_no_number_away(data: Path, model: Path, tmp_path: Path, kilobytes):
+    with small_disk(tmp_path / "disk", kilobytes) as disk:
+        words = ["--model", model, "--data", data, "--size", 64, "--limit", 10, "-o", disk / "out"]
+        ended = command("evaluate", *words)
+        assert_told_full(ended)
+        assert not list((disk / "out").glob("*.part")) and not (disk / "out" / "report.html").exists()
+    assert "Frechet distance" in ended.stdout and "tiny" in ended.stdout
+
+
+def test_a_subset_is_evaluated_by_its_name(tmp_path: Path):
+    """The model paints what the layout that was named takes, and the report says which that is."""
+    for split, folder in (("train", "training"), ("val", "validation")):
+        for index in range(24):
+            ids = np.full((32, 32), 3 if index % 2 else 6, np.uint8)  # sky, or a ceiling
+            name = f"ADE_{split}_{index:08}"
+            save(tmp_path / "ade" / "images" / folder / f"{name}.jpg", photo_of(ids, index))
+            save(tmp_path / "ade" / "annotations" / folder / f"{name}.png", ids)
+    model = tiny_model(tmp_path, "ade20k")
+    words = ["--layout", "ade20k-outdoor", "--reference", "12"]
+    assert evaluate(tmp_path / "ade", tmp_path / "out", [model], *words) == 0
+    found = held(tmp_path / "out")
+    assert (found["protocol"]["layout"], found["protocol"]["pictures"]) == ("ade20k-outdoor", 12)
+    assert all(int(picture["name"][-1]) % 2 for picture in found["models"][0]["pictures"])
+    assert "ade20k-outdoor" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_wrong_inception_file_is_refused(data: Path, model: Path, tmp_path: Path, capsys):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from spade_core.evaluation.segmenter import SegmenterFile, load_segmenter
 from spade_core.evaluation.segmenter_settings import SegmenterTraining
 from spade_core.evaluation.segmenter_training import SegmenterRun
 from tests.core.small_data import save
+from tests.core.small_disk import assert_told_full, command, grown, small_disk
 
 LANDSCAPE = load_label_set("landscape")
 CPU = torch.device("cpu")
@@ -115,6 +117,36 @@ def test_a_beginning_with_other_settings_is_not_gone_on_from(colored: Path, tmp_
         run(colored, tmp_path / "s.safetensors", replace(QUICK, seed=2))
 
 
+def test_a_beginning_that_was_killed_at_once_is_known_by_its_settings_too(colored: Path, tmp_path: Path):
+    run(colored, tmp_path / "s.safetensors")  # no square was looked at
+    with pytest.raises(BadCheckpoint, match="other settings"):
+        run(colored, tmp_path / "s.safetensors", replace(QUICK, squares=48))
+
+
+@pytest.mark.parametrize("kilobytes", [300, 1100])  # no room for the features, or none for the segmenter
+def test_a_full_disk_is_told_and_with_more_room_the_same_command_goes_on(colored, tmp_path, kilobytes):
+    words = ["--squares", 32, "--passes", 1, "--size", 64, "--batch", 8, "--width", 96]
+    with small_disk(tmp_path / "disk", kilobytes) as disk:
+        words = ["train-segmenter", "--data", colored, "-o", disk / "s.safetensors", *words]
+        assert_told_full(command(*words))
+        assert not (disk / "s.safetensors").exists()
+        grown(disk, 20_000)
+        assert command(*words).returncode == 0
+        assert [file.name for file in disk.iterdir()] == ["s.safetensors"]
+
+
+def test_a_state_that_finds_no_room_is_told_and_the_one_before_stays(colored: Path, tmp_path: Path):
+    with small_disk(tmp_path / "disk", 4000) as disk:
+        begun = run(colored, disk / "s.safetensors")
+        begun._save()
+        before = (begun.work / "state.pt").read_bytes()
+        (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - 4096))
+        with pytest.raises(CannotWrite, match="no space left"):
+            begun._save()
+        assert (begun.work / "state.pt").read_bytes() == before
+        del begun
+
+
 def test_without_splits_every_tenth_photo_is_held_out(colored: Path, tmp_path: Path):
     for index in range(16):
         for kind in ("images", "labels"):
@@ -179,21 +211,36 @@ def test_a_folder_without_the_library_is_refused_with_the_way_to_install_it(tmp_
 NAMES = {0: "sky", 1: "tree", 2: "mountain, mount", 3: "television"}
 
 
-def hugging_face_folder(folder: Path) -> Path:
-    """A SegFormer of random weights that calls everything a television or one of three things."""
+def hugging_face_folder(folder: Path, kind: str = "SegFormer") -> Path:
+    """A network of random weights that calls everything a television or one of three things."""
     transformers = pytest.importorskip("transformers")
-    config = transformers.SegformerConfig(
-        num_labels=4, hidden_sizes=[8] * 4, num_attention_heads=[1] * 4, depths=[1] * 4, decoder_hidden_size=8
-    )
+    if kind == "SegFormer":
+        config = transformers.SegformerConfig(
+            num_labels=4, hidden_sizes=[8] * 4, num_attention_heads=[1] * 4, depths=[1] * 4,
+            decoder_hidden_size=8,
+        )  # fmt: skip
+        build = transformers.SegformerForSemanticSegmentation
+    else:
+        pytest.importorskip("scipy")
+        config = transformers.Mask2FormerConfig(
+            backbone_config=transformers.SwinConfig(
+                image_size=64, embed_dim=12, depths=[1] * 4, num_heads=[1, 1, 1, 1], window_size=2,
+                out_features=["stage1", "stage2", "stage3", "stage4"],
+            ),
+            num_labels=4, feature_size=32, mask_feature_size=32, hidden_dim=32, encoder_feedforward_dim=32,
+            dim_feedforward=32, encoder_layers=1, decoder_layers=2, num_attention_heads=2, num_queries=5,
+        )  # fmt: skip
+        build = transformers.Mask2FormerForUniversalSegmentation
     config.id2label = NAMES
-    transformers.SegformerForSemanticSegmentation(config).save_pretrained(folder)
+    build(config).save_pretrained(folder)
     sight = {"size": {"height": 64, "width": 64}, "image_mean": [0.5] * 3, "image_std": [0.2] * 3}
     (folder / "preprocessor_config.json").write_text(json.dumps(sight))
     return folder
 
 
-def test_a_hugging_face_segmenters_classes_are_found_by_name(tmp_path: Path):
-    segmenter = load_segmenter(hugging_face_folder(tmp_path), LANDSCAPE, CPU)
+@pytest.mark.parametrize("kind", ["SegFormer", "Mask2Former"])
+def test_a_hugging_face_segmenters_classes_are_found_by_name(tmp_path: Path, kind: str):
+    segmenter = load_segmenter(hugging_face_folder(tmp_path, kind), LANDSCAPE, CPU)
     places = {entry.name: place for place, entry in enumerate(LANDSCAPE.classes)}
     assert np.flatnonzero(segmenter.judged).tolist() == sorted(
         places[name] for name in ("sky", "tree", "mountain")

@@ -20,6 +20,7 @@ from spade_core.evaluation.judge import load_contenders
 from spade_core.evaluation.scenes import Frame, Scenes
 from spade_core.evaluation.study import Study, legend
 from tests.core.small_data import stripes, write_pair
+from tests.core.small_disk import assert_told_full, command, small_disk
 from tests.core.tiny import tiny_model
 
 PAIRS = 6
@@ -82,6 +83,13 @@ def test_each_model_is_on_the_left_equally_often_in_an_order_drawn_from_the_seed
 
 def test_another_seed_is_another_study(models, data):
     assert study(models, data, 0).digest == study(models, data, 0).digest != study(models, data, 1).digest
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_page(models, data, tmp_path: Path):
+    with small_disk(tmp_path / "disk", 16) as disk:
+        words = ["study", *models, "--data", data, "--size", 64, "-o", disk / "study.html"]
+        assert_told_full(command(*words))
+        assert not list(disk.iterdir())
 
 
 def test_models_of_different_label_sets_are_not_compared(models, data, tmp_path: Path):
