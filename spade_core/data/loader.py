@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Loader:
             pin_memory=device.type == "cuda",
             prefetch_factor=ahead if workers else None,
             collate_fn=_as_it_is,
+            worker_init_fn=_leave_signals_alone,
             generator=torch.Generator(),  # or it would draw a number from the training's own
         )
         self._iterator: Iterator | None = None
@@ -138,6 +140,13 @@ class _CountingFrom:
         while True:
             yield index
             index += 1
+
+
+def _leave_signals_alone(_: int) -> None:
+    """Ctrl-C and a scheduler's TERM reach every process of a group: the one that trains ends the workers when it has
+    saved. If it is killed they notice."""
+    for signaled in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signaled, signal.SIG_IGN)
 
 
 def _as_it_is(made: object) -> object:

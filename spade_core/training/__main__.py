@@ -27,8 +27,10 @@ QUIET_S = 60.0
 
 
 def wanted(arguments: Sequence[str], default: TrainingConfig | None = None) -> TrainingConfig:
-    """The command line as written: a recipe's name first, "frozen" where there is none, then what is changed of it, or of
-    the given default."""
+    """The command line as written: a recipe's name first, "frozen" where there is none, then what is changed of it.
+
+    default: what is changed in place of the recipe.
+    """
     named = arguments[0] if arguments and arguments[0] in PRESETS else None
     recipes = "\n\n".join(f"{known}: {what}" for known, (what, _) in PRESETS.items())
     return tyro.cli(

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..model.generator import Decoder
 from ..model.residual import SpadeResBlock
+from ..model.style_encoder import StyleEncoder
 
 STYLE_SPREAD = 0.02
+START_LOG_VARIANCE = -3.0
+"""Of style codes: a draw stays near its mean."""
 PUBLISHED_GAIN = 0.02
 
 
@@ -33,6 +36,21 @@ def start_from_labels(network: nn.Module) -> None:
             _unit_variance(network.fc)
         if network.style_start is not None:
             nn.init.normal_(network.style_start.weight, std=STYLE_SPREAD)
+
+
+@torch.no_grad()
+def start_from_photos(encoder: StyleEncoder, photos: Tensor) -> None:
+    """Make style codes differ from photo to photo as much as drawn ones do, from the first step on.
+
+    photos: (B, 3, H, W) in [-1, 1]. torch's default gives every photo nearly the same code, drowned in the noise of its
+    draw: a generator learns to ignore it, and then nothing teaches the encoder to say more.
+    """
+    means, _ = encoder(photos)
+    centre, spread = means.mean(0), means.std(0) + 1e-6
+    encoder.fc_mu.weight.div_(spread[:, None])
+    encoder.fc_mu.bias.sub_(centre).div_(spread)
+    nn.init.zeros_(encoder.fc_var.weight)
+    nn.init.constant_(encoder.fc_var.bias, START_LOG_VARIANCE)
 
 
 def _unit_variance(conv: nn.Conv2d) -> None:

@@ -173,13 +173,16 @@ class Run:
             old.unlink()
         checkpoint = self.checkpoint()
         save_checkpoint(output / f"model_{seen:08}.safetensors", checkpoint)
-        model = Synthesizer(checkpoint, output.name, "", self.device)
+        # What is drawn for looking at must not change what is drawn for training: a continued run does not look.
+        with torch.random.fork_rng(devices=[]):
+            self._show(Synthesizer(checkpoint, output.name, "", self.device), seen)
+
+    def _show(self, model: Synthesizer, seen: int) -> None:
         trained_at = self.config.recipe.squares.shape or (NATIVE, NATIVE)
-        for size in sorted(
-            {trained_at} if self.trainer.networks.generator.fixed_size else {trained_at, (NATIVE, NATIVE)}
-        ):
+        sizes = {trained_at} if self.trainer.networks.generator.fixed_size else {trained_at, (NATIVE, NATIVE)}
+        for size in sorted(sizes):
             grid = sample_grid(model, self.held_out, size)
-            save_grid(grid, output / "samples" / f"{seen:08}_{size[0]}.png")
+            save_grid(grid, self.config.output / "samples" / f"{seen:08}_{size[0]}.png")
             if self.curves is not None:
                 self.curves.show(seen, f"samples/{size[0]}", grid)
 

@@ -21,6 +21,7 @@ from ..model.spade import one_hot
 from ..model.style_encoder import style_at
 from .augment import Augment, DiffAugment
 from .config import TrainingConfig
+from .initial_weights import start_from_photos
 from .networks import Networks
 from .objective import Objective, Painted, Target
 from .recompute import recompute_blocks, weights_once
@@ -94,10 +95,15 @@ class Trainer:
         return min(left / falling, 1.0) if falling else 1.0
 
     def calibrate(self, photos: Tensor) -> None:
-        """photos: (B, 3, H, W) in [-1, 1]; sets the frozen features' statistics, once, before the first step."""
+        """Set the frozen features' statistics and the first style codes' spread, once, before the first step.
+
+        photos: (B, 3, H, W) in [-1, 1].
+        """
         if self.networks.eyes is not None:
             with self._mixed():
                 self.networks.eyes.calibrate(photos)
+        if self.networks.encoder is not None and self.recipe.start == "labels first":
+            start_from_photos(self.networks.encoder, photos)
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """Returns the weighted losses by name, of the joined batch.

@@ -40,11 +40,16 @@ def flags(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_set(tmp_path_factory.mktemp("flags"))
 
 
-def spade_train(*words: str | Path) -> subprocess.Popen[str]:
+def spade_train(*words: str | Path, start_new_session: bool = False) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "spade_core.cli", "train", *map(str, words)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=start_new_session,
     )  # fmt: skip
+
+
+def ended_well(process: subprocess.Popen[str]) -> None:
+    _, said = process.communicate()
+    assert process.returncode == 0, said[-800:]
 
 
 def test_a_recipe_comes_first_and_its_numbers_can_be_changed(flags: Path):
@@ -83,15 +88,15 @@ def test_a_folder_that_is_not_there_is_one_sentence_and_code_2(
 def test_a_run_killed_at_any_moment_goes_on_to_the_weights_of_one_that_was_not(flags: Path, tmp_path: Path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     words = ["--data", flags, "--images", "48", "--save-every", "8", *SMALL]
-    assert spade_train(*words, "-o", whole).wait() == 0
+    ended_well(spade_train(*words, "-o", whole))
     process = spade_train(*words, "-o", killed)
     while len(list(killed.glob("model_*"))) < 2 and process.poll() is None:
         time.sleep(0.02)
     time.sleep(0.15)  # in the middle of a step, or of a file
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert not (killed / "model_00000048.safetensors").exists()
-    assert spade_train(*words, "-o", killed).wait() == 0
+    ended_well(spade_train(*words, "-o", killed))
     ours, theirs = (load_checkpoint(folder / "model_00000048.safetensors") for folder in (killed, whole))
     for name, weight in theirs.generator_weights.items():
         assert torch.equal(ours.generator_weights[name], weight), name
@@ -105,6 +110,21 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_weights_of_one_that_was_not(f
     assert not list(killed.glob("*.part"))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="process groups are those of POSIX")
+@pytest.mark.parametrize("said", [signal.SIGTERM, signal.SIGINT])
+def test_a_whole_group_told_to_leave_saves_first(flags: Path, tmp_path: Path, said: signal.Signals):
+    """As a scheduler and a terminal tell it: the loader's workers hear it too."""
+    run = tmp_path / "run"
+    words = ["--data", flags, "-o", run, "--images", "4000", *SMALL, "--workers", "1"]
+    process = spade_train(*words, start_new_session=True)
+    while not (run / "curves.csv").exists() and process.poll() is None:
+        time.sleep(0.05)
+    os.killpg(process.pid, said)
+    ended_well(process)
+    seen = [int(file.stem.removeprefix("state_")) for file in run.glob("state_*.pt")]
+    assert len(seen) == 1 and 0 < seen[0] < 4000
+
+
 def test_a_trained_model_paints_its_classes_and_an_untrained_one_does_not(flags: Path, tmp_path: Path):
     words = [
         "--data",
@@ -115,12 +135,10 @@ def test_a_trained_model_paints_its_classes_and_an_untrained_one_does_not(flags:
         "--generator-rate",
         "1e-3",
         "--save-every",
-        "960",
+        "640",
     ]
-    ended = spade_train(*words, "--images", "4")
-    assert ended.wait() == 0, ended.stderr and ended.stderr.read()
-    ended = spade_train(*words, "--images", "960")
-    assert ended.wait() == 0, ended.stderr and ended.stderr.read()
+    ended_well(spade_train(*words, "--images", "4"))
+    ended_well(spade_train(*words, "--images", "640"))
 
     def scored(name: str) -> float:
         model = Synthesizer.load(tmp_path / "run" / name, "cpu")
@@ -128,7 +146,7 @@ def test_a_trained_model_paints_its_classes_and_an_untrained_one_does_not(flags:
         label_maps = [np.asarray(labels) for labels in held_out]
         return mean_iou(label_maps, [model.render(ids, seed=seed) for seed, ids in enumerate(label_maps)])
 
-    assert scored("model_00000960.safetensors") > 0.8
+    assert scored("model_00000640.safetensors") > 0.8
     assert scored("model_00000004.safetensors") < 0.4
 
 
@@ -149,10 +167,11 @@ def test_a_model_of_other_labels_is_taken_on_with_its_classes_by_name(flags: Pat
         "--device",
         "cpu",
     ]
-    ended = spade_train(
-        *words, "--size", "64", "--batch", "4", "--no-bf16", "--threads", "1", "--generator-rate", "0"
+    ended_well(
+        spade_train(
+            *words, "--size", "64", "--batch", "4", "--no-bf16", "--threads", "1", "--generator-rate", "0"
+        )
     )
-    assert ended.wait() == 0, ended.stderr and ended.stderr.read()
     held = load_checkpoint(run / "model_00000004.safetensors")
     assert held.label_set.name == "flags"
     # The aliases say what they are.
