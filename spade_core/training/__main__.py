@@ -72,7 +72,8 @@ def train(config: TrainingConfig) -> None:
         signal.signal(signaled, lambda *_: run.stop())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, disable=joined.rank() > 0) as progress:
-        progress.console.print(f"{len(run.squares.pairs)} photos with label maps; {config.output} fills up.")
+        if joined.rank() == 0:
+            progress.console.print(f"{len(run.squares.pairs)} photos with label maps; {config.output} fills up.")
         task = progress.add_task("training", total=config.images, completed=run.trainer.images_seen)
         shown, smooth = time.monotonic(), 0.0
 
