@@ -7,11 +7,9 @@ channels (which channel an id lights, or null), native_size, provenance (free JS
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,9 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .contract.errors import BadCheckpoint, CannotWrite, SpadeError
+from .contract.errors import BadCheckpoint, SpadeError
 from .contract.labels import LabelSet, parse_label_set
 from .data.channels import LabelChannels
+from .files import replacing
 from .model.build import AnyGeneratorConfig, build_generator, config_from_json, config_to_json
 from .model.config import StyleEncoderConfig
 from .model.interface import ImageGenerator
@@ -94,16 +93,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype | Non
         "native_size": str(checkpoint.native_size),
         "provenance": json.dumps(checkpoint.provenance, ensure_ascii=False),
     }
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
         save_file(tensors, part, metadata)
-        os.replace(part, path)
-    except (OSError, SafetensorError) as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise CannotWrite(f"{path} cannot be written: {why}.", fix="Choose another folder.") from None
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -51,12 +51,12 @@ class Evaluate:
         from ..data.layouts import layout_of
         from ..device import chosen_device
         from ..evaluation.features import feature_network
-        from ..evaluation.files import claim_folder
         from ..evaluation.judge import Judge, load_contenders, refuse_other_label_sets
         from ..evaluation.report import summary, write_report
         from ..evaluation.results import Evaluation
         from ..evaluation.scenes import Comparison, Frame, Scenes
         from ..evaluation.segmenter import load_segmenter
+        from ..files import claim_folder
         from .progress import stages
 
         claim_folder(self.output)

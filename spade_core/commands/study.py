@@ -42,10 +42,10 @@ class Study:
     """auto, cpu, cuda or mps"""
 
     def run(self) -> int:
-        from ..evaluation.files import claim
         from ..evaluation.judge import load_contenders
         from ..evaluation.scenes import Frame, Scenes
         from ..evaluation.study import Study as Page
+        from ..files import claim
         from .progress import stages
 
         claim(self.output)

@@ -21,7 +21,7 @@ from ..contract.labels import LabelSet
 from ..data.pairs import Pair, read_pair
 from ..data.placement import CropRule
 from ..data.squares import training_square
-from .files import replacing, write_text
+from ..files import replacing, write_text
 from .lite2 import TAP_WIDTHS, Lite2
 from .segmenter import USED_TAPS, frozen_maps
 

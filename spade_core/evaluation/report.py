@@ -10,8 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ..files import write_text
 from .charts import Chart, line_chart, short
-from .files import write_text
 from .grids import extremes, side_by_side, style_rows
 from .judge import Contender, Judge
 from .results import Evaluation, ModelResult

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..files import write_text
 from .agreement import Scores
 from .distances import KernelDistance
-from .files import write_text
 
 FORMAT = "spade-backdrops evaluation 1"
 

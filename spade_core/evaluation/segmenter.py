@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from ..contract.errors import BadCheckpoint, LabelSetMismatch, SpadeError
 from ..contract.labels import LabelSet, parse_label_set
-from .files import replacing
+from ..files import replacing
 from .lite2 import TAP_WIDTHS, Lite2
 
 FORMAT = "spade-backdrops segmenter 1"

@@ -24,8 +24,8 @@ from ..contract.labels import LabelSet
 from ..data.layouts import find_pairs, layout_of
 from ..data.pairs import Pair
 from ..data.placement import CropRule
+from ..files import claim_folder, replacing
 from .agreement import Scores, agreement_on_photos
-from .files import claim_folder, replacing
 from .frozen_squares import UNLABELLED, FrozenSquares
 from .scenes import Frame, Scenes
 from .segmenter import DecoderConfig, OwnSegmenter, PyramidDecoder, SegmenterFile

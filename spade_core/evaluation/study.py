@@ -19,7 +19,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..contract.labels import LabelSet
-from .files import write_text
+from ..files import write_text
 from .grids import embedded, embedded_exactly
 from .judge import Contender, refuse_other_label_sets
 from .scenes import Scene, Scenes

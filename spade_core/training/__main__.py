@@ -73,7 +73,9 @@ def train(config: TrainingConfig) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, disable=joined.rank() > 0) as progress:
         if joined.rank() == 0:
-            progress.console.print(f"{len(run.squares.pairs)} photos with label maps; {config.output} fills up.")
+            progress.console.print(
+                f"{len(run.squares.pairs)} photos with label maps; {config.output} fills up."
+            )
         task = progress.add_task("training", total=config.images, completed=run.trainer.images_seen)
         shown, smooth = time.monotonic(), 0.0
 

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..contract.errors import CannotWrite
+from ..files import cannot_write, claim_folder, write_text
 
 
 class Curves:
@@ -22,13 +21,11 @@ class Curves:
     def __init__(self, output: Path, seen: int) -> None:
         """Raises CannotWrite."""
         self._table = output / "curves.csv"
+        claim_folder(output)
+        if self._table.exists():
+            kept = [row for row in self._table.read_text("utf-8").splitlines() if _photos(row) <= seen]
+            write_text(self._table, "".join(f"{row}\n" for row in kept))
         try:
-            output.mkdir(parents=True, exist_ok=True)
-            if self._table.exists():
-                kept = [row for row in self._table.read_text("utf-8").splitlines() if _photos(row) <= seen]
-                part = self._table.with_suffix(".part")
-                part.write_text("".join(f"{row}\n" for row in kept), encoding="utf-8")
-                os.replace(part, self._table)
             self._board = _board(output / "tensorboard", seen)
         except OSError as error:
             raise cannot_write(output, error) from None
@@ -70,9 +67,3 @@ def _board(folder: Path, seen: int) -> Any:
 def _photos(row: str) -> int:
     digits = row.partition(",")[0]
     return int(digits) if digits.isdecimal() else 0
-
-
-def cannot_write(path: Path, error: OSError) -> CannotWrite:
-    return CannotWrite(
-        f"{path} cannot be written: {error.strerror or error}.", fix="Make room, or choose another folder."
-    )

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..data.pairs import Pair, read_pair
+from ..files import replacing
 from ..synthesis.synthesizer import Synthesizer
-from .curves import cannot_write
 
 OTHER_STYLES = 2
 
@@ -34,10 +33,5 @@ def _row(model: Synthesizer, pair: Pair, size: tuple[int, int], seed: int) -> np
 
 def save_grid(grid: np.ndarray, path: Path) -> None:
     """In one piece. Raises CannotWrite."""
-    part = path.with_name("grid.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
         Image.fromarray(grid).save(part, "png")
-        os.replace(part, path)
-    except OSError as error:
-        raise cannot_write(path, error) from None

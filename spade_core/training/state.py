@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..contract.errors import BadCheckpoint, CannotWrite
+from ..contract.errors import BadCheckpoint
+from ..files import replacing
 from .trainer import Trainer
 
 State = dict[str, Any]
@@ -85,16 +86,10 @@ def other_networks(name: str, why: str) -> BadCheckpoint:
 
 def save_state(trainer: Trainer, path: Path) -> None:
     """In one piece: a run killed while it writes leaves the older file. Raises CannotWrite."""
-    part = path.with_name("state.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state_of(trainer), part)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
-        part.unlink(missing_ok=True)
-        raise CannotWrite(
-            f"{path} cannot be written: {error}.", fix="Make room, or choose another folder."
-        ) from None
+    held = io.BytesIO()  # torch's own writer turns a full disk into a RuntimeError that does not say so
+    torch.save(state_of(trainer), held)
+    with replacing(path) as part:
+        part.write_bytes(held.getbuffer())
 
 
 def photos_seen(path: Path) -> int:

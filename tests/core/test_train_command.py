@@ -26,6 +26,7 @@ from spade_core.synthesis.synthesizer import Synthesizer
 from spade_core.training.__main__ import parsed
 from spade_core.training.presets import FROZEN, PAPER
 from spade_core.training.relabel import label_axes, matched_classes
+from tests.core.small_disk import assert_told_full, command, grown, small_disk
 from tests.core.stripes_set import mean_iou, write_set
 from tests.core.tiny import tiny_checkpoint, tiny_model
 
@@ -204,6 +205,19 @@ def test_every_kind_of_decoder_says_which_weights_see_the_labels():
     assert all("mlp_shared" in name or name == "fc.weight" for name in label_axes(spade))
     clade = CladeConfig(18, base_width=4, max_width=16)
     assert {axis for name, axis in label_axes(clade).items() if name.endswith("gamma_beta")} == {0}
+
+
+@pytest.mark.parametrize("kilobytes", [40, 300])  # no room for the state, or none for the model
+def test_a_full_disk_is_told_and_with_more_room_the_same_command_goes_on(
+    flags: Path, tmp_path: Path, kilobytes: int
+):
+    with small_disk(tmp_path / "disk", kilobytes) as disk:
+        words = ["train", "--data", flags, "-o", disk / "run", "--images", "8", "--save-every", "4", *SMALL]
+        assert_told_full(command(*words))
+        assert not list((disk / "run").glob("*.part"))
+        grown(disk, 64_000)
+        assert command(*words).returncode == 0
+        assert (disk / "run" / "model_00000008.safetensors").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such folder rights")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from ..contract.errors import CannotWrite
+from .contract.errors import CannotWrite
 
 
 @contextlib.contextmanager
@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except (OSError, SafetensorError) as problem:
-        raise _cannot_write(path, problem) from None
+        raise cannot_write(path, problem) from None
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -39,7 +39,7 @@ def claim_folder(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as problem:
-        raise _cannot_write(folder, problem) from None
+        raise cannot_write(folder, problem) from None
 
 
 def claim(path: Path) -> None:
@@ -55,7 +55,8 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def _cannot_write(path: Path, problem: OSError | SafetensorError) -> CannotWrite:
+def cannot_write(path: Path, problem: OSError | SafetensorError) -> CannotWrite:
+    """The error for a file or folder that cannot be written."""
     why = (isinstance(problem, OSError) and problem.strerror or str(problem)).lower()
     fix = "Free some space, or choose another" if "space" in why else "Choose a"
     return CannotWrite(f"{path} cannot be written: {why}.", f"{fix} folder that you may write to.")
