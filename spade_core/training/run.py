@@ -47,6 +47,7 @@ class Run:
     def __init__(self, config: TrainingConfig) -> None:
         """Raises what reading the data and building the networks raise."""
         self.config, self.stopped = config, False
+        self.curves: Curves | None = None
         if config.threads:
             torch.set_num_threads(config.threads)
         self.label_set: LabelSet = load_label_set(

@@ -144,3 +144,8 @@ def test_no_discriminator_says_nothing():
     judgement = NoDiscriminator()(Seen(torch.zeros(2, 3, 8, 8)))
     assert (judgement.scores, judgement.features, judgement.class_logits) == ([], [], None)
     assert judgement.halves()[0].class_logits is None
+
+
+def test_a_discriminator_with_batch_statistics_is_always_shown_fakes_and_photos_together():
+    assert MultiscaleDiscriminator(MultiscaleConfig(norm="batch"), 5).mixes_rows
+    assert not MultiscaleDiscriminator(MultiscaleConfig(), 5).mixes_rows

@@ -98,7 +98,8 @@ def test_a_run_leaves_a_model_that_can_be_served_samples_and_curves(config: Trai
     assert model.render(np.zeros((64, 64), np.uint8)).shape == (64, 64, 3)
     assert model.encode_style(np.zeros((64, 64, 3), np.uint8)).shape == (4,)
     # labels | in the photo's style | photo | two other styles, of both held-out photos
-    assert Image.open(config.output / "samples" / "00000008_64.png").size == (5 * 64, 2 * 64)
+    with Image.open(config.output / "samples" / "00000008_64.png") as grid:
+        assert grid.size == (5 * 64, 2 * 64)
     assert list((config.output / "tensorboard").glob("events.*"))
     assert len((config.output / "curves.csv").read_text().splitlines()) == 4
 
@@ -367,3 +368,22 @@ def test_a_truncated_photo_is_named(photos: Path, tmp_path: Path):
         (tmp_path / folder / "p0.png").write_bytes(data if folder == "labels" else data[:200])
     with pytest.raises(BadImage, match="p0"):
         read_pair(find_pairs(tmp_path, None)[0], load_label_set("landscape"))
+
+
+def test_style_codes_differ_from_photo_to_photo_before_the_first_step(config: TrainingConfig):
+    run = Run(config)
+    photos = torch.cat([run._photos(torch.from_numpy(run.squares[index][0])) for index in range(16)])
+    encoder = run.trainer.networks.encoder
+    assert encoder is not None
+    with torch.no_grad():
+        mean, log_variance = encoder(photos)
+    assert 0.7 < float(mean.std(0).mean()) < 1.3 and float(mean.mean(0).abs().max()) < 0.5
+    assert float(log_variance.max()) < -2  # a draw stays near its mean
+
+
+def test_looking_at_samples_changes_no_random_number_of_the_training(config: TrainingConfig):
+    run = Run(config)
+    run.save()
+    before = torch.get_rng_state()
+    run.save()
+    assert torch.equal(torch.get_rng_state(), before)
