@@ -128,10 +128,11 @@ def _kind(path: Path, error: Exception) -> str:
     """One clause on what the unreadable file looks like."""
     try:
         with path.open("rb") as file:
-            head = file.read(4)
+            head = file.read(9)
     except OSError as cause:
         return cause.strerror or "it cannot be opened"
-    if head[:2] == b"PK" or head[:1] == b"\x80":
+    # A safetensors file begins with the length of its header, whose bytes may be any, and then the header, JSON.
+    if head[8:] != b"{" and (head[:2] == b"PK" or head[:1] == b"\x80"):
         return "it is a pickled PyTorch file, which is never opened here"
     if "incomplete" in str(error).lower() or "buffer" in str(error).lower():
         return "it is truncated"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def refused(path: Path, clue: str) -> None:
 
 def test_a_truncated_file_is_said_to_be_truncated(tmp_path: Path):
     path = tiny_model(tmp_path)
+    path.write_bytes(path.read_bytes()[:-100])
+    refused(path, "truncated")
+
+
+def test_a_truncated_file_that_begins_like_a_pickle_is_not_taken_for_one(tmp_path: Path):
+    """The first byte is the lowest of the header's length: by chance it is a pickle's."""
+    path = tmp_path / "tiny.safetensors"
+    for filler in range(0, 400, 4):
+        save_checkpoint(path, replace(tiny_checkpoint(), provenance={"filler": "x" * filler}))
+        if path.read_bytes()[0] == 0x80:
+            break
+    assert path.read_bytes()[0] == 0x80
     path.write_bytes(path.read_bytes()[:-100])
     refused(path, "truncated")
 
@@ -103,7 +116,7 @@ def test_an_existing_file_survives_a_failed_write(tmp_path: Path, monkeypatch: p
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spade_core.checkpoint.os.replace", full)
-    with pytest.raises(CannotWrite, match="No space left"):
+    monkeypatch.setattr("spade_core.files.os.replace", full)
+    with pytest.raises(CannotWrite, match="no space left"):
         save_checkpoint(path, tiny_checkpoint())
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
