@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept of the embedded model's training: its curves and its configuration, in docs/model-card/.
+
+python docs/model_card.py runs/first runs/second
+
+takes the run folders in the order in which one began with the weights of the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from spade_core.checkpoint import load_checkpoint
+from spade_core.evaluation.charts import line_chart
+from spade_core.synthesis.synthesizer import model_file
+
+FOLDER = Path(__file__).resolve().parent / "model-card"
+STYLE = (
+    "<style>text{font:11px sans-serif;fill:#555}.axis{stroke:#ddd}.line{fill:none;stroke:#2b6cb0;stroke-width:1.5}"
+    ".dot{fill:none}</style>"
+)
+SHOWN = ("perceptual", "colour", "kl", "g_class", "g_gan", "d_class_photos", "d_class_fakes", "d_gan_photos")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write the curves and the configuration of the embedded model."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """run folders"""
+    model: str = "landscape"
+    """an embedded model, or a checkpoint file"""
+    step: int = 200
+    """photos that a point of the curves is the mean of"""
+
+
+def read_curves(options: Options) -> dict[str, dict[int, float]]:
+    """Of each loss the mean around each number of photos, counted through all runs. Weights of losses are inside."""
+    found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    before = 0
+    for run in options.runs:
+        seen = 0
+        for row in (run / "curves.csv").read_text(encoding="utf-8").splitlines():
+            photos, _, losses = row.split(",")
+            seen = int(photos)
+            for name, _, value in (part.partition("=") for part in losses.split()):
+                found[name][(before + seen) // options.step * options.step].append(float(value))
+        before += seen
+    return {name: {at: float(np.mean(some)) for at, some in points.items()} for name, points in found.items()}
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    curves = read_curves(options)
+    FOLDER.mkdir(exist_ok=True)
+    at = sorted({photos for points in curves.values() for photos in points})
+    rows = [",".join(["photos", *curves])]
+    rows += [
+        ",".join(
+            [
+                str(photos),
+                *(f"{points[photos]:.4g}" if photos in points else "" for points in curves.values()),
+            ]
+        )
+        for photos in at
+    ]
+    (FOLDER / "curves.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    for name in SHOWN:
+        points = curves[name]
+        xs = sorted(points)
+        chart = line_chart(name, xs, [points[x] for x in xs], [f"{x:,}" for x in xs], None)
+        svg = str(chart.svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+        (FOLDER / f"{name}.svg").write_text(svg.replace(">", f">{STYLE}", 1) + "\n", encoding="utf-8")
+    provenance = load_checkpoint(model_file(options.model)).provenance
+    text = json.dumps(provenance, indent=1, ensure_ascii=False)
+    (FOLDER / "provenance.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
