@@ -87,9 +87,9 @@ class Losses:
     """Photos seen with the perceptual loss alone, before the adversarial terms."""
     ramp: int = 400
     """Photos over which the adversarial terms then rise."""
-    colour_weight: float = 8.0
+    colour_weight: float = 20.0
     """Of the mean colours of an 8x8 grid, for styles encoded from the photo: what teaches a style code about light."""
-    kl_weight: float = 0.1
+    kl_weight: float = 0.05
     """Of the style code's KL divergence, per photo and per number of the code."""
     kl_sum: bool = False
     """Sum it over photos and numbers instead, as the published loss does."""
