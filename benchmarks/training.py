@@ -18,7 +18,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from spade_core.device import chosen_device
-from spade_core.training.allocator import keep_freed_memory
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import PRESETS
 from spade_core.training.trainer import Batch, Trainer
@@ -91,8 +90,6 @@ def main() -> None:
     words.add_argument("--device", default="auto")
     chosen = words.parse_args()
     device = chosen_device(chosen.device)
-    if device.type == "cpu":
-        keep_freed_memory()
     name = (
         torch.cuda.get_device_name(device)
         if device.type == "cuda"

@@ -16,7 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import joined
 from ..contract.errors import SpadeError
 from ..device import chosen_device
-from .allocator import keep_freed_memory
 from .config import TrainingConfig
 from .fitted import fitted
 from .presets import PRESETS
@@ -67,8 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(config: TrainingConfig) -> None:
     """Run to the end, or until told to stop, showing how far it is."""
-    if chosen_device(config.device).type == "cpu":
-        keep_freed_memory()
     run = Run(config)
     # A scheduler's TERM, and Ctrl-C even where the shell started us in the background, save and leave.
     for signaled in (signal.SIGTERM, signal.SIGINT):

@@ -18,9 +18,9 @@ OPTIONS = (
     "--warmup 0 --ramp 0 --workers 1 --device cpu --no-bf16 --threads 1"
 ).split()
 LAUNCHERS = {
-    "torchrun": "torch.distributed.run --nproc-per-node 2 --master-port 29517",
+    "torchrun": "torch.distributed.run --standalone --nproc-per-node 2",
     "accelerate": "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no "
-    "--dynamo_backend no --main_process_port 29518",
+    "--dynamo_backend no --main_process_port 0",
 }
 
 
