@@ -17,6 +17,7 @@ from PIL import Image, PngImagePlugin
 
 from .contract.errors import BadImage, CannotWrite, TooLarge
 from .contract.messages import Limits
+from .files import cannot_write
 
 if TYPE_CHECKING:
     from .contract.labels import LabelSet
@@ -242,5 +243,4 @@ def _umask() -> int:
 def _cannot_write(path: Path, problem: OSError) -> CannotWrite:
     if not path.parent.is_dir():
         return CannotWrite(f"There is no folder {path.parent}.", "Make it first, or choose another one.")
-    reason = (problem.strerror or str(problem)).lower()
-    return CannotWrite(f"{path} cannot be written: {reason}.", "Choose a folder that you may write to.")
+    return cannot_write(path, problem)

@@ -19,7 +19,6 @@ import contextlib
 import importlib.util
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from torch.nn.utils import parametrize
 from .checkpoint import Checkpoint
 from .contract.errors import CannotWrite, Internal, Unavailable
 from .data.channels import LabelChannels
+from .files import replacing
 from .model.interface import ImageGenerator
 
 if TYPE_CHECKING:
@@ -217,16 +217,8 @@ def _metadata(checkpoint: Checkpoint, network: PaintFromIds, name: str) -> dict[
 
 
 def _write(content: bytes, path: Path) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
+    with replacing(path) as part:
         part.write_bytes(content)
-        os.replace(part, path)
-    except OSError as problem:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise CannotWrite(
-            f"{path} cannot be written: {problem.strerror}.", "Choose another folder."
-        ) from None
 
 
 @contextlib.contextmanager

@@ -63,11 +63,12 @@ class Check:
         import numpy as np
 
         from ..data.checks import check
+        from ..data.layouts import label_set_of
         from ..data.sheet import sheet
         from ..image_files import picture_to_write
         from .progress import stages
 
-        label_set = set_of(self.data, self.layout, self.label_set)
+        label_set = label_set_of(self.data, self.layout, self.label_set)
         claim = picture_to_write(self.output) if self.output else contextlib.nullcontext()
         with claim as picture:  # before the long work
             with stages() as tell:
@@ -126,14 +127,6 @@ class Dataset:
 
     def run(self) -> int:
         return self.action.run()
-
-
-def set_of(data: Path, layout: str, stated: str | None) -> LabelSet:
-    """The label set that was named, or the data's own, or landscape. Raises BadImage and BadLabelSet."""
-    from ..contract.labels import load_label_set
-    from ..data.layouts import label_set_name
-
-    return load_label_set(stated or label_set_name(data, layout) or "landscape")
 
 
 def _show_report(report: Report, label_set: LabelSet) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from ..evaluation.segmenter_settings import SegmenterTraining
-from .dataset import LayoutName, set_of
+from .dataset import LayoutName
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class TrainSegmenter:
     def run(self) -> int:
         import signal
 
+        from ..data.layouts import label_set_of
         from ..device import chosen_device
         from ..evaluation.segmenter_training import SegmenterRun
         from .progress import stages
@@ -39,7 +40,7 @@ class TrainSegmenter:
         # A scheduler's TERM, and Ctrl-C even where the shell started this in the background, save and leave.
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, signal.default_int_handler)
-        label_set = set_of(self.data, self.layout, self.label_set)
+        label_set = label_set_of(self.data, self.layout, self.label_set)
         device = chosen_device(self.device)
         run = SegmenterRun(self.data, label_set, self.output, self.training, device, self.layout)
         with stages() as report:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ..contract.errors import BadImage, CannotWrite, SpadeError
+from ..files import cannot_write, replacing, write_text
 from ..image_files import open_picture
 from .pairs import LARGEST_PHOTO
 from .palette import Palette
@@ -129,38 +128,20 @@ class StrangeColors(SpadeError):
 
 def write_label_map(path: Path, ids: np.ndarray) -> None:
     """Write ids, (H, W) uint8 or uint16, as a PNG that appears in one piece. Raises CannotWrite."""
-    part = path.with_name(
-        f".{path.name}.part"
-    )  # of one name: what a killed run left is overwritten by the next
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
         Image.fromarray(ids).save(part, "PNG")
-        os.replace(part, path)
-    except OSError as problem:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise cannot_write(path, problem) from None
-
-
-def cannot_write(path: Path, problem: OSError) -> CannotWrite:
-    """The error for a file that could not be written."""
-    reason = (problem.strerror or str(problem)).lower()
-    return CannotWrite(f"{path} cannot be written: {reason}.", "Free some space, or choose another folder.")
 
 
 def _claim(output: Path, recipe: dict) -> None:
     """Note how this folder was made, or find that it was made alike."""
     file = output / RECIPE
     try:
-        output.mkdir(parents=True, exist_ok=True)
         if file.exists() and json.loads(file.read_text(encoding="utf-8")) != recipe:
             raise CannotWrite(
                 f"{output} holds a conversion by another palette, tolerance or treatment of the unknown.",
                 "Choose another folder, or delete that one.",
             )
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(recipe), encoding="utf-8")
-        os.replace(part, file)
+        write_text(file, json.dumps(recipe))
     except OSError as problem:
         raise cannot_write(file, problem) from None
     except ValueError:

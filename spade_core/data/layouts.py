@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..contract.errors import BadImage
+from ..contract.labels import LabelSet, load_label_set
 from .listing import IMAGE_ENDINGS, LABEL_ENDINGS, Listing, paired, pictures, pictures_below
 from .outdoor import is_outdoor_by_classes, is_outdoor_by_scene
 from .pairs import Pair
@@ -79,13 +80,19 @@ def layout_of(root: Path, name: str = "auto") -> Layout:
     )
 
 
-def label_set_name(root: Path, layout: str = "auto") -> str:
-    """What `load_label_set` takes for this data: a shipped name, or the path of the folder's own label_set.toml.
+def own_label_set(root: Path, layout: str = "auto") -> LabelSet | None:
+    """The folder's own label_set.toml, or that of the layout; None where neither says which set it is.
 
-    "" where neither says which set it is.
+    Raises BadImage and BadLabelSet.
     """
     own = root / OWN_LABEL_SET
-    return str(own) if own.exists() else layout_of(root, layout).label_set
+    name = str(own) if own.exists() else layout_of(root, layout).label_set
+    return load_label_set(name) if name else None
+
+
+def label_set_of(root: Path, layout: str = "auto", named: str | None = None) -> LabelSet:
+    """The label set that was named, or the data's own, or landscape. Raises BadImage and BadLabelSet."""
+    return load_label_set(named) if named else own_label_set(root, layout) or load_label_set("landscape")
 
 
 def _folder(root: Path, split: str) -> Listing:

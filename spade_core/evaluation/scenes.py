@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from ..contract.errors import BadImage, BadOption, LabelSetMismatch, TooFewImages
-from ..contract.labels import LabelSet, load_label_set
+from ..contract.labels import LabelSet
 from ..data.grey_box import blocky
-from ..data.layouts import find_pairs, label_set_name
+from ..data.layouts import find_pairs, own_label_set
 from ..data.pairs import Pair, read_instances, read_pair
 from ..data.placement import Placement
 from ..synthesis.synthesizer import SMALLEST_SIDE
@@ -101,8 +101,8 @@ class Scenes:
 
         Raises BadImage where there are no pairs, LabelSetMismatch where the data say that they are of another set.
         """
-        own = label_set_name(root, layout)
-        if own and (stated := load_label_set(own)).digest != label_set.digest:
+        stated = own_label_set(root, layout)
+        if stated is not None and stated.digest != label_set.digest:
             raise LabelSetMismatch(
                 f"The label maps in {root} are of '{stated.name}' ({len(stated.classes)} classes), "
                 f"the model is of '{label_set.name}' ({len(label_set.classes)}).",

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
+import io
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ..checkpoint import Checkpoint
-from ..contract.errors import BadCheckpoint, CannotWrite
+from ..contract.errors import BadCheckpoint
+from ..files import replacing
 from ..model.baselines.pix2pixhd import Pix2PixHDConfig
 from ..model.config import GeneratorConfig
 from .fit import check_fit
@@ -78,14 +78,8 @@ def _additions(config: GeneratorConfig) -> list[str]:
 
 
 def _save(weights: dict[str, Tensor], path: Path) -> Path:
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(as_saved({published_name(key): value for key, value in weights.items()}), part)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as problem:  # torch reports a full disk as a RuntimeError
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        why = problem.strerror if isinstance(problem, OSError) else str(problem).splitlines()[0]
-        raise CannotWrite(f"{path} cannot be written: {why}.", "Choose another folder.") from None
+    held = io.BytesIO()  # torch's own writer turns a full disk into a RuntimeError that does not say so
+    torch.save(as_saved({published_name(key): value for key, value in weights.items()}), held)
+    with replacing(path) as part:
+        part.write_bytes(held.getbuffer())
     return path

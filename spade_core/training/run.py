@@ -19,9 +19,9 @@ import torch
 from .. import joined
 from ..checkpoint import Checkpoint, save_checkpoint
 from ..contract.errors import BadOption, Internal, OutOfMemory
-from ..contract.labels import LabelSet, load_label_set
+from ..contract.labels import LabelSet
 from ..data.channels import LabelChannels
-from ..data.layouts import VAL, find_pairs, label_set_name, list_files
+from ..data.layouts import VAL, find_pairs, label_set_of, list_files
 from ..data.loader import LoadedBatch, Loader, default_workers
 from ..data.squares import TrainingSquares
 from ..device import chosen_device
@@ -50,9 +50,7 @@ class Run:
         self.curves: Curves | None = None
         if config.threads:
             torch.set_num_threads(config.threads)
-        self.label_set: LabelSet = load_label_set(
-            config.label_set or label_set_name(config.data, config.layout) or "landscape"
-        )
+        self.label_set: LabelSet = label_set_of(config.data, config.layout, config.label_set)
         self.device = chosen_device(config.device)
         self.squares = self._squares(joined.rank(), joined.count())
         held_out = list_files(config.data, VAL, config.layout).pairs or self.squares.pairs

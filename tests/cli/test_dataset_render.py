@@ -18,9 +18,8 @@ from PIL import Image
 from build_steps.staging import stage
 from spade_core import blender
 from spade_core.contract.errors import SpadeError, Unavailable
-from spade_core.contract.labels import load_label_set
 from spade_core.data.checks import check
-from spade_core.data.layouts import find_pairs, label_set_name
+from spade_core.data.layouts import find_pairs, label_set_of
 from spade_core.data.pairs import read_pair
 from tests.core.small_disk import assert_told_full, command, grown, small_disk
 
@@ -84,7 +83,7 @@ def test_a_scene_becomes_a_data_set_and_stays_as_it_was(spade, scene, tmp_path):
     ended = spade(*words(scene, tmp_path / "set"))
     assert ended.code == 0 and "4 rendered" in ended.out and "4 of 4" in ended.err
     assert (scene.read_bytes(), scene.stat().st_mtime_ns) == before
-    label_set = load_label_set(label_set_name(tmp_path / "set"))
+    label_set = label_set_of(tmp_path / "set")
     pairs = find_pairs(tmp_path / "set", "train")
     assert len(pairs) == 2 and all(read_pair(pair, label_set)[0].size == (32, 24) for pair in pairs)
     assert check(tmp_path / "set", "auto", label_set, batch=2, size=24).errors == 0
@@ -124,7 +123,7 @@ def test_a_full_disk_is_told_and_with_more_room_the_same_command_goes_on(scene, 
         count = whole + 1
         assert command(*words(scene, disk / "set", count)).stdout.count("1 rendered") == 1
         assert len(pixels(disk / "set")) == 2 * count
-        label_set = load_label_set(label_set_name(disk / "set"))
+        label_set = label_set_of(disk / "set")
         assert check(disk / "set", "auto", label_set, batch=1, size=24).errors == 0
 
 

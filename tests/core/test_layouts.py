@@ -6,7 +6,7 @@ import pytest
 
 from spade_core.contract.errors import BadImage
 from spade_core.contract.labels import load_label_set
-from spade_core.data.layouts import find_pairs, label_set_name, layout_of, list_files
+from spade_core.data.layouts import find_pairs, label_set_of, layout_of, list_files, own_label_set
 from spade_core.data.pairs import read_pair
 from spade_core.data.placement import Preprocess
 from tests.core.small_data import save, stripes, write_pair
@@ -19,7 +19,7 @@ def names(root, split, layout="auto"):
 
 
 def reads_with_its_own_set(root, layout="auto"):
-    label_set = load_label_set(label_set_name(root, layout))
+    label_set = label_set_of(root, layout)
     return all(read_pair(pair, label_set) for pair in find_pairs(root, None, layout))
 
 
@@ -41,7 +41,7 @@ def test_a_plain_folder_without_an_index_has_no_splits(tmp_path):
 
 def test_a_plain_folder_may_bring_its_label_set(tmp_path):
     write_pair(tmp_path, "a", stripes())
-    assert label_set_name(tmp_path) == ""
+    assert own_label_set(tmp_path) is None and label_set_of(tmp_path).name == "landscape"
     (tmp_path / "label_set.toml").write_text(load_label_set("landscape").to_toml())
     assert reads_with_its_own_set(tmp_path)
 
