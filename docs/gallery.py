@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gallery of the README: label maps, and what the model paints from them in three styles; and the valley in winter.
+"""The gallery of the README: label maps, and what the model paints from them in three styles; the valley in winter, and
+the lake.
 
 python docs/gallery.py --data photos/ [--model FILE]
 
-Seven label maps are those of held-out photos (a data set of the label set 'landscape' with a split), the eighth is the
-grey-box valley, straight from Blender. The photos themselves are not shown.
+Six label maps are those of held-out photos (a data set of the label set 'landscape' with a split), the others are two
+grey-box scenes, straight from Blender: docs/lake_scene.py and the example valley. The photos themselves are not shown.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from spade_core.data.pairs import read_labels
 from spade_core.synthesis.synthesizer import Synthesizer
 
 ROOT = Path(__file__).resolve().parent.parent
-VALLEY = ROOT / "docs" / "demo_labels.png"
+VALLEY, LAKE = ROOT / "docs" / "demo_labels.png", ROOT / "docs" / "lake_labels.png"
 PAPER = (251, 250, 247)
 GAP = 8
 STYLES = (11, 12, 13)
@@ -31,14 +32,14 @@ STYLES = (11, 12, 13)
 
 @dataclass(frozen=True)
 class Options:
-    """Paint the gallery and the winter."""
+    """Paint the gallery, the winter and the lake."""
 
     data: Path
     """a data set with held-out label maps"""
     model: str = "landscape"
     """an embedded model, or a checkpoint file"""
     output: Path = ROOT / "docs" / "pictures"
-    """folder of gallery.jpg and winter.jpg"""
+    """folder of gallery.jpg, winter.jpg and lake.jpg"""
     size: int = 256
     """side of a picture in pixels"""
     every: int = 27
@@ -57,10 +58,10 @@ def rows_of(pictures: list[list[np.ndarray]]) -> Image.Image:
 
 
 def label_maps(options: Options, label_set: LabelSet) -> list[np.ndarray]:
-    """(size, size) ids: held-out ones, and the middle of the valley."""
-    files = [pair.labels for pair in find_pairs(options.data, "val")][3 :: options.every][:7]
+    """(size, size) ids: held-out ones, and the middle of lake and valley."""
+    files = [pair.labels for pair in find_pairs(options.data, "val")][3 :: options.every][:6]
     found = []
-    for file in (*files, VALLEY):
+    for file in (*files, LAKE, VALLEY):
         ids = Image.fromarray(read_labels(file, label_set))
         left = (ids.width - ids.height) // 2 if ids.width > ids.height else 0
         square = ids.crop((left, 0, left + min(ids.size), min(ids.size)))
@@ -89,6 +90,9 @@ def main() -> None:
     pairs = [[*left, *right] for left, right in zip(pictures[::2], pictures[1::2], strict=True)]
     rows_of(pairs).save(options.output / "gallery.jpg", quality=88)
     winter(model, STYLES[0]).save(options.output / "winter.jpg", quality=88)
+    lake = read_labels(LAKE, model.label_set)
+    painted = rows_of([[model.label_set.colorize(lake), model.render(lake, seed=STYLES[0])]])
+    painted.save(options.output / "lake.jpg", quality=88)
 
 
 if __name__ == "__main__":
