@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gallery of the README: label maps, and what the model paints from them in three styles; the valley in winter, and
-the lake.
+"""The gallery of the README: label maps, and what the model paints from them in three styles; the valley in winter, the
+lake, and what is hard for the model.
 
 python docs/gallery.py --data photos/ [--model FILE]
 
@@ -28,18 +28,20 @@ PAPER = (251, 250, 247)
 GAP = 8
 STYLES = (11, 12, 13)
 """Seeds: each draws a style and its noise."""
+HARD = ("building", "flower", "fog", "waterfall")
+"""Classes whose largest held-out region is shown on the model card, however it comes out."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Paint the gallery, the winter and the lake."""
+    """Paint the gallery, the winter, the lake and the hard ones."""
 
     data: Path
     """a data set with held-out label maps"""
     model: str = "landscape"
     """an embedded model, or a checkpoint file"""
     output: Path = ROOT / "docs" / "pictures"
-    """folder of gallery.jpg, winter.jpg and lake.jpg"""
+    """folder of gallery.jpg, winter.jpg, lake.jpg and hard.jpg"""
     size: int = 256
     """side of a picture in pixels"""
     every: int = 27
@@ -57,16 +59,18 @@ def rows_of(pictures: list[list[np.ndarray]]) -> Image.Image:
     return sheet
 
 
-def label_maps(options: Options, label_set: LabelSet) -> list[np.ndarray]:
-    """(size, size) ids: held-out ones, and the middle of lake and valley."""
-    files = [pair.labels for pair in find_pairs(options.data, "val")][3 :: options.every][:6]
-    found = []
-    for file in (*files, LAKE, VALLEY):
-        ids = Image.fromarray(read_labels(file, label_set))
-        left = (ids.width - ids.height) // 2 if ids.width > ids.height else 0
-        square = ids.crop((left, 0, left + min(ids.size), min(ids.size)))
-        found.append(np.asarray(square.resize((options.size, options.size), Image.Resampling.NEAREST)))
-    return found
+def label_map(file: Path, size: int, label_set: LabelSet) -> np.ndarray:
+    """(size, size) ids: the middle of a label map."""
+    ids = Image.fromarray(read_labels(file, label_set))
+    left = (ids.width - ids.height) // 2 if ids.width > ids.height else 0
+    square = ids.crop((left, 0, left + min(ids.size), min(ids.size)))
+    return np.asarray(square.resize((size, size), Image.Resampling.NEAREST))
+
+
+def with_most(name: str, files: list[Path], label_set: LabelSet) -> Path:
+    """The label map that has most of a class."""
+    wanted = label_set.match(name).id
+    return max(files, key=lambda file: float((read_labels(file, label_set) == wanted).mean()))
 
 
 def winter(model: Synthesizer, seed: int) -> Image.Image:
@@ -82,13 +86,18 @@ def winter(model: Synthesizer, seed: int) -> Image.Image:
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     model = Synthesizer.load(options.model)
-    pictures = [
-        [model.label_set.colorize(ids), *(model.render(ids, seed=seed) for seed in STYLES)]
-        for ids in label_maps(options, model.label_set)
-    ]
+    held_out = [pair.labels for pair in find_pairs(options.data, "val")]
+
+    def row(file: Path, seeds: tuple[int, ...]) -> list[np.ndarray]:
+        ids = label_map(file, options.size, model.label_set)
+        return [model.label_set.colorize(ids), *(model.render(ids, seed=seed) for seed in seeds)]
+
+    rows = [row(file, STYLES) for file in (*held_out[3 :: options.every][:6], LAKE, VALLEY)]
     # Two scenes side by side: eight rows would be a long page.
-    pairs = [[*left, *right] for left, right in zip(pictures[::2], pictures[1::2], strict=True)]
+    pairs = [[*left, *right] for left, right in zip(rows[::2], rows[1::2], strict=True)]
     rows_of(pairs).save(options.output / "gallery.jpg", quality=88)
+    hard = [row(with_most(name, held_out, model.label_set), STYLES[:1]) for name in HARD]
+    rows_of([[*hard[0], *hard[1]], [*hard[2], *hard[3]]]).save(options.output / "hard.jpg", quality=88)
     winter(model, STYLES[0]).save(options.output / "winter.jpg", quality=88)
     lake = read_labels(LAKE, model.label_set)
     painted = rows_of([[model.label_set.colorize(lake), model.render(lake, seed=STYLES[0])]])

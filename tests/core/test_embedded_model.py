@@ -13,6 +13,8 @@ LANDSCAPE = load_label_set("landscape")
 SIDE = 160
 VISIBLE_FRAME = 2.5
 LEAST_STEP = 0.1  # of 255: on a picture smoother than this, what is weaker is no frame to anybody
+LARGE = 512
+VISIBLE_GRID = 1.5
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +22,8 @@ def model() -> Synthesizer:
     return Synthesizer.load("landscape", "cpu")
 
 
-def uniform(name: str) -> np.ndarray:
-    return np.full((SIDE, SIDE), LANDSCAPE.match(name).id, np.uint8)
+def uniform(name: str, side: int = SIDE) -> np.ndarray:
+    return np.full((side, side), LANDSCAPE.match(name).id, np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,55 @@ def test_a_faint_frame_would_be_noticed(pictures: list[np.ndarray]):
         rgb[2:-2, 2:-2] = inside
         framed.append(rgb)
     assert frame_contrast(framed) > VISIBLE_FRAME
+
+
+@pytest.fixture(scope="module")
+def large(model: Synthesizer) -> list[np.ndarray]:
+    return [model.render(uniform(name, LARGE), seed=0) for name in ("sky", "water", "sand", "grass")]
+
+
+def grid_contrast(pictures: list[np.ndarray]) -> float:
+    """The strongest of the waves of 4, 8, 16 and 32 pixels, in which upsampling would show, beside its neighbours.
+
+    About 1 where there is no grid.
+    """
+    spectra = []
+    for rgb in pictures:
+        grey = rgb.astype(float).mean(axis=2)
+        for lines in (grey, grey.T):
+            waves = np.abs(np.fft.rfft((lines - lines.mean(axis=1, keepdims=True)) * np.hanning(LARGE))) ** 2
+            spectra.append(waves.mean(axis=0) / waves.mean())
+    spectrum = np.mean(spectra, axis=0)
+    found = []
+    for wave in (LARGE // 4, LARGE // 8, LARGE // 16, LARGE // 32):
+        beside = np.r_[spectrum[max(wave - 7, 3) : wave - 2], spectrum[wave + 3 : wave + 8]]
+        found.append(spectrum[wave] / np.median(beside))
+    return float(max(found))
+
+
+def test_no_grid_shows_at_512(large: list[np.ndarray]):
+    assert grid_contrast(large) < VISIBLE_GRID
+
+
+def test_a_faint_grid_would_be_noticed(large: list[np.ndarray]):
+    gridded = [rgb.astype(int) for rgb in large]
+    for rgb in gridded:
+        rgb[::8] += 4
+        rgb[:, ::8] += 4
+    assert grid_contrast(gridded) > VISIBLE_GRID
+
+
+def test_winter_comes_where_grass_turns_to_snow(model: Synthesizer):
+    summer = uniform("sky")
+    summer[SIDE // 2 :] = LANDSCAPE.match("grass").id
+    winter = np.where(summer == LANDSCAPE.match("grass").id, LANDSCAPE.match("snow").id, summer)
+    for seed in range(3):
+        grass, snow = (
+            model.render(ids, seed=seed)[SIDE // 2 + 16 :].astype(int)
+            for ids in (summer, winter.astype(np.uint8))
+        )
+        assert snow.mean() > grass.mean() + 40
+        assert np.ptp(snow.mean(axis=(0, 1))) < 60  # white or bluish, and not green
 
 
 def test_it_is_small_enough_to_ship(model: Synthesizer):
