@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from spade_core.allocator import keep_freed_memory
 from spade_core.device import chosen_device
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import PRESETS
@@ -89,6 +90,7 @@ def main() -> None:
     words.add_argument("--paper", action="store_true")
     words.add_argument("--device", default="auto")
     chosen = words.parse_args()
+    keep_freed_memory()  # as `spade train` does
     device = chosen_device(chosen.device)
     name = (
         torch.cuda.get_device_name(device)

@@ -20,6 +20,7 @@ from typing import Any
 
 import zmq
 
+from spade_core.allocator import keep_freed_memory, return_freed_memory
 from spade_core.contract.codec import decode, encode
 
 from .backends.messages import TO_WORKER, Abandon, Assignment, Beat, Run
@@ -77,6 +78,7 @@ def main() -> None:
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl+C reaches the whole group; the broker decides what it means
     _be_first_to_go()
+    keep_freed_memory()
     table = json.loads(sys.stdin.buffer.readline())
     assignment = Assignment(**table | {"models": tuple(Place(**place) for place in table["models"])})
     threading.Thread(target=_leave_with_broker, daemon=True).start()
@@ -94,6 +96,8 @@ def main() -> None:
         run, buffers = order
         painter.paint(run, buffers, talker.say)
         talker.abandoned.discard(run.ticket)
+        if talker.assigned.empty():
+            return_freed_memory()
 
 
 def _be_first_to_go() -> None:

@@ -15,6 +15,7 @@ from typing import Annotated
 import tyro
 
 # None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
+from .allocator import keep_freed_memory
 from .commands.checkpoint import Checkpoint
 from .commands.dataset import Dataset
 from .commands.doctor import Doctor
@@ -52,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     from .contract.errors import SpadeError
 
     arguments = sys.argv[1:] if arguments is None else arguments
+    keep_freed_memory()
     try:
         if arguments[:1] == ["train"]:
             return Train(tuple(arguments[1:])).run()

@@ -14,6 +14,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .. import joined
+from ..allocator import keep_freed_memory
 from ..contract.errors import SpadeError
 from ..device import chosen_device
 from .config import TrainingConfig
@@ -54,6 +55,7 @@ def parsed(arguments: Sequence[str]) -> TrainingConfig:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    keep_freed_memory()
     try:
         config = parsed(sys.argv[1:] if arguments is None else arguments)
         with joined.processes(chosen_device(config.device)):
