@@ -69,7 +69,7 @@ def label_map(file: Path, size: int, label_set: LabelSet) -> np.ndarray:
 
 def with_most(name: str, files: list[Path], label_set: LabelSet) -> Path:
     """The label map that has most of a class."""
-    wanted = label_set.match(name).id
+    wanted = next(entry.id for entry in label_set.classes if entry.name == name)
     return max(files, key=lambda file: float((read_labels(file, label_set) == wanted).mean()))
 
 
