@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each part of the recipe is worth: the same small generator on the same photos, the same number of them seen.
 
-.venv/bin/python -m benchmarks.recipes --data photos/ --segmenter FILE -o recipes/ [--images 3200]
+.venv/bin/python -m benchmarks.recipes --data photos/ --segmenter FILE -o recipes/ [--images 1600]
 
 Trains one model a row (a row that is there already is continued, or taken as it is), then measures all of them at 128
 pixels by `spade evaluate`, on held-out label maps and on blocked-out ones. The first row is the baseline of the ratios.
@@ -79,7 +79,7 @@ def main() -> None:
     words.add_argument("--data", type=Path, required=True)
     words.add_argument("--segmenter", type=Path, required=True)
     words.add_argument("-o", "--output", type=Path, required=True)
-    words.add_argument("--images", type=int, default=3200)
+    words.add_argument("--images", type=int, default=1600)
     words.add_argument("--threads", type=int, default=0)
     chosen = words.parse_args()
     models = [train(name, chosen) for name in ROWS]

@@ -2,8 +2,10 @@
 """What is kept of the embedded model's training: its curves and its configuration, in docs/model-card/.
 
 python docs/model_card.py runs/first runs/second
+python docs/model_card.py runs/third --go-on
 
-takes the run folders in the order in which one began with the weights of the other.
+takes the run folders in the order in which one began with the weights of the other; --go-on where the first of them
+began with the model whose curves are kept already.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -37,6 +39,8 @@ class Options:
     """run folders"""
     model: str = "landscape"
     """an embedded model, or a checkpoint file"""
+    go_on: bool = False
+    """keep the curves that are there, and let those of the runs follow"""
     step: int = 200
     """photos that a point of the curves is the mean of"""
 
@@ -45,6 +49,14 @@ def read_curves(options: Options) -> dict[str, dict[int, float]]:
     """Of each loss the mean around each number of photos, counted through all runs. Weights of losses are inside."""
     found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     before = 0
+    if options.go_on:
+        kept = (FOLDER / "curves.csv").read_text(encoding="utf-8").splitlines()
+        names = kept[0].split(",")[1:]
+        for at, *values in (row.split(",") for row in kept[1:]):
+            for name, value in zip(names, values, strict=True):
+                if value:
+                    found[name][int(at)].append(float(value))
+        before = photos_seen(json.loads((FOLDER / "provenance.json").read_text(encoding="utf-8")))
     for run in options.runs:
         seen = 0
         for row in (run / "curves.csv").read_text(encoding="utf-8").splitlines():
@@ -54,6 +66,13 @@ def read_curves(options: Options) -> dict[str, dict[int, float]]:
                 found[name][(before + seen) // options.step * options.step].append(float(value))
         before += seen
     return {name: {at: float(np.mean(some)) for at, some in points.items()} for name, points in found.items()}
+
+
+def photos_seen(provenance: dict[str, Any] | None) -> int:
+    """Through all the runs that a model stands on."""
+    if provenance is None:
+        return 0
+    return provenance["images_seen"] + photos_seen(provenance["started_from"])
 
 
 def main() -> None:
