@@ -26,7 +26,7 @@ from spade_core.synthesis.synthesizer import model_file
 FOLDER = Path(__file__).resolve().parent / "model-card"
 STYLE = (
     "<style>text{font:11px sans-serif;fill:#555}.axis{stroke:#ddd}.line{fill:none;stroke:#2b6cb0;stroke-width:1.5}"
-    ".dot{fill:none}</style>"
+    ".real{stroke:#888;stroke-dasharray:4}.dot{fill:none}</style>"
 )
 SHOWN = ("perceptual", "colour", "kl", "g_class", "g_gan", "d_class_photos", "d_class_fakes", "d_gan_photos")
 
@@ -35,12 +35,14 @@ SHOWN = ("perceptual", "colour", "kl", "g_class", "g_gan", "d_class_photos", "d_
 class Options:
     """Write the curves and the configuration of the embedded model."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
     """run folders"""
     model: str = "landscape"
     """an embedded model, or a checkpoint file"""
     go_on: bool = False
     """keep the curves that are there, and let those of the runs follow"""
+    evaluation: Path | None = None
+    """evaluation.json of `spade evaluate` over models of the last run: how far each was from photos is drawn"""
     step: int = 200
     """photos that a point of the curves is the mean of"""
 
@@ -77,8 +79,46 @@ def photos_seen(provenance: dict[str, Any] | None) -> int:
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
-    curves = read_curves(options)
+    provenance = load_checkpoint(model_file(options.model)).provenance
     FOLDER.mkdir(exist_ok=True)
+    if options.evaluation is not None:
+        write_measures(options.evaluation, photos_seen(provenance["started_from"]))
+    if options.runs:
+        write_curves(options)
+    text = json.dumps(provenance, indent=1, ensure_ascii=False)
+    (FOLDER / "provenance.json").write_text(text + "\n", encoding="utf-8")
+
+
+def write_measures(evaluation: Path, before: int) -> None:
+    """measures.csv and frechet.svg: the models in the order of the photos they had seen, `before` all of them."""
+    held = json.loads(evaluation.read_text(encoding="utf-8"))
+    rows = ["photos,frechet,frechet_same,kernel,miou,pixel_accuracy,diversity"]
+    for model in held["models"]:
+        distance, agreement = model["distance"], model["agreement"]
+        numbers = (
+            distance["frechet"], model["distance_same"]["frechet"], distance["kernel"]["mean"],
+            agreement["miou"], agreement["pixel_accuracy"], model["diversity"],
+        )  # fmt: skip
+        rows.append(",".join([str(before + model["images_seen"]), *(f"{number:.4g}" for number in numbers)]))
+    (FOLDER / "measures.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    floor = held["real"]["floor"]["frechet"]
+    draw(
+        "frechet",
+        {before + model["images_seen"]: model["distance"]["frechet"] for model in held["models"]},
+        floor,
+    )
+
+
+def draw(name: str, points: dict[int, float], level: float | None = None) -> None:
+    xs = sorted(points)
+    chart = line_chart(name, xs, [points[x] for x in xs], [f"{x:,}" for x in xs], level)
+    svg = str(chart.svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    (FOLDER / f"{name}.svg").write_text(svg.replace(">", f">{STYLE}", 1) + "\n", encoding="utf-8")
+
+
+def write_curves(options: Options) -> None:
+    """curves.csv, and a chart of each loss."""
+    curves = read_curves(options)
     at = sorted({photos for points in curves.values() for photos in points})
     rows = [",".join(["photos", *curves])]
     rows += [
@@ -92,14 +132,7 @@ def main() -> None:
     ]
     (FOLDER / "curves.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     for name in SHOWN:
-        points = curves[name]
-        xs = sorted(points)
-        chart = line_chart(name, xs, [points[x] for x in xs], [f"{x:,}" for x in xs], None)
-        svg = str(chart.svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-        (FOLDER / f"{name}.svg").write_text(svg.replace(">", f">{STYLE}", 1) + "\n", encoding="utf-8")
-    provenance = load_checkpoint(model_file(options.model)).provenance
-    text = json.dumps(provenance, indent=1, ensure_ascii=False)
-    (FOLDER / "provenance.json").write_text(text + "\n", encoding="utf-8")
+        draw(name, curves[name])
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from .run_folder import Place
 from .shelf import Shelf, Stock
 
 _BEAT_MS = 500
+_PATIENCE_S = 2.0
 
 
 class Talker(threading.Thread):
@@ -89,15 +90,22 @@ def main() -> None:
     painter.take(shelf.load(), talker.say)
     threading.Thread(target=shelf.follow, args=(talker.assigned.put,), daemon=True).start()
     while True:
-        order = talker.assigned.get()
+        order = _next(talker.assigned)
         if isinstance(order, Stock):
             painter.take(order, talker.say)
             continue
         run, buffers = order
         painter.paint(run, buffers, talker.say)
         talker.abandoned.discard(run.ticket)
-        if talker.assigned.empty():
-            return_freed_memory()
+
+
+def _next(assigned: queue.SimpleQueue[Any]) -> Any:
+    """What to do next. Who waits long gives memory back; at once would hold up the picture that is being sent."""
+    try:
+        return assigned.get(timeout=_PATIENCE_S)
+    except queue.Empty:
+        return_freed_memory()
+        return assigned.get()
 
 
 def _be_first_to_go() -> None:

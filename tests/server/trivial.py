@@ -21,7 +21,7 @@ from spade_core.contract.errors import BadCheckpoint
 from spade_core.contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
 
 SLOW = 100_000
-DIES, DIES_ONCE, HANGS, NEEDS_TOO_MUCH, IS_BROKEN = 1001, 1002, 1003, 1004, 1005
+DIES, DIES_ONCE, HANGS, NEEDS_TOO_MUCH, IS_BROKEN, NEEDS_MUCH = 1001, 1002, 1003, 1004, 1005, 1006
 
 
 def write_checkpoint(
@@ -78,6 +78,8 @@ class TrivialSynthesizer:
             time.sleep(3600)
         if seed == NEEDS_TOO_MUCH:
             raise MemoryError
+        if seed == NEEDS_MUCH:
+            [np.ones(2_000_000) for _ in range(25)]  # 400 MB, for a moment
         if seed == IS_BROKEN:
             raise ZeroDivisionError("trivially broken")
         for step in range((seed - SLOW) // 20 if seed >= SLOW else 0):
