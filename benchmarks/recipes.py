@@ -41,9 +41,15 @@ ROWS: dict[str, tuple[str, ...]] = {
     "multiscale": ("paper-style", *SMALL, *OWN_BUT_DISCRIMINATOR),
     "heads": (*OWN, "--class-weight", "0"),
     "classes": (*OWN, "--gan-weight", "0"),
+    "unlike": (*OWN, "--perceptual-start", "0", "--perceptual-end", "0", "--warmup", "0"),
+    "unaugmented": (*OWN, "--no-augment"),
+    "photo maps": (*OWN, "--grey-box.share", "0"),
+    "narrow": (*OWN, "--generator.base-width", "24", "--generator.max-width", "128"),
+    "wide": (*OWN, "--generator.base-width", "48", "--generator.max-width", "256"),
 }
 """paper: the paper's; ours: `frozen`; multiscale: ours with the paper's discriminator; heads, classes: ours with one
-half of its discriminator alone, realism at every scale or the N+1 classes of every pixel."""
+half of its discriminator alone, realism at every scale or the N+1 classes of every pixel; unlike: without the perceptual
+loss; unaugmented: without DiffAugment; photo maps: no label map blocked out; narrow, wide: by the generator's channels."""
 
 
 def run(*words: str) -> None:
