@@ -4,7 +4,7 @@
 .venv/bin/python -m benchmarks.recipes --data photos/ --segmenter FILE -o recipes/ [--images 1600]
 
 Trains one model a row (a row that is there already is continued, or taken as it is), then measures all of them at 128
-pixels by `spade evaluate`, on held-out label maps and on blocked-out ones. The first row is the baseline of the ratios.
+pixels by `spade evaluate`, on held-out label maps and on blocked-out ones. The paper's recipe is the baseline of the ratios.
 """
 
 from __future__ import annotations
@@ -38,18 +38,17 @@ OWN_BUT_DISCRIMINATOR = (
 ROWS: dict[str, tuple[str, ...]] = {
     "paper": ("paper-style", "--mode", "resize_and_crop", "--load-size", "143", *SMALL),
     "ours": OWN,
+    # the paper's discriminator
     "multiscale": ("paper-style", *SMALL, *OWN_BUT_DISCRIMINATOR),
+    # one half of our own: realism at every scale, or the N+1 classes of every pixel
     "heads": (*OWN, "--class-weight", "0"),
     "classes": (*OWN, "--gan-weight", "0"),
-    "unlike": (*OWN, "--perceptual-start", "0", "--perceptual-end", "0", "--warmup", "0"),
-    "unaugmented": (*OWN, "--no-augment"),
-    "photo maps": (*OWN, "--grey-box.share", "0"),
+    "no-perceptual": (*OWN, "--perceptual-start", "0", "--perceptual-end", "0", "--warmup", "0"),
+    "no-augment": (*OWN, "--no-augment"),
+    "no-grey-box": (*OWN, "--grey-box.share", "0"),
     "narrow": (*OWN, "--generator.base-width", "24", "--generator.max-width", "128"),
     "wide": (*OWN, "--generator.base-width", "48", "--generator.max-width", "256"),
 }
-"""paper: the paper's; ours: `frozen`; multiscale: ours with the paper's discriminator; heads, classes: ours with one
-half of its discriminator alone, realism at every scale or the N+1 classes of every pixel; unlike: without the perceptual
-loss; unaugmented: without DiffAugment; photo maps: no label map blocked out; narrow, wide: by the generator's channels."""
 
 
 def run(*words: str) -> None:
@@ -92,16 +91,16 @@ def main() -> None:
     natural, blocked = measure(models, chosen), measure(models, chosen, "--grey-box")
     floor, ceiling = natural["real"]["floor"]["frechet"], natural["real"]["agreement"]
     print(f"\n{chosen.images} photos seen at {SIZE}; features: {natural['protocol']['features']}\n")
-    print("recipe      Frechet  ratio  kernel    mIoU  accuracy  diversity  blocked-out: Frechet    mIoU")
+    print("recipe        Frechet  ratio  kernel    mIoU  accuracy  diversity  blocked-out: Frechet    mIoU")
     baseline = natural["models"][0]["distance"]["frechet"]
     for name, plain, block in zip(ROWS, natural["models"], blocked["models"], strict=True):
         frechet, agreement = plain["distance"]["frechet"], plain["agreement"]
         print(
-            f"{name:<11} {frechet:>7.1f} {frechet / baseline:>6.2f} {plain['distance']['kernel']['mean']:>7.2f} "
+            f"{name:<13} {frechet:>7.1f} {frechet / baseline:>6.2f} {plain['distance']['kernel']['mean']:>7.2f} "
             f"{agreement['miou']:>7.3f} {agreement['pixel_accuracy']:>9.3f} {plain['diversity']:>10.2f} "
             f"{block['distance']['frechet']:>21.1f} {block['agreement']['miou']:>7.3f}"
         )
-    print(f"{'photos':<11} {floor:>7.1f} {'':>14} {ceiling['miou']:>7.3f} {ceiling['pixel_accuracy']:>9.3f}")
+    print(f"{'photos':<13} {floor:>7.1f} {'':>14} {ceiling['miou']:>7.3f} {ceiling['pixel_accuracy']:>9.3f}")
 
 
 if __name__ == "__main__":
