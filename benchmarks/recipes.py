@@ -4,7 +4,7 @@
 .venv/bin/python -m benchmarks.recipes --data photos/ --segmenter FILE -o recipes/ [--images 1600]
 
 Trains one model a row (a row that is there already is continued, or taken as it is), then measures all of them at 128
-pixels by `spade evaluate`, on held-out label maps and on blocked-out ones. The paper's recipe is the baseline of the ratios.
+pixels by `spade evaluate`, on held-out label maps and on blocked-out ones. Ratios are to the paper's.
 """
 
 from __future__ import annotations
