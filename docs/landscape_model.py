@@ -44,7 +44,10 @@ def train(options: Options, name: str, photos: int, *words: str) -> Path:
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
-    state = train(options, "small", options.small, "--perceptual-until", str(options.small * 3 // 4))
+    state = train(
+        options, "small", options.small, "--size", "128", "--batch", "8",
+        "--perceptual-until", str(options.small * 3 // 4),
+    )  # fmt: skip
     train(
         options, "whole", options.whole, "--from", str(state), "--size", "256", "--batch", "4", "--max-scale", "1",
         "--decay-from", "0.6", "--perceptual-start", "3", "--perceptual-end", "1.5",

@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def write_measures(evaluation: Path, before: int) -> None:
-    """measures.csv and frechet.svg: the models in the order of the photos they had seen, `before` all of them."""
+    """measures.csv and frechet.svg: what models measure by the photos seen, `before` the last run and in it."""
     held = json.loads(evaluation.read_text(encoding="utf-8"))
     rows = ["photos,frechet,frechet_same,kernel,miou,pixel_accuracy,diversity"]
     for model in held["models"]:

@@ -12,7 +12,7 @@ import pytest
 from spade_core.contract.client import Delayed
 from spade_core.contract.errors import Busy, Internal, Poison, UnknownModel, Warming
 from spade_core.contract.messages import Finished, Progress
-from tests.server.running import RunningServer, process_exists
+from tests.server.running import RunningServer, process_exists, resident_mib
 from tests.server.trivial import DIES, DIES_ONCE, HANGS, NEEDS_MUCH, SLOW
 
 
@@ -127,19 +127,13 @@ def test_a_worker_that_never_starts_is_given_up(tmp_path, landscape, label_map):
         assert len(server.status().pids) == 1, "it is tried for ever"
 
 
-def held(pid: int) -> int:
-    """MB of memory."""
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) // 1024
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and glibc is what is told")
 def test_memory_is_kept_for_the_next_picture_and_given_back_by_a_worker_that_waits(
     server, client, landscape, label_map
 ):
     client.generate(label_map, landscape, seed=NEEDS_MUCH)
     pid = server.status().pids[1]
-    kept, end = held(pid), time.monotonic() + 10
-    while held(pid) > kept - 300 and time.monotonic() < end:
+    kept, end = resident_mib(pid), time.monotonic() + 10
+    while resident_mib(pid) > kept - 300 and time.monotonic() < end:
         time.sleep(0.1)
-    assert held(pid) <= kept - 300
+    assert resident_mib(pid) <= kept - 300
