@@ -57,6 +57,15 @@ def own_rows(joined: Tensor) -> Tensor:
     return joined.chunk(count())[rank()]
 
 
+def all_rows(part: Tensor) -> Tensor:
+    """The (B, ...) tensor of the whole batch, of which every process has its rows; without gradients."""
+    if count() == 1:
+        return part.detach()
+    whole = torch.zeros(count(), *part.shape, dtype=part.dtype, device=part.device)
+    whole[rank()] = part.detach()
+    return _all_reduced(whole).flatten(0, 1)
+
+
 def summed(part: Tensor) -> Tensor:
     """The sum over all processes. Gradients pass: what one process does with the sum reaches the parts of all."""
     return part if count() == 1 else _Sum.apply(part)  # type: ignore[return-value]

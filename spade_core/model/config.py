@@ -11,6 +11,7 @@ ParamFreeNorm = Literal["batch", "syncbatch", "instance", "pixel"]
 """The paper's three; and "pixel": each pixel's features brought to zero mean and unit variance over the channels. That
 one knows neither the batch nor the rest of the picture: it paints the same when trained, served, and cut into tiles."""
 Start = Literal["labels", "style", "labels+style"]
+LabelSampling = Literal["nearest", "area"]
 UPSAMPLING_STEPS: dict[str, int] = {"normal": 5, "more": 6, "most": 7}
 
 
@@ -63,6 +64,9 @@ class DecoderConfig(ImageGeneratorConfig):
     replicate_padding: bool = False
     """Convolutions see the edge repeated and not zeros: nothing tells them how far the border is, so no frame, and no
     rings around it in regions larger than the training squares."""
+    label_sampling: LabelSampling = "nearest"
+    """How a coarser scale sees the label map: single pixels of it, as published, or "area": each class's share of what
+    a coarse pixel covers, so that borders lie between pixels and thin things do not vanish."""
 
     @property
     def steps(self) -> int:

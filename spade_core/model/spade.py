@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import GeneratorConfig
+from .config import GeneratorConfig, LabelSampling
 from .norms import param_free_norm
 
 LEAK = 0.2
@@ -48,11 +48,14 @@ def one_hot(label_map: Tensor, label_channels: int, instance_map: Tensor | None 
     return torch.cat([planes, InstanceEdges.of(instance_map[:, None])], dim=1)
 
 
-def resize_labels(labels: Tensor, height: int, width: int) -> Tensor:
-    """Nearest by floor(i * scale), as the published network samples them; (B, C, H, W) -> (B, C, height, width)."""
+def resize_labels(labels: Tensor, height: int, width: int, sampling: LabelSampling = "nearest") -> Tensor:
+    """One-hot planes at another size; (B, C, H, W) -> (B, C, height, width).
+
+    "nearest" picks pixels by floor(i * scale), as the published network does; "area" averages what a pixel covers.
+    """
     if labels.shape[-2:] == (height, width):
         return labels
-    return F.interpolate(labels, size=(height, width), mode="nearest")
+    return F.interpolate(labels, size=(height, width), mode=sampling)
 
 
 class SpadeNorm(nn.Module):

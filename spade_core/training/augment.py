@@ -10,6 +10,17 @@ from torch import Tensor
 from .. import joined
 
 
+def soften_borders(planes: Tensor, spread: Tensor) -> Tensor:
+    """One-hot planes as a finer label map averaged down to them would give: borders between pixels.
+
+    planes: (B, C, H, W); spread: (B,) of 0 to 0.25, the share that each neighbour in a row or column gets.
+    """
+    a = spread[:, None, None, None]
+    padded = F.pad(planes, (1, 1, 1, 1), mode="replicate")
+    rows = padded[..., 1:-1] * (1 - 2 * a) + (padded[..., :-2] + padded[..., 2:]) * a
+    return rows[..., 1:-1, :] * (1 - 2 * a) + (rows[..., :-2, :] + rows[..., 2:, :]) * a
+
+
 class Augment:
     """None: photos, fakes and labels as they are."""
 

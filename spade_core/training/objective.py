@@ -39,6 +39,8 @@ class Painted:
     """Of the encoded styles, (B, style_size) float32; None without a style encoder."""
     drawn: Tensor | None = None
     """(B,) bool: whose style was drawn and not encoded."""
+    style_error: Tensor | None = None
+    """(B,): how far the style read from the image is from the one asked for."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Objective:
             # Every process's losses are averaged, a sum over the joined batch must not be.
             among = 1 / joined.count() if self.losses.kl_sum else painted.mean.numel()
             found["kl"] = self.losses.kl_weight * kl_divergence(painted.mean, painted.log_variance) / among
+        if painted.style_error is not None:
+            found["style"] = self.losses.style_weight * painted.style_error.mean()
         adversarial = self.adversarial_weight(seen)
         if adversarial > 0:
             found |= {

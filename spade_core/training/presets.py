@@ -18,7 +18,7 @@ FROZEN = Recipe(
     GeneratorConfig(
         ANY, base_width=32, max_width=192, norm="pixel", spade_hidden=48, start="labels+style", style_size=32,
         share_hidden=True, pointwise_from_step=3, style_in_blocks=True, noise=True, smooth_upsampling=True,
-        replicate_padding=True,
+        replicate_padding=True, label_sampling="area",
     ),
     StyleEncoderConfig(32, base_width=16, input_size=128, instance_norm=False),
     ProjectedConfig(),
@@ -40,7 +40,7 @@ PAPER = Recipe(
     losses=Losses(
         gan_weight=1.0, class_weight=0.0, feature_weight=10.0, perceptual="vgg", perceptual_start=10.0,
         perceptual_end=10.0, warmup=0, ramp=0, colour_weight=0.0, kl_weight=0.05, kl_sum=True,
-        random_styles=0.0,
+        random_styles=0.0, style_weight=0.0,
     ),
     steps=Steps(
         generator_rate=1e-4, discriminator_rate=4e-4, beta2=0.999, decay_from=0.5, ema_decay=0.0, repaint=True,

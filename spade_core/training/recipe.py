@@ -94,9 +94,11 @@ class Losses:
     kl_sum: bool = False
     """Sum it over photos and numbers instead, as the published loss does."""
     random_styles: float = 0.5
-    """Share of the batch whose style is drawn, not encoded: what users without a style image will get."""
+    """Share of the batch painted in the style of another photo seen lately, not in that of its own."""
+    style_weight: float = 0.5
+    """Of the distance between the style code asked for and the one that the painted picture is then given."""
     random_style_perceptual: float = 0.15
-    """Weight of the perceptual loss for those: the photo has a style that theirs need not match."""
+    """Weight of the perceptual loss for the share: the photo has a style that theirs need not match."""
 
 
 @dataclass(frozen=True)

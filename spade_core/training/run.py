@@ -198,7 +198,7 @@ class Run:
             label_set=self.label_set,
             native_size=max(*(self.config.recipe.squares.shape or ()), NATIVE),
             style_encoder=None if encoder is None else dataclasses.replace(encoder.config, spectral=False),
-            encoder_weights=averaged.encoder_weights,
+            encoder_weights={} if averaged.encoder is None else averaged.encoder.state_dict(),
             provenance={
                 "data": self.config.data.name,
                 "terms": self.config.terms,

@@ -22,15 +22,14 @@ def state_of(trainer: Trainer) -> State:
 
     All random numbers are drawn on the CPU, and alike by every process.
     """
-    networks = trainer.networks
     state = {
         "step": trainer.step,
         "images_seen": trainer.images_seen,
         "started_from": trainer.started_from,
         "running": dict(trainer.objective.running),
-        "averaged_encoder": networks.averaged.encoder_weights,
         "generator_steps": trainer.generator_steps.state_dict(),
         "discriminator_steps": trainer.discriminator_steps.state_dict(),
+        "style_bank": trainer.style_bank.codes,
         "random": torch.get_rng_state(),
     }
     return state | {name: network.state_dict() for name, network in parts(trainer).items()}
@@ -44,6 +43,7 @@ def parts(trainer: Trainer) -> dict[str, nn.Module]:
         "encoder": networks.encoder,
         "discriminator": networks.discriminator,
         "averaged": networks.averaged.generator,
+        "averaged_encoder": networks.averaged.encoder,
         "tap_norms": networks.eyes.norms if networks.eyes is not None else None,
     }
     return {name: network for name, network in found.items() if network is not None}
@@ -63,9 +63,8 @@ def restore(trainer: Trainer, state: State) -> None:
         trainer.discriminator_steps.load_state_dict(state["discriminator_steps"])
     except ValueError as error:
         raise other_networks("optimiser", str(error)) from None
-    trainer.networks.averaged.encoder_weights = {
-        name: value.to(trainer.device) for name, value in state["averaged_encoder"].items()
-    }
+    if "style_bank" in state:  # not in older states, which drew styles from the standard normal
+        trainer.style_bank.codes = state["style_bank"].to(trainer.device)
     torch.set_rng_state(state["random"])
 
 

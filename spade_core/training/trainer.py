@@ -15,16 +15,18 @@ from torch import Tensor, nn
 
 from .. import joined
 from ..contract.errors import Internal
+from ..model.config import DecoderConfig
 from ..model.judge import Judgement, Seen
 from ..model.segmentation_losses import label_mix, label_mix_mask
 from ..model.spade import one_hot
 from ..model.style_encoder import style_at
-from .augment import Augment, DiffAugment
+from .augment import Augment, DiffAugment, soften_borders
 from .config import TrainingConfig
 from .initial_weights import start_from_photos
 from .networks import Networks
 from .objective import Objective, Painted, Target
 from .recompute import recompute_blocks, weights_once
+from .style_bank import StyleBank
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Trainer:
         self.discriminator_steps = torch.optim.Adam(
             [{"params": list(self.networks.discriminator.parameters())}], steps.discriminator_rate, betas
         )
+        self.style_bank = StyleBank(self.networks.generator.config.style_size)
         self.step = self.images_seen = 0
         self.started_from: dict[str, Any] | None = None
         """Whose weights this run began with, as provenance; None for random ones."""
@@ -141,6 +144,10 @@ class Trainer:
     def _sitting(self, batch: Batch) -> Sitting:
         augment = DiffAugment(*batch.channels.shape) if self.recipe.squares.augment else Augment()
         labels = self._semantic(batch.channels, batch.instances).to(batch.photos)
+        generator = self.networks.generator.config
+        if isinstance(generator, DecoderConfig) and generator.label_sampling == "area":
+            spread = joined.own_rows(torch.rand(len(labels) * joined.count())) / 4
+            labels = soften_borders(labels, spread.to(labels))
         labels_seen = self._labels_seen(batch, labels, augment)
         target = Target.of(
             augment.labels(batch.channels), self.label_channels, self.dont_care, self.recipe.losses.class_cap
@@ -186,19 +193,32 @@ class Trainer:
         generator, encoder = self.networks.generator, self.networks.encoder
         whole = len(photos) * joined.count()
 
-        def drawn_styles() -> Tensor:
-            return joined.own_rows(torch.randn(whole, generator.config.style_size)).to(labels)
-
+        normal = joined.own_rows(torch.randn(whole, generator.config.style_size)).to(labels)
         if encoder is None:
-            style, mean, log_variance, drawn = drawn_styles(), None, None, None
+            style, mean, log_variance, drawn = normal, None, None, None
         else:
             mean, log_variance = (value.to(photos.dtype) for value in encoder(photos))
+            style = style_at(mean, log_variance, normal)
+            self.style_bank.add(style)
             drawn = joined.own_rows(torch.rand(whole)).to(self.device) < self.recipe.losses.random_styles
-            style = style_at(mean, log_variance, drawn_styles())
-            style = torch.where(drawn[:, None], drawn_styles(), style)
+            style = torch.where(drawn[:, None], joined.own_rows(self.style_bank.draw(whole)), style)
         height, width = labels.shape[-2:]
         noise = [joined.own_rows(plane) for plane in generator.draw_noise(whole, height, width)]
-        return Painted(generator(labels, style, noise), mean, log_variance, drawn)
+        image = generator(labels, style, noise)
+        return Painted(image, mean, log_variance, drawn, self._style_error(image, style))
+
+    def _style_error(self, image: Tensor, style: Tensor) -> Tensor | None:
+        """How far the styles that are read from pictures are from those they were painted in: (B,).
+
+        The averaged encoder reads them: it is the one that is served, and its weights take no gradient.
+        """
+        encoder = self.networks.averaged.encoder
+        if encoder is None or not self.recipe.losses.style_weight:
+            return None
+        # In full precision: codes differ by little, and bf16 has three digits.
+        with torch.autocast(self.device.type, enabled=False):
+            mean, _ = encoder(image.to(style.dtype))
+        return (mean - style.detach()).abs().mean(1)
 
     def _judged(self, fakes: Seen, sitting: Sitting) -> dict[str, Tensor]:
         """The discriminator's losses."""

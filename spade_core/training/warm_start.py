@@ -60,10 +60,6 @@ def _from_state(trainer: Trainer, path: Path, label_set: LabelSet) -> dict[str, 
                     raise
                 continue
             kept.append(name)
-    if state["averaged_encoder"].keys() == trainer.networks.averaged.encoder_weights.keys():
-        trainer.networks.averaged.encoder_weights = {
-            name: value.to(trainer.device) for name, value in state["averaged_encoder"].items()
-        }
     return _origin(kept, {**state, "steps": state["step"]})
 
 

@@ -62,7 +62,8 @@ def trainer_of(record: Recorded) -> Trainer:
         network.double()
     averaged = trainer.networks.averaged
     averaged.generator.double()
-    averaged.encoder_weights = {name: value.double() for name, value in averaged.encoder_weights.items()}
+    if averaged.encoder is not None:
+        averaged.encoder.double()
     return trainer
 
 

@@ -116,8 +116,8 @@ def test_a_continued_run_ends_with_the_weights_of_an_uninterrupted_one(config: T
     ours, theirs = (run.trainer.networks.averaged for run in (continued, whole))
     for name, value in theirs.generator.state_dict().items():
         assert torch.equal(ours.generator.state_dict()[name], value), name
-    for name, value in theirs.encoder_weights.items():
-        assert torch.equal(ours.encoder_weights[name], value), name
+    for name, value in theirs.encoder.state_dict().items():
+        assert torch.equal(ours.encoder.state_dict()[name], value), name
 
 
 def test_a_stopped_run_finishes_its_step_and_goes_on_with_the_same_curve(config: TrainingConfig):

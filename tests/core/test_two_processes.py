@@ -113,7 +113,8 @@ def few_steps(folder: str) -> None:
             if network is not None:
                 network.double()
         averaged = trainer.networks.averaged
-        averaged.encoder_weights = {name: value.double() for name, value in averaged.encoder_weights.items()}
+        if averaged.encoder is not None:
+            averaged.encoder.double()
         told = []
         for step in range(2):
             random = torch.Generator().manual_seed(step)
