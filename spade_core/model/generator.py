@@ -114,7 +114,7 @@ class Decoder(ImageGenerator[Config]):
         if self.config.start == "style":
             assert style is not None
             return self.fc(style).view(len(style), -1, rows, columns)
-        x = self.fc(resize_labels(labels, rows, columns, self.config.label_sampling))
+        x = self.fc(resize_labels(labels, rows, columns, sampling=self.config.label_sampling))
         if self.style_start is not None and style is not None:
             x = x + self.style_start(style)[:, :, None, None]
         return x
@@ -139,7 +139,7 @@ class Decoder(ImageGenerator[Config]):
                 x = self.upsample(x)
             done = step
             plane = noise[index].to(x.device, x.dtype) if noise else None
-            seen = resize_labels(labels, *x.shape[-2:], self.config.label_sampling)
+            seen = resize_labels(labels, *x.shape[-2:], sampling=self.config.label_sampling)
             x = block(x, seen, style, plane)
             if after_block is not None:
                 after_block(index)

@@ -48,7 +48,7 @@ def one_hot(label_map: Tensor, label_channels: int, instance_map: Tensor | None 
     return torch.cat([planes, InstanceEdges.of(instance_map[:, None])], dim=1)
 
 
-def resize_labels(labels: Tensor, height: int, width: int, sampling: LabelSampling = "nearest") -> Tensor:
+def resize_labels(labels: Tensor, height: int, width: int, *, sampling: LabelSampling = "nearest") -> Tensor:
     """One-hot planes at another size; (B, C, H, W) -> (B, C, height, width).
 
     "nearest" picks pixels by floor(i * scale), as the published network does; "area" averages what a pixel covers.

@@ -33,7 +33,7 @@ def test_a_thin_thing_that_single_samples_miss_keeps_its_share_by_area():
     labels = torch.zeros(1, 2, 16, 16)
     labels[:, 0], labels[:, 0, :, 5], labels[:, 1, :, 5] = 1, 0, 1
     assert resize_labels(labels, 4, 4)[:, 1].max() == 0
-    by_area = resize_labels(labels, 4, 4, "area")
+    by_area = resize_labels(labels, 4, 4, sampling="area")
     assert torch.allclose(by_area[0, 1], torch.tensor([0.0, 0.25, 0, 0]).expand(4, 4))
     assert torch.allclose(by_area.sum(1), torch.ones(1, 4, 4))
 
