@@ -17,8 +17,7 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from spade_core.allocator import keep_freed_memory
-from spade_core.device import chosen_device
+from spade_core.runtime import chosen_device, keep_freed_memory
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import PRESETS
 from spade_core.training.trainer import Batch, Trainer
@@ -55,9 +54,9 @@ def trainer_of(row: Row, device: torch.device) -> Trainer:
         losses.perceptual == "vgg"
     ):  # its weights may not be at hand; the frozen pyramid's work is of its order
         losses = replace(losses, perceptual="taps")
-    squares = replace(recipe.squares, size=row.size, batch=row.batch)
+    crops = replace(recipe.crops, size=row.size, batch=row.batch)
     recipe = replace(
-        recipe, squares=squares, losses=losses, generator=replace(recipe.generator, base_width=row.width)
+        recipe, crops=crops, losses=losses, generator=replace(recipe.generator, base_width=row.width)
     )
     config = TrainingConfig(Path(), Path(), recipe=recipe, bf16=row.bf16, device=device.type)
     return Trainer(config, LABELS, None, device)

@@ -30,7 +30,7 @@ PIX2PIXHD = replace(
     FROZEN,
     generator=Pix2PixHDConfig(ANY, base_width=16, blocks=4, spectral=False),
     encoder=None,
-    squares=replace(FROZEN.squares, size=64),
+    crops=replace(FROZEN.squares, size=64),
 )
 SIDE, GAP, LEFT, TOP = 224, 12, 130, 44
 PAPER, INK = "#FBFAF7", "#1B1E21"

@@ -158,7 +158,7 @@ def _memory() -> Finding:
 
 
 def _weights() -> Finding:
-    from .checkpoint import load_checkpoint
+    from .checkpoint.file import load_checkpoint
     from .contract.errors import SpadeError
 
     found = sorted((Path(__file__).parent / "weights").glob("*.safetensors"))

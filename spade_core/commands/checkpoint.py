@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 if TYPE_CHECKING:
-    from ..checkpoint import Checkpoint as Held
+    from ..checkpoint.file import Checkpoint as Held
 
 ModelFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
 YesNo = Literal["yes", "no"]
@@ -24,7 +24,7 @@ class Info:
     """a .safetensors checkpoint"""
 
     def run(self) -> int:
-        from ..checkpoint import load_checkpoint
+        from ..checkpoint.file import load_checkpoint
 
         _print_info(self.file, load_checkpoint(self.file))
         return 0
@@ -60,10 +60,10 @@ class Import:
     """raw: it was trained on ADE20K's ids as they are, as the published code does; shifted: on ids less one"""
 
     def run(self) -> int:
-        from ..checkpoint import save_checkpoint
+        from ..checkpoint.file import save_checkpoint
+        from ..checkpoint.reference.facts import Facts
+        from ..checkpoint.reference.importing import ImportRequest, import_reference
         from ..contract.errors import CannotWrite
-        from ..reference.facts import Facts
-        from ..reference.importing import ImportRequest, import_reference
 
         if self.output.suffix != ".safetensors":
             raise CannotWrite(f"'{self.output.name}' does not name a checkpoint.", "End it in .safetensors.")
@@ -94,8 +94,8 @@ class Export:
     """the first word of the files' names"""
 
     def run(self) -> int:
-        from ..checkpoint import load_checkpoint
-        from ..reference.exporting import export_reference
+        from ..checkpoint.file import load_checkpoint
+        from ..checkpoint.reference.exporting import export_reference
 
         for path in export_reference(load_checkpoint(self.file), self.output, self.epoch):
             print(path)
@@ -112,9 +112,9 @@ class ExportOnnx:
     """where the network goes"""
 
     def run(self) -> int:
-        from ..checkpoint import load_checkpoint
+        from ..checkpoint.file import load_checkpoint
+        from ..checkpoint.onnx_export import export_onnx
         from ..contract.errors import CannotWrite
-        from ..onnx_export import export_onnx
 
         if self.output.suffix != ".onnx":
             raise CannotWrite(f"'{self.output.name}' does not name an ONNX file.", "End it in .onnx.")
@@ -142,7 +142,7 @@ class Checkpoint:
 
 
 def _print_info(path: Path, held: Held) -> None:
-    from ..checkpoint import file_digest
+    from ..checkpoint.file import file_digest
 
     label_set = held.label_set
     weights = [*held.generator_weights.values(), *held.encoder_weights.values()]
@@ -167,7 +167,7 @@ def _print_info(path: Path, held: Held) -> None:
 
 
 def _picture_size(held: Held) -> str:
-    from ..reference.networks import fixed_size
+    from ..checkpoint.reference.networks import fixed_size
 
     fixed = fixed_size(held.generator)
     return "any" if fixed is None else f"{fixed[1]} x {fixed[0]}; others are resized from it"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..contract.labels import LabelSet
-    from ..data.checks import Report
+    from ..data.checks.checks import Report
     from ..data.conversion import Converted
     from ..data.palette import Palette
 
@@ -62,9 +62,9 @@ class Check:
     def run(self) -> int:
         import numpy as np
 
-        from ..data.checks import check
-        from ..data.layouts import label_set_of
-        from ..data.sheet import sheet
+        from ..data.checks.checks import check
+        from ..data.checks.contact_sheet import sheet
+        from ..data.layouts.layouts import label_set_of
         from ..image_files import picture_to_write
         from .progress import stages
 

@@ -48,21 +48,21 @@ class Evaluate:
     """auto, cpu, cuda or mps"""
 
     def run(self) -> int:
-        from ..data.layouts import layout_of
-        from ..device import chosen_device
-        from ..evaluation.features import feature_network
-        from ..evaluation.judge import Judge, load_contenders, refuse_other_label_sets
+        from ..data.layouts.layouts import layout_of
+        from ..evaluation.build import load_segmenter
+        from ..evaluation.evaluator import Evaluator, load_candidates, refuse_other_label_sets
         from ..evaluation.report import summary, write_report
         from ..evaluation.results import Evaluation
         from ..evaluation.scenes import Comparison, Frame, Scenes
-        from ..evaluation.segmenter import load_segmenter
+        from ..features.build import feature_network
         from ..files import claim_folder
+        from ..runtime import chosen_device
         from .progress import stages
 
         claim_folder(self.output)
         layout = layout_of(self.data, self.layout).name
         device = chosen_device(self.device)
-        contenders = load_contenders(self.model, self.device)
+        contenders = load_candidates(self.model, self.device)
         first = contenders[0].model
         segmenter = (
             None if self.segmenter is None else load_segmenter(self.segmenter, first.label_set, device)
@@ -74,7 +74,7 @@ class Evaluate:
         refuse_other_label_sets([contender.model for contender in contenders], scenes)
         comparison = Comparison.of(scenes, self.data, self.split, self.reference, layout)
         with stages() as report:
-            judge = Judge(comparison, features, segmenter, self.seed, report)
+            judge = Evaluator(comparison, features, segmenter, self.seed, report)
             results = [judge.judge(contender) for contender in contenders]
             protocol = judge.protocol(self.data.resolve().name, layout, self.split)
             evaluation = Evaluation(protocol, judge.real, results)

@@ -32,9 +32,9 @@ class TrainSegmenter:
     def run(self) -> int:
         import signal
 
-        from ..data.layouts import label_set_of
-        from ..device import chosen_device
+        from ..data.layouts.layouts import label_set_of
         from ..evaluation.segmenter_training import SegmenterRun
+        from ..runtime import chosen_device
         from .progress import stages
 
         # A scheduler's TERM, and Ctrl-C even where the shell started this in the background, save and leave.

@@ -42,14 +42,14 @@ class Study:
     """auto, cpu, cuda or mps"""
 
     def run(self) -> int:
-        from ..evaluation.judge import load_contenders
+        from ..evaluation.evaluator import load_candidates
         from ..evaluation.scenes import Frame, Scenes
         from ..evaluation.study import Study as Page
         from ..files import claim
         from .progress import stages
 
         claim(self.output)
-        first, second = load_contenders((self.first, self.second), self.device)
+        first, second = load_candidates((self.first, self.second), self.device)
         frame = Frame(self.size, round(self.size * self.aspect))
         label_set = first.model.label_set
         scenes = Scenes.of(self.data, self.split, label_set, frame, self.pairs, layout=self.layout)

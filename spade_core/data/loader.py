@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..contract.errors import SpadeError
-from .squares import TrainingSquares
+from .crops import CropSampler
 
 MOST_WORKERS = 16
 
@@ -47,7 +47,7 @@ class Loader:
     """
 
     def __init__(
-        self, squares: TrainingSquares, start: int, device: torch.device, workers: int, ahead: int = 2
+        self, squares: CropSampler, start: int, device: torch.device, workers: int, ahead: int = 2
     ) -> None:
         squares = copy.copy(squares)
         squares.cache_bytes //= max(1, workers)  # every worker keeps decoded pairs of its own
@@ -115,7 +115,7 @@ def default_workers(device: torch.device, ranks_here: int = 1) -> int:
 class _Batches(Dataset):
     """What runs in a worker: a batch by its number, and the seconds it took."""
 
-    def __init__(self, squares: TrainingSquares) -> None:
+    def __init__(self, squares: CropSampler) -> None:
         self.squares = squares
 
     def __getitem__(self, index: int) -> tuple[LoadedBatch | SpadeError, float]:

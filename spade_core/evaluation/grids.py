@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .judge import Contender, Judge
+from .evaluator import Candidate, Evaluator
 from .results import ModelResult, Picture
 
 SIDE_BY_SIDE, STYLED, EXTREMES = 6, 3, 3
@@ -38,7 +38,7 @@ def embedded_exactly(rgb: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def side_by_side(judge: Judge, contenders: list[Contender]) -> list[list[str]]:
+def side_by_side(judge: Evaluator, contenders: list[Candidate]) -> list[list[str]]:
     """Rows of label map, one picture a model, photo."""
     rows = []
     for place in np.linspace(0, len(judge.scenes) - 1, SIDE_BY_SIDE).round().astype(int):
@@ -49,7 +49,7 @@ def side_by_side(judge: Judge, contenders: list[Contender]) -> list[list[str]]:
     return rows
 
 
-def style_rows(judge: Judge, contender: Contender) -> list[list[str]]:
+def style_rows(judge: Evaluator, contender: Candidate) -> list[list[str]]:
     """Rows of label map and STYLES pictures; none for a model without styles."""
     if contender.model.style_size == 0:
         return []
@@ -77,7 +77,7 @@ NEAREST = Measure(
 ACCURACY = Measure("pixel accuracy under the segmenter", lambda picture: picture.pixel_accuracy, True)
 
 
-def extremes(judge: Judge, contender: Contender, result: ModelResult) -> list[dict[str, Any]]:
+def extremes(judge: Evaluator, contender: Candidate, result: ModelResult) -> list[dict[str, Any]]:
     """Best, median and worst pictures by each measure that a picture has of its own."""
     blocks = []
     for measure in (NEAREST,) if judge.segmenter is None else (NEAREST, ACCURACY):
@@ -109,7 +109,7 @@ def best_median_worst(pictures: list[Picture], measure: Measure) -> dict[str, li
     }
 
 
-def _example(judge: Judge, contender: Contender, index: int, value: float) -> dict[str, str]:
+def _example(judge: Evaluator, contender: Candidate, index: int, value: float) -> dict[str, str]:
     scene = judge.scenes[index]
     return {
         "name": scene.name,

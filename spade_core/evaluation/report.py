@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..files import write_text
 from .charts import Chart, line_chart, short
+from .evaluator import Candidate, Evaluator
 from .grids import extremes, side_by_side, style_rows
-from .judge import Contender, Judge
 from .results import Evaluation, ModelResult
 
 LOWER, HIGHER = "lower is nearer to photos", "higher is better"
@@ -33,7 +33,7 @@ class Column:
     real_spread: float | None = None
 
 
-def write_report(path: Path, evaluation: Evaluation, judge: Judge, contenders: list[Contender]) -> None:
+def write_report(path: Path, evaluation: Evaluation, judge: Evaluator, contenders: list[Candidate]) -> None:
     """Raises CannotWrite."""
     columns = table_columns(evaluation)
     environment = Environment(

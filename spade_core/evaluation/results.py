@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_text
-from .agreement import Scores
-from .distances import KernelDistance
+from .fid import KernelDistance
+from .segmentation_metrics import Scores
 
 FORMAT = "spade-backdrops evaluation 1"
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EvaluationProtocol:
     """Beside every number stands how it was got."""
 
     data: str
@@ -59,7 +59,7 @@ class Distance:
 
 
 @dataclass(frozen=True)
-class Real:
+class RealBaseline:
     """What photos get where pictures are judged: the floor of a distance, the ceiling of an agreement."""
 
     floor: Distance
@@ -100,8 +100,8 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    protocol: Protocol
-    real: Real
+    protocol: EvaluationProtocol
+    real: RealBaseline
     models: list[ModelResult]
 
     def write(self, path: Path) -> None:

@@ -15,8 +15,8 @@ from PIL import Image
 
 from ..contract.errors import BadImage, BadOption, LabelSetMismatch, TooFewImages
 from ..contract.labels import LabelSet
-from ..data.grey_box import blocky
-from ..data.layouts import find_pairs, own_label_set
+from ..data.grey_box.augment import blocky
+from ..data.layouts.layouts import find_pairs, own_label_set
 from ..data.pairs import Pair, read_instances, read_pair
 from ..data.placement import Placement
 from ..synthesis.synthesizer import SMALLEST_SIDE

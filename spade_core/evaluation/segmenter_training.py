@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training our own segmenter: the decoder learns from frozen features that are computed once.
 
-OUT.work/ holds those features and state.pt (decoder, optimiser, step) until the segmenter is finished.
+OUT.work/ holds those features and state.pt (decoder, optimizer, step) until the segmenter is finished.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from torch import Tensor
 
 from ..contract.errors import BadCheckpoint, BadImage
 from ..contract.labels import LabelSet
-from ..data.layouts import find_pairs, layout_of
+from ..data.layouts.layouts import find_pairs, layout_of
 from ..data.pairs import Pair
 from ..data.placement import CropRule
 from ..files import claim_folder, replacing
-from .agreement import Scores, agreement_on_photos
-from .frozen_squares import UNLABELLED, FrozenSquares
+from .feature_cache import UNLABELLED, FeatureCache
+from .own_segmenter import OwnSegmenter, PyramidDecoder, SegmenterDecoderConfig, SegmenterFile
 from .scenes import Frame, Scenes
-from .segmenter import DecoderConfig, OwnSegmenter, PyramidDecoder, SegmenterFile
+from .segmentation_metrics import Scores, agreement_on_photos
 from .segmenter_settings import SegmenterTraining
 
 Report = Callable[[str, int, int], None]
@@ -51,11 +51,11 @@ class SegmenterRun:
         self.work = output.with_name(output.name + ".work")
         claim_folder(self.work)
         rule = CropRule(training.size, training.max_scale)
-        self.squares = FrozenSquares(self.work, pairs, label_set, rule, training.squares, training.seed)
+        self.squares = FeatureCache(self.work, pairs, label_set, rule, training.squares, training.seed)
         torch.manual_seed(training.seed)
-        decoder = PyramidDecoder(DecoderConfig(len(label_set.classes), training.width))
+        decoder = PyramidDecoder(SegmenterDecoderConfig(len(label_set.classes), training.width))
         self.decoder = decoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimiser = torch.optim.AdamW(self.decoder.parameters(), training.rate, weight_decay=1e-3)
+        self.optimizer = torch.optim.AdamW(self.decoder.parameters(), training.rate, weight_decay=1e-3)
         self.step = 0
         self._provenance = {
             "data": data.name, "layout": layout_of(data, layout).name, "pairs": len(pairs),
@@ -91,7 +91,7 @@ class SegmenterRun:
         self.decoder.train()
         try:
             while self.step < self.training.steps:
-                self._descend(weights)
+                self._optimizer_step(weights)
                 report("learning", self.step, self.training.steps)
                 if self.step % SAVE_EVERY == 0:
                     self._save()
@@ -99,7 +99,7 @@ class SegmenterRun:
             self._save()
             raise
 
-    def _descend(self, weights: Tensor) -> None:
+    def _optimizer_step(self, weights: Tensor) -> None:
         training = self.training
         # Everything a step draws depends on its number alone: a continued run goes on as if it had not stopped.
         random = np.random.default_rng((training.seed, self.step))
@@ -110,21 +110,21 @@ class SegmenterRun:
         maps, classes = self.squares.batch(numbers, mirrored=bool(random.random() < 0.5))
         rise = min(1.0, 20 * (self.step + 1) / training.steps)
         fall = 0.5 * (1 + math.cos(math.pi * self.step / training.steps))
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = training.rate * rise * fall
         logits = self.decoder([tap.to(self.device, memory_format=torch.channels_last) for tap in maps])
         logits = F.interpolate(logits, classes.shape[-2:], mode="bilinear", align_corners=False)
         loss = F.cross_entropy(logits, classes.to(self.device), weights, ignore_index=UNLABELLED)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimiser.step()
+        self.optimizer.step()
         self.step += 1
 
     def _save(self) -> None:
         state = {
             "step": self.step,
             "decoder": self.decoder.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
         }
         buffer = io.BytesIO()  # of a full disk torch.save says nothing that a person understands
         torch.save(state, buffer)
@@ -138,7 +138,7 @@ class SegmenterRun:
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
             self.decoder.load_state_dict(state["decoder"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            self.optimizer.load_state_dict(state["optimizer"])
             self.step = state["step"]
         except Exception as error:  # torch.load raises a different type for each way a file can be broken
             raise BadCheckpoint(

@@ -20,8 +20,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..contract.labels import LabelSet
 from ..files import write_text
+from .evaluator import Candidate, refuse_other_label_sets
 from .grids import embedded, embedded_exactly
-from .judge import Contender, refuse_other_label_sets
 from .scenes import Scene, Scenes
 
 ANSWERS_FORMAT = "spade-backdrops study answers 1"
@@ -32,8 +32,8 @@ Report = Callable[[str, int, int], None]
 class Study:
     """Two models, and the label maps on which they are compared."""
 
-    first: Contender
-    second: Contender
+    first: Candidate
+    second: Candidate
     scenes: Scenes
     seed: int
 

@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checkpoint import Checkpoint, file_digest, load_checkpoint
+from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
 from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge, UnknownModel
 from ..contract.labels import LabelSet
-from ..data.channels import LabelChannels
-from ..device import chosen_device
-from ..model.config import GeneratorConfig, ImageGeneratorConfig
-from ..model.spade import one_hot
+from ..model.config import ImageGeneratorConfig
+from ..model.label_channels import LabelChannels
+from ..model.semantic_input import one_hot
+from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
+from ..runtime import chosen_device
 from .framing import Framing
 
 WEIGHTS = Path(__file__).parents[1] / "weights"

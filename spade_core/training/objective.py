@@ -9,27 +9,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import joined
-from ..model.judge import Discriminator, Judgement, Seen
-from ..model.losses import feature_matching, generated_loss, generator_loss, photo_loss
-from ..model.perceptual import PerceptualLoss
-from ..model.segmentation_losses import (
+from .. import distributed
+from ..model.discriminators.interface import Discriminator, DiscriminatorInput, DiscriminatorOutput
+from ..model.losses import (
+    PerceptualLoss,
     class_loss,
     class_weights,
+    feature_matching,
     generated_class_loss,
+    generated_loss,
+    generator_loss,
+    kl_divergence,
     label_mix_loss,
+    photo_loss,
 )
-from ..model.style_encoder import kl_divergence
-from .recipe import Losses
+from .recipe import LossConfig
 
 FAKE_FLOOR, HINGE_FLOOR = 0.35, 0.4
 """Below these running losses a discriminator that may rest does."""
 
-Named = dict[str, Tensor]
+Losses = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Painted:
+class Generated:
     """A batch of generated images, and where their styles come from."""
 
     image: Tensor
@@ -44,7 +47,7 @@ class Painted:
 
 
 @dataclass(frozen=True)
-class Target:
+class ClassTarget:
     """The classes that a batch should show."""
 
     channels: Tensor
@@ -53,7 +56,9 @@ class Target:
     """(label_channels,): how much a pixel of each class counts."""
 
     @classmethod
-    def of(cls, channels: Tensor, label_channels: int, dont_care: int | None, cap: float | None) -> Target:
+    def of(
+        cls, channels: Tensor, label_channels: int, dont_care: int | None, cap: float | None
+    ) -> ClassTarget:
         return cls(channels, class_weights(channels, label_channels, dont_care, cap))
 
 
@@ -65,10 +70,12 @@ def mean_colours(image: Tensor) -> Tensor:
 class Objective:
     """The losses of a recipe."""
 
-    def __init__(self, losses: Losses, rests: bool, perceptual: PerceptualLoss | None) -> None:
-        self.losses, self.rests, self.perceptual = losses, rests, perceptual
+    def __init__(
+        self, losses: LossConfig, gate_discriminator: bool, perceptual: PerceptualLoss | None
+    ) -> None:
+        self.losses, self.gate_discriminator, self.perceptual = losses, gate_discriminator, perceptual
         self.running = {"fake": 1.0, "hinge": 1.0}
-        """Running means of what a discriminator that rests is judged by."""
+        """Running means of what a discriminator that gate_discriminator is judged by."""
 
     def adversarial_weight(self, seen: int) -> float:
         """Of the discriminator's say in the generator's step, after so many photos."""
@@ -83,22 +90,28 @@ class Objective:
         return losses.perceptual_start + (losses.perceptual_end - losses.perceptual_start) * done
 
     def of_generator(
-        self, discriminator: Discriminator, fakes: Seen, photos: Seen, painted: Painted, target: Target, seen: int
-    ) -> Named:  # fmt: skip
+        self,
+        discriminator: Discriminator,
+        fakes: DiscriminatorInput,
+        photos: DiscriminatorInput,
+        painted: Generated,
+        target: ClassTarget,
+        seen: int,
+    ) -> Losses:
         """The generator's and the style encoder's losses after `seen` photos."""
-        found: Named = {}
+        found: Losses = {}
         if self.perceptual is not None:
             likeness = self.perceptual(fakes, photos)
             if painted.drawn is not None:
                 likeness = likeness * torch.where(painted.drawn, self.losses.random_style_perceptual, 1.0)
             found["perceptual"] = self.perceptual_weight(seen) * likeness.mean()
-        if painted.drawn is not None and self.losses.colour_weight:
+        if painted.drawn is not None and self.losses.color_weight:
             apart = mean_colours(fakes.image) - mean_colours(photos.image)
             encoded = ~painted.drawn[:, None, None, None]
-            found["colour"] = self.losses.colour_weight * (apart.abs() * encoded).mean()
+            found["colour"] = self.losses.color_weight * (apart.abs() * encoded).mean()
         if painted.mean is not None and painted.log_variance is not None:
             # Every process's losses are averaged, a sum over the joined batch must not be.
-            among = 1 / joined.count() if self.losses.kl_sum else painted.mean.numel()
+            among = 1 / distributed.world_size() if self.losses.kl_sum else painted.mean.numel()
             found["kl"] = self.losses.kl_weight * kl_divergence(painted.mean, painted.log_variance) / among
         if painted.style_error is not None:
             found["style"] = self.losses.style_weight * painted.style_error.mean()
@@ -110,10 +123,16 @@ class Objective:
             }
         return found
 
-    def _deceit(self, discriminator: Discriminator, fakes: Seen, photos: Seen, target: Target) -> Named:
-        losses, found, of_photos = self.losses, {}, Judgement()
+    def _deceit(
+        self,
+        discriminator: Discriminator,
+        fakes: DiscriminatorInput,
+        photos: DiscriminatorInput,
+        target: ClassTarget,
+    ) -> Losses:
+        losses, found, of_photos = self.losses, {}, DiscriminatorOutput()
         if losses.feature_weight or discriminator.mixes_rows:
-            of_fakes, of_photos = discriminator(fakes + photos).halves()
+            of_fakes, of_photos = discriminator(fakes + photos).split()
         else:
             of_fakes = discriminator(fakes)
         if of_fakes.class_logits is not None and losses.class_weight:
@@ -129,13 +148,17 @@ class Objective:
         return found
 
     def of_discriminator(
-        self, fakes: Judgement, photos: Judgement, target: Target, mixed: tuple[Tensor, Tensor] | None
-    ) -> Named:
+        self,
+        fakes: DiscriminatorOutput,
+        photos: DiscriminatorOutput,
+        target: ClassTarget,
+        mixed: tuple[Tensor, Tensor] | None,
+    ) -> Losses:
         """mixed: the mask of LabelMix, (B, 1, H, W), and the class logits of the mixed images."""
         losses, found = self.losses, {}
         if fakes.class_logits is not None and photos.class_logits is not None and losses.class_weight:
             fake_loss = generated_class_loss(fakes.class_logits)
-            awake = self._awake("fake", fake_loss, FAKE_FLOOR)
+            awake = self._gate("fake", fake_loss, FAKE_FLOOR)
             real_loss = class_loss(photos.class_logits, target.channels, target.weights)
             found["d_class_photos"] = losses.class_weight * real_loss
             found["d_class_fakes"] = losses.class_weight * awake * fake_loss
@@ -149,11 +172,11 @@ class Objective:
                 "d_gan_fakes": generated_loss(fakes.scores, losses.gan_mode),
                 "d_gan_photos": photo_loss(photos.scores, losses.gan_mode),
             }
-            awake = self._awake("hinge", (parts["d_gan_fakes"] + parts["d_gan_photos"]) / 2, HINGE_FLOOR)
+            awake = self._gate("hinge", (parts["d_gan_fakes"] + parts["d_gan_photos"]) / 2, HINGE_FLOOR)
             found |= {name: losses.gan_weight * awake * part for name, part in parts.items()}
         return found
 
-    def _awake(self, name: str, loss: Tensor, floor: float) -> float:
+    def _gate(self, name: str, loss: Tensor, floor: float) -> float:
         """1 where the discriminator has something to learn from this loss, else 0."""
-        self.running[name] = 0.95 * self.running[name] + 0.05 * float(joined.averaged(loss))
-        return float(not self.rests or self.running[name] > floor)
+        self.running[name] = 0.95 * self.running[name] + 0.05 * float(distributed.all_reduce_mean(loss))
+        return float(not self.gate_discriminator or self.running[name] > floor)

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoint import Checkpoint
+from ..checkpoint.file import Checkpoint
 from ..contract.labels import LabelSet
-from ..data.channels import LabelChannels
 from ..model.build import AnyGeneratorConfig, build_generator
+from ..model.label_channels import LabelChannels
 
 
 def matched_classes(old: LabelSet, new: LabelSet) -> dict[int, int]:

@@ -16,15 +16,15 @@ from collections.abc import Callable
 
 import torch
 
-from .. import joined
-from ..checkpoint import Checkpoint, save_checkpoint
+from .. import distributed
+from ..checkpoint.file import Checkpoint, save_checkpoint
 from ..contract.errors import BadOption, Internal, OutOfMemory
 from ..contract.labels import LabelSet
-from ..data.channels import LabelChannels
-from ..data.layouts import VAL, find_pairs, label_set_of, list_files
+from ..data.crops import CropSampler
+from ..data.layouts.layouts import VAL, find_pairs, label_set_of, list_files
 from ..data.loader import LoadedBatch, Loader, default_workers
-from ..data.squares import TrainingSquares
-from ..device import chosen_device
+from ..model.label_channels import LabelChannels
+from ..runtime import chosen_device, is_out_of_memory
 from ..synthesis.synthesizer import Synthesizer
 from .config import TrainingConfig, plain_values
 from .curves import Curves
@@ -34,9 +34,12 @@ from .trainer import Batch, Trainer
 from .warm_start import start_from
 
 KEPT_STATES = 2
+
 SAMPLE_ROWS = 6
+
 NATIVE = 256
 """Pixels: samples are also painted at this size, and it is what a model trained on smaller squares is served at."""
+
 Report = Callable[[int, dict[str, float], float], None]
 """Called after a step with images seen, losses, and images a second."""
 
@@ -52,29 +55,31 @@ class Run:
             torch.set_num_threads(config.threads)
         self.label_set: LabelSet = label_set_of(config.data, config.layout, config.label_set)
         self.device = chosen_device(config.device)
-        self.squares = self._squares(joined.rank(), joined.count())
-        held_out = list_files(config.data, VAL, config.layout).pairs or self.squares.pairs
+        self.crops = self._crop_sampler(distributed.rank(), distributed.world_size())
+        held_out = list_files(config.data, VAL, config.layout).pairs or self.crops.pairs
         self.held_out = held_out[:: max(1, len(held_out) // SAMPLE_ROWS)][:SAMPLE_ROWS]
         channels = LabelChannels.of(self.label_set)
         dont_care = dict(channels.of_ids)[self.label_set.ignore_id]
         self.trainer = Trainer(config, channels.count, dont_care, self.device)
-        workers = default_workers(self.device, joined.count()) if config.workers is None else config.workers
-        self._begin()
-        self.loader = Loader(
-            self.squares, self.trainer.images_seen // self.squares.batch, self.device, workers
+        workers = (
+            default_workers(self.device, distributed.world_size())
+            if config.workers is None
+            else config.workers
         )
+        self._begin()
+        self.loader = Loader(self.crops, self.trainer.images_seen // self.crops.batch, self.device, workers)
 
-    def _squares(self, rank: int, ranks: int) -> TrainingSquares:
-        squares, config = self.config.recipe.squares, self.config
-        if squares.batch % (ranks * config.accumulate):
+    def _crop_sampler(self, rank: int, ranks: int) -> CropSampler:
+        crops, config = self.config.recipe.crops, self.config
+        if crops.batch % (ranks * config.accumulate):
             raise BadOption(
-                f"A batch of {squares.batch} cannot go through {ranks} processes in {config.accumulate} parts.",
+                f"A batch of {crops.batch} cannot go through {ranks} processes in {config.accumulate} parts.",
                 fix=f"Choose a --batch that is a multiple of {ranks * config.accumulate}.",
             )
-        return TrainingSquares(
-            find_pairs(config.data, "train", config.layout), self.label_set, squares.rule, squares.batch, config.seed,
-            grey_box=squares.grey_box if squares.grey_box.share else None, rank=rank, ranks=ranks,
-            reduce=squares.mode != "any_scale", with_instances=config.recipe.generator.instance_edges,
+        return CropSampler(
+            find_pairs(config.data, "train", config.layout), self.label_set, crops.rule, crops.batch, config.seed,
+            grey_box=crops.grey_box if crops.grey_box.share else None, rank=rank, ranks=ranks,
+            reduce=crops.mode != "any_scale", with_instances=config.recipe.generator.instance_edges,
         )  # fmt: skip
 
     def _begin(self) -> None:
@@ -82,7 +87,7 @@ class Run:
         if states:
             restore(self.trainer, load_state(states[-1]))
             return
-        whole = self._squares(0, 1)
+        whole = self._crop_sampler(0, 1)
         photos = [
             self._photos(torch.from_numpy(whole[index][0])) for index in range(max(1, 64 // whole.batch))
         ]
@@ -109,14 +114,14 @@ class Run:
         Raises Internal where a loss is no longer a number and OutOfMemory, both with what to do; CannotWrite.
         """
         trainer, last_saved = self.trainer, self.trainer.images_seen
-        self.curves = Curves(self.config.output, last_saved) if joined.rank() == 0 else None
+        self.curves = Curves(self.config.output, last_saved) if distributed.rank() == 0 else None
         with self.loader as loader:
             batches = iter(loader)
-            while trainer.images_seen < self.config.images and not joined.any_of(self.stopped):
+            while trainer.images_seen < self.config.images and not distributed.any_rank(self.stopped):
                 started = time.perf_counter()
                 losses = self._step(self._batch(next(batches)))
                 if self.curves is not None:
-                    rate = self.squares.batch / (time.perf_counter() - started)
+                    rate = self.crops.batch / (time.perf_counter() - started)
                     self.curves.add(
                         trainer.images_seen, losses, {"training": rate, "loader": loader.images_per_second}
                     )
@@ -128,13 +133,13 @@ class Run:
             self.save()
         if self.curves is not None:
             self.curves.close()
-        joined.wait()
+        distributed.barrier()
 
     def _saved_at(self, seen: int) -> bool:
         return (self.config.output / f"state_{seen:08}.pt").exists()
 
     def _step(self, batch: Batch) -> dict[str, float]:
-        squares = self.config.recipe.squares
+        squares = self.config.recipe.crops
         try:
             return self.trainer.train_step(batch)
         except Internal as error:
@@ -146,7 +151,7 @@ class Run:
             )
             raise Internal(
                 error.message,
-                fix=f"{last} goes on from there; halve --generator-rate and --discriminator-rate.",
+                fix=f"{last} goes on from there; halve --generator-lr and --discriminator-lr.",
             ) from None
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -164,7 +169,7 @@ class Run:
 
     def save(self) -> None:
         """Checkpoint, model and sample grids of this moment, by one process; older states go."""
-        if joined.rank() != 0:
+        if distributed.rank() != 0:
             return
         output, seen = self.config.output, self.trainer.images_seen
         save_state(self.trainer, output / f"state_{seen:08}.pt")
@@ -177,7 +182,7 @@ class Run:
             self._show(Synthesizer(checkpoint, output.name, "", self.device), seen)
 
     def _show(self, model: Synthesizer, seen: int) -> None:
-        trained_at = self.config.recipe.squares.shape or (NATIVE, NATIVE)
+        trained_at = self.config.recipe.crops.shape or (NATIVE, NATIVE)
         sizes = {trained_at} if self.trainer.networks.generator.fixed_size else {trained_at, (NATIVE, NATIVE)}
         for size in sorted(sizes):
             grid = sample_grid(model, self.held_out, size)
@@ -189,14 +194,14 @@ class Run:
         """The averaged weights as they are served."""
         trainer, averaged, encoder = (
             self.trainer,
-            self.trainer.networks.averaged,
+            self.trainer.networks.ema,
             self.trainer.networks.encoder,
         )
         return Checkpoint(
             generator=averaged.generator.config,
             generator_weights=averaged.generator.state_dict(),
             label_set=self.label_set,
-            native_size=max(*(self.config.recipe.squares.shape or ()), NATIVE),
+            native_size=max(*(self.config.recipe.crops.shape or ()), NATIVE),
             style_encoder=None if encoder is None else dataclasses.replace(encoder.config, spectral=False),
             encoder_weights={} if averaged.encoder is None else averaged.encoder.state_dict(),
             provenance={
@@ -208,11 +213,3 @@ class Run:
                 "config": plain_values(self.config),
             },
         )  # fmt: skip
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Each device says it in its own way."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        words in said for words in ("out of memory", "not enough memory", "can't allocate memory")
-    )

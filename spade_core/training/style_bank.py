@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .. import joined
+from .. import distributed
 
 CAPACITY = 512
 """Codes kept. The encoder moves on while they wait: at batch 4 the oldest is 128 steps old."""
@@ -23,7 +23,7 @@ class StyleBank:
 
     def add(self, codes: Tensor) -> None:
         """codes: (B, style_size), this process's rows; the oldest go."""
-        self.codes = torch.cat([self.codes.to(codes), joined.all_rows(codes)])[-CAPACITY:]
+        self.codes = torch.cat([self.codes.to(codes), distributed.gathered_rows(codes)])[-CAPACITY:]
 
     def draw(self, count: int) -> Tensor:
         """(count, style_size) codes, alike on every process, by torch's own random numbers."""

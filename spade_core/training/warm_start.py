@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ..checkpoint import file_digest, load_checkpoint
+from ..checkpoint.file import file_digest, load_checkpoint
 from ..contract.errors import BadCheckpoint
 from ..contract.labels import LabelSet
 from .relabel import by_class_names
@@ -23,7 +23,7 @@ POWER_ITERATIONS = 30
 
 
 def start_from(trainer: Trainer, path: Path, label_set: LabelSet) -> None:
-    """Take the weights of a model (.safetensors) or of a run's state (.pt). Counters, optimisers and random numbers
+    """Take the weights of a model (.safetensors) or of a run's state (.pt). Counters, optimizers and random numbers
     begin anew.
 
     A model gives generator and style encoder, its classes to those of the same name where its label set is another; a
@@ -45,7 +45,7 @@ def _from_model(trainer: Trainer, path: Path, label_set: LabelSet) -> dict[str, 
     if networks.encoder is not None and held.style_encoder is not None:
         fill_unfolded(networks.encoder, held.encoder_weights, "style encoder")
         kept.append("encoder")
-    networks.averaged.follow(networks.generator, networks.encoder, 0.0)
+    networks.ema.update(networks.generator, networks.encoder, 0.0)
     return _origin(kept, held.provenance) | matched
 
 

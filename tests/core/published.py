@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spade_core.model.config import UPSAMPLING_STEPS, GeneratorConfig
+from spade_core.model.config import UPSAMPLING_STEPS
+from spade_core.model.spade import GeneratorConfig
 
 FOLDER = Path(__file__).parent / "golden"
 REFERENCE_SET = "reference_checkpoint"

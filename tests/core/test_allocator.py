@@ -11,7 +11,7 @@ import pytest
 PIECES = """
 import resource, sys
 import torch
-from spade_core.allocator import keep_freed_memory, return_freed_memory
+from spade_core.runtime import keep_freed_memory, return_freed_memory
 
 def held():
     with open("/proc/self/status") as status:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from spade_core.checkpoint import load_checkpoint, save_checkpoint
+from spade_core.checkpoint.file import load_checkpoint, save_checkpoint
 from spade_core.contract.errors import BadCheckpoint, CannotWrite
 from tests.core.tiny import tiny_checkpoint, tiny_model
 

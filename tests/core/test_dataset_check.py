@@ -7,9 +7,9 @@ from PIL import Image
 
 from spade_core.contract.errors import BadImage
 from spade_core.contract.labels import LabelClass, LabelSet, load_label_set
-from spade_core.data.checks import check
-from spade_core.data.inspection import in_between_share
-from spade_core.data.sheet import COLUMNS, sheet
+from spade_core.data.checks.checks import check
+from spade_core.data.checks.contact_sheet import COLUMNS, sheet
+from spade_core.data.checks.inspection import in_between_share
 from tests.core.small_data import save, stripes, write_pair
 
 LANDSCAPE = load_label_set("landscape")

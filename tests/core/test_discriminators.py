@@ -6,12 +6,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spade_core.model.discriminator import MultiscaleConfig, MultiscaleDiscriminator
-from spade_core.model.frozen_features import TAP_WIDTHS, Eyes
-from spade_core.model.judge import Discriminator, NoDiscriminator, Seen
-from spade_core.model.projected_discriminator import ProjectedConfig
-from spade_core.model.segmentation_discriminator import SegmentationConfig, SegmentationDiscriminator
-from spade_core.training.networks import build_discriminator
+from spade_core.features.efficientnet_lite import LITE0_TAP_WIDTHS, NormalizedFeatures
+from spade_core.model.discriminators.build import build_discriminator
+from spade_core.model.discriminators.interface import Discriminator, DiscriminatorInput, NoDiscriminator
+from spade_core.model.discriminators.patchgan import MultiscaleConfig, MultiscaleDiscriminator
+from spade_core.model.discriminators.projected import ProjectedConfig
+from spade_core.model.discriminators.segmentation import SegmentationConfig, SegmentationDiscriminator
 from tests.core.published import ALL_VARIANTS, Recorded, recorded
 
 TOLERANCE = 1e-5
@@ -26,10 +26,14 @@ def discriminator_of(record: Recorded, precision: torch.dtype = torch.float64) -
     return discriminator.to(precision).eval()
 
 
-def shown(record: Recorded, precision: torch.dtype = torch.float64) -> tuple[Seen, Seen]:
+def shown(
+    record: Recorded, precision: torch.dtype = torch.float64
+) -> tuple[DiscriminatorInput, DiscriminatorInput]:
     labels = record.tensor("out/semantics_u8").to(precision)
     photos = record.photos("in/image_u8").to(precision)
-    return Seen(record.tensor("out/G_eval").to(precision), labels), Seen(photos, labels)
+    return DiscriminatorInput(record.tensor("out/G_eval").to(precision), labels), DiscriminatorInput(
+        photos, labels
+    )
 
 
 @pytest.mark.parametrize("precision", [torch.float64, torch.float32], ids=["double", "single"])
@@ -38,7 +42,7 @@ def shown(record: Recorded, precision: torch.dtype = torch.float64) -> tuple[See
 def test_layers_and_logits_are_those_of_the_published_network(variant: str, precision: torch.dtype):
     record = recorded(variant)
     fakes, photos = shown(record, precision)
-    judged = discriminator_of(record, precision)(fakes + photos).halves()
+    judged = discriminator_of(record, precision)(fakes + photos).split()
     for of, judgement in zip(("fake", "real"), judged, strict=True):
         wanted = record.discriminator_outputs(of)
         assert len(wanted) >= 2
@@ -53,7 +57,7 @@ def test_a_second_scale_that_counts_the_padding_would_be_noticed(monkeypatch: py
     record = recorded("normal_syncbatch3x3")
     pool = torch.nn.functional.avg_pool2d
     monkeypatch.setattr(
-        "spade_core.model.discriminator.F.avg_pool2d", lambda x, *_, **__: pool(x, 3, 2, padding=1)
+        "spade_core.model.discriminators.patchgan.F.avg_pool2d", lambda x, *_, **__: pool(x, 3, 2, padding=1)
     )
     judgement = discriminator_of(record)(shown(record)[0])
     wanted = record.discriminator_outputs("fake")[1, 4]
@@ -75,11 +79,11 @@ def build(kind: str) -> Discriminator:
     return build_discriminator(config, LABELS, LABELS)
 
 
-def seen(discriminator: Discriminator, seed: int) -> Seen:
+def seen(discriminator: Discriminator, seed: int) -> DiscriminatorInput:
     torch.manual_seed(seed)
     image, labels = torch.rand(2, 3, 64, 64) * 2 - 1, torch.zeros(2, LABELS, 64, 64)
-    taps = Eyes(discriminator.norms)(image) if discriminator.looks_at_taps else []  # type: ignore[arg-type]
-    return Seen(image, labels if discriminator.looks_at_labels else None, taps)
+    taps = NormalizedFeatures(discriminator.norms)(image) if discriminator.needs_features else []  # type: ignore[arg-type]
+    return DiscriminatorInput(image, labels if discriminator.needs_labels else None, taps)
 
 
 @pytest.mark.parametrize("kind", ["multiscale", "segmentation", "projected"])
@@ -88,7 +92,7 @@ def test_two_batches_judged_together_are_judged_as_each_alone(kind: str):
     discriminator = build(kind).eval()
     first, second = seen(discriminator, 1), seen(discriminator, 2)
     for alone, half in zip(
-        (discriminator(first), discriminator(second)), discriminator(first + second).halves(), strict=True
+        (discriminator(first), discriminator(second)), discriminator(first + second).split(), strict=True
     ):
         assert len(alone.scores) == len(half.scores) and len(alone.features) == len(half.features)
         pairs = list(zip(alone.scores, half.scores, strict=True))
@@ -105,8 +109,8 @@ def test_class_logits_send_gradients_to_the_image(kind: str):
     discriminator = build(kind)
     shown = seen(discriminator, 1)
     image = shown.image.requires_grad_(True)
-    taps = Eyes(discriminator.norms)(image) if discriminator.looks_at_taps else []  # type: ignore[arg-type]
-    logits = discriminator(Seen(image, None, taps)).class_logits
+    taps = NormalizedFeatures(discriminator.norms)(image) if discriminator.needs_features else []  # type: ignore[arg-type]
+    logits = discriminator(DiscriminatorInput(image, None, taps)).class_logits
     assert logits is not None
     logits[..., 32, 32].sum().backward()
     assert image.grad is not None and float(image.grad[..., 24:40, 24:40].abs().sum()) > 0
@@ -120,7 +124,8 @@ def test_the_segmenting_discriminator_answers_for_each_pixel_from_its_surroundin
     changed = image.clone()
     changed[..., 40:, 40:] = 0
     difference = (
-        discriminator(Seen(image)).class_logits - discriminator(Seen(changed)).class_logits  # type: ignore[operator]
+        discriminator(DiscriminatorInput(image)).class_logits
+        - discriminator(DiscriminatorInput(changed)).class_logits  # type: ignore[operator]
     ).abs()
     assert float(difference[..., :8, :8].max()) == 0 < float(difference[..., 48:, 48:].min())
 
@@ -128,7 +133,7 @@ def test_the_segmenting_discriminator_answers_for_each_pixel_from_its_surroundin
 def test_the_segmenting_discriminator_has_the_size_of_the_paper():
     with torch.device("meta"):
         discriminator = SegmentationDiscriminator(SegmentationConfig(), 151)
-        logits = discriminator(Seen(torch.zeros(1, 3, 256, 256))).class_logits
+        logits = discriminator(DiscriminatorInput(torch.zeros(1, 3, 256, 256))).class_logits
     assert round(sum(weight.numel() for weight in discriminator.parameters()) / 1e6) == 23
     assert logits is not None and logits.shape == (1, 152, 256, 256)
 
@@ -137,13 +142,13 @@ def test_the_projected_discriminator_keeps_the_names_of_its_states():
     names = build("projected").state_dict().keys()
     assert {"norms.0.mean", "norms.4.scale", "heads.3.4.bias", "logits.weight"} <= names
     assert {"laterals.4.parametrizations.weight.original", "full_merge.parametrizations.weight.0._u"} <= names
-    assert len(TAP_WIDTHS) == 5
+    assert len(LITE0_TAP_WIDTHS) == 5
 
 
 def test_no_discriminator_says_nothing():
-    judgement = NoDiscriminator()(Seen(torch.zeros(2, 3, 8, 8)))
+    judgement = NoDiscriminator()(DiscriminatorInput(torch.zeros(2, 3, 8, 8)))
     assert (judgement.scores, judgement.features, judgement.class_logits) == ([], [], None)
-    assert judgement.halves()[0].class_logits is None
+    assert judgement.split()[0].class_logits is None
 
 
 def test_a_discriminator_with_batch_statistics_is_always_shown_fakes_and_photos_together():

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spade_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from spade_core.checkpoint.file import Checkpoint, load_checkpoint, save_checkpoint
 from spade_core.contract.errors import BadCheckpoint
 from spade_core.contract.labels import load_label_set
 from spade_core.model.baselines.crn import CrnConfig
@@ -26,9 +26,9 @@ from spade_core.model.build import (
 )
 from spade_core.model.clade import CladeConfig, CladeDecoder, CladeNorm
 from spade_core.model.concat import ConcatConfig
-from spade_core.model.config import GeneratorConfig
 from spade_core.model.interface import ImageGenerator
-from spade_core.model.spade import SpadeNorm, one_hot
+from spade_core.model.semantic_input import one_hot
+from spade_core.model.spade import GeneratorConfig, SpadeNorm
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core.tiny import tiny_checkpoint
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from spade_core.contract.labels import load_label_set
-from spade_core.data.borders import Borders
-from spade_core.data.grey_box import GreyBox, blocked_out, blocky
-from spade_core.data.primitives import primitives_of
-from spade_core.data.regions import regions, without_small
+from spade_core.data.grey_box.augment import GreyBox, blocked_out, blocky
+from spade_core.data.grey_box.borders import Borders
+from spade_core.data.grey_box.primitives import primitives_of
+from spade_core.data.grey_box.regions import regions, without_small
 
 LANDSCAPE = load_label_set("landscape")
 IDS = {entry.name: entry.id for entry in LANDSCAPE.classes}

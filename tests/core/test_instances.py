@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from spade_core.checkpoint import Checkpoint
+from spade_core.checkpoint.file import Checkpoint
 from spade_core.contract.errors import BadShape
 from spade_core.contract.labels import LabelClass, LabelSet
-from spade_core.data.channels import LabelChannels
-from spade_core.model.config import GeneratorConfig
-from spade_core.model.generator import Generator
-from spade_core.model.spade import one_hot
+from spade_core.model.label_channels import LabelChannels
+from spade_core.model.semantic_input import one_hot
+from spade_core.model.spade import Generator, GeneratorConfig
 from spade_core.synthesis.synthesizer import Synthesizer
 
 SET = LabelSet("few", 1, tuple(LabelClass(id, f"class {id}", "#000000") for id in (0, 2, 5)), ignore_id=255)

@@ -13,25 +13,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spade_core.contract.errors import BadCheckpoint, Unavailable
-from spade_core.model.judge import Seen
+from spade_core.features.vgg19 import Vgg19, load_vgg19
+from spade_core.model.discriminators.interface import DiscriminatorInput
 from spade_core.model.losses import (
     GanMode,
-    feature_matching,
-    generated_loss,
-    generator_loss,
-    photo_loss,
-)
-from spade_core.model.perceptual import TapPerceptualLoss, VggPerceptualLoss
-from spade_core.model.segmentation_losses import (
+    TapPerceptualLoss,
+    VggPerceptualLoss,
     class_loss,
     class_weights,
+    feature_matching,
     generated_class_loss,
+    generated_loss,
+    generator_loss,
+    kl_divergence,
     label_mix,
     label_mix_loss,
     label_mix_mask,
+    photo_loss,
 )
-from spade_core.model.style_encoder import kl_divergence
-from spade_core.model.vgg19 import Vgg19, load_vgg19
 from tests.core.published import ALL_VARIANTS, recorded
 from tests.core.test_discriminators import discriminator_of, shown
 
@@ -41,7 +40,7 @@ from tests.core.test_discriminators import discriminator_of, shown
 def test_losses_are_those_of_the_published_code(variant: str):
     record = recorded(variant)
     fakes, photos = shown(record)
-    of_fakes, of_photos = discriminator_of(record)(fakes + photos).halves()
+    of_fakes, of_photos = discriminator_of(record)(fakes + photos).split()
     mode: GanMode = record.options["gan_mode"]
     found = {
         "GAN": generator_loss(of_fakes.scores, mode),
@@ -188,21 +187,24 @@ def test_the_perceptual_loss_is_the_published_sum_over_vgg19(weights):
         )
     ]
     wanted = parts[0] / 32 + parts[1] / 16 + parts[2] / 8 + parts[3] / 4 + parts[4]
-    found = VggPerceptualLoss(Vgg19(weights))(Seen(ours), Seen(theirs))
+    found = VggPerceptualLoss(Vgg19(weights))(DiscriminatorInput(ours), DiscriminatorInput(theirs))
     assert found.shape == (2,) and float(found.mean()) == pytest.approx(float(wanted), rel=1e-5)
 
 
 def test_the_perceptual_loss_reaches_the_generated_image_and_no_weight(weights):
     loss = VggPerceptualLoss(Vgg19(weights))
     image = torch.zeros(1, 3, 32, 32, requires_grad=True)
-    loss(Seen(image), Seen(torch.ones(1, 3, 32, 32))).sum().backward()
+    loss(DiscriminatorInput(image), DiscriminatorInput(torch.ones(1, 3, 32, 32))).sum().backward()
     assert image.grad is not None and float(image.grad.abs().sum()) > 0
     assert not list(loss.parameters()) and not loss.state_dict()
 
 
 def test_taps_are_compared_picture_by_picture():
     ours = [torch.ones(2, 3, 4, 4) * torch.tensor([0.0, 1]).view(2, 1, 1, 1)] * 5
-    found = TapPerceptualLoss()(Seen(ours[0], taps=ours), Seen(ours[0], taps=[torch.zeros(2, 3, 4, 4)] * 5))
+    found = TapPerceptualLoss()(
+        DiscriminatorInput(ours[0], taps=ours),
+        DiscriminatorInput(ours[0], taps=[torch.zeros(2, 3, 4, 4)] * 5),
+    )
     assert found.tolist() == pytest.approx([0.0, 4.5 / 5])
 
 

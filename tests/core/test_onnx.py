@@ -10,10 +10,10 @@ import onnxruntime
 import pytest
 import torch
 
-from spade_core.checkpoint import Checkpoint
+from spade_core.checkpoint.file import Checkpoint
+from spade_core.checkpoint.onnx_export import export_onnx
 from spade_core.contract.errors import CannotWrite, Unavailable
 from spade_core.contract.labels import load_label_set, parse_label_set
-from spade_core.onnx_export import export_onnx
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core.published import REFERENCE_SET, recorded
 from tests.core.test_generator_variants import KINDS, network, with_edges
@@ -46,8 +46,8 @@ def test_our_own_network_paints_any_size_with_style_and_noise(tmp_path: Path):
 
 
 def painted_by_torch(checkpoint: Checkpoint, label_map, style, noise) -> np.ndarray:
-    from spade_core.data.channels import channel_indices
-    from spade_core.model.spade import one_hot
+    from spade_core.model.label_channels import channel_indices
+    from spade_core.model.semantic_input import one_hot
 
     channels = torch.from_numpy(channel_indices(checkpoint.label_set, label_map))
     with torch.inference_mode():
@@ -90,7 +90,7 @@ def test_every_kind_of_generator_goes_out_and_looks_at_instances(kind: str, tmp_
 
 
 def test_without_the_packages_it_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("spade_core.onnx_export.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("spade_core.checkpoint.onnx_export.importlib.util.find_spec", lambda name: None)
     with pytest.raises(Unavailable) as caught:
         export_onnx(tiny_checkpoint(), tmp_path / "model.onnx", "small")
     assert "spade-backdrops[onnx]" in caught.value.fix

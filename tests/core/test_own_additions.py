@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spade_core.model.config import GeneratorConfig, ParamFreeNorm
-from spade_core.model.generator import Generator
-from spade_core.model.spade import one_hot
+from spade_core.model.config import ParamFreeNorm
+from spade_core.model.semantic_input import one_hot
+from spade_core.model.spade import Generator, GeneratorConfig
 from spade_core.training.objective import mean_colours
 
 BEYOND_REACH = 256

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from spade_core.checkpoint.reference.facts import PRESETS
 from spade_core.commands.model import Cost, Model, counted, fitted, parameters
 from spade_core.model.build import build_generator
 from spade_core.model.paper import GENERATORS
-from spade_core.reference.facts import PRESETS
 
 COCO, ADE20K, CITYSCAPES = range(3)
 

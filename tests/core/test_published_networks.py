@@ -10,10 +10,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spade_core.model.config import StyleEncoderConfig
-from spade_core.model.generator import Generator
-from spade_core.model.spade import one_hot
-from spade_core.model.style_encoder import StyleEncoder
+from spade_core.model.semantic_input import one_hot
+from spade_core.model.spade import Generator
+from spade_core.model.style_encoder import StyleEncoder, StyleEncoderConfig
 from tests.core.published import REFERENCE_SET, VARIANTS, Recorded, recorded
 
 TOLERANCE = 1e-5
@@ -103,7 +102,7 @@ def test_the_exact_top_singular_value_in_place_of_the_stored_one_would_be_notice
 def test_the_published_networks_have_the_published_number_of_parameters(
     channels, edges, upsampling, parameters
 ):
-    from spade_core.model.config import GeneratorConfig
+    from spade_core.model.spade import GeneratorConfig
 
     with torch.device("meta"):
         generator = Generator(GeneratorConfig(channels, edges, upsampling=upsampling))

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spade_core.model.baselines.pix2pixhd import Pix2PixHD, Pix2PixHDConfig
-from spade_core.model.spade import one_hot
+from spade_core.model.semantic_input import one_hot
 from tests.core.published import by_formula, our_name, recorded
 
 TOLERANCE = 1e-5

@@ -14,16 +14,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spade_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from spade_core.checkpoint.file import Checkpoint, load_checkpoint, save_checkpoint
+from spade_core.checkpoint.reference.exporting import export_reference
+from spade_core.checkpoint.reference.importing import ImportRequest, import_reference
+from spade_core.checkpoint.reference.keys import published_name
+from spade_core.checkpoint.reference.shapes import discriminator_config
 from spade_core.model.build import build_generator
-from spade_core.model.config import StyleEncoderConfig
-from spade_core.model.discriminator import MultiscaleConfig, MultiscaleDiscriminator
-from spade_core.model.judge import Seen
-from spade_core.model.style_encoder import StyleEncoder
-from spade_core.reference.exporting import export_reference
-from spade_core.reference.importing import ImportRequest, import_reference
-from spade_core.reference.keys import published_name
-from spade_core.reference.shapes import discriminator_config
+from spade_core.model.discriminators.interface import DiscriminatorInput
+from spade_core.model.discriminators.patchgan import MultiscaleConfig, MultiscaleDiscriminator
+from spade_core.model.style_encoder import StyleEncoder, StyleEncoderConfig
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core import by_hand
 from tests.core.by_hand import Weights
@@ -212,7 +211,7 @@ def test_imported_networks_compute_what_their_description_says(imported: Importe
     weights = imported.checkpoint.discriminator_weights
     discriminator = MultiscaleDiscriminator(discriminator_config(weights), imported.labels.shape[1])
     discriminator.load_state_dict(weights)
-    judged = discriminator.double().eval()(Seen(imported.photos, imported.labels))
+    judged = discriminator.double().eval()(DiscriminatorInput(imported.photos, imported.labels))
     for scale, (*features, score) in enumerate(layers):
         pairs = zip([*judged.features[scale], judged.scores[scale]], [*features, score], strict=True)
         assert all(difference(ours, theirs) < DOUBLE for ours, theirs in pairs)

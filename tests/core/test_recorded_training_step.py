@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.build import AnyGeneratorConfig
-from spade_core.model.config import StyleEncoderConfig
-from spade_core.model.discriminator import MultiscaleConfig
+from spade_core.model.discriminators.patchgan import MultiscaleConfig
+from spade_core.model.style_encoder import StyleEncoderConfig
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import PAPER
 from spade_core.training.trainer import Batch, Trainer
@@ -50,9 +50,9 @@ def trainer_of(record: Recorded) -> Trainer:
         if options["use_vae"]
         else None,
         discriminator=MultiscaleConfig(options["num_D"], options["n_layers_D"], options["ndf"]),
-        squares=replace(PAPER.squares, size=64, batch=2),
+        crops=replace(PAPER.squares, size=64, batch=2),
         losses=replace(PAPER.losses, gan_mode=options["gan_mode"], perceptual_start=0.0, perceptual_end=0.0),
-        steps=replace(PAPER.steps, generator_rate=0.0, discriminator_rate=0.0),
+        optimizer=replace(PAPER.steps, generator_lr=0.0, discriminator_lr=0.0),
     )
     config = TrainingConfig(Path("data"), Path("run"), recipe=recipe, device="cpu", bf16=False)
     label_channels = options["label_nc"] + options["contain_dontcare_label"]
@@ -60,7 +60,7 @@ def trainer_of(record: Recorded) -> Trainer:
     for name, network in networks(trainer).items():
         network.load_state_dict(record.weights(name))
         network.double()
-    averaged = trainer.networks.averaged
+    averaged = trainer.networks.ema
     averaged.generator.double()
     if averaged.encoder is not None:
         averaged.encoder.double()
@@ -156,9 +156,7 @@ def test_a_step_with_a_style_encoder_is_the_published_one(monkeypatch: pytest.Mo
 def test_torchs_own_order_of_power_iterations_would_be_noticed(monkeypatch: pytest.MonkeyPatch):
     from torch.nn.utils.parametrizations import _SpectralNorm
 
-    monkeypatch.setattr(
-        "spade_core.model.spectral_norm._PublishedOrder._power_method", _SpectralNorm._power_method
-    )
+    monkeypatch.setattr("spade_core.model.norms._PublishedOrder._power_method", _SpectralNorm._power_method)
     record = recorded("normal_syncbatch3x3")
     painted, _ = step(record, trainer_of(record))
     assert float((painted[0] - record.tensor("train/G_out")).abs().max()) > 100 * TOLERANCE

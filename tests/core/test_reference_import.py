@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from spade_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from spade_core.checkpoint.file import Checkpoint, load_checkpoint, save_checkpoint
+from spade_core.checkpoint.reference.exporting import export_reference
+from spade_core.checkpoint.reference.facts import PRESETS, Facts
+from spade_core.checkpoint.reference.importing import ImportRequest, import_reference
+from spade_core.checkpoint.reference.keys import published_name, recovered_v
+from spade_core.checkpoint.reference.shapes import discriminator_config, generator_config
 from spade_core.contract.errors import BadCheckpoint, BadLabelSet, NeedsDetail
 from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.build import AnyGeneratorConfig, build_generator
-from spade_core.model.config import GeneratorConfig
-from spade_core.model.discriminator import MultiscaleDiscriminator
-from spade_core.model.judge import Seen
-from spade_core.model.spade import one_hot
-from spade_core.model.spectral_norm import spectral_norm
-from spade_core.reference.exporting import export_reference
-from spade_core.reference.facts import PRESETS, Facts
-from spade_core.reference.importing import ImportRequest, import_reference
-from spade_core.reference.keys import published_name, recovered_v
-from spade_core.reference.shapes import discriminator_config, generator_config
+from spade_core.model.discriminators.interface import DiscriminatorInput
+from spade_core.model.discriminators.patchgan import MultiscaleDiscriminator
+from spade_core.model.norms import spectral_norm
+from spade_core.model.semantic_input import one_hot
+from spade_core.model.spade import GeneratorConfig
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core.published import (
     ALL_VARIANTS,
@@ -98,7 +98,7 @@ def test_the_imported_discriminator_of_the_reference_set_judges_its_photos_as_th
     labels = one_hot(label_map, 7, objects)
     discriminator = MultiscaleDiscriminator(discriminator_config(weights), labels.shape[1])
     discriminator.load_state_dict(weights)
-    judged = discriminator.eval()(Seen(record.photos("in/image_u8"), labels))
+    judged = discriminator.eval()(DiscriminatorInput(record.photos("in/image_u8"), labels))
     for scale, score in enumerate(judged.scores):
         assert difference(score.numpy(), record.arrays[f"out/D{scale}"]) < TOLERANCE
 

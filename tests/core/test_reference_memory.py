@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from benchmarks.import_memory import LIMIT_MB, coco_weights, import_peak
-from spade_core.checkpoint import load_checkpoint
-from spade_core.reference.keys import as_saved
+from spade_core.checkpoint.file import load_checkpoint
+from spade_core.checkpoint.reference.keys import as_saved
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a process its peak this way")

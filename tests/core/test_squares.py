@@ -10,12 +10,12 @@ from PIL import Image
 
 from spade_core.contract.errors import BadImage, BadLabel, BadShape
 from spade_core.contract.labels import load_label_set
-from spade_core.data.channels import channel_indices
-from spade_core.data.grey_box import GreyBox
-from spade_core.data.layouts import find_pairs
+from spade_core.data.crops import CropSampler
+from spade_core.data.grey_box.augment import GreyBox
+from spade_core.data.layouts.layouts import find_pairs
 from spade_core.data.loader import Loader
 from spade_core.data.placement import CropRule, Placement, Preprocess
-from spade_core.data.squares import TrainingSquares
+from spade_core.model.label_channels import channel_indices
 from tests.core.small_data import save, stripes, write_pair
 
 LANDSCAPE = load_label_set("landscape")
@@ -33,7 +33,7 @@ def folder(tmp_path):
 
 
 def squares(folder, rule=None, batch=4, **options):
-    return TrainingSquares(find_pairs(folder, None), LANDSCAPE, rule or CropRule(32), batch, 3, **options)
+    return CropSampler(find_pairs(folder, None), LANDSCAPE, rule or CropRule(32), batch, 3, **options)
 
 
 def same(one, other):

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from spade_core.contract.errors import BadShape
-from spade_core.model.config import StyleEncoderConfig
-from spade_core.model.style_encoder import StyleEncoder, kl_divergence, sample_style
+from spade_core.model.losses import kl_divergence
+from spade_core.model.style_encoder import StyleEncoder, StyleEncoderConfig, sample_style
 from spade_core.synthesis.style import at_strength, between, mixed
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core.tiny import tiny_model

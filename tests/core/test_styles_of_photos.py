@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 
-from spade_core.model.spade import resize_labels
+from spade_core.model.semantic_input import resize_labels
 from spade_core.training.augment import soften_borders
 from spade_core.training.style_bank import CAPACITY, StyleBank
 

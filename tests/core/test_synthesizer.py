@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spade_core.checkpoint import save_checkpoint
+from spade_core.checkpoint.file import save_checkpoint
 from spade_core.contract.errors import (
     BadImage,
     BadLabel,

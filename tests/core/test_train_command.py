@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 import torch
 
-from spade_core.checkpoint import load_checkpoint
+from spade_core.checkpoint.file import load_checkpoint
 from spade_core.cli import main
 from spade_core.contract.errors import BadImage
 from spade_core.contract.labels import load_label_set
-from spade_core.data.folder import find_pairs, read_pair
+from spade_core.data.layouts.layouts import find_pairs
+from spade_core.data.pairs import read_pair
 from spade_core.model.clade import CladeConfig
-from spade_core.model.discriminator import MultiscaleConfig
+from spade_core.model.discriminators.patchgan import MultiscaleConfig
 from spade_core.synthesis.synthesizer import Synthesizer
 from spade_core.training.__main__ import parsed
 from spade_core.training.presets import FROZEN, PAPER
@@ -65,14 +66,14 @@ def test_a_recipe_comes_first_and_its_numbers_can_be_changed(flags: Path):
 def test_what_is_not_named_fits_the_data(flags: Path):
     config = parsed(f"--data {flags} -o o --device cpu".split())
     # 18 photos of 96 x 96 to train on
-    assert (config.recipe.squares.size, config.recipe.squares.batch) == (64, 8)
+    assert (config.recipe.crops.size, config.recipe.crops.batch) == (64, 8)
     assert config.recipe.generator == FROZEN.generator and config.images == 8_000
     named = parsed(f"--data {flags} -o o --device cpu --size 96 --batch 2 --images 50".split())
-    assert (named.recipe.squares.size, named.recipe.squares.batch, named.images) == (96, 2, 50)
+    assert (named.recipe.crops.size, named.recipe.crops.batch, named.images) == (96, 2, 50)
 
 
 def test_the_published_recipes_cut_as_the_reference_cuts_the_data_set(flags: Path):
-    folder = parsed(f"paper --data {flags} -o o".split()).recipe.squares
+    folder = parsed(f"paper --data {flags} -o o".split()).recipe.crops
     assert (folder.mode, folder.load_size, folder.size) == ("resize_and_crop", 286, 256)
 
 
@@ -133,7 +134,7 @@ def test_a_trained_model_paints_its_classes_and_an_untrained_one_does_not(flags:
         "-o",
         tmp_path / "run",
         *SMALL,
-        "--generator-rate",
+        "--generator-lr",
         "1e-3",
         "--save-every",
         "640",
@@ -170,7 +171,7 @@ def test_a_model_of_other_labels_is_taken_on_with_its_classes_by_name(flags: Pat
     ]
     ended_well(
         spade_train(
-            *words, "--size", "64", "--batch", "4", "--no-bf16", "--threads", "1", "--generator-rate", "0"
+            *words, "--size", "64", "--batch", "4", "--no-bf16", "--threads", "1", "--generator-lr", "0"
         )
     )
     held = load_checkpoint(run / "model_00000004.safetensors")

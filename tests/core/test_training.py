@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from spade_core.checkpoint import load_checkpoint
+from spade_core.checkpoint.file import load_checkpoint
 from spade_core.contract.errors import (
     BadCheckpoint,
     BadImage,
@@ -24,11 +24,14 @@ from spade_core.contract.errors import (
     Internal,
 )
 from spade_core.contract.labels import load_label_set
-from spade_core.data.folder import CropRule, TrainingSquares, find_pairs, read_pair, training_square
-from spade_core.model.config import GeneratorConfig
-from spade_core.model.discriminator import MultiscaleConfig
-from spade_core.model.frozen_features import TAP_WIDTHS, FrozenPyramid
-from spade_core.model.segmentation_discriminator import SegmentationConfig
+from spade_core.data.crops import CropSampler, training_crop
+from spade_core.data.layouts.layouts import find_pairs
+from spade_core.data.pairs import read_pair
+from spade_core.data.placement import CropRule
+from spade_core.features.efficientnet_lite import LITE0_TAP_WIDTHS, FrozenPyramid
+from spade_core.model.discriminators.patchgan import MultiscaleConfig
+from spade_core.model.discriminators.segmentation import SegmentationConfig
+from spade_core.model.spade import GeneratorConfig
 from spade_core.synthesis.synthesizer import Synthesizer
 from spade_core.training.augment import DiffAugment
 from spade_core.training.config import TrainingConfig
@@ -71,7 +74,7 @@ def tiny(recipe: Recipe) -> Recipe:
     encoder = recipe.encoder and replace(recipe.encoder, base_width=4)
     return replace(
         recipe, generator=generator, discriminator=discriminator, encoder=encoder,
-        squares=replace(recipe.squares, size=64, batch=2), losses=replace(recipe.losses, perceptual="taps"),
+        crops=replace(recipe.crops, size=64, batch=2), losses=replace(recipe.losses, perceptual="taps"),
     )  # fmt: skip
 
 
@@ -113,7 +116,7 @@ def test_a_continued_run_ends_with_the_weights_of_an_uninterrupted_one(config: T
     continued = Run(halved)
     assert continued.trainer.images_seen == 4
     continued.train(quiet)
-    ours, theirs = (run.trainer.networks.averaged for run in (continued, whole))
+    ours, theirs = (run.trainer.networks.ema for run in (continued, whole))
     for name, value in theirs.generator.state_dict().items():
         assert torch.equal(ours.generator.state_dict()[name], value), name
     for name, value in theirs.encoder.state_dict().items():
@@ -163,7 +166,7 @@ def test_a_run_told_to_terminate_saves_and_leaves(photos: Path, tmp_path: Path):
 
 def test_a_run_with_another_batch_goes_on_with_the_photos_it_has_seen(config: TrainingConfig):
     Run(replace(config, save_every=2)).train(quiet)
-    larger = replace(config.recipe, squares=replace(config.recipe.squares, batch=4))
+    larger = replace(config.recipe, crops=replace(config.recipe.crops, batch=4))
     continued = Run(replace(config, recipe=larger, images=16))
     assert (continued.trainer.images_seen, continued.trainer.step) == (8, 4)
     seen: list[int] = []
@@ -175,24 +178,24 @@ def test_a_run_with_another_batch_goes_on_with_the_photos_it_has_seen(config: Tr
 
 
 def test_rates_fall_to_zero_over_the_last_part_of_a_run(config: TrainingConfig):
-    recipe = replace(config.recipe, steps=replace(config.recipe.steps, decay_from=0.5))
+    recipe = replace(config.recipe, optimizer=replace(config.recipe.optimizer, decay_from=0.5))
     run = Run(replace(config, recipe=recipe))
     rates: list[float] = []
     run.train(
-        lambda seen, losses, rate: rates.append(run.trainer.generator_steps.param_groups[0]["lr"] / 2e-4)
+        lambda seen, losses, rate: rates.append(run.trainer.generator_optimizer.param_groups[0]["lr"] / 2e-4)
     )
     assert rates == pytest.approx(
         [1, 1, 1, 0.5]
     )  # of 8 photos, two a step: before 0, 2, 4 and 6 of them were seen
-    assert run.trainer.pace == 0
+    assert run.trainer.lr_scale == 0
 
 
 def test_a_continued_run_takes_the_rates_it_is_given(config: TrainingConfig):
     Run(replace(config, images=2)).train(quiet)
-    slower = replace(config.recipe, steps=replace(config.recipe.steps, generator_rate=1e-5))
+    slower = replace(config.recipe, optimizer=replace(config.recipe.optimizer, generator_lr=1e-5))
     run = Run(replace(config, images=4, recipe=slower))
     run.train(quiet)
-    assert run.trainer.generator_steps.param_groups[0]["lr"] == 1e-5
+    assert run.trainer.generator_optimizer.param_groups[0]["lr"] == 1e-5
 
 
 def test_a_state_from_before_photos_were_counted_goes_on(config: TrainingConfig):
@@ -237,7 +240,7 @@ def test_a_warm_start_from_a_model_paints_what_the_model_paints(config: Training
     Run(replace(config, images=4)).train(quiet)
     model = config.output / "model_00000004.safetensors"
     started = Run(replace(config, output=config.output.with_name("second"), start_from=model)).trainer
-    held, fresh = load_checkpoint(model).build_generator(), started.networks.averaged.generator
+    held, fresh = load_checkpoint(model).build_generator(), started.networks.ema.generator
     labels = torch.eye(18)[torch.randint(18, (1, 64, 64))].permute(0, 3, 1, 2)
     style, noise = torch.zeros(1, 4), held.draw_noise(1, 64, 64)
     with torch.no_grad():
@@ -247,7 +250,7 @@ def test_a_warm_start_from_a_model_paints_what_the_model_paints(config: Training
 
 
 def test_squares_that_a_network_cannot_paint_are_refused(config: TrainingConfig):
-    odd = replace(config.recipe, squares=replace(config.recipe.squares, size=72))
+    odd = replace(config.recipe, crops=replace(config.recipe.crops, size=72))
     with pytest.raises(BadOption, match="72") as caught:
         Run(replace(config, recipe=odd))
     assert "multiple of 32" in caught.value.fix
@@ -273,7 +276,7 @@ def test_pictures_come_nearer_to_their_photos_as_training_goes_on(config: Traini
     distances: list[float] = []
     recipe = config.recipe
     losses = replace(recipe.losses, warmup=1000, random_styles=0.0, perceptual_end=10.0)
-    recipe = replace(recipe, losses=losses, steps=replace(recipe.steps, generator_rate=3e-3))
+    recipe = replace(recipe, losses=losses, optimizer=replace(recipe.optimizer, generator_lr=3e-3))
     learning = replace(config, images=100, recipe=recipe)
     Run(learning).train(lambda seen, losses, rate: distances.append(losses["perceptual"]))
     assert np.mean(distances[-10:]) < 0.8 * np.mean(distances[:10])
@@ -302,7 +305,7 @@ def test_the_frozen_features_never_change_and_let_gradients_through():
     image = torch.zeros(1, 3, 64, 64, requires_grad=True)
     taps = pyramid(image)
     assert [tap.shape[1:] for tap in taps] == [
-        (width, 64 >> (index + 1), 64 >> (index + 1)) for index, width in enumerate(TAP_WIDTHS)
+        (width, 64 >> (index + 1), 64 >> (index + 1)) for index, width in enumerate(LITE0_TAP_WIDTHS)
     ]
     taps[-1].sum().backward()
     assert image.grad is not None and image.grad.abs().sum() > 0
@@ -323,8 +326,8 @@ def test_labels_move_with_their_photo_under_augmentation():
 def test_a_batch_depends_on_its_index_alone(photos: Path):
     label_set = load_label_set("landscape")
 
-    def make() -> TrainingSquares:
-        return TrainingSquares(find_pairs(photos, "train"), label_set, CropRule(64), 2, seed=3)
+    def make() -> CropSampler:
+        return CropSampler(find_pairs(photos, "train"), label_set, CropRule(64), 2, seed=3)
 
     walked = make()
     for index in range(5):
@@ -335,7 +338,7 @@ def test_a_batch_depends_on_its_index_alone(photos: Path):
 
 def test_an_epoch_shows_every_photo_once(photos: Path):
     pairs = find_pairs(photos, "train")
-    squares = TrainingSquares(pairs, load_label_set("landscape"), CropRule(64), len(pairs), seed=3)
+    squares = CropSampler(pairs, load_label_set("landscape"), CropRule(64), len(pairs), seed=3)
     squares[0]
     assert sorted(squares._decoded) == [pair.name for pair in pairs]
 
@@ -344,7 +347,7 @@ def test_photo_and_labels_are_cut_from_the_same_place():
     ids = np.tile(np.arange(96, dtype=np.uint8) // 12, (96, 1))
     photo = Image.fromarray(np.repeat(ids[..., None] * 30, 3, axis=2))
     for seed in range(10):
-        rgb, cut = training_square(photo, Image.fromarray(ids), CropRule(48), np.random.default_rng(seed))
+        rgb, cut = training_crop(photo, Image.fromarray(ids), CropRule(48), np.random.default_rng(seed))
         assert np.abs(rgb[..., 0].astype(float) / 30 - cut).mean() < 0.2
 
 
@@ -372,7 +375,7 @@ def test_a_truncated_photo_is_named(photos: Path, tmp_path: Path):
 
 def test_style_codes_differ_from_photo_to_photo_before_the_first_step(config: TrainingConfig):
     run = Run(config)
-    photos = torch.cat([run._photos(torch.from_numpy(run.squares[index][0])) for index in range(16)])
+    photos = torch.cat([run._photos(torch.from_numpy(run.crops[index][0])) for index in range(16)])
     encoder = run.trainer.networks.encoder
     assert encoder is not None
     with torch.no_grad():

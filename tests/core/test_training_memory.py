@@ -26,8 +26,8 @@ def small(recipe: Recipe) -> Recipe:
     encoder = recipe.encoder and replace(recipe.encoder, base_width=4)
     losses = replace(recipe.losses, perceptual="taps", warmup=0, ramp=0)
     return replace(
-        recipe, generator=generator, encoder=encoder, losses=losses, squares=replace(recipe.squares, size=64, batch=4),
-        steps=replace(recipe.steps, ema_decay=0.0),
+        recipe, generator=generator, encoder=encoder, losses=losses, crops=replace(recipe.crops, size=64, batch=4),
+        optimizer=replace(recipe.optimizer, ema_decay=0.0),
     )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def trained(recipe: Recipe, **options: object) -> tuple[dict[str, Tensor], dict[
     )
     trainer.calibrate(photos)
     losses = [trainer.train_step(Batch(photos, channels)) for _ in range(2)]
-    return trainer.networks.averaged.generator.state_dict(), losses[-1]
+    return trainer.networks.ema.generator.state_dict(), losses[-1]
 
 
 @pytest.mark.parametrize("recipe", [FROZEN, PAPER_STYLE], ids=["frozen", "paper-style"])
@@ -68,9 +68,9 @@ def test_a_batch_in_parts_gives_the_mean_of_their_gradients():
         generator=replace(
             recipe.generator, style_size=0, style_in_blocks=False, start="labels", noise=False, spectral=False
         ),
-        losses=replace(recipe.losses, class_weight=0.0, gan_weight=0.0, random_styles=0.0, colour_weight=0.0),
-        squares=replace(recipe.squares, augment=False),
-        steps=replace(recipe.steps, generator_rate=1e-3),
+        losses=replace(recipe.losses, class_weight=0.0, gan_weight=0.0, random_styles=0.0, color_weight=0.0),
+        crops=replace(recipe.crops, augment=False),
+        optimizer=replace(recipe.optimizer, generator_lr=1e-3),
     )  # fmt: skip
     whole, whole_losses = trained(recipe)
     parts, parts_losses = trained(recipe, accumulate=2)
@@ -95,8 +95,8 @@ from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import FROZEN
 from spade_core.training.run import Run
 
-squares = replace(FROZEN.squares, size=256, batch=32)
-config = TrainingConfig(Path(sys.argv[1]), Path(sys.argv[2]), recipe=replace(FROZEN, squares=squares), images=32,
+crops = replace(FROZEN.crops, size=256, batch=32)
+config = TrainingConfig(Path(sys.argv[1]), Path(sys.argv[2]), recipe=replace(FROZEN, crops=crops), images=32,
                         workers=0, device="cpu", bf16=False, threads=1)
 run = Run(config)
 pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from spade_core.model import vgg19
-from spade_core.model.discriminator import MultiscaleConfig
+from spade_core.features import vgg19
+from spade_core.model.discriminators.patchgan import MultiscaleConfig
 from spade_core.model.interface import ImageGenerator
 from spade_core.model.paper import GENERATORS
 from spade_core.training.config import TrainingConfig
@@ -39,7 +39,7 @@ def tiny(recipe: Recipe) -> Recipe:
         if isinstance(recipe.discriminator, MultiscaleConfig)
         else recipe.discriminator,
         losses=losses,
-        squares=replace(recipe.squares, size=64, batch=2),
+        crops=replace(recipe.crops, size=64, batch=2),
     )
 
 
@@ -92,7 +92,7 @@ def test_a_recipe_trains_its_generator_and_what_is_served_follows(name):
     style = torch.zeros(1, generator.config.style_size)
     with torch.no_grad():
         live = generator.eval()(labels, style)
-        served = trainer.networks.averaged.generator(labels, style)
+        served = trainer.networks.ema.generator(labels, style)
     assert torch.allclose(live, served, atol=1e-4)
 
 

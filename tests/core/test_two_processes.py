@@ -15,9 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
-from spade_core import joined
-from spade_core.model.config import StyleEncoderConfig
-from spade_core.model.segmentation_discriminator import SegmentationConfig
+from spade_core import distributed
+from spade_core.model.discriminators.segmentation import SegmentationConfig
+from spade_core.model.style_encoder import StyleEncoderConfig
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import OASIS, PAPER_STYLE
 from spade_core.training.state import load_state
@@ -28,18 +28,18 @@ ROOT = Path(__file__).parents[2]
 NORM = """
 import sys
 import torch
-from spade_core import joined
-from spade_core.model.sync_batch_norm import SyncBatchNorm
+from spade_core import distributed
+from spade_core.model.norms import SyncBatchNorm
 
-with joined.processes(torch.device("cpu")):
+with distributed.process_group(torch.device("cpu")):
     given = torch.load(sys.argv[1], weights_only=True)
     norm = SyncBatchNorm(3)
     norm.load_state_dict(given["norm"])
-    x = joined.own_rows(given["x"]).clone().requires_grad_(True)
+    x = distributed.local_rows(given["x"]).clone().requires_grad_(True)
     y = norm(x)
-    (y * joined.own_rows(given["weight"])).sum().backward()
+    (y * distributed.local_rows(given["weight"])).sum().backward()
     torch.save({"y": y.detach(), "x": x.grad, "weight": norm.weight.grad, "norm": norm.state_dict()},
-               f"{sys.argv[2]}/{joined.rank()}.pt")
+               f"{sys.argv[2]}/{distributed.rank()}.pt")
 """
 
 
@@ -102,17 +102,17 @@ def few_steps(folder: str) -> None:
         generator=replace(generator, norm="syncbatch"),
         encoder=StyleEncoderConfig(base_width=4, input_size=64),
         discriminator=SegmentationConfig(base_width=4, stages=3),
-        squares=replace(PAPER_STYLE.squares, size=64, batch=4, augment=True),
+        crops=replace(PAPER_STYLE.squares, size=64, batch=4, augment=True),
         losses=replace(OASIS.losses, kl_weight=0.05, kl_sum=True, random_styles=0.5),
     )
     config = TrainingConfig(Path("data"), Path("run"), recipe=small, bf16=False, device="cpu")
-    with joined.processes(torch.device("cpu")):
+    with distributed.process_group(torch.device("cpu")):
         trainer = Trainer(config, CLASSES, 0, torch.device("cpu"))
         networks = (trainer.networks.generator, trainer.networks.encoder, trainer.networks.discriminator)
-        for network in (*networks, trainer.networks.averaged.generator):
+        for network in (*networks, trainer.networks.ema.generator):
             if network is not None:
                 network.double()
-        averaged = trainer.networks.averaged
+        averaged = trainer.networks.ema
         if averaged.encoder is not None:
             averaged.encoder.double()
         told = []
@@ -121,9 +121,11 @@ def few_steps(folder: str) -> None:
             photos = torch.rand(4, 3, 64, 64, generator=random, dtype=torch.float64) * 2 - 1
             blocks = torch.randint(CLASSES, (4, 4, 4), generator=random)
             channels = blocks.repeat_interleave(16, 1).repeat_interleave(16, 2)
-            told.append(trainer.train_step(Batch(joined.own_rows(photos), joined.own_rows(channels))))
+            told.append(
+                trainer.train_step(Batch(distributed.local_rows(photos), distributed.local_rows(channels)))
+            )
         held = {"told": told, "images_seen": trainer.images_seen, "averaged": averaged.generator.state_dict()}
-        torch.save(held, Path(folder) / f"{joined.rank()}_of_{joined.count()}.pt")
+        torch.save(held, Path(folder) / f"{distributed.rank()}_of_{distributed.world_size()}.pt")
 
 
 def test_two_processes_take_the_steps_of_one(tmp_path: Path):

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import torch
 
-from spade_core.checkpoint import Checkpoint, save_checkpoint
+from spade_core.checkpoint.file import Checkpoint, save_checkpoint
 from spade_core.contract.labels import load_label_set
-from spade_core.data.channels import channel_count
-from spade_core.model.config import GeneratorConfig, StyleEncoderConfig
-from spade_core.model.generator import Generator
-from spade_core.model.style_encoder import StyleEncoder
+from spade_core.model.label_channels import channel_count
+from spade_core.model.spade import Generator, GeneratorConfig
+from spade_core.model.style_encoder import StyleEncoder, StyleEncoderConfig
 
 
 def tiny_checkpoint(label_set: str = "landscape") -> Checkpoint:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spade_core.contract.labels import LabelClass, LabelSet
-from spade_core.evaluation.agreement import Agreement
+from spade_core.evaluation.segmentation_metrics import Agreement
 
 THREE = LabelSet(
     "three", 1, tuple(LabelClass(id, name, "#808080") for id, name in ((2, "a"), (5, "b"), (9, "c")))

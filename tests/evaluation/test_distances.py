@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spade_core.evaluation.distances import frechet_distance, kernel_distance
+from spade_core.evaluation.fid import frechet_distance, kernel_distance
 
 
 def drawn(count: int, size: int, seed: int = 0) -> np.ndarray:

@@ -16,10 +16,10 @@ import torch
 
 from spade_core.cli import main
 from spade_core.contract.labels import load_label_set
-from spade_core.evaluation.features import Lite2Features
-from spade_core.evaluation.judge import Contender, Judge, load_contenders
+from spade_core.evaluation.evaluator import Candidate, Evaluator, load_candidates
+from spade_core.evaluation.own_segmenter import PyramidDecoder, SegmenterDecoderConfig, SegmenterFile
 from spade_core.evaluation.scenes import Comparison, Frame, Scenes
-from spade_core.evaluation.segmenter import DecoderConfig, PyramidDecoder, SegmenterFile
+from spade_core.features.efficientnet_lite import Lite2Features
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.core.small_data import save
 from tests.core.small_disk import assert_told_full, command, small_disk
@@ -54,7 +54,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of random weights: what is tested here is not how well it sees."""
     torch.manual_seed(0)
-    decoder = PyramidDecoder(DecoderConfig(17, width=8))
+    decoder = PyramidDecoder(SegmenterDecoderConfig(17, width=8))
     path = tmp_path_factory.mktemp("segmenter") / "any.safetensors"
     SegmenterFile(decoder.config, decoder.state_dict(), LANDSCAPE).save(path)
     return path
@@ -172,7 +172,7 @@ def test_models_of_equal_file_names_are_told_apart(model: Path, tmp_path: Path):
         (tmp_path / run).mkdir()
         shutil.copy(model, tmp_path / run / "model_00000100.safetensors")
     files = [str(model), *(str(tmp_path / run / "model_00000100.safetensors") for run in ("first", "second"))]
-    names = [contender.name for contender in load_contenders(files, "cpu")]
+    names = [contender.name for contender in load_candidates(files, "cpu")]
     assert names == ["tiny", "first/model_00000100", "second/model_00000100"]
 
 
@@ -190,12 +190,12 @@ class Painter:
 
 def test_pictures_like_photos_come_near_the_floor_and_others_do_not(data: Path):
     scenes = Scenes.of(data, "val", LANDSCAPE, Frame(64, 64))
-    judge = Judge(
+    judge = Evaluator(
         Comparison.of(scenes, data, "val", 100), Lite2Features().eval(), None, 0, lambda *told: None
     )
 
     def distances(paint):
-        contender = Contender("painter", cast(Synthesizer, Painter(paint)), "painter", None)
+        contender = Candidate("painter", cast(Synthesizer, Painter(paint)), "painter", None)
         result = judge.judge(contender)
         return (
             result.distance.frechet,
@@ -213,9 +213,11 @@ def test_pictures_like_photos_come_near_the_floor_and_others_do_not(data: Path):
 
 def test_a_model_without_styles_has_no_diversity(data: Path):
     scenes = Scenes.of(data, "val", LANDSCAPE, Frame(64, 64), limit=10)
-    judge = Judge(Comparison.of(scenes, data, "val", 10), Lite2Features().eval(), None, 0, lambda *told: None)
+    judge = Evaluator(
+        Comparison.of(scenes, data, "val", 10), Lite2Features().eval(), None, 0, lambda *told: None
+    )
     painter = cast(Synthesizer, Painter(photo_of))
-    assert judge.judge(Contender("painter", painter, "painter", None)).diversity is None
+    assert judge.judge(Candidate("painter", painter, "painter", None)).diversity is None
 
 
 def refusal(capsys) -> SimpleNamespace:

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from spade_core.contract.errors import BadCheckpoint
-from spade_core.evaluation import lite2
-from spade_core.evaluation.features import Lite2Features, feature_network, perceptual_distance
-from spade_core.evaluation.inception import InceptionFeatures, InceptionV3
-from spade_core.model.frozen_features import FrozenPyramid
+from spade_core.features import efficientnet_lite
+from spade_core.features.base import perceptual_distance
+from spade_core.features.build import feature_network
+from spade_core.features.efficientnet_lite import FrozenPyramid, Lite2Features
+from spade_core.features.inception import InceptionFeatures, InceptionV3
 from tests.evaluation.inception_weights import named_pictures, named_weights
 
 
@@ -42,7 +43,7 @@ def test_a_picture_has_one_vector_whoever_is_in_its_batch(eyes: Lite2Features):
 def test_the_stand_in_looks_through_other_weights_than_the_discriminator(eyes: Lite2Features):
     assert not list(eyes.parameters())
     widths = [tap.shape[1] for tap in eyes.network(torch.zeros(1, 3, 64, 64))]
-    assert widths == list(lite2.TAP_WIDTHS)
+    assert widths == list(efficientnet_lite.TAP_WIDTHS)
     assert widths != [tap.shape[1] for tap in FrozenPyramid()(torch.zeros(1, 3, 64, 64))]
 
 

@@ -22,7 +22,8 @@ from spade_core.contract.errors import (
     Unavailable,
 )
 from spade_core.contract.labels import load_label_set
-from spade_core.evaluation.segmenter import SegmenterFile, load_segmenter
+from spade_core.evaluation.build import load_segmenter
+from spade_core.evaluation.own_segmenter import SegmenterFile
 from spade_core.evaluation.segmenter_settings import SegmenterTraining
 from spade_core.evaluation.segmenter_training import SegmenterRun
 from tests.core.small_data import save

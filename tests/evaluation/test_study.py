@@ -16,7 +16,7 @@ import pytest
 from spade_core.cli import main
 from spade_core.contract.errors import LabelSetMismatch
 from spade_core.contract.labels import load_label_set
-from spade_core.evaluation.judge import load_contenders
+from spade_core.evaluation.evaluator import load_candidates
 from spade_core.evaluation.scenes import Frame, Scenes
 from spade_core.evaluation.study import Study, legend
 from tests.core.small_data import stripes, write_pair
@@ -54,7 +54,7 @@ def page(data: Path, models: list[Path], tmp_path_factory: pytest.TempPathFactor
 
 
 def study(models: list[Path], data: Path, seed: int = 0) -> Study:
-    first, second = load_contenders(list(map(str, models)), "cpu")
+    first, second = load_candidates(list(map(str, models)), "cpu")
     scenes = Scenes.of(data, "val", load_label_set("landscape"), Frame(64, 64))
     return Study(first, second, scenes, seed)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from server.run_folder import place_of, versions
-from spade_core.checkpoint import save_checkpoint
+from spade_core.checkpoint.file import save_checkpoint
 from spade_core.contract.client import Client
 from spade_core.contract.errors import LabelSetMismatch, UnknownModel
 from spade_core.contract.labels import load_label_set
