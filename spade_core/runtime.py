@@ -6,15 +6,22 @@ from __future__ import annotations
 import ctypes
 import sys
 from functools import cache
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from .contract.errors import Unavailable
+
+if TYPE_CHECKING:
+    import torch
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""mallopt's parameters, as glibc's malloc.h numbers them."""
+LARGEST = 2**31 - 1
 
 
 def chosen_device(wanted: str) -> torch.device:
     """The device of this name; "auto" takes CUDA, then MPS, then the CPU. Raises Unavailable where it is not there."""
+    import torch  # here: it takes seconds, and a worker wants its memory settled before
+
     if wanted == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -27,12 +34,6 @@ def chosen_device(wanted: str) -> torch.device:
             f"The device '{wanted}' cannot be used here.", "Use the device 'auto', or run 'spade doctor'."
         ) from None
     return device
-
-
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""mallopt's parameters, as glibc's malloc.h numbers them."""
-
-LARGEST = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:

@@ -21,9 +21,9 @@ from spade_core.evaluation.own_segmenter import PyramidDecoder, SegmenterDecoder
 from spade_core.evaluation.scenes import Comparison, Frame, Scenes
 from spade_core.features.efficientnet_lite import Lite2Features
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.core.small_data import save
-from tests.core.small_disk import assert_told_full, command, small_disk
-from tests.core.tiny import tiny_model
+from tests.support.small_data import save
+from tests.support.small_disk import assert_told_full, command, small_disk
+from tests.support.tiny import tiny_model
 
 LANDSCAPE = load_label_set("landscape")
 

@@ -11,7 +11,7 @@ import pytest
 from spade_core.contract.errors import BadImage, BadOption, LabelSetMismatch, TooFewImages
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.scenes import Comparison, Frame, Scenes
-from tests.core.small_data import save, stripes, write_pair
+from tests.support.small_data import save, stripes, write_pair
 
 LANDSCAPE = load_label_set("landscape")
 

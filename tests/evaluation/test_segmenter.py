@@ -26,8 +26,8 @@ from spade_core.evaluation.build import load_segmenter
 from spade_core.evaluation.own_segmenter import SegmenterFile
 from spade_core.evaluation.segmenter_settings import SegmenterTraining
 from spade_core.evaluation.segmenter_training import SegmenterRun
-from tests.core.small_data import save
-from tests.core.small_disk import assert_told_full, command, grown, small_disk
+from tests.support.small_data import save
+from tests.support.small_disk import assert_told_full, command, grown, small_disk
 
 LANDSCAPE = load_label_set("landscape")
 CPU = torch.device("cpu")

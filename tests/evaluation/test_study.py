@@ -19,9 +19,9 @@ from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.evaluator import load_candidates
 from spade_core.evaluation.scenes import Frame, Scenes
 from spade_core.evaluation.study import Study, legend
-from tests.core.small_data import stripes, write_pair
-from tests.core.small_disk import assert_told_full, command, small_disk
-from tests.core.tiny import tiny_model
+from tests.support.small_data import stripes, write_pair
+from tests.support.small_disk import assert_told_full, command, small_disk
+from tests.support.tiny import tiny_model
 
 PAIRS = 6
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

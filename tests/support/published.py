@@ -15,7 +15,7 @@ import torch
 from spade_core.model.config import UPSAMPLING_STEPS
 from spade_core.model.spade import GeneratorConfig
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).parents[1] / "golden"
 REFERENCE_SET = "reference_checkpoint"
 ALL_VARIANTS = sorted(file.stem for file in FOLDER.glob("*.npz") if file.stem != REFERENCE_SET)
 VARIANTS = [variant for variant in ALL_VARIANTS if variant != "pix2pixhd"]

@@ -8,7 +8,7 @@ from PIL import Image
 from spade_core.contract.errors import BadImage, BadLabel, SpadeError
 from spade_core.contract.labels import LabelClass, LabelSet, load_label_set
 from spade_core.data.pairs import Pair, read_instances, read_labels, read_pair
-from tests.core.small_data import save, stripes, write_pair
+from tests.support.small_data import save, stripes, write_pair
 
 LANDSCAPE = load_label_set("landscape")
 IDS = stripes()

@@ -12,7 +12,7 @@ from spade_core.model.discriminators.interface import Discriminator, Discriminat
 from spade_core.model.discriminators.patchgan import MultiscaleConfig, MultiscaleDiscriminator
 from spade_core.model.discriminators.projected import ProjectedConfig
 from spade_core.model.discriminators.segmentation import SegmentationConfig, SegmentationDiscriminator
-from tests.core.published import ALL_VARIANTS, Recorded, recorded
+from tests.support.published import ALL_VARIANTS, Recorded, recorded
 
 TOLERANCE = 1e-5
 LABELS = 5

@@ -30,7 +30,7 @@ from spade_core.model.interface import ImageGenerator
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import GeneratorConfig, SpadeNorm
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.core.tiny import tiny_checkpoint
+from tests.support.tiny import tiny_checkpoint
 
 CLASSES = 18
 """Label channels of the landscape set, with which these are served too."""

@@ -27,9 +27,9 @@ from spade_core.synthesis.synthesizer import Synthesizer
 from spade_core.training.__main__ import parsed
 from spade_core.training.presets import FROZEN, PAPER
 from spade_core.training.relabel import label_axes, matched_classes
-from tests.core.small_disk import assert_told_full, command, grown, small_disk
-from tests.core.stripes_set import mean_iou, write_set
-from tests.core.tiny import tiny_checkpoint, tiny_model
+from tests.support.small_disk import assert_told_full, command, grown, small_disk
+from tests.support.stripes_set import mean_iou, write_set
+from tests.support.tiny import tiny_checkpoint, tiny_model
 
 SMALL = (
     "--generator.base-width 8 --generator.max-width 32 --generator.spade-hidden 16 --generator.style-size 4 "

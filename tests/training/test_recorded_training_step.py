@@ -22,7 +22,7 @@ from spade_core.model.style_encoder import StyleEncoderConfig
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import PAPER
 from spade_core.training.trainer import Batch, Trainer
-from tests.core.published import ALL_VARIANTS, FOLDER, Recorded, recorded
+from tests.support.published import ALL_VARIANTS, FOLDER, Recorded, recorded
 
 TOLERANCE = 1e-4
 OUR_LOSSES = {

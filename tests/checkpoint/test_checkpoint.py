@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from spade_core.checkpoint.file import load_checkpoint, save_checkpoint
 from spade_core.contract.errors import BadCheckpoint, CannotWrite
-from tests.core.tiny import tiny_checkpoint, tiny_model
+from tests.support.tiny import tiny_checkpoint, tiny_model
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path):

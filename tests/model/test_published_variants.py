@@ -24,10 +24,10 @@ from spade_core.model.discriminators.interface import DiscriminatorInput
 from spade_core.model.discriminators.patchgan import MultiscaleConfig, MultiscaleDiscriminator
 from spade_core.model.style_encoder import StyleEncoder, StyleEncoderConfig
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.core import by_hand
-from tests.core.by_hand import Weights
-from tests.core.published import VARIANTS as RECORDED
-from tests.core.published import Recorded, by_formula, recorded, write_options, write_reference_files
+from tests.support import by_hand
+from tests.support.by_hand import Weights
+from tests.support.published import VARIANTS as RECORDED
+from tests.support.published import Recorded, by_formula, recorded, write_options, write_reference_files
 
 DOUBLE, SINGLE = 1e-9, 1e-5
 USUAL = {

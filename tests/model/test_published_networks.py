@@ -13,7 +13,7 @@ import torch
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import Generator
 from spade_core.model.style_encoder import StyleEncoder, StyleEncoderConfig
-from tests.core.published import REFERENCE_SET, VARIANTS, Recorded, recorded
+from tests.support.published import REFERENCE_SET, VARIANTS, Recorded, recorded
 
 TOLERANCE = 1e-5
 precisions = pytest.mark.parametrize("precision", [torch.float64, torch.float32], ids=["double", "single"])

@@ -110,7 +110,7 @@ except OutOfMemory as error:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is limited by means of Linux here")
 def test_too_little_memory_names_what_to_lower(tmp_path: Path):
-    from tests.core.stripes_set import write_set
+    from tests.support.stripes_set import write_set
 
     words = [sys.executable, "-c", TOO_MUCH, str(write_set(tmp_path / "flags")), str(tmp_path / "run")]
     ended = subprocess.run(words, capture_output=True, text=True, cwd=Path(__file__).parents[2])

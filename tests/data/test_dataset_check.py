@@ -10,7 +10,7 @@ from spade_core.contract.labels import LabelClass, LabelSet, load_label_set
 from spade_core.data.checks.checks import check
 from spade_core.data.checks.contact_sheet import COLUMNS, sheet
 from spade_core.data.checks.inspection import in_between_share
-from tests.core.small_data import save, stripes, write_pair
+from tests.support.small_data import save, stripes, write_pair
 
 LANDSCAPE = load_label_set("landscape")
 THREE = LabelSet("three", 1, tuple(LabelClass(i, n, c) for i, n, c in (

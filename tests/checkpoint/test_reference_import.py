@@ -27,7 +27,7 @@ from spade_core.model.norms import spectral_norm
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import GeneratorConfig
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.core.published import (
+from tests.support.published import (
     ALL_VARIANTS,
     REFERENCE_SET,
     Recorded,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spade_core.model.baselines.pix2pixhd import Pix2PixHD, Pix2PixHDConfig
 from spade_core.model.semantic_input import one_hot
-from tests.core.published import by_formula, our_name, recorded
+from tests.support.published import by_formula, our_name, recorded
 
 TOLERANCE = 1e-5
 

@@ -12,7 +12,7 @@ from spade_core.model.losses import kl_divergence
 from spade_core.model.style_encoder import StyleEncoder, StyleEncoderConfig, sample_style
 from spade_core.synthesis.style import at_strength, between, mixed
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.core.tiny import tiny_model
+from tests.support.tiny import tiny_model
 
 A, B, C = (np.full(4, value, np.float32) for value in (1, 3, -5))
 

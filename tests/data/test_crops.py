@@ -16,7 +16,7 @@ from spade_core.data.layouts.layouts import find_pairs
 from spade_core.data.loader import Loader
 from spade_core.data.placement import CropRule, Placement, Preprocess
 from spade_core.model.label_channels import channel_indices
-from tests.core.small_data import save, stripes, write_pair
+from tests.support.small_data import save, stripes, write_pair
 
 LANDSCAPE = load_label_set("landscape")
 CPU = torch.device("cpu")

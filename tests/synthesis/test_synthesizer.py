@@ -19,7 +19,7 @@ from spade_core.contract.errors import (
     UnknownModel,
 )
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.core.tiny import tiny_checkpoint, tiny_model
+from tests.support.tiny import tiny_checkpoint, tiny_model
 
 
 @pytest.fixture(scope="module")

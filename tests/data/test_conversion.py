@@ -16,7 +16,7 @@ from spade_core.contract.labels import LabelClass, LabelSet, load_label_set
 from spade_core.data.conversion import convert
 from spade_core.data.pairs import read_labels
 from spade_core.data.palette import Palette
-from tests.core.small_data import save, stripes
+from tests.support.small_data import save, stripes
 
 LANDSCAPE = load_label_set("landscape")
 OWN = Palette.of(LANDSCAPE)

@@ -83,7 +83,7 @@ def test_a_batch_norm_over_two_processes_is_torchs_over_the_joined_batch(tmp_pat
 
 STEPS = """
 import sys
-from tests.core.test_two_processes import few_steps
+from tests.training.test_two_processes import few_steps
 
 few_steps(sys.argv[1])
 """

@@ -9,7 +9,7 @@ from spade_core.contract.labels import load_label_set
 from spade_core.data.layouts.layouts import find_pairs, label_set_of, layout_of, list_files, own_label_set
 from spade_core.data.pairs import read_pair
 from spade_core.data.placement import Preprocess
-from tests.core.small_data import save, stripes, write_pair
+from tests.support.small_data import save, stripes, write_pair
 
 PHOTO = np.zeros((48, 64, 3), np.uint8)
 

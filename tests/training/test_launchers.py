@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.stripes_set import write_set
+from tests.support.stripes_set import write_set
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = (
