@@ -16,7 +16,7 @@ from spade_core.contract.errors import CannotWrite, Unavailable
 from spade_core.contract.labels import load_label_set, parse_label_set
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.support.published import REFERENCE_SET, recorded
-from tests.core.test_generator_variants import KINDS, network, with_edges
+from tests.model.test_generator_variants import KINDS, network, with_edges
 from tests.checkpoint.test_reference_import import import_recorded
 from tests.support.tiny import tiny_checkpoint
 
