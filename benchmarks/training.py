@@ -18,9 +18,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from spade_core.runtime import chosen_device, keep_freed_memory
+from spade_core.training.batch import Batch
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import PRESETS
-from spade_core.training.trainer import Batch, Trainer
+from spade_core.training.trainer import Trainer
 
 LABELS = 18
 PEAK_TFLOPS = {"H100": 989.0, "H200": 989.0, "A100": 312.0, "4090": 165.0}

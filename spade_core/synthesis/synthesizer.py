@@ -18,6 +18,7 @@ from ..model.label_channels import LabelChannels
 from ..model.semantic_input import one_hot
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
+from ..pixels import as_array, to_rgb
 from ..runtime import chosen_device
 from .framing import Framing
 
@@ -74,10 +75,9 @@ class Synthesizer:
         Returns (H, W, 3) uint8. Raises BadLabel, BadShape, TooLarge.
         """
         image = self._painted(label_map, style, seed, progress, instance_map)
-        # Truncated, not rounded, as the published network's pictures are.
-        return _pixels(((image + 1) * 127.5).clamp(0, 255).to(torch.uint8))
+        return to_rgb(image)
 
-    def paint(
+    def render_float(
         self,
         label_map: np.ndarray,
         style: np.ndarray | None = None,
@@ -85,7 +85,7 @@ class Synthesizer:
         instance_map: np.ndarray | None = None,
     ) -> np.ndarray:
         """As render, but what the network gives before it is cut to bytes: (H, W, 3) float32 in [-1, 1]."""
-        return _pixels(self._painted(label_map, style, seed, None, instance_map))
+        return as_array(self._painted(label_map, style, seed, None, instance_map))
 
     def _painted(
         self,
@@ -199,11 +199,6 @@ def _paints_a_frame(config: ImageGeneratorConfig) -> bool:
     if not isinstance(config, GeneratorConfig) or config.start != "labels+style":
         return False
     return not config.replicate_padding
-
-
-def _pixels(image: Tensor) -> np.ndarray:
-    """(3, H, W) on any device -> (H, W, 3)."""
-    return image.permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 def model_file(model: str | Path) -> Path:

@@ -14,6 +14,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .. import distributed
+from ..checkpoint.names import models_of
 from ..contract.errors import SpadeError
 from ..runtime import chosen_device, keep_freed_memory
 from .config import TrainingConfig
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(config: TrainingConfig) -> None:
     """Run to the end, or until told to stop, showing how far it is."""
-    run = Run(config)
+    run = Run.open(config)
     # A scheduler's TERM, and Ctrl-C even where the shell started us in the background, save and leave.
     for signaled in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signaled, lambda *_: run.stop())
@@ -91,7 +92,7 @@ def train(config: TrainingConfig) -> None:
                 print(f"{seen} of {config.images}, {speed}: {told}", flush=True)
 
         run.train(report)
-    models = sorted(config.output.glob("model_*.safetensors"))
+    models = models_of(config.output)
     if distributed.rank() == 0 and models:
         print(
             f"{models[-1]}\nLook at {config.output / 'samples'}, then: spade-server --models {config.output}"

@@ -18,19 +18,23 @@ import torch
 
 from .. import distributed
 from ..checkpoint.file import Checkpoint, save_checkpoint
+from ..checkpoint.names import model_path, state_path, states_of
 from ..contract.errors import BadOption, Internal, OutOfMemory
 from ..contract.labels import LabelSet
 from ..data.crops import CropSampler
 from ..data.layouts.layouts import VAL, find_pairs, label_set_of, list_files
 from ..data.loader import LoadedBatch, Loader, default_workers
+from ..data.pairs import Pair
 from ..model.label_channels import LabelChannels
+from ..pixels import to_network
 from ..runtime import chosen_device, is_out_of_memory
 from ..synthesis.synthesizer import Synthesizer
+from .batch import Batch
 from .config import TrainingConfig, plain_values
 from .curves import Curves
 from .samples import sample_grid, save_grid
-from .state import load_state, photos_seen, restore, save_state
-from .trainer import Batch, Trainer
+from .state import load_state, restore, save_state
+from .trainer import Trainer
 from .warm_start import start_from
 
 KEPT_STATES = 2
@@ -47,65 +51,51 @@ Report = Callable[[int, dict[str, float], float], None]
 class Run:
     """A training run: made new, or continued from what its folder holds."""
 
-    def __init__(self, config: TrainingConfig) -> None:
-        """Raises what reading the data and building the networks raise."""
-        self.config, self.stopped = config, False
+    def __init__(
+        self,
+        config: TrainingConfig,
+        label_set: LabelSet,
+        trainer: Trainer,
+        crops: CropSampler,
+        held_out: list[Pair],
+    ) -> None:
+        self.config, self.label_set, self.trainer, self.crops = config, label_set, trainer, crops
+        self.held_out = held_out[:: max(1, len(held_out) // SAMPLE_ROWS)][:SAMPLE_ROWS]
+        self.stopped = False
         self.curves: Curves | None = None
+        workers = config.workers
+        if workers is None:
+            workers = default_workers(trainer.device, distributed.world_size())
+        self.loader = Loader(crops, trainer.images_seen // crops.batch, trainer.device, workers)
+
+    @classmethod
+    def open(cls, config: TrainingConfig) -> Run:
+        """Read the data, build the networks, and continue the folder's newest state or begin anew.
+
+        Raises what finding the pairs, building the networks and reading a state or a model raise.
+        """
         if config.threads:
             torch.set_num_threads(config.threads)
-        self.label_set: LabelSet = label_set_of(config.data, config.layout, config.label_set)
-        self.device = chosen_device(config.device)
-        self.crops = self._crop_sampler(distributed.rank(), distributed.world_size())
-        held_out = list_files(config.data, VAL, config.layout).pairs or self.crops.pairs
-        self.held_out = held_out[:: max(1, len(held_out) // SAMPLE_ROWS)][:SAMPLE_ROWS]
-        channels = LabelChannels.of(self.label_set)
-        dont_care = dict(channels.of_ids)[self.label_set.ignore_id]
-        self.trainer = Trainer(config, channels.count, dont_care, self.device)
-        workers = (
-            default_workers(self.device, distributed.world_size())
-            if config.workers is None
-            else config.workers
-        )
-        self._begin()
-        self.loader = Loader(self.crops, self.trainer.images_seen // self.crops.batch, self.device, workers)
-
-    def _crop_sampler(self, rank: int, ranks: int) -> CropSampler:
-        crops, config = self.config.recipe.crops, self.config
-        if crops.batch % (ranks * config.accumulate):
-            raise BadOption(
-                f"A batch of {crops.batch} cannot go through {ranks} processes in {config.accumulate} parts.",
-                fix=f"Choose a --batch that is a multiple of {ranks * config.accumulate}.",
-            )
-        return CropSampler(
-            find_pairs(config.data, "train", config.layout), self.label_set, crops.rule, crops.batch, config.seed,
-            grey_box=crops.grey_box if crops.grey_box.share else None, rank=rank, ranks=ranks,
-            reduce=crops.mode != "any_scale", with_instances=config.recipe.generator.instance_edges,
-        )  # fmt: skip
-
-    def _begin(self) -> None:
-        states = sorted(self.config.output.glob("state_*.pt"), key=photos_seen)
+        label_set = label_set_of(config.data, config.layout, config.label_set)
+        device = chosen_device(config.device)
+        crops = crop_sampler(config, label_set, distributed.rank(), distributed.world_size())
+        held_out = list_files(config.data, VAL, config.layout).pairs or crops.pairs
+        channels = LabelChannels.of(label_set)
+        dont_care = dict(channels.of_ids)[label_set.ignore_id]
+        trainer = Trainer(config, channels.count, dont_care, device)
+        states = states_of(config.output)
         if states:
-            restore(self.trainer, load_state(states[-1]))
-            return
-        whole = self._crop_sampler(0, 1)
-        photos = [
-            self._photos(torch.from_numpy(whole[index][0])) for index in range(max(1, 64 // whole.batch))
-        ]
-        self.trainer.calibrate(torch.cat(photos))
-        if self.config.start_from is not None:
-            start_from(self.trainer, self.config.start_from, self.label_set)
-
-    def _photos(self, rgb: torch.Tensor) -> torch.Tensor:
-        """rgb: (B, H, W, 3) uint8; returns (B, 3, H, W) float32 in [-1, 1]."""
-        photos = rgb.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float() / 127.5 - 1
-        return photos.to(memory_format=torch.channels_last)
+            restore(trainer, load_state(states[-1]))
+        else:
+            _begin(trainer, label_set)
+        return cls(config, label_set, trainer, crops, held_out)
 
     def _batch(self, loaded: LoadedBatch) -> Batch:
         instances = loaded.instances
         return Batch(
-            self._photos(loaded.rgb),
-            loaded.channels.to(self.device, non_blocking=True),
-            None if instances is None else instances.to(self.device, non_blocking=True).long(),
+            to_network(loaded.rgb, self.trainer.device),
+            loaded.channels.to(self.trainer.device, non_blocking=True),
+            None if instances is None else instances.to(self.trainer.device, non_blocking=True).long(),
         )
 
     def train(self, report: Report) -> None:
@@ -129,21 +119,18 @@ class Run:
                 if trainer.images_seen - last_saved >= self.config.save_every:
                     last_saved = trainer.images_seen
                     self.save()
-        if trainer.images_seen > last_saved or not self._saved_at(last_saved):
+        if trainer.images_seen > last_saved or not state_path(self.config.output, last_saved).exists():
             self.save()
         if self.curves is not None:
             self.curves.close()
         distributed.barrier()
-
-    def _saved_at(self, seen: int) -> bool:
-        return (self.config.output / f"state_{seen:08}.pt").exists()
 
     def _step(self, batch: Batch) -> dict[str, float]:
         squares = self.config.recipe.crops
         try:
             return self.trainer.train_step(batch)
         except Internal as error:
-            states = sorted(self.config.output.glob("state_*.pt"), key=photos_seen)
+            states = states_of(self.config.output)
             last = (
                 f"The last good checkpoint is {states[-1].name}: the same command"
                 if states
@@ -172,14 +159,14 @@ class Run:
         if distributed.rank() != 0:
             return
         output, seen = self.config.output, self.trainer.images_seen
-        save_state(self.trainer, output / f"state_{seen:08}.pt")
-        for old in sorted(output.glob("state_*.pt"), key=photos_seen)[:-KEPT_STATES]:
+        save_state(self.trainer, state_path(output, seen))
+        for old in states_of(output)[:-KEPT_STATES]:
             old.unlink()
         checkpoint = self.checkpoint()
-        save_checkpoint(output / f"model_{seen:08}.safetensors", checkpoint)
+        save_checkpoint(model_path(output, seen), checkpoint)
         # What is drawn for looking at must not change what is drawn for training: a continued run does not look.
         with torch.random.fork_rng(devices=[]):
-            self._show(Synthesizer(checkpoint, output.name, "", self.device), seen)
+            self._show(Synthesizer(checkpoint, output.name, "", self.trainer.device), seen)
 
     def _show(self, model: Synthesizer, seen: int) -> None:
         trained_at = self.config.recipe.crops.shape or (NATIVE, NATIVE)
@@ -208,8 +195,34 @@ class Run:
                 "data": self.config.data.name,
                 "terms": self.config.terms,
                 "images_seen": trainer.images_seen, "steps": trainer.step, "torch": torch.__version__,
-                "hardware": f"{platform.machine()} {self.device.type}, {torch.get_num_threads()} threads",
+                "hardware": f"{platform.machine()} {self.trainer.device.type}, {torch.get_num_threads()} threads",
                 "started_from": trainer.started_from,
                 "config": plain_values(self.config),
             },
         )  # fmt: skip
+
+
+def crop_sampler(config: TrainingConfig, label_set: LabelSet, rank: int, ranks: int) -> CropSampler:
+    """The crops of one of several processes. Raises BadOption where they cannot share a batch evenly."""
+    crops = config.recipe.crops
+    if crops.batch % (ranks * config.accumulate):
+        raise BadOption(
+            f"A batch of {crops.batch} cannot go through {ranks} processes in {config.accumulate} parts.",
+            fix=f"Choose a --batch that is a multiple of {ranks * config.accumulate}.",
+        )
+    return CropSampler(
+        find_pairs(config.data, "train", config.layout), label_set, crops.rule, crops.batch, config.seed,
+        grey_box=crops.grey_box if crops.grey_box.share else None, rank=rank, ranks=ranks,
+        reduce=crops.mode != "any_scale", with_instances=config.recipe.generator.instance_edges,
+    )  # fmt: skip
+
+
+def _begin(trainer: Trainer, label_set: LabelSet) -> None:
+    """Statistics from some photos, then the weights of the model or state that the run is to begin with."""
+    crops = crop_sampler(trainer.config, label_set, 0, 1)
+    batches = range(max(1, 64 // crops.batch))
+    trainer.calibrate(
+        torch.cat([to_network(torch.from_numpy(crops[each][0]), trainer.device) for each in batches])
+    )
+    if trainer.config.start_from is not None:
+        start_from(trainer, trainer.config.start_from, label_set)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..checkpoint.names import photos_seen
 from ..contract.errors import BadCheckpoint
 from ..files import replacing
 from .trainer import Trainer
@@ -31,7 +32,7 @@ def state_of(trainer: Trainer) -> State:
         "running": dict(trainer.objective.running),
         "generator_optimizer": trainer.generator_optimizer.state_dict(),
         "discriminator_optimizer": trainer.discriminator_optimizer.state_dict(),
-        "style_bank": trainer.style_bank.codes,
+        "style_bank": trainer.styles.bank,
         "random": torch.get_rng_state(),
     }
     return state | {name: network.state_dict() for name, network in parts(trainer).items()}
@@ -66,7 +67,7 @@ def restore(trainer: Trainer, state: State) -> None:
     except ValueError as error:
         raise other_networks("optimizer", str(error)) from None
     if "style_bank" in state:  # not in older states, which drew styles from the standard normal
-        trainer.style_bank.codes = state["style_bank"].to(trainer.device)
+        trainer.styles.bank = state["style_bank"].to(trainer.device)
     torch.set_rng_state(state["random"])
 
 
@@ -91,12 +92,6 @@ def save_state(trainer: Trainer, path: Path) -> None:
     torch.save(state_of(trainer), held)
     with replacing(path) as part:
         part.write_bytes(held.getbuffer())
-
-
-def photos_seen(path: Path) -> int:
-    """By the name that Run.save gives a state."""
-    digits = path.stem.removeprefix("state_")
-    return int(digits) if digits.isdecimal() else -1
 
 
 def load_state(path: Path) -> State:

@@ -15,9 +15,9 @@ from spade_core.checkpoint.onnx_export import export_onnx
 from spade_core.contract.errors import CannotWrite, Unavailable
 from spade_core.contract.labels import load_label_set, parse_label_set
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.support.published import REFERENCE_SET, recorded
-from tests.model.test_generator_variants import KINDS, network, with_edges
 from tests.checkpoint.test_reference_import import import_recorded
+from tests.model.test_generator_variants import KINDS, network, with_edges
+from tests.support.published import REFERENCE_SET, recorded
 from tests.support.tiny import tiny_checkpoint
 
 TOLERANCE = 1e-4

@@ -163,7 +163,7 @@ def test_a_configuration_without_a_kind_is_spade_and_its_grid_a_tuple():
 def test_a_file_with_an_unknown_kind_or_field_is_refused(change, tmp_path: Path, monkeypatch):
     path = tmp_path / "strange.safetensors"
     monkeypatch.setattr(
-        "spade_core.checkpoint.config_to_json", lambda config: config_to_json(config) | change
+        "spade_core.checkpoint.file.config_to_json", lambda config: config_to_json(config) | change
     )
     save_checkpoint(path, tiny_checkpoint())
     with pytest.raises(BadCheckpoint):

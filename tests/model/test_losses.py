@@ -31,8 +31,8 @@ from spade_core.model.losses import (
     label_mix_mask,
     photo_loss,
 )
-from tests.support.published import ALL_VARIANTS, recorded
 from tests.model.test_discriminators import discriminator_of, shown
+from tests.support.published import ALL_VARIANTS, recorded
 
 
 @pytest.mark.parametrize("variant", ALL_VARIANTS)

@@ -9,7 +9,7 @@ import torch
 from spade_core.model.config import ParamFreeNorm
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
-from spade_core.training.objective import mean_colours
+from spade_core.training.objective import mean_colors
 
 BEYOND_REACH = 256
 """Pixels: more than the reach of the network's convolutions (223)."""
@@ -72,5 +72,5 @@ def test_colours_are_compared_region_by_region_and_texture_is_not():
     photo[..., :32, :] = 0.5
     texture = torch.ones(1, 3, 64, 64)
     texture[..., ::2] = -1
-    torch.testing.assert_close(mean_colours(photo + 0.2 * texture), mean_colours(photo))
-    assert (mean_colours(photo.flip(2)) - mean_colours(photo)).abs().mean() > 0.4
+    torch.testing.assert_close(mean_colors(photo + 0.2 * texture), mean_colors(photo))
+    assert (mean_colors(photo.flip(2)) - mean_colors(photo)).abs().mean() > 0.4

@@ -198,7 +198,7 @@ def test_imported_networks_compute_what_their_description_says(imported: Importe
     assert difference(generator.double()(imported.labels, code), wanted) < DOUBLE
     model = Synthesizer(imported.checkpoint, "imported", "", torch.device("cpu"))
     for index, label_map in enumerate(imported.label_map.numpy()):
-        painted = model.paint(
+        painted = model.render_float(
             label_map.astype(model.label_set.dtype),
             imported.codes[index].numpy() if code is not None else None,
             instance_map=imported.instances[index].numpy(),

@@ -16,10 +16,10 @@ from spade_core.contract.errors import LabelSetMismatch, UnknownModel
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Failed, Finished, Progress
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.support.tiny import tiny_checkpoint
 from tests.server.running import RunningServer, process_exists
 from tests.server.test_lifecycle import start
 from tests.server.trivial import SLOW, write_checkpoint
+from tests.support.tiny import tiny_checkpoint
 
 PATIENCE_S = 20
 

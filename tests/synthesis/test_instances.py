@@ -45,23 +45,23 @@ def objects(labels: np.ndarray) -> np.ndarray:
 
 def test_borders_between_objects_of_one_class_are_seen(labels, objects):
     model = served(WITH_EDGES)
-    assert not np.array_equal(model.paint(labels, instance_map=objects), model.paint(labels))
+    assert not np.array_equal(model.render_float(labels, instance_map=objects), model.render_float(labels))
 
 
 def test_without_an_instance_map_the_borders_of_the_labels_count(labels):
     model = served(WITH_EDGES)
-    assert np.array_equal(model.paint(labels), model.paint(labels, instance_map=labels))
+    assert np.array_equal(model.render_float(labels), model.render_float(labels, instance_map=labels))
 
 
 def test_a_network_that_looks_at_no_instances_paints_the_same_with_and_without(labels, objects):
     model = served(replace(WITH_EDGES, instance_edges=False))
-    assert np.array_equal(model.paint(labels, instance_map=objects), model.paint(labels))
+    assert np.array_equal(model.render_float(labels, instance_map=objects), model.render_float(labels))
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((64, 95), np.int32), np.zeros((64, 96), np.float32)])
 def test_an_instance_map_of_another_size_or_kind_is_refused(labels, wrong):
     with pytest.raises(BadShape):
-        served(WITH_EDGES).paint(labels, instance_map=wrong)
+        served(WITH_EDGES).render_float(labels, instance_map=wrong)
 
 
 def test_a_checkpoint_may_say_which_channel_an_id_lights(labels):
@@ -71,19 +71,19 @@ def test_a_checkpoint_may_say_which_channel_an_id_lights(labels):
     with torch.inference_mode():
         semantic = one_hot(direct, 4, torch.from_numpy(labels.astype(np.int64))[None])
         expected = model._generator(semantic)[0].permute(1, 2, 0).numpy()
-    assert np.allclose(model.paint(labels), expected, atol=1e-5)
+    assert np.allclose(model.render_float(labels), expected, atol=1e-5)
 
 
 def test_a_network_of_one_size_is_resized_and_gives_its_own_size_as_it_is(labels):
     model, code = served(FIXED), np.ones(3, np.float32)
-    own = model.paint(labels[:32, :64], style=code)
+    own = model.render_float(labels[:32, :64], style=code)
     direct = torch.from_numpy(LabelChannels.of(SET).indices(labels[:32, :64]))[None]
     with torch.inference_mode():
         semantic = one_hot(direct, 4, torch.from_numpy(labels[:32, :64].astype(np.int64))[None])
         expected = model._generator(semantic, torch.ones(1, 3))[0].permute(1, 2, 0).numpy()
     assert own.shape == (32, 64, 3) and np.allclose(own, expected, atol=1e-5)
-    assert model.paint(labels, style=code).shape == (64, 96, 3)
-    assert model.paint(np.tile(labels, (3, 3)), style=code).shape == (192, 288, 3)
+    assert model.render_float(labels, style=code).shape == (64, 96, 3)
+    assert model.render_float(np.tile(labels, (3, 3)), style=code).shape == (192, 288, 3)
 
 
 def test_a_network_of_one_size_picks_from_a_map_that_is_a_little_larger_as_the_published_one_does(labels):
@@ -93,7 +93,7 @@ def test_a_network_of_one_size_picks_from_a_map_that_is_a_little_larger_as_the_p
         semantic = one_hot(direct, 4, torch.from_numpy(labels[:40].astype(np.int64))[None])
         image = model._generator(semantic, torch.ones(1, 3))
         expected = torch.nn.functional.interpolate(image, (40, 96), mode="bilinear", align_corners=False)
-    ours = model.paint(labels[:40], style=code)
+    ours = model.render_float(labels[:40], style=code)
     assert np.allclose(ours, expected[0].permute(1, 2, 0).numpy(), atol=1e-5)
 
 
@@ -102,6 +102,6 @@ def test_a_network_of_one_size_sees_every_border_of_a_larger_map():
     small = np.zeros((32, 64), np.uint8)
     small[:, 20:] = 5
     large = small.repeat(8, 0).repeat(8, 1)
-    painted = torch.from_numpy(model.paint(small, style=code)).permute(2, 0, 1)[None]
+    painted = torch.from_numpy(model.render_float(small, style=code)).permute(2, 0, 1)[None]
     scaled = torch.nn.functional.interpolate(painted, (256, 512), mode="bilinear", align_corners=False)
-    assert np.allclose(model.paint(large, style=code), scaled[0].permute(1, 2, 0).numpy(), atol=1e-4)
+    assert np.allclose(model.render_float(large, style=code), scaled[0].permute(1, 2, 0).numpy(), atol=1e-4)

@@ -19,9 +19,10 @@ from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.build import AnyGeneratorConfig
 from spade_core.model.discriminators.patchgan import MultiscaleConfig
 from spade_core.model.style_encoder import StyleEncoderConfig
+from spade_core.training.batch import Batch
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import PAPER
-from spade_core.training.trainer import Batch, Trainer
+from spade_core.training.trainer import Trainer
 from tests.support.published import ALL_VARIANTS, FOLDER, Recorded, recorded
 
 TOLERANCE = 1e-4
@@ -50,9 +51,9 @@ def trainer_of(record: Recorded) -> Trainer:
         if options["use_vae"]
         else None,
         discriminator=MultiscaleConfig(options["num_D"], options["n_layers_D"], options["ndf"]),
-        crops=replace(PAPER.squares, size=64, batch=2),
+        crops=replace(PAPER.crops, size=64, batch=2),
         losses=replace(PAPER.losses, gan_mode=options["gan_mode"], perceptual_start=0.0, perceptual_end=0.0),
-        optimizer=replace(PAPER.steps, generator_lr=0.0, discriminator_lr=0.0),
+        optimizer=replace(PAPER.optimizer, generator_lr=0.0, discriminator_lr=0.0),
     )
     config = TrainingConfig(Path("data"), Path("run"), recipe=recipe, device="cpu", bf16=False)
     label_channels = options["label_nc"] + options["contain_dontcare_label"]
@@ -141,7 +142,7 @@ def test_a_step_with_a_style_encoder_is_the_published_one(monkeypatch: pytest.Mo
         assert abs(float(noise.mean())) < 0.15 and abs(float(noise.std()) - 1) < 0.1  # a normal draw it was
         return mean + spread * noise
 
-    monkeypatch.setattr("spade_core.training.trainer.style_at", drawn)
+    monkeypatch.setattr("spade_core.training.styles.style_at", drawn)
     record = recorded("vae_inst")
     trainer = trainer_of(record)
     painted, losses = step(record, trainer)

@@ -32,6 +32,7 @@ from spade_core.features.efficientnet_lite import LITE0_TAP_WIDTHS, FrozenPyrami
 from spade_core.model.discriminators.patchgan import MultiscaleConfig
 from spade_core.model.discriminators.segmentation import SegmentationConfig
 from spade_core.model.spade import GeneratorConfig
+from spade_core.pixels import to_network
 from spade_core.synthesis.synthesizer import Synthesizer
 from spade_core.training.augment import DiffAugment
 from spade_core.training.config import TrainingConfig
@@ -94,7 +95,7 @@ def quiet(seen: int, losses: dict[str, float], rate: float) -> None:
 
 def test_a_run_leaves_a_model_that_can_be_served_samples_and_curves(config: TrainingConfig):
     told = []
-    Run(config).train(lambda seen, losses, rate: told.append((seen, losses)))
+    Run.open(config).train(lambda seen, losses, rate: told.append((seen, losses)))
     assert [seen for seen, _ in told] == [2, 4, 6, 8]
     assert all(math.isfinite(value) for _, losses in told for value in losses.values())
     model = Synthesizer.load(config.output / "model_00000008.safetensors", "cpu")
@@ -108,12 +109,12 @@ def test_a_run_leaves_a_model_that_can_be_served_samples_and_curves(config: Trai
 
 
 def test_a_continued_run_ends_with_the_weights_of_an_uninterrupted_one(config: TrainingConfig):
-    whole = Run(config)
+    whole = Run.open(config)
     whole.train(quiet)
     halved = replace(config, output=config.output.with_name("halved"))
-    Run(replace(halved, images=4)).train(quiet)
+    Run.open(replace(halved, images=4)).train(quiet)
     torch.manual_seed(99)  # what happens between the two halves must not matter
-    continued = Run(halved)
+    continued = Run.open(halved)
     assert continued.trainer.images_seen == 4
     continued.train(quiet)
     ours, theirs = (run.trainer.networks.ema for run in (continued, whole))
@@ -125,11 +126,11 @@ def test_a_continued_run_ends_with_the_weights_of_an_uninterrupted_one(config: T
 
 def test_a_stopped_run_finishes_its_step_and_goes_on_with_the_same_curve(config: TrainingConfig):
     wanted: list[dict[str, float]] = []
-    Run(replace(config, output=config.output.with_name("whole"))).train(
+    Run.open(replace(config, output=config.output.with_name("whole"))).train(
         lambda seen, losses, rate: wanted.append(losses)
     )
     found: list[dict[str, float]] = []
-    stopped = Run(config)
+    stopped = Run.open(config)
 
     def stop_after_two(seen: int, losses: dict[str, float], rate: float) -> None:
         found.append(losses)
@@ -138,7 +139,7 @@ def test_a_stopped_run_finishes_its_step_and_goes_on_with_the_same_curve(config:
 
     stopped.train(stop_after_two)
     assert len(found) == 2
-    Run(config).train(lambda seen, losses, rate: found.append(losses))
+    Run.open(config).train(lambda seen, losses, rate: found.append(losses))
     assert found == wanted
 
 
@@ -165,9 +166,9 @@ def test_a_run_told_to_terminate_saves_and_leaves(photos: Path, tmp_path: Path):
 
 
 def test_a_run_with_another_batch_goes_on_with_the_photos_it_has_seen(config: TrainingConfig):
-    Run(replace(config, save_every=2)).train(quiet)
+    Run.open(replace(config, save_every=2)).train(quiet)
     larger = replace(config.recipe, crops=replace(config.recipe.crops, batch=4))
-    continued = Run(replace(config, recipe=larger, images=16))
+    continued = Run.open(replace(config, recipe=larger, images=16))
     assert (continued.trainer.images_seen, continued.trainer.step) == (8, 4)
     seen: list[int] = []
     continued.train(lambda photos, losses, rate: seen.append(photos))
@@ -179,7 +180,7 @@ def test_a_run_with_another_batch_goes_on_with_the_photos_it_has_seen(config: Tr
 
 def test_rates_fall_to_zero_over_the_last_part_of_a_run(config: TrainingConfig):
     recipe = replace(config.recipe, optimizer=replace(config.recipe.optimizer, decay_from=0.5))
-    run = Run(replace(config, recipe=recipe))
+    run = Run.open(replace(config, recipe=recipe))
     rates: list[float] = []
     run.train(
         lambda seen, losses, rate: rates.append(run.trainer.generator_optimizer.param_groups[0]["lr"] / 2e-4)
@@ -191,39 +192,39 @@ def test_rates_fall_to_zero_over_the_last_part_of_a_run(config: TrainingConfig):
 
 
 def test_a_continued_run_takes_the_rates_it_is_given(config: TrainingConfig):
-    Run(replace(config, images=2)).train(quiet)
+    Run.open(replace(config, images=2)).train(quiet)
     slower = replace(config.recipe, optimizer=replace(config.recipe.optimizer, generator_lr=1e-5))
-    run = Run(replace(config, images=4, recipe=slower))
+    run = Run.open(replace(config, images=4, recipe=slower))
     run.train(quiet)
     assert run.trainer.generator_optimizer.param_groups[0]["lr"] == 1e-5
 
 
 def test_a_state_from_before_photos_were_counted_goes_on(config: TrainingConfig):
-    Run(replace(config, images=4)).train(quiet)
+    Run.open(replace(config, images=4)).train(quiet)
     path = config.output / "state_00000004.pt"
     older = load_state(path)
     for name in ("images_seen", "started_from", "tap_norms"):
         del older[name]
     torch.save(older, path)
-    assert Run(config).trainer.images_seen == 4
+    assert Run.open(config).trainer.images_seen == 4
 
 
 def test_a_state_of_other_networks_is_refused_in_one_sentence(config: TrainingConfig):
-    Run(replace(config, images=2)).train(quiet)
+    Run.open(replace(config, images=2)).train(quiet)
     wider = replace(config.recipe, generator=replace(config.recipe.generator, base_width=8))
     with pytest.raises(BadCheckpoint, match="another generator") as caught:
-        Run(replace(config, recipe=wider))
+        Run.open(replace(config, recipe=wider))
     assert "--from" in caught.value.fix
 
 
 def test_a_warm_start_records_every_run_it_stands_on(config: TrainingConfig):
-    Run(replace(config, images=4)).train(quiet)
+    Run.open(replace(config, images=4)).train(quiet)
     model = config.output / "model_00000004.safetensors"
     second = replace(config, output=config.output.with_name("second"), start_from=model, images=2)
-    Run(second).train(quiet)
+    Run.open(second).train(quiet)
     state = second.output / "state_00000002.pt"
     third = replace(config, output=config.output.with_name("third"), start_from=state, images=2)
-    Run(third).train(quiet)
+    Run.open(third).train(quiet)
     origin = load_checkpoint(third.output / "model_00000002.safetensors").provenance["started_from"]
     assert (origin["file"], origin["images_seen"], len(origin["sha256"])) == (state.name, 2, 64)
     assert {"generator", "encoder", "discriminator"} <= set(origin["kept"])
@@ -237,9 +238,9 @@ def test_a_warm_start_records_every_run_it_stands_on(config: TrainingConfig):
 
 
 def test_a_warm_start_from_a_model_paints_what_the_model_paints(config: TrainingConfig):
-    Run(replace(config, images=4)).train(quiet)
+    Run.open(replace(config, images=4)).train(quiet)
     model = config.output / "model_00000004.safetensors"
-    started = Run(replace(config, output=config.output.with_name("second"), start_from=model)).trainer
+    started = Run.open(replace(config, output=config.output.with_name("second"), start_from=model)).trainer
     held, fresh = load_checkpoint(model).build_generator(), started.networks.ema.generator
     labels = torch.eye(18)[torch.randint(18, (1, 64, 64))].permute(0, 3, 1, 2)
     style, noise = torch.zeros(1, 4), held.draw_noise(1, 64, 64)
@@ -252,7 +253,7 @@ def test_a_warm_start_from_a_model_paints_what_the_model_paints(config: Training
 def test_squares_that_a_network_cannot_paint_are_refused(config: TrainingConfig):
     odd = replace(config.recipe, crops=replace(config.recipe.crops, size=72))
     with pytest.raises(BadOption, match="72") as caught:
-        Run(replace(config, recipe=odd))
+        Run.open(replace(config, recipe=odd))
     assert "multiple of 32" in caught.value.fix
 
 
@@ -265,7 +266,7 @@ PRESETS_IN_SMALL = {
 def test_every_recipe_trains_and_leaves_a_model(config: TrainingConfig, preset: str):
     told: list[dict[str, float]] = []
     small = replace(config, recipe=tiny(PRESETS_IN_SMALL[preset]), images=4)
-    Run(small).train(lambda seen, losses, rate: told.append(losses))
+    Run.open(small).train(lambda seen, losses, rate: told.append(losses))
     assert all(math.isfinite(value) for losses in told for value in losses.values())
     assert any(name.startswith("g_") for name in told[0]) and any(name.startswith("d_") for name in told[0])
     model = Synthesizer.load(small.output / "model_00000004.safetensors", "cpu")
@@ -278,12 +279,12 @@ def test_pictures_come_nearer_to_their_photos_as_training_goes_on(config: Traini
     losses = replace(recipe.losses, warmup=1000, random_styles=0.0, perceptual_end=10.0)
     recipe = replace(recipe, losses=losses, optimizer=replace(recipe.optimizer, generator_lr=3e-3))
     learning = replace(config, images=100, recipe=recipe)
-    Run(learning).train(lambda seen, losses, rate: distances.append(losses["perceptual"]))
+    Run.open(learning).train(lambda seen, losses, rate: distances.append(losses["perceptual"]))
     assert np.mean(distances[-10:]) < 0.8 * np.mean(distances[:10])
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_is_named(config: TrainingConfig):
-    run = Run(config)
+    run = Run.open(config)
     assert run.trainer.networks.encoder is not None
     with torch.no_grad():
         run.trainer.networks.encoder.fc_mu.bias.fill_(float("nan"))
@@ -295,7 +296,7 @@ def test_a_damaged_state_is_named_and_the_fix_is_to_delete_it(config: TrainingCo
     config.output.mkdir()
     (config.output / "state_00000004.pt").write_bytes(b"half a file")
     with pytest.raises(BadCheckpoint) as caught:
-        Run(config)
+        Run.open(config)
     assert "state_00000004.pt" in caught.value.message and "Delete it" in caught.value.fix
 
 
@@ -374,8 +375,10 @@ def test_a_truncated_photo_is_named(photos: Path, tmp_path: Path):
 
 
 def test_style_codes_differ_from_photo_to_photo_before_the_first_step(config: TrainingConfig):
-    run = Run(config)
-    photos = torch.cat([run._photos(torch.from_numpy(run.crops[index][0])) for index in range(16)])
+    run = Run.open(config)
+    photos = torch.cat(
+        [to_network(torch.from_numpy(run.crops[index][0]), torch.device("cpu")) for index in range(16)]
+    )
     encoder = run.trainer.networks.encoder
     assert encoder is not None
     with torch.no_grad():
@@ -385,7 +388,7 @@ def test_style_codes_differ_from_photo_to_photo_before_the_first_step(config: Tr
 
 
 def test_looking_at_samples_changes_no_random_number_of_the_training(config: TrainingConfig):
-    run = Run(config)
+    run = Run.open(config)
     run.save()
     before = torch.get_rng_state()
     run.save()

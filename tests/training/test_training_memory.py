@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from spade_core.contract.errors import BadOption
+from spade_core.training.batch import Batch
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import CRN, FROZEN, PAPER_STYLE
 from spade_core.training.recipe import Recipe
-from spade_core.training.trainer import Batch, Trainer
+from spade_core.training.trainer import Trainer
 
 CLASSES = 5
 
@@ -98,7 +99,7 @@ from spade_core.training.run import Run
 crops = replace(FROZEN.crops, size=256, batch=32)
 config = TrainingConfig(Path(sys.argv[1]), Path(sys.argv[2]), recipe=replace(FROZEN, crops=crops), images=32,
                         workers=0, device="cpu", bf16=False, threads=1)
-run = Run(config)
+run = Run.open(config)
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (1500 << 20),) * 2)
 try:

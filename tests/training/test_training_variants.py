@@ -15,10 +15,11 @@ from spade_core.features import vgg19
 from spade_core.model.discriminators.patchgan import MultiscaleConfig
 from spade_core.model.interface import ImageGenerator
 from spade_core.model.paper import GENERATORS
+from spade_core.training.batch import Batch
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import PRESETS
 from spade_core.training.recipe import Recipe
-from spade_core.training.trainer import Batch, Trainer
+from spade_core.training.trainer import Trainer
 
 CLASSES = 5
 

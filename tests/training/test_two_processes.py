@@ -18,10 +18,11 @@ from PIL import Image
 from spade_core import distributed
 from spade_core.model.discriminators.segmentation import SegmentationConfig
 from spade_core.model.style_encoder import StyleEncoderConfig
+from spade_core.training.batch import Batch
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import OASIS, PAPER_STYLE
 from spade_core.training.state import load_state
-from spade_core.training.trainer import Batch, Trainer
+from spade_core.training.trainer import Trainer
 
 CLASSES = 5
 ROOT = Path(__file__).parents[2]
@@ -102,7 +103,7 @@ def few_steps(folder: str) -> None:
         generator=replace(generator, norm="syncbatch"),
         encoder=StyleEncoderConfig(base_width=4, input_size=64),
         discriminator=SegmentationConfig(base_width=4, stages=3),
-        crops=replace(PAPER_STYLE.squares, size=64, batch=4, augment=True),
+        crops=replace(PAPER_STYLE.crops, size=64, batch=4, augment=True),
         losses=replace(OASIS.losses, kl_weight=0.05, kl_sum=True, random_styles=0.5),
     )
     config = TrainingConfig(Path("data"), Path("run"), recipe=small, bf16=False, device="cpu")
