@@ -51,6 +51,11 @@ class Checkpoint:
     """Where an imported model has channels of its own; None: those of LabelChannels.of(label_set)."""
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def label_channels(self) -> LabelChannels:
+        """Which channel of the generator's input each id lights."""
+        return self.channels or LabelChannels.of(self.label_set)
+
     def build_generator(self) -> ImageGenerator:
         """The generator in eval mode, float32, with these weights. Raises BadCheckpoint where they do not fit."""
         return _filled(build_generator(self.generator), self.generator_weights)

@@ -29,12 +29,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from ..contract.errors import CannotWrite, Internal, Unavailable
 from ..files import replacing
 from ..model.interface import ImageGenerator
-from ..model.label_channels import LabelChannels
 from .file import Checkpoint
 
 if TYPE_CHECKING:
@@ -55,14 +53,10 @@ class PaintFromIds(nn.Module):
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
         self.generator: ImageGenerator = checkpoint.build_generator()
-        for module in self.generator.modules():
-            if parametrize.is_parametrized(module, "weight"):
-                parametrize.remove_parametrizations(
-                    module, "weight"
-                )  # what stays is the weight divided by sigma
+        fold_spectral_norms(self.generator)
         config = checkpoint.generator
         self.edges, self.style_size = config.instance_edges, config.style_size
-        channels = checkpoint.channels or LabelChannels.of(checkpoint.label_set)
+        channels = checkpoint.label_channels
         ids = np.arange(max(id for id, _ in channels.of_ids) + 1)
         self.channel_of_id: Tensor
         self.every_channel: Tensor

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..contract.errors import BadImage, BadShape
 from ..contract.labels import LabelSet
-from ..model.label_channels import channel_indices
+from ..model.label_channels import LabelChannels
 from .grey_box.augment import GreyBox
 from .pairs import Pair, instances_differ, read_instances, read_pair
 from .placement import CropRule, PlacementRule, stacked
@@ -110,7 +110,7 @@ class CropSampler:
             rgb.append(placement.photo(photo))
             ids.append(self._blocked_out(placement.labels(labels), position))
             instances += [placement.labels(each) for each in objects]
-        channels = channel_indices(self.label_set, stacked(ids))
+        channels = LabelChannels.of(self.label_set).indices(stacked(ids))
         return CropBatch(stacked(rgb), channels, np.stack(instances) if instances else None)
 
     def _pair_at(self, position: int) -> Pair:

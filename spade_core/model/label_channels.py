@@ -42,13 +42,3 @@ class LabelChannels:
         """Whether every id of the set has a channel of the network."""
         ids = {label_set.ignore_id, *(entry.id for entry in label_set.classes)}
         return ids <= {id for id, channel in self.of_ids if 0 <= channel < self.count}
-
-
-def channel_count(label_set: LabelSet) -> int:
-    """One a class, and the don't-care channel where the ignore id is outside the classes."""
-    return LabelChannels.of(label_set).count
-
-
-def channel_indices(label_set: LabelSet, label_map: np.ndarray) -> np.ndarray:
-    """label_map: ids of the set, any shape; returns int64 of the same shape: classes in id order, then don't-care."""
-    return LabelChannels.of(label_set).indices(label_map)

@@ -14,7 +14,6 @@ from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
 from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge, UnknownModel
 from ..contract.labels import LabelSet
 from ..model.config import ImageGeneratorConfig
-from ..model.label_channels import LabelChannels
 from ..model.semantic_input import one_hot
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
@@ -36,7 +35,7 @@ class Synthesizer:
     def __init__(self, checkpoint: Checkpoint, name: str, digest: str, device: torch.device) -> None:
         """Raises BadCheckpoint where weights, networks and label set do not belong together."""
         config = checkpoint.generator
-        self._channels = checkpoint.channels or LabelChannels.of(checkpoint.label_set)
+        self._channels = checkpoint.label_channels
         if self._channels.count != config.label_channels or not self._channels.serve(checkpoint.label_set):
             raise BadCheckpoint(
                 f"The model '{name}' has {config.label_channels} label channels, "

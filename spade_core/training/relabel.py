@@ -32,7 +32,7 @@ def by_class_names(held: Checkpoint, label_set: LabelSet) -> tuple[dict[str, Ten
     A class that the old model does not know begins as the mean of those it knows; don't-care as the old don't-care.
     """
     old_channels, new_channels = (
-        held.channels or LabelChannels.of(held.label_set),
+        held.label_channels,
         LabelChannels.of(label_set),
     )
     if held.label_set.digest == label_set.digest and old_channels == new_channels:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import nn
 
 from ..checkpoint.names import photos_seen
 from ..contract.errors import BadCheckpoint
-from ..files import replacing
+from ..files import write_torch
 from .trainer import Trainer
 
 State = dict[str, Any]
@@ -88,10 +87,7 @@ def other_networks(name: str, why: str) -> BadCheckpoint:
 
 def save_state(trainer: Trainer, path: Path) -> None:
     """In one piece: a run killed while it writes leaves the older file. Raises CannotWrite."""
-    held = io.BytesIO()  # torch's own writer turns a full disk into a RuntimeError that does not say so
-    torch.save(state_of(trainer), held)
-    with replacing(path) as part:
-        part.write_bytes(held.getbuffer())
+    write_torch(path, state_of(trainer))
 
 
 def load_state(path: Path) -> State:

@@ -46,10 +46,10 @@ def test_our_own_network_paints_any_size_with_style_and_noise(tmp_path: Path):
 
 
 def painted_by_torch(checkpoint: Checkpoint, label_map, style, noise) -> np.ndarray:
-    from spade_core.model.label_channels import channel_indices
+    from spade_core.model.label_channels import LabelChannels
     from spade_core.model.semantic_input import one_hot
 
-    channels = torch.from_numpy(channel_indices(checkpoint.label_set, label_map))
+    channels = torch.from_numpy(LabelChannels.of(checkpoint.label_set).indices(label_map))
     with torch.inference_mode():
         semantic = one_hot(channels, checkpoint.generator.label_channels)
         return checkpoint.build_generator()(semantic, torch.from_numpy(style), noise).numpy() / 2 + 0.5

@@ -15,7 +15,7 @@ from spade_core.data.grey_box.augment import GreyBox
 from spade_core.data.layouts.layouts import find_pairs
 from spade_core.data.loader import Loader
 from spade_core.data.placement import CropRule, Placement, Preprocess
-from spade_core.model.label_channels import channel_indices
+from spade_core.model.label_channels import LabelChannels
 from tests.support.small_data import save, stripes, write_pair
 
 LANDSCAPE = load_label_set("landscape")
@@ -175,5 +175,5 @@ def test_the_loader_stops_at_wrong_ids_with_the_files_name(folder, workers):
 
 def test_channels_are_those_of_the_label_set(folder):
     made = squares(folder, Preprocess("fixed", 48, 48), batch=7).make(0)
-    known = set(np.unique(channel_indices(LANDSCAPE, np.array([0, 1, 2, 3, 4, 5, 6, 255]))))
+    known = set(np.unique(LabelChannels.of(LANDSCAPE).indices(np.array([0, 1, 2, 3, 4, 5, 6, 255]))))
     assert set(np.unique(made.channels)) <= known and made.channels.dtype == np.int64

@@ -9,7 +9,7 @@ import torch
 
 from spade_core.checkpoint.file import Checkpoint, save_checkpoint
 from spade_core.contract.labels import load_label_set
-from spade_core.model.label_channels import channel_count
+from spade_core.model.label_channels import LabelChannels
 from spade_core.model.spade import Generator, GeneratorConfig
 from spade_core.model.style_encoder import StyleEncoder, StyleEncoderConfig
 
@@ -18,7 +18,7 @@ def tiny_checkpoint(label_set: str = "landscape") -> Checkpoint:
     torch.manual_seed(3)
     labels = load_label_set(label_set)
     config = GeneratorConfig(
-        channel_count(labels), base_width=4, max_width=16, norm="batch", spectral=False, spade_hidden=8,
+        LabelChannels.of(labels).count, base_width=4, max_width=16, norm="batch", spectral=False, spade_hidden=8,
         start="labels+style", style_size=6, share_hidden=True, pointwise_from_step=3, style_in_blocks=True,
         noise=True, smooth_upsampling=True,
     )  # fmt: skip

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ...contract.errors import BadCheckpoint
-from ...files import replacing
+from ...files import write_torch
 from ...model.baselines.pix2pixhd import Pix2PixHDConfig
 from ...model.spade import GeneratorConfig
 from ..file import Checkpoint
@@ -72,14 +70,13 @@ def _additions(config: GeneratorConfig) -> list[str]:
         ours.append("a start from labels and style at once")
     if config.norm == "pixel":
         ours.append("pixel norm")
+    if config.label_sampling != "nearest":
+        ours.append("labels by area")
     if config.max_width < 16 * config.base_width:
         ours.append("a largest width")
     return ours
 
 
 def _save(weights: dict[str, Tensor], path: Path) -> Path:
-    held = io.BytesIO()  # torch's own writer turns a full disk into a RuntimeError that does not say so
-    torch.save(as_saved({published_name(key): value for key, value in weights.items()}), held)
-    with replacing(path) as part:
-        part.write_bytes(held.getbuffer())
+    write_torch(path, as_saved({published_name(key): value for key, value in weights.items()}))
     return path
