@@ -26,8 +26,8 @@ def setup(words: argparse.Namespace) -> int:
 def demo(words: argparse.Namespace) -> int:
     main = environments.main_environment()
     if main.no_blender:
-        warn(main.no_blender, "The demo runs on the label map that is stored in docs/demo_labels.png.")
-    command = [main.python, ROOT / "docs" / "demo.py", *(["--without-blender"] if not main.blender else [])]
+        warn(main.no_blender, "The demo runs on the label map that is stored in examples/demo_labels.png.")
+    command = [main.python, "-m", "examples.demo", *(["--without-blender"] if not main.blender else [])]
     return subprocess.run([str(word) for word in command], cwd=ROOT).returncode
 
 
