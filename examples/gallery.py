@@ -5,7 +5,8 @@ lake, and what is hard for the model.
 python -m examples.gallery --data photos/ [--model FILE]
 
 Six label maps are those of held-out photos (a data set of the label set 'landscape' with a split), the others are two
-grey-box scenes, straight from Blender: examples/lake_scene.py and the example valley. The photos themselves are not shown.
+grey-box scenes, straight from Blender: examples/lake_scene.py and the example valley. The photos themselves are not
+shown.
 """
 
 from __future__ import annotations
