@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much memory `spade checkpoint import` takes for a published COCO-Stuff generator of full size (390 MB).
 
-python benchmarks/import_memory.py
+python -m benchmarks.import_memory
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long the label pass takes in the example valley: median and range of several runs, everything included.
 
-Run it with a Python that has Blender: `.venv/bin/python -m benchmarks.label_pass [RUNS]`.
+Run it with a Python that has Blender: `python -m benchmarks.label_pass [RUNS]`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,15 @@ import os
 import statistics
 import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from build_steps.staging import stage
+from build_steps.staging import stage_for_import
 
 SIZES = ((512, 512), (1024, 1024))
 TARGET_512 = 1.5
 
 
 def main(runs: int = 7) -> None:
-    sys.path.insert(0, str(stage().parent))
+    stage_for_import()
     import bpy
     import spade_backdrops
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many training pictures a second the loader makes, by workers, size and what is done to them.
 
-.venv/bin/python -m benchmarks.loader [DATA] [--seconds 4]
+python -m benchmarks.loader [DATA] [--seconds 4]
 
 Without DATA, 240 photographs of noise at 640 x 480 are written for it (JPEG, as COCO has them). Nothing is kept in
 memory between pictures: what is measured is what a set larger than memory gets.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each part of the recipe is worth: the same small generator on the same photos, the same number of them seen.
 
-.venv/bin/python -m benchmarks.recipes --data photos/ --segmenter FILE -o recipes/ [--images 1600]
+python -m benchmarks.recipes --data photos/ --segmenter FILE -o recipes/ [--images 1600]
 
 Trains one model a row (a row that is there already is continued, or taken as it is), then measures all of them at 128
 pixels by `spade evaluate`, on held-out label maps and on blocked-out ones. Ratios are to the paper's.

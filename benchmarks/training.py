@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many photos a second training sees, by recipe, size and precision, and on a GPU what share of its peak that is.
 
-.venv/bin/python -m benchmarks.training [--seconds 20] [--paper]
+python -m benchmarks.training [--seconds 20] [--paper]
 
 Photos are random and on the device already: what is measured is the step. The first row is the baseline of the ratios.
 --paper measures the paper's configuration (256 squared, batch 32) too: minutes a step on a CPU.

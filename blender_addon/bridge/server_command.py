@@ -16,7 +16,7 @@ def find_command(preference: str) -> tuple[str, ...]:
     """The command that starts a server.
 
     preference: what the user wrote: nothing (look for `spade-server`), a program with or without arguments,
-    the Python of an environment that has the server (then `-m server` is added), or that environment's
+    the Python of an environment that has the server (then `-m spade_server` is added), or that environment's
     folder. Raises Unavailable, with the remedy, when there is no such program.
     """
     text = preference.strip()
@@ -36,7 +36,7 @@ def find_command(preference: str) -> tuple[str, ...]:
             fix="Correct 'Server Command' in the add-on preferences, or empty it to look for spade-server.",
         )
     if Path(found).stem.lower().startswith("python") and len(words) == 1:
-        return (found, "-m", "server")
+        return (found, "-m", "spade_server")
     return (found, *words[1:])
 
 

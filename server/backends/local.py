@@ -32,6 +32,7 @@ SILENT_S = 3.0
 STALL_S = 10.0  # without progress, beyond what the picture's size explains
 LOAD_TRIES = 3
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_WORKER = f"{__name__.partition('.')[0]}.worker"  # the package is `server` in the checkout, `spade_server` installed
 
 
 @dataclass
@@ -191,7 +192,7 @@ class LocalBackend:
         # Thread pools are sized when torch is imported: too early for the worker to read its assignment.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
         worker.process = subprocess.Popen(
-            [sys.executable, "-m", "server.worker"], stdin=subprocess.PIPE, stdout=sys.stderr, env=environment
+            [sys.executable, "-m", _WORKER], stdin=subprocess.PIPE, stdout=sys.stderr, env=environment
         )
         # stdin stays open as long as the broker lives: its end tells the worker to leave.
         assert worker.process.stdin is not None

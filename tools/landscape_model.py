@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded landscape model, from a folder of photos and label maps to its file.
 
-python docs/landscape_model.py --data photos/ -o runs/landscape
+python -m tools.landscape_model --data photos/ -o runs/landscape
 
 Most photos are seen small, where they cost a quarter, the last ones whole at 256 with rates that fall. The same command
 goes on where it was stopped. Take what it says at the end to spade_core/weights/landscape.safetensors.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is kept of the embedded model's training: its curves and its configuration, in docs/model-card/.
 
-python docs/model_card.py runs/first runs/second
-python docs/model_card.py runs/third --go-on
+python -m tools.model_card runs/first runs/second
+python -m tools.model_card runs/third --go-on
 
 takes the run folders in the order in which one began with the weights of the other; --go-on where the first of them
 began with the model whose curves are kept already.
@@ -23,7 +23,7 @@ from spade_core.checkpoint.file import load_checkpoint
 from spade_core.evaluation.charts import line_chart
 from spade_core.synthesis.synthesizer import model_file
 
-FOLDER = Path(__file__).resolve().parent / "model-card"
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "model-card"
 STYLE = (
     "<style>text{font:11px sans-serif;fill:#555}.axis{stroke:#ddd}.line{fill:none;stroke:#2b6cb0;stroke-width:1.5}"
     ".real{stroke:#888;stroke-dasharray:4}.dot{fill:none}</style>"

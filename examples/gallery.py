@@ -2,10 +2,11 @@
 """The gallery of the README: label maps, and what the model paints from them in three styles; the valley in winter, the
 lake, and what is hard for the model.
 
-python docs/gallery.py --data photos/ [--model FILE]
+python -m examples.gallery --data photos/ [--model FILE]
 
 Six label maps are those of held-out photos (a data set of the label set 'landscape' with a split), the others are two
-grey-box scenes, straight from Blender: docs/lake_scene.py and the example valley. The photos themselves are not shown.
+grey-box scenes, straight from Blender: examples/lake_scene.py and the example valley. The photos themselves are not
+shown.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from spade_core.data.pairs import read_labels
 from spade_core.synthesis.synthesizer import Synthesizer
 
 ROOT = Path(__file__).resolve().parent.parent
-VALLEY, LAKE = ROOT / "docs" / "demo_labels.png", ROOT / "docs" / "lake_labels.png"
+VALLEY, LAKE = ROOT / "examples" / "demo_labels.png", ROOT / "examples" / "lake_labels.png"
 PAPER = (251, 250, 247)
 GAP = 8
 STYLES = (11, 12, 13)
@@ -45,7 +46,7 @@ class Options:
     size: int = 256
     """side of a picture in pixels"""
     every: int = 27
-    """of the held-out label maps, sorted by name, each so-manieth is shown"""
+    """of the held-out label maps, sorted by name, every Nth is shown"""
 
 
 def rows_of(pictures: list[list[np.ndarray]]) -> Image.Image:

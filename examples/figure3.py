@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figure 3 of the paper: what pix2pixHD and SPADE make of a label map with one label.
 
-python docs/figure3.py --data photos/ --run runs/figure3
+python -m examples.figure3 --data photos/ --run runs/figure3
 
 trains a small pix2pixHD on your photos (a few minutes), and paints sky, grass, and sky over grass with it and with the
 embedded SPADE model. An instance norm takes from a flat map all that it says: pix2pixHD paints sky and grass alike,

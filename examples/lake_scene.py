@@ -1,26 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A second grey-box scene for the gallery: a lake before wooded shores and snowy mountains.
 
-.venv/bin/python docs/lake_scene.py
+python -m examples.lake_scene
 
-builds it in Blender, labels it by its names, and stores the exact label map in docs/lake_labels.png.
+builds it in Blender, labels it by its names, and stores the exact label map in examples/lake_labels.png.
 """
 
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from build_steps.staging import stage_for_import
 
-from build_steps.staging import stage  # noqa: E402
-
-sys.path.insert(0, str(stage().parent))
+stage_for_import()
 
 import bpy  # noqa: E402  before the rest: it brings bmesh and mathutils along
 import spade_backdrops  # noqa: E402
@@ -31,7 +27,7 @@ from spade_backdrops.scene.label_pass import render_label_map  # noqa: E402
 from spade_backdrops.scene.label_rules import auto_assign, scene_label_set  # noqa: E402
 
 SIZE = (1024, 576)
-STORED = ROOT / "docs" / "lake_labels.png"
+STORED = Path(__file__).with_name("lake_labels.png")
 CLOUDS = ((-900.0, 2500.0, 560.0, 620.0), (640.0, 2700.0, 760.0, 480.0))
 ROCKS = ((-8.5, 14.0, 1.3), (-6.6, 16.0, 0.7), (10.5, 22.0, 1.0), (-30.0, 72.0, 2.4))
 HUT = (44.0, 112.0)

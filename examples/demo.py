@@ -2,7 +2,7 @@
 """`python build.py demo`: from a grey-box valley in real Blender to a painted backdrop placed in it.
 
 Everything is the real thing: the add-on as it is staged, its label pass, the server in its own process, the
-embedded model. Without a Blender module the label map in docs/demo_labels.png takes the scene's place.
+embedded model. Without a Blender module the label map in examples/demo_labels.png takes the scene's place.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from contact_sheet import LegendEntry, Panel, contact_sheet
-from demo_terminal import Steps, chatter_in
 from PIL import Image
 from rich.console import Console
 
+from build_steps.staging import stage_for_import
 from spade_core.contract.client import Client
 from spade_core.contract.errors import SpadeError, Unavailable
 from spade_core.contract.labels import LabelSet, load_label_set
 from spade_core.contract.messages import Progress
 
+from .contact_sheet import LegendEntry, Panel, contact_sheet
+from .demo_terminal import Steps, chatter_in
+
 ROOT = Path(__file__).resolve().parent.parent
-STORED_LABELS = ROOT / "docs" / "demo_labels.png"
+STORED_LABELS = ROOT / "examples" / "demo_labels.png"
 README_PICTURES = ROOT / "docs" / "pictures"
-SERVER = (sys.executable, "-m", "server")
+SERVER = (sys.executable, "-m", "spade_server")
 SEED = 7
 
 
@@ -48,11 +50,12 @@ class Painted:
 def in_blender(steps: Steps, out: Path) -> Painted:
     """Build the valley, label it, generate through the add-on's own bridge, place, render, save."""
     with steps.step("Starting Blender as a module and building the grey-box valley"):
-        sys.path[:0] = [str(ROOT / "build" / "stage"), str(ROOT / "docs")]
+        stage_for_import()
         import bpy  # before the rest: it brings bmesh and mathutils along
-        import demo_scene
         from spade_backdrops.scene.example import build_example
         from spade_backdrops.scene.label_rules import auto_assign
+
+        from . import demo_scene
 
         scene = demo_scene.empty_scene()
         build_example(scene)
@@ -186,7 +189,7 @@ def closing_words(console: Console, blender: bool, out: Path) -> None:
 
 
 def main() -> int:
-    words = argparse.ArgumentParser(prog="build.py demo", description="See docs/demo.py.")
+    words = argparse.ArgumentParser(prog="build.py demo", description="See examples/demo.py.")
     words.add_argument("--output", type=Path, default=ROOT / "out", help="folder for what is made")
     words.add_argument("--without-blender", action="store_true", help="use the stored label map")
     words.add_argument("--renew-readme-pictures", action="store_true")
