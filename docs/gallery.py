@@ -45,7 +45,7 @@ class Options:
     size: int = 256
     """side of a picture in pixels"""
     every: int = 27
-    """of the held-out label maps, sorted by name, each so-manieth is shown"""
+    """of the held-out label maps, sorted by name, every Nth is shown"""
 
 
 def rows_of(pictures: list[list[np.ndarray]]) -> Image.Image:
