@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from ..contract.client import Event
+from ..contract.client import Client, Event
 from ..contract.connection import read_connection_file
 from ..contract.errors import LabelSetMismatch, SpadeError, TooLarge, Unavailable, UnknownModel
 from ..contract.labels import LabelSet
 from ..contract.messages import ModelInfo, Welcome
 from ..contract.version import VERSION
-from .label_set_question import AskingClient, LabelSetQuestion
+from .label_set_question import LabelSetQuestion
 from .server_command import running_server
 from .server_process import ServerConfig, ServerProcess
 
@@ -61,7 +61,7 @@ class Connection:
     def __init__(self, silence_s: float = SILENCE_S) -> None:
         self.state = State.OFF
         self.error: SpadeError | None = None
-        self.client: AskingClient | None = None
+        self.client: Client | None = None
         self.server: ServerProcess | None = None
         self.silence_s = silence_s
         self._since = time.monotonic()
@@ -153,10 +153,10 @@ class Connection:
         self.error = None
         try:
             if target.address:
-                self._connect(AskingClient(target.address, software=SOFTWARE))
+                self._connect(Client(target.address, software=SOFTWARE))
             elif target.shared_connection_file and running_server(target.shared_connection_file):
                 file = target.shared_connection_file
-                self._connect(AskingClient.from_connection_file(file, software=SOFTWARE))
+                self._connect(Client.from_connection_file(file, software=SOFTWARE))
             elif target.server is not None:
                 self.server = self._last_server = ServerProcess(target.server())
                 self._enter(State.STARTING)
@@ -220,7 +220,7 @@ class Connection:
             if server.is_ready:
                 file = server.config.connection_file
                 server.remember_address(read_connection_file(file).address)
-                self._connect(self.client or AskingClient.from_connection_file(file, software=SOFTWARE))
+                self._connect(self.client or Client.from_connection_file(file, software=SOFTWARE))
 
     def _part_with_server(self) -> None:
         """Tell the server we started to end; a new one is not started before it has."""
@@ -248,7 +248,7 @@ class Connection:
         else:
             self._enter(State.WARMING if welcome.state == "warming" else State.READY)
 
-    def _connect(self, client: AskingClient) -> None:
+    def _connect(self, client: Client) -> None:
         self.client = client
         self._enter(State.CONNECTING)
 

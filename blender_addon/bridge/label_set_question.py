@@ -16,23 +16,13 @@ PATIENCE_S = 5.0
 REPEAT_S = 1.0
 
 
-class AskingClient(Client):
-    """A client whose questions are answered by `poll`, where the contract's own ones wait."""
-
-    def ask_label_set(self, digest: str, identity: str) -> None:
-        """Send the question; poll() brings a LabelSetText or Failed of this id. To ask again is no harm."""
-        self._questions.add(identity)
-        self._link.send(encode(GetLabelSet(digest, identity)))
-
-    def forget_question(self, identity: str) -> None:
-        """Let poll() drop answers that still come."""
-        self._questions.discard(identity)
-
-
 class LabelSetQuestion:
-    """One question to the server: `label_set` or `error` is there when it `has_ended`."""
+    """One question to the server: `label_set` or `error` is there when it `has_ended`.
 
-    def __init__(self, client: AskingClient, digest: str, patience_s: float = PATIENCE_S) -> None:
+    The client's own question waits for its answer. This one sends the same message and leaves the answer to `poll`.
+    """
+
+    def __init__(self, client: Client, digest: str, patience_s: float = PATIENCE_S) -> None:
         self.digest = digest
         self.label_set: LabelSet | None = None
         self.error: SpadeError | None = None
@@ -52,7 +42,7 @@ class LabelSetQuestion:
         if isinstance(answer, Failed):
             self.fail(answer.error)
         elif isinstance(answer, LabelSetText):
-            self._client.forget_question(self._id)
+            self._forget()
             try:
                 self.label_set = parse_label_set(answer.toml)
             except SpadeError as problem:
@@ -65,11 +55,16 @@ class LabelSetQuestion:
 
     def fail(self, problem: SpadeError) -> None:
         """End it without an answer."""
-        self._client.forget_question(self._id)
+        self._forget()
         self.error = problem
 
     def _ask_again(self) -> None:
         now = time.monotonic()
         if now >= self._ask_at:
             self._ask_at = now + REPEAT_S
-            self._client.ask_label_set(self.digest, self._id)
+            self._client._questions.add(self._id)
+            self._client._link.send(encode(GetLabelSet(self.digest, self._id)))
+
+    def _forget(self) -> None:
+        """Let the client drop answers that still come."""
+        self._client._questions.discard(self._id)

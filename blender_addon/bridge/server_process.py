@@ -87,7 +87,9 @@ class ServerProcess:
         return self.is_running and self.config.connection_file.is_file()
 
     def start(self) -> None:
-        """Start the server; returns at once. Raises Unavailable when the program cannot be run."""
+        """Start the server, unless it runs; returns at once. Raises Unavailable when the program cannot be run."""
+        if self.is_running:
+            return
         config = self.config
         command = [*config.command, "--connection-file", str(config.connection_file)]
         command += ["--parent-pid", str(config.parent_pid), *config.extra_arguments]
