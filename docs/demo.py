@@ -51,11 +51,11 @@ def in_blender(steps: Steps, out: Path) -> Painted:
         sys.path[:0] = [str(ROOT / "build" / "stage"), str(ROOT / "docs")]
         import bpy  # before the rest: it brings bmesh and mathutils along
         import demo_scene
-        from spade_backdrops.scene.example import build_example
+        from spade_backdrops.example.valley import build_valley
         from spade_backdrops.scene.label_rules import auto_assign
 
         scene = demo_scene.empty_scene()
-        build_example(scene)
+        build_valley(scene)
         scene.spade.seed = SEED
         given = auto_assign(scene)
     with steps.step("Rendering the grey-box view"):

@@ -21,6 +21,7 @@ from spade_backdrops.properties import settings
 from spade_backdrops.scene.visible import is_backdrop
 from spade_backdrops.session import current_session
 
+from tests.addon.drawing import drawn
 from tests.addon.serving import command, renew_session, until
 from tests.server.trivial import SLOW
 
@@ -255,6 +256,29 @@ def test_stopping_the_server_cancels_and_the_next_press_starts_it(valley):
     assert job.state is JobState.CANCELLED and current_session().connection.state is State.OFF
     bpy.ops.spade.start_server()
     until(lambda: current_session().connection.state is State.READY, timer.step)
+
+
+def test_a_size_the_server_does_not_take_is_said_before_anything_is_rendered(valley, monkeypatch):
+    bpy.ops.spade.generate()
+    rendered = []
+    monkeypatch.setattr(
+        "spade_backdrops.operators.generate.render_label_map", lambda *a, **b: rendered.append(a)
+    )
+    settings(valley).match_camera = False
+    settings(valley).width, settings(valley).height = 5120, 64
+    assert "at most 4096 a side" in " ".join(drawn("SPADE_PT_backdrop"))
+    with pytest.raises(RuntimeError, match="5120 x 64 pixels; the server paints at most 4096 a side"):
+        bpy.ops.spade.generate()
+    assert rendered == [] and current_session().error.code == "TOO_LARGE"
+
+
+def test_a_size_is_refused_in_words_also_by_a_server_that_has_yet_to_start(valley):
+    bpy.ops.spade.stop_server()
+    settings(valley).match_camera = False
+    settings(valley).width, settings(valley).height = 5120, 32
+    with pytest.raises(RuntimeError, match="4096"):
+        bpy.ops.spade.generate()
+    assert current_session().error.code == "TOO_LARGE" and backdrops() == []
 
 
 def test_a_server_that_is_not_installed_is_one_sentence(valley, stored_preferences):

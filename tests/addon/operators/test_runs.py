@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import bpy
@@ -13,6 +16,7 @@ from spade_backdrops.bridge.connection import State
 from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.contract.labels import LabelClass
 from spade_backdrops.operators.generate import submit_scene
+from spade_backdrops.operators.label_sets import want_model_label_set
 from spade_backdrops.place.image import PROVENANCE
 from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import CUSTOM, label_set_of, settings
@@ -94,6 +98,35 @@ def test_a_runs_own_label_set_is_taken_over_by_one_click_and_stays_in_the_file(v
     facts = json.loads(next(filter(None, (image.get(PROVENANCE) for image in bpy.data.images))))
     assert (facts["model_digest"], facts["label_set_digest"]) == (digest, own.digest)
     assert "Paints with model_00002000.safetensors" in drawn("SPADE_PT_server")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGSTOP")
+def test_a_server_that_never_answers_for_its_label_set_holds_nothing_up(valley, run):
+    """Without a window Blender takes every press for a script's call: this is what a press does."""
+    write_checkpoint(run, 2000, planets("moon"))
+    connect()
+    server = current_session().connection.server.pid
+    os.kill(server, signal.SIGSTOP)
+    began = time.monotonic()
+    want_model_label_set(bpy.context)
+    assert time.monotonic() - began < 0.1
+    assert shown("Asking for the model's label set") and TAKE_OVER not in drawn("SPADE_PT_backdrop")
+    until(lambda: current_session().error, timer.step)
+    assert shown("The server does not answer the question") and TAKE_OVER in drawn("SPADE_PT_backdrop")
+    os.kill(server, signal.SIGCONT)
+    want_model_label_set(bpy.context)
+    until(lambda: settings(valley).label_set == CUSTOM, timer.step)
+    assert current_session().error is None
+
+
+def test_leaving_the_server_ends_the_question_for_its_label_set(valley, run):
+    write_checkpoint(run, 2000, planets("moon"))
+    connect()
+    os.kill(current_session().connection.server.pid, signal.SIGSTOP)
+    want_model_label_set(bpy.context)
+    bpy.ops.spade.stop_server()
+    timer.step()
+    assert shown("connection to the server was closed") and current_session().wanted_label_set is None
 
 
 def test_undo_brings_the_scenes_own_label_set_back(valley, run):

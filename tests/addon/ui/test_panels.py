@@ -9,6 +9,7 @@ from spade_backdrops import timer
 from spade_backdrops.bridge.jobs import Job, JobState, Request
 from spade_backdrops.contract.errors import WIRE_ERRORS, NoCamera, NothingLabelled
 from spade_backdrops.contract.labels import load_label_set
+from spade_backdrops.contract.messages import Limits
 from spade_backdrops.properties import settings
 from spade_backdrops.scene import label_rules
 from spade_backdrops.session import current_session
@@ -149,6 +150,20 @@ def test_the_class_from_a_collection_is_shown_on_the_object(scene):
     label_rules.assign(scene, collection, "tree")
     bpy.context.view_layer.objects.active = thing
     assert "tree" in drawn("SPADE_PT_labels")
+
+
+def test_the_sliders_of_the_size_end_where_a_server_ends_unless_told_otherwise(scene):
+    for side in ("width", "height"):
+        described = settings(scene).bl_rna.properties[side]
+        assert (described.hard_min, described.soft_max) == (Limits().min_side, Limits().max_side)
+
+
+def test_a_size_from_an_older_file_is_kept(scene, tmp_path):
+    settings(scene).width = 8192
+    path = str(tmp_path / "old.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert settings(bpy.context.scene).width == 8192
 
 
 def test_preferences_draw_in_both_modes(scene):
