@@ -54,7 +54,7 @@ def measure(bpy, runs: int) -> dict[tuple[int, int], list[float]]:
         for size in SIZES:
             for _ in range(runs):
                 start = time.perf_counter()
-                render_label_map(scene, size[::-1])
+                render_label_map(scene, (size[1], size[0]))
                 seconds.setdefault(size, []).append(time.perf_counter() - start)
     return seconds
 

@@ -122,7 +122,7 @@ def main() -> None:
         assert scene is not None
         build_lake(scene)
         auto_assign(scene)
-        ids = Image.fromarray(render_label_map(scene, SIZE[::-1]).label_map.astype(np.uint8))
+        ids = Image.fromarray(render_label_map(scene, (SIZE[1], SIZE[0])).label_map.astype(np.uint8))
         palette = np.zeros((256, 3), np.uint8)
         for entry in scene_label_set(scene).classes:
             palette[entry.id] = entry.rgb

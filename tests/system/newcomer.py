@@ -152,9 +152,7 @@ def tell(file: str, server: str, folder: Path) -> dict:
     seen["after_load"] = len(backdrops())
     seen["rules_after_load"] = len(bpy.context.scene.spade.rules)
     mark = part("place.image").PROVENANCE
-    seen["packed"] = [
-        image.packed_file is not None for image in bpy.data.images if mark in image
-    ]
+    seen["packed"] = [image.packed_file is not None for image in bpy.data.images if mark in image]
     seen["AgX"] = difference("AgX", rgb, folder)
     bpy.ops.wm.open_mainfile(filepath=str(saved))
     bpy.context.scene.view_settings.view_transform = "Standard"
