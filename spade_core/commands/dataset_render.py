@@ -36,7 +36,7 @@ class Render:
     instances: bool = False
     """write instance maps too"""
     val_every: int = 10
-    """each so-manieth picture is set aside for validation; 0 for none"""
+    """every Nth picture is set aside for validation; 0 for none"""
     label_by_name: bool = False
     """first label what has no label by its name, for these pictures only"""
     blender: Annotated[str | None, tyro.conf.arg(metavar="PROGRAM")] = None

@@ -6,15 +6,15 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from spade_backdrops.scene.example import build_example  # noqa: E402
+from spade_backdrops.example.valley import build_valley  # noqa: E402
 from spade_backdrops.scene.label_pass import render_label_map  # noqa: E402
 from spade_backdrops.scene.label_rules import auto_assign, scene_label_set, unlabelled  # noqa: E402
-from spade_backdrops.scene.view import label_map_size  # noqa: E402
+from spade_backdrops.scene.view import label_map_shape  # noqa: E402
 
 
 @pytest.fixture
 def valley(scene):
-    build_example(scene)
+    build_valley(scene)
     auto_assign(scene)
     return scene
 
@@ -24,9 +24,9 @@ def test_its_names_label_all_of_it(valley):
 
 
 def test_its_label_map_is_composed_like_a_landscape_photo(valley):
-    size = label_map_size(valley)
-    assert abs(size[0] / size[1] - 16 / 9) < 0.06 and size[0] % 32 == size[1] % 32 == 0
-    found = render_label_map(valley, size)
+    height, width = label_map_shape(valley)
+    assert abs(width / height - 16 / 9) < 0.06 and width % 32 == height % 32 == 0
+    found = render_label_map(valley, (height, width))
     names = {entry.id: entry.name for entry in scene_label_set(valley).classes}
     shares = {names[each]: share for each, share in found.shares.items()}
     assert found.unlabelled_share == 0.0
@@ -42,18 +42,18 @@ def test_its_label_map_is_composed_like_a_landscape_photo(valley):
 
 
 def test_it_is_the_same_every_time(scene):
-    build_example(scene)
+    build_valley(scene)
     auto_assign(scene)
-    first = render_label_map(scene, (128, 72)).label_map
+    first = render_label_map(scene, (72, 128)).label_map
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    build_example(bpy.context.scene)
+    build_valley(bpy.context.scene)
     auto_assign(bpy.context.scene)
-    np.testing.assert_array_equal(render_label_map(bpy.context.scene, (128, 72)).label_map, first)
+    np.testing.assert_array_equal(render_label_map(bpy.context.scene, (72, 128)).label_map, first)
 
 
 def test_it_leaves_alone_what_was_there(scene, pixels):
     own = pixels.box("Mine", (10, 10, 20, 20))
     scene.world = world = bpy.data.worlds.new("Mine")
-    build_example(scene)
+    build_valley(scene)
     assert own.name in scene.objects and scene.world == world and scene.camera.name == "Valley camera"
     assert {each.name for each in scene.collection.children} == {"Valley"}

@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from .view import camera_data, camera_of
+from ..scene.view import camera_data, camera_of
 
 TRIES = 48
 YAW, PITCH = math.radians(32.0), math.radians(6.0)
@@ -40,8 +40,8 @@ class Sight:
     filled: float
 
 
-class Wanderer:
-    """Draws views around that of the scene's camera. Raises NoCamera.
+class CameraSampler:
+    """Samples views around that of the scene's camera. Raises NoCamera.
 
     spread: how far the camera may go, in metres; 0 takes a third of the distance to what is in the middle of the view.
     """
@@ -71,15 +71,15 @@ class Wanderer:
                 return ground
         return None
 
-    def view(self, random: np.random.Generator) -> View:
+    def sample(self, random: np.random.Generator) -> View:
         """Another view; nearer to the scene's own where far ones will not do, at last that one itself."""
         for attempt in range(TRIES):
-            candidate = self._drawn(random, 1.0 - attempt / TRIES)
+            candidate = self._candidate(random, 1.0 - attempt / TRIES)
             if candidate is not None and self._is_plausible(candidate):
                 return candidate
         return self._home
 
-    def _drawn(self, random: np.random.Generator, reach: float) -> View | None:
+    def _candidate(self, random: np.random.Generator, reach: float) -> View | None:
         radius, angle = self.spread * reach * math.sqrt(random.random()), math.tau * random.random()
         yaw, pitch, zoom, rise = (float(random.uniform(-1.0, 1.0)) * reach for _ in range(4))
         home = self._home.matrix

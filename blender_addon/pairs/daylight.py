@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 from mathutils import Euler, Vector
 
-from .borrow import borrowed, set_if_known
+from ..scene.borrow import borrowed, set_if_known
 
 _LOW, _HIGH = (1.0, 0.62, 0.36), (1.0, 0.98, 0.95)
 """Sunlight at the horizon and from 40 degrees on, linear."""
@@ -28,7 +28,7 @@ class Daylight:
     sky: float
 
     @classmethod
-    def drawn(cls, random: np.random.Generator) -> Daylight:
+    def sample(cls, random: np.random.Generator) -> Daylight:
         """Any hour but night."""
         return cls(
             elevation=math.radians(6.0 + 64.0 * float(random.random()) ** 1.3),
@@ -86,13 +86,13 @@ def _has_own_light(world: bpy.types.World | None) -> bool:
 
 
 def _add_sun(copy: bpy.types.Scene, own: bpy.types.Object | None, day: Daylight) -> list[bpy.types.ID]:
-    light = own.data.copy() if own is not None else bpy.data.lights.new("Drawn sun", "SUN")
+    light = own.data.copy() if own is not None else bpy.data.lights.new("Sampled sun", "SUN")
     assert isinstance(light, bpy.types.SunLight)
     light.animation_data_clear()
     light.energy = (own.data.energy if own is not None else 3.0) * day.sun
     light.color = day.color
     set_if_known(light, use_temperature=False)
-    sun = bpy.data.objects.new("Drawn sun", light)
+    sun = bpy.data.objects.new("Sampled sun", light)
     # A sun shines along its own -z: straight down unless turned.
     sun.rotation_euler = Euler((math.pi / 2 - day.elevation, 0.0, math.pi - day.azimuth), "XYZ")
     copy.collection.objects.link(sun)

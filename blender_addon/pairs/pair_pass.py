@@ -19,17 +19,17 @@ import numpy as np
 
 from ..contract.errors import Internal, NothingLabelled, Unavailable
 from ..properties import settings
-from .borrow import borrowed, set_if_known
-from .contents import active_view_layer
+from ..scene.borrow import borrowed, set_if_known
+from ..scene.exr import read_channels
+from ..scene.label_pass import LabelPass, channel, labels_in, quiet_handlers, render_still, scene_copy
+from ..scene.label_rules import scene_label_set
+from ..scene.label_table import LabelTable
+from ..scene.pass_indices import PassIndices
+from ..scene.render_copy import aim
+from ..scene.view import camera_data, camera_of, frame_aspect
+from ..scene.visible import active_view_layer
+from .camera_sampler import View
 from .daylight import Daylight, lit
-from .exr import read_channels
-from .label_pass import LabelPass, channel, labels_in, quiet_handlers, render_still, scene_copy
-from .label_rules import scene_label_set
-from .label_table import LabelTable
-from .pass_indices import PassIndices
-from .render_copy import aim
-from .view import camera_data, camera_of, frame_aspect
-from .wander import View
 
 _COMBINED, _OBJECT = (".Combined.R",), (".IndexOB.X", ".Object Index.X")
 
@@ -57,12 +57,12 @@ class RenderedPair:
 def render_pair(
     scene: bpy.types.Scene,
     shot: Shot,
-    size: tuple[int, int],
+    shape: tuple[int, int],
     samples: int,
     photo: Path,
     with_instances: bool = False,
 ) -> RenderedPair:
-    """Render `size` (width, height) pixels; the photograph goes into the PNG file `photo`, through the view transform.
+    """Render `shape` (height, width) pixels; the photograph goes into the PNG file `photo`, through the view transform.
 
     The user's scene is as it was when this returns. Raises NothingLabelled (nothing of the scene, or nothing that is
     seen), NoCamera, Unavailable (Cycles is switched off), Busy, TooLarge and Internal.
@@ -86,12 +86,12 @@ def render_pair(
         lit(copy, shot.day),
     ):
         _prepare(copy, layer, samples, shot)
-        aim(copy, size, aspect, Path(folder) / "pair.exr")
+        aim(copy, shape, aspect, Path(folder) / "pair.exr")
         render_still(copy)
         _save_photo(copy, photo)
         background = settings(scene).background_class
         found = labels_in(Path(folder) / "pair.exr", indices, label_set, background)
-        objects = _instances(copy, size, aspect, Path(folder) / "objects.exr") if with_instances else None
+        objects = _instances(copy, shape, aspect, Path(folder) / "objects.exr") if with_instances else None
     return RenderedPair(found, objects)
 
 
@@ -119,7 +119,7 @@ def _seen_by(copy: bpy.types.Scene, shot: Shot) -> Iterator[None]:
         return
     lens = camera_data(shot.camera).copy()
     assert isinstance(lens, bpy.types.Camera)
-    camera = bpy.data.objects.new("Drawn camera", lens)
+    camera = bpy.data.objects.new("Sampled camera", lens)
     try:
         lens.animation_data_clear()
         lens.dof.use_dof = False
@@ -193,7 +193,7 @@ def _save_photo(copy: bpy.types.Scene, photo: Path) -> None:
         raise Internal(f"The picture could not be written: {problem}".strip(), "Is there room?") from None
 
 
-def _instances(copy: bpy.types.Scene, size: tuple[int, int], aspect: float, file: Path) -> np.ndarray:
+def _instances(copy: bpy.types.Scene, shape: tuple[int, int], aspect: float, file: Path) -> np.ndarray:
     """(H, W) int32: 0 where nothing is, else a number for each object, its copies by instancing told apart.
 
     A second render of one sample, in which everything glows with the number that Cycles gives each instance. It makes
@@ -212,7 +212,7 @@ def _instances(copy: bpy.types.Scene, size: tuple[int, int], aspect: float, file
         layer = next(layer for layer in copy.view_layers if layer.use)
         layer.material_override = glow
         set_if_known(copy.cycles, samples=1, use_denoising=False, use_adaptive_sampling=False, max_bounces=0)
-        aim(copy, size, aspect, file)
+        aim(copy, shape, aspect, file)
         render_still(copy)
         layer.material_override = None
     finally:

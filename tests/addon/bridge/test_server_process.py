@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-from spade_backdrops.bridge.server_command import find_command, running_server
 from spade_backdrops.bridge.server_process import ServerConfig, ServerProcess
 from spade_backdrops.contract.errors import Unavailable
 
@@ -23,50 +22,6 @@ def until(condition, seconds: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.01)
-
-
-def test_a_command_that_does_not_exist_is_one_sentence_and_a_fix():
-    with pytest.raises(Unavailable) as refused:
-        find_command("/nowhere/spade-server")
-    assert "/nowhere/spade-server" in refused.value.message
-    assert "Server Command" in refused.value.fix
-
-
-def test_a_command_with_an_open_quote_is_one_sentence_and_a_fix():
-    with pytest.raises(Unavailable):
-        find_command('"spade-server')
-
-
-def test_without_a_preference_the_server_is_looked_for_on_the_path(tmp_path, monkeypatch):
-    program = tmp_path / "spade-server"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_command("") == (str(program),)
-
-
-def test_a_server_that_is_nowhere_says_how_to_install_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(Unavailable) as refused:
-        find_command("  ")
-    assert "Server Command" in refused.value.fix
-
-
-def test_the_folder_of_an_environment_is_enough(tmp_path):
-    program = tmp_path / "Größe ñ" / ("Scripts" if os.name == "nt" else "bin") / "spade-server"
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    assert find_command(str(tmp_path / "Größe ñ")) == (str(program),)
-
-
-def test_a_python_is_asked_to_run_the_server():
-    assert find_command(sys.executable) == (sys.executable, "-m", "spade_server")
-
-
-def test_arguments_of_a_command_are_kept():
-    assert find_command(f"{sys.executable} -m server --threads 2")[1:] == ("-m", "server", "--threads", "2")
 
 
 def test_a_server_that_dies_at_the_start_is_quoted(tmp_path):
@@ -104,12 +59,28 @@ def test_a_server_that_ignores_term_is_killed(tmp_path):
     program = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(60)"
     )
-    server = ServerProcess(config(tmp_path, program))
+    server = ServerProcess(config(tmp_path, program), stop_patience_s=0.3)
     server.start()
     until(lambda: "deaf" in server.console())
     began = time.monotonic()
-    server.stop(patience_s=0.3)
+    server.close()
     assert time.monotonic() - began < 3
+    assert not server.is_running
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no TERM to ignore")
+def test_stopping_does_not_wait_for_a_server_that_ignores_term(tmp_path):
+    program = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(60)"
+    )
+    server = ServerProcess(config(tmp_path, program), stop_patience_s=0.3)
+    server.start()
+    until(lambda: "deaf" in server.console())
+    began = time.monotonic()
+    server.stop()
+    assert not server.has_ended()
+    assert time.monotonic() - began < 0.1
+    until(server.has_ended)
     assert not server.is_running
 
 
@@ -127,12 +98,3 @@ def test_a_server_that_keeps_dying_is_not_started_for_ever(tmp_path):
         while server.restart():
             starts += 1
         assert starts == 3
-
-
-def test_a_connection_file_of_a_dead_server_is_not_believed(tmp_path):
-    file = tmp_path / "server.json"
-    assert not running_server(file)
-    file.write_text('{"pid": 4000000, "address": "tcp://127.0.0.1:1", "control_address": ""}')
-    assert not running_server(file)
-    file.write_text("{not json")
-    assert not running_server(file)

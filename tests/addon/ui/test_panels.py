@@ -5,22 +5,25 @@ from __future__ import annotations
 
 import bpy
 import pytest
-from spade_backdrops.bridge import pump
+from spade_backdrops import timer
 from spade_backdrops.bridge.jobs import Job, JobState, Request
 from spade_backdrops.contract.errors import WIRE_ERRORS, NoCamera, NothingLabelled
 from spade_backdrops.contract.labels import load_label_set
+from spade_backdrops.contract.messages import Limits
 from spade_backdrops.properties import settings
 from spade_backdrops.scene import label_rules
+from spade_backdrops.session import current_session
 from spade_backdrops.ui.remedies import REMEDIES
 
 from tests.addon.drawing import Layout, drawn
+from tests.addon.serving import renew_session
 
 
 @pytest.fixture(autouse=True)
-def _clean_board(addon):
-    pump.unregister()
+def _clean_session(addon):
+    renew_session()
     yield
-    pump.unregister()
+    renew_session()
 
 
 def request_for(scene) -> Request:
@@ -92,7 +95,7 @@ def test_an_unreadable_label_set_is_a_sentence_in_the_panel(scene):
 
 
 def test_an_error_comes_with_its_remedy(scene):
-    pump.board.error = NoCamera("There is no camera.", fix="Add one.")
+    current_session().show(NoCamera("There is no camera.", fix="Add one."))
     texts = drawn("SPADE_PT_backdrop")
     assert "There is no camera." in texts and "Add one." in texts and "Add Camera from View" in texts
 
@@ -100,20 +103,20 @@ def test_an_error_comes_with_its_remedy(scene):
 @pytest.mark.parametrize("code", sorted(REMEDIES))
 def test_every_remedy_is_a_button_that_exists(scene, code):
     local = {"NO_CAMERA": NoCamera, "NOTHING_LABELLED": NothingLabelled}
-    pump.board.error = {**WIRE_ERRORS, **local}[code]("A sentence.", fix="A fix.")
+    current_session().show({**WIRE_ERRORS, **local}[code]("A sentence.", fix="A fix."))
     texts = drawn("SPADE_PT_backdrop")
     assert {remedy.text for remedy in REMEDIES[code]} <= set(texts)
 
 
 def test_a_live_job_shows_how_far_it_is_and_cancel(scene):
-    job = pump.board.add(request_for(scene))
+    job = current_session().board.add(request_for(scene))
     job.state, job.stage, job.fraction = JobState.RUNNING, "painting", 0.43
     texts = drawn("SPADE_PT_backdrop")
     assert "Painting 43%" in texts and "Generate" not in texts
 
 
 def test_a_picture_whose_scene_is_gone_is_offered(scene):
-    job = pump.board.add(request_for(scene))
+    job = current_session().board.add(request_for(scene))
     job.state = JobState.FINISHED
     bpy.ops.scene.new(type="EMPTY")
     bpy.data.scenes.remove(scene)
@@ -123,7 +126,7 @@ def test_a_picture_whose_scene_is_gone_is_offered(scene):
 
 def test_times_of_the_last_picture_are_shown(scene):
     job = Job(request_for(scene), pressed_at=0.0, seconds={"total": 3.21, "run": 1.5})
-    pump.board.last_placed = job
+    current_session().board.last_placed = job
     assert any("96 × 64 in 3.2 s" in text for text in drawn("SPADE_PT_server"))
 
 
@@ -131,9 +134,9 @@ def test_a_fault_of_ours_does_not_end_the_timer(scene, monkeypatch):
     def broken():
         raise ZeroDivisionError
 
-    pump.board.add(request_for(scene))
-    monkeypatch.setattr(pump.board, "step", broken)
-    assert pump._tick() is not None
+    current_session().board.add(request_for(scene))
+    monkeypatch.setattr(current_session().board, "step", broken)
+    assert timer.tick() is not None
     assert any("fault in the add-on" in text.lower() for text in drawn("SPADE_PT_backdrop"))
 
 
@@ -147,6 +150,20 @@ def test_the_class_from_a_collection_is_shown_on_the_object(scene):
     label_rules.assign(scene, collection, "tree")
     bpy.context.view_layer.objects.active = thing
     assert "tree" in drawn("SPADE_PT_labels")
+
+
+def test_the_sliders_of_the_size_end_where_a_server_ends_unless_told_otherwise(scene):
+    for side in ("width", "height"):
+        described = settings(scene).bl_rna.properties[side]
+        assert (described.hard_min, described.soft_max) == (Limits().min_side, Limits().max_side)
+
+
+def test_a_size_from_an_older_file_is_kept(scene, tmp_path):
+    settings(scene).width = 8192
+    path = str(tmp_path / "old.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert settings(bpy.context.scene).width == 8192
 
 
 def test_preferences_draw_in_both_modes(scene):

@@ -3,22 +3,28 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import bpy
 import pytest
-from spade_backdrops.bridge import pump
+from spade_backdrops import timer
 from spade_backdrops.bridge.connection import State
 from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.contract.labels import LabelClass
-from spade_backdrops.operators.generate import press
-from spade_backdrops.place.image import provenance_of
+from spade_backdrops.operators.generate import submit_scene
+from spade_backdrops.operators.label_sets import want_model_label_set
+from spade_backdrops.place.image import PROVENANCE
 from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import CUSTOM, label_set_of, settings
+from spade_backdrops.session import current_session
 
 from spade_core.contract.labels import LabelSet
 from tests.addon.drawing import drawn
-from tests.addon.serving import command, until
+from tests.addon.serving import command, renew_session, until
 from tests.server.trivial import SLOW, write_checkpoint
 
 TAKE_OVER = "Use the Model's Label Set"
@@ -51,15 +57,15 @@ def valley(scene, run):
     scene.camera = camera
     settings(scene).width = settings(scene).height = 64
     settings(scene).model = "my"
-    pump.board.error = None
+    current_session().dismiss()
     yield scene
-    pump.unregister()
+    renew_session()
     bpy.context.preferences.addons.remove(entry)
 
 
 def connect() -> None:
     bpy.ops.spade.start_server()
-    until(lambda: pump.board.connection.state is State.READY, pump.step)
+    until(lambda: current_session().connection.state is State.READY, timer.step)
 
 
 def shown(sentence: str) -> bool:
@@ -68,7 +74,7 @@ def shown(sentence: str) -> bool:
 
 
 def served_digest() -> str:
-    model = pump.board.connection.model_named("my")
+    model = current_session().connection.model_named("my")
     return model.digest if model else ""
 
 
@@ -89,9 +95,38 @@ def test_a_runs_own_label_set_is_taken_over_by_one_click_and_stays_in_the_file(v
     wanted = settings(bpy.context.scene)
     assert wanted.label_set == CUSTOM and label_set_of(wanted).digest == own.digest
     assert bpy.ops.spade.generate() == {"FINISHED"}
-    facts = next(facts for image in bpy.data.images if (facts := provenance_of(image)))
+    facts = json.loads(next(filter(None, (image.get(PROVENANCE) for image in bpy.data.images))))
     assert (facts["model_digest"], facts["label_set_digest"]) == (digest, own.digest)
     assert "Paints with model_00002000.safetensors" in drawn("SPADE_PT_server")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGSTOP")
+def test_a_server_that_never_answers_for_its_label_set_holds_nothing_up(valley, run):
+    """Without a window Blender takes every press for a script's call: this is what a press does."""
+    write_checkpoint(run, 2000, planets("moon"))
+    connect()
+    server = current_session().connection.server.pid
+    os.kill(server, signal.SIGSTOP)
+    began = time.monotonic()
+    want_model_label_set(bpy.context)
+    assert time.monotonic() - began < 0.1
+    assert shown("Asking for the model's label set") and TAKE_OVER not in drawn("SPADE_PT_backdrop")
+    until(lambda: current_session().error, timer.step)
+    assert shown("The server does not answer the question") and TAKE_OVER in drawn("SPADE_PT_backdrop")
+    os.kill(server, signal.SIGCONT)
+    want_model_label_set(bpy.context)
+    until(lambda: settings(valley).label_set == CUSTOM, timer.step)
+    assert current_session().error is None
+
+
+def test_leaving_the_server_ends_the_question_for_its_label_set(valley, run):
+    write_checkpoint(run, 2000, planets("moon"))
+    connect()
+    os.kill(current_session().connection.server.pid, signal.SIGSTOP)
+    want_model_label_set(bpy.context)
+    bpy.ops.spade.stop_server()
+    timer.step()
+    assert shown("connection to the server was closed") and current_session().wanted_label_set is None
 
 
 def test_undo_brings_the_scenes_own_label_set_back(valley, run):
@@ -99,7 +134,6 @@ def test_undo_brings_the_scenes_own_label_set_back(valley, run):
     connect()
     bpy.ops.ed.undo_push(message="before")
     bpy.ops.spade.use_model_label_set()
-    bpy.ops.ed.undo_push(message="taken over")
     bpy.ops.ed.undo()
     assert settings(bpy.context.scene).label_set == "landscape"
     assert TAKE_OVER in drawn("SPADE_PT_backdrop")
@@ -111,17 +145,17 @@ def test_the_panel_notices_that_a_newer_checkpoint_knows_other_labels(valley, ru
     assert bpy.ops.spade.generate() == {"FINISHED"} and TAKE_OVER not in drawn("SPADE_PT_backdrop")
     write_checkpoint(run, 4000, planets("moon", "grass"))
     redrawn = []
-    monkeypatch.setattr(pump, "redraw", lambda: redrawn.append(TAKE_OVER in drawn("SPADE_PT_backdrop")))
-    until(lambda: any(redrawn), pump.step)
+    monkeypatch.setattr(timer, "redraw", lambda: redrawn.append(TAKE_OVER in drawn("SPADE_PT_backdrop")))
+    until(lambda: any(redrawn), timer.step)
     bpy.ops.spade.use_model_label_set()
     assert bpy.ops.spade.generate() == {"FINISHED"}
 
     newest = write_checkpoint(run, 6000, planets("moon", "grass", "comet"))  # the same name, one class more
-    until(lambda: served_digest() == newest, pump.step)
+    until(lambda: served_digest() == newest, timer.step)
     assert shown("trained on the label set 'Planeten 星', the scene uses another version of it")
     bpy.ops.spade.use_model_label_set()
     assert bpy.ops.spade.generate() == {"FINISHED"} and TAKE_OVER not in drawn("SPADE_PT_backdrop")
-    assert pump.board.last_placed.model_digest == newest
+    assert current_session().board.last_placed.model_digest == newest
 
 
 def test_a_newer_checkpoint_with_the_same_labels_needs_nothing_of_the_user(valley, run):
@@ -129,17 +163,19 @@ def test_a_newer_checkpoint_with_the_same_labels_needs_nothing_of_the_user(valle
     connect()
     assert bpy.ops.spade.generate() == {"FINISHED"}
     newer = write_checkpoint(run, 4000, shade=2)
-    until(lambda: served_digest() == newer, pump.step)
-    assert bpy.ops.spade.generate() == {"FINISHED"} and pump.board.last_placed.model_digest == newer
-    assert pump.board.error is None
+    until(lambda: served_digest() == newer, timer.step)
+    assert (
+        bpy.ops.spade.generate() == {"FINISHED"} and current_session().board.last_placed.model_digest == newer
+    )
+    assert current_session().error is None
 
 
 def test_a_press_overtaken_by_a_checkpoint_with_other_labels_is_refused_with_the_remedy(valley, run):
     write_checkpoint(run, 2000)
     connect()
     settings(valley).seed = SLOW + 2500
-    first = press(bpy.context)
-    until(lambda: first.state is JobState.RUNNING, pump.step)
+    first = submit_scene(bpy.context)
+    until(lambda: first.state is JobState.RUNNING, timer.step)
     other = bpy.data.scenes.new("Zweite")
     other.camera, other.spade.model = valley.camera, "my"
     other.spade.width = other.spade.height = 64
@@ -147,11 +183,11 @@ def test_a_press_overtaken_by_a_checkpoint_with_other_labels_is_refused_with_the
     other.collection.objects.link(bpy.data.objects["Plane"])
     with bpy.context.temp_override(scene=other):
         bpy.ops.spade.assign_label(kind="OBJECT", class_name="grass")
-        second = press(bpy.context)
-    until(lambda: second.id, pump.step)
+        second = submit_scene(bpy.context)
+    until(lambda: second.id, timer.step)
     write_checkpoint(run, 4000, planets("moon"))
-    until(lambda: not (first.is_live or second.is_live), pump.step)
-    pump.step()
+    until(lambda: not (first.is_live or second.is_live), timer.step)
+    timer.step()
     assert first.state is JobState.PLACED
     assert second.state is JobState.FAILED and second.error.code == "LABEL_SET_MISMATCH"
     assert TAKE_OVER in drawn("SPADE_PT_backdrop")
@@ -162,7 +198,7 @@ def test_a_run_without_a_model_is_one_sentence_and_mends_itself(valley, run):
         bpy.ops.spade.generate()
     assert shown("The run 'my' has no model yet") and shown("as soon as its training writes the first one")
     write_checkpoint(run, 2000)
-    until(lambda: pump.board.connection.state is State.READY, pump.step)
+    until(lambda: current_session().connection.state is State.READY, timer.step)
     assert bpy.ops.spade.generate() == {"FINISHED"}
 
 

@@ -3,22 +3,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from types import SimpleNamespace
 
 import bpy
 import pytest
-from spade_backdrops.bridge import pump
+from spade_backdrops import timer
 from spade_backdrops.bridge.connection import State
 from spade_backdrops.bridge.jobs import JobState
-from spade_backdrops.operators.generate import press
-from spade_backdrops.place.image import provenance_of
+from spade_backdrops.operators.generate import submit_scene
+from spade_backdrops.place.image import PROVENANCE
+from spade_backdrops.place.picture import hindrance
 from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import settings
-from spade_backdrops.scene.contents import is_backdrop
+from spade_backdrops.scene.visible import is_backdrop
+from spade_backdrops.session import current_session
 
-from tests.addon.serving import command, until
+from tests.addon.drawing import drawn
+from tests.addon.serving import command, renew_session, until
 from tests.server.trivial import SLOW
 
 
@@ -28,7 +32,7 @@ def stored_preferences(addon):
     entry = bpy.context.preferences.addons.new()
     entry.module = "spade_backdrops"
     yield preferences()
-    pump.unregister()
+    renew_session()
     bpy.context.preferences.addons.remove(entry)
 
 
@@ -45,11 +49,11 @@ def valley(scene, stored_preferences):
     scene.collection.objects.link(camera)
     scene.camera = camera
     settings(scene).width = settings(scene).height = 128
-    for job in pump.board.live:
-        pump.board.cancel(job)
-    for job in pump.board.finished:
-        pump.board.discard(job)
-    pump.board.error = None
+    for job in current_session().board.live:
+        current_session().board.cancel(job)
+    for job in current_session().board.finished:
+        current_session().board.discard(job)
+    current_session().dismiss()
     return scene
 
 
@@ -57,9 +61,14 @@ def backdrops() -> list[bpy.types.Object]:
     return [thing for thing in bpy.context.scene.objects if is_backdrop(thing)]
 
 
+def provenance_of(image: bpy.types.Image) -> dict:
+    """What a generated picture says of how it was made; nothing for any other image."""
+    return json.loads(image.get(PROVENANCE, "{}"))
+
+
 def stepped(job):
-    until(lambda: not job.is_live, pump.step)
-    pump.step()
+    until(lambda: not job.is_live, timer.step)
+    timer.step()
     return job
 
 
@@ -75,7 +84,7 @@ def test_a_press_ends_with_a_packed_picture_behind_the_scene(valley):
 def test_the_picture_has_the_cameras_aspect(valley):
     valley.render.resolution_x, valley.render.resolution_y = 1920, 1080
     bpy.ops.spade.generate()
-    width, height = pump.board.last_placed.request.size
+    height, width = current_session().board.last_placed.request.label_map.shape
     assert abs(width / height - 16 / 9) < 0.3 and width % 32 == height % 32 == 0
 
 
@@ -102,7 +111,7 @@ def test_undo_while_the_server_paints_loses_nothing(valley):
     bpy.data.objects["Wiese 草"].location.z = 1
     bpy.ops.ed.undo_push(message="moved")
     settings(valley).seed = SLOW + 300
-    job = press(bpy.context)
+    job = submit_scene(bpy.context)
     bpy.ops.ed.undo()
     stepped(job)
     assert job.state is JobState.PLACED and len(backdrops()) == 1
@@ -122,37 +131,37 @@ def test_saving_and_loading_keeps_backdrop_and_labels(valley, tmp_path):
 def test_a_file_loaded_again_while_the_server_paints_gets_its_picture(valley, tmp_path):
     file = tmp_path / "valley.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
-    job = press(bpy.context)
+    job = submit_scene(bpy.context)
     bpy.ops.wm.open_mainfile(filepath=str(file))
     stepped(job)
     assert job.state is JobState.PLACED and len(backdrops()) == 1
 
 
 def test_a_picture_whose_scene_is_gone_is_kept_until_the_user_places_it(valley):
-    job = press(bpy.context)
+    job = submit_scene(bpy.context)
     bpy.ops.wm.read_homefile(use_factory_startup=True)
     stepped(job)
-    assert pump.board.finished == [job] and backdrops() == []
+    assert current_session().board.finished == [job] and backdrops() == []
     bpy.ops.spade.place_kept()
     assert job.state is JobState.PLACED and len(backdrops()) == 1
 
 
 def test_a_kept_picture_that_does_not_fit_the_scene_is_still_kept(valley):
-    job = press(bpy.context)
+    job = submit_scene(bpy.context)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     stepped(job)
     with pytest.raises(RuntimeError, match="no camera"):
         bpy.ops.spade.place_kept()
-    assert pump.board.finished == [job]
+    assert current_session().board.finished == [job]
     bpy.ops.spade.discard_kept()
-    assert pump.board.finished == []
+    assert current_session().board.finished == []
 
 
 def test_a_camera_deleted_meanwhile_keeps_the_picture_and_says_why(valley):
-    job = press(bpy.context)
+    job = submit_scene(bpy.context)
     bpy.data.objects.remove(valley.camera)
     stepped(job)
-    assert pump.board.finished == [job] and pump.board.error.code == "NO_CAMERA"
+    assert current_session().board.finished == [job] and current_session().error.code == "NO_CAMERA"
     bpy.ops.spade.add_camera()
     bpy.ops.spade.place_kept()
     assert len(backdrops()) == 1
@@ -162,7 +171,7 @@ def test_a_camera_switched_meanwhile_does_not_get_the_others_picture(valley):
     pressed = valley.camera
     other = bpy.data.objects.new("Andere", bpy.data.cameras.new("Andere"))
     valley.collection.objects.link(other)
-    job = press(bpy.context)
+    job = submit_scene(bpy.context)
     valley.camera = other
     stepped(job)
     assert valley.camera == other
@@ -172,8 +181,8 @@ def test_a_camera_switched_meanwhile_does_not_get_the_others_picture(valley):
 
 def test_a_cancelled_job_never_places_an_image(valley):
     settings(valley).seed = SLOW + 300
-    job = press(bpy.context)
-    until(lambda: job.state is JobState.RUNNING, pump.step)
+    job = submit_scene(bpy.context)
+    until(lambda: job.state is JobState.RUNNING, timer.step)
     bpy.ops.spade.cancel()
     settings(valley).seed = 1
     bpy.ops.spade.generate()
@@ -182,13 +191,13 @@ def test_a_cancelled_job_never_places_an_image(valley):
 
 
 def test_a_picture_lands_only_when_edit_mode_is_left(valley):
-    job = press(bpy.context)
+    job = submit_scene(bpy.context)
     bpy.context.view_layer.objects.active = bpy.data.objects["Wiese 草"]
     bpy.ops.object.mode_set(mode="EDIT")
     stepped(job)
-    assert job.state is JobState.FINISHED and "Object Mode" in pump.hindrance()
+    assert job.state is JobState.FINISHED and "Object Mode" in hindrance()
     bpy.ops.object.mode_set(mode="OBJECT")
-    pump.step()
+    timer.step()
     assert job.state is JobState.PLACED
 
 
@@ -196,7 +205,11 @@ def test_a_scene_without_a_camera_is_one_sentence_and_costs_nothing(valley):
     valley.camera = None
     with pytest.raises(RuntimeError, match="no camera"):
         bpy.ops.spade.generate()
-    assert pump.board.error.code == "NO_CAMERA" and backdrops() == [] and pump.board.live == []
+    assert (
+        current_session().error.code == "NO_CAMERA"
+        and backdrops() == []
+        and current_session().board.live == []
+    )
 
 
 def test_nothing_labelled_is_one_sentence_and_the_button_mends_it(valley):
@@ -204,7 +217,7 @@ def test_nothing_labelled_is_one_sentence_and_the_button_mends_it(valley):
     bpy.context.object.name = "Grass field"
     with pytest.raises(RuntimeError, match="label"):
         bpy.ops.spade.generate()
-    assert pump.board.error.code == "NOTHING_LABELLED"
+    assert current_session().error.code == "NOTHING_LABELLED"
     bpy.ops.spade.auto_assign()
     assert bpy.ops.spade.generate() == {"FINISHED"}
 
@@ -215,7 +228,7 @@ def test_the_models_label_set_can_be_taken_over(valley):
     with pytest.raises(RuntimeError, match="trained on the label set 'landscape'"):
         bpy.ops.spade.generate()
     bpy.ops.spade.use_model_label_set()
-    assert settings(valley).label_set == "landscape" and pump.board.error is None
+    assert settings(valley).label_set == "landscape" and current_session().error is None
     assert bpy.ops.spade.generate() == {"FINISHED"}
 
 
@@ -229,20 +242,43 @@ def test_a_model_the_server_lacks_is_mended_by_its_button(valley):
 
 def test_a_server_that_dies_while_it_paints_costs_no_picture(valley):
     settings(valley).seed = SLOW + 500
-    job = press(bpy.context)
-    until(lambda: job.state is JobState.RUNNING, pump.step)
-    os.kill(pump.board.connection.server.pid, signal.SIGKILL)
+    job = submit_scene(bpy.context)
+    until(lambda: job.state is JobState.RUNNING, timer.step)
+    os.kill(current_session().connection.server.pid, signal.SIGKILL)
     stepped(job)
     assert job.state is JobState.PLACED and len(backdrops()) == 1
 
 
 def test_stopping_the_server_cancels_and_the_next_press_starts_it(valley):
     settings(valley).seed = SLOW + 300
-    job = press(bpy.context)
+    job = submit_scene(bpy.context)
     bpy.ops.spade.stop_server()
-    assert job.state is JobState.CANCELLED and pump.board.connection.state is State.OFF
+    assert job.state is JobState.CANCELLED and current_session().connection.state is State.OFF
     bpy.ops.spade.start_server()
-    until(lambda: pump.board.connection.state is State.READY, pump.step)
+    until(lambda: current_session().connection.state is State.READY, timer.step)
+
+
+def test_a_size_the_server_does_not_take_is_said_before_anything_is_rendered(valley, monkeypatch):
+    bpy.ops.spade.generate()
+    rendered = []
+    monkeypatch.setattr(
+        "spade_backdrops.operators.generate.render_label_map", lambda *a, **b: rendered.append(a)
+    )
+    settings(valley).match_camera = False
+    settings(valley).width, settings(valley).height = 5120, 64
+    assert "at most 4096 a side" in " ".join(drawn("SPADE_PT_backdrop"))
+    with pytest.raises(RuntimeError, match="5120 x 64 pixels; the server paints at most 4096 a side"):
+        bpy.ops.spade.generate()
+    assert rendered == [] and current_session().error.code == "TOO_LARGE"
+
+
+def test_a_size_is_refused_in_words_also_by_a_server_that_has_yet_to_start(valley):
+    bpy.ops.spade.stop_server()
+    settings(valley).match_camera = False
+    settings(valley).width, settings(valley).height = 5120, 32
+    with pytest.raises(RuntimeError, match="4096"):
+        bpy.ops.spade.generate()
+    assert current_session().error.code == "TOO_LARGE" and backdrops() == []
 
 
 def test_a_server_that_is_not_installed_is_one_sentence(valley, stored_preferences):
@@ -250,7 +286,7 @@ def test_a_server_that_is_not_installed_is_one_sentence(valley, stored_preferenc
     stored_preferences.server_command = "/nirgends/spade-server"
     with pytest.raises(RuntimeError, match="does not exist"):
         bpy.ops.spade.generate()
-    assert pump.board.error.code == "UNAVAILABLE" and backdrops() == []
+    assert current_session().error.code == "UNAVAILABLE" and backdrops() == []
 
 
 def test_an_address_on_the_network_needs_online_access(valley, stored_preferences, monkeypatch):
@@ -260,12 +296,12 @@ def test_an_address_on_the_network_needs_online_access(valley, stored_preference
         pytest.skip("this Blender may go online")
     with pytest.raises(RuntimeError, match="online"):
         bpy.ops.spade.generate()
-    assert pump.board.error.code == "FORBIDDEN"
+    assert current_session().error.code == "FORBIDDEN"
 
 
 def test_an_address_where_nobody_answers_is_one_sentence(valley, stored_preferences, monkeypatch):
     bpy.ops.spade.stop_server()
-    monkeypatch.setattr("spade_backdrops.bridge.connection.SILENCE_S", 0.5)
+    monkeypatch.setattr(current_session().connection, "silence_s", 0.5)
     stored_preferences.server, stored_preferences.server_address = "ADDRESS", "tcp://127.0.0.1:9"
     with pytest.raises(RuntimeError, match="does not answer"):
         bpy.ops.spade.generate()
@@ -275,14 +311,14 @@ def test_an_address_where_nobody_answers_is_one_sentence(valley, stored_preferen
 def test_the_next_press_goes_to_the_server_that_the_preferences_name_by_then(valley, stored_preferences):
     bpy.ops.spade.stop_server()
     stored_preferences.server, stored_preferences.server_address = "ADDRESS", "tcp://127.0.0.1:9"
-    waiting = press(bpy.context)
-    assert pump.board.connection.state is State.CONNECTING
+    waiting = submit_scene(bpy.context)
+    assert current_session().connection.state is State.CONNECTING
     stored_preferences.server = "LOCAL"
     bpy.ops.spade.generate()
     assert len(backdrops()) == 1 and waiting.state is JobState.CANCELLED
-    server = pump.board.connection.server.pid
+    server = current_session().connection.server.pid
     bpy.ops.spade.generate()
-    assert pump.board.connection.server.pid == server, "what was not changed is not started again"
+    assert current_session().connection.server.pid == server, "what was not changed is not started again"
 
 
 def test_a_fault_of_ours_is_a_sentence_and_no_traceback(valley, monkeypatch):
@@ -293,7 +329,7 @@ def test_a_fault_of_ours_is_a_sentence_and_no_traceback(valley, monkeypatch):
     with pytest.raises(RuntimeError) as refused:
         bpy.ops.spade.generate()
     assert "fault in the add-on" in str(refused.value)
-    assert pump.board.error.code == "INTERNAL"
+    assert current_session().error.code == "INTERNAL"
 
 
 def test_a_render_in_progress_is_not_disturbed(valley, monkeypatch):
@@ -302,7 +338,7 @@ def test_a_render_in_progress_is_not_disturbed(valley, monkeypatch):
     from spade_backdrops.contract.errors import Busy
 
     with pytest.raises(Busy):
-        press(bpy.context)
+        submit_scene(bpy.context)
 
 
 def test_the_label_map_is_written_as_ids(valley, tmp_path):
@@ -327,7 +363,7 @@ def test_a_folder_that_may_not_be_written_is_one_sentence(valley, tmp_path):
 
 def test_the_example_valley_is_ready_to_generate(scene, stored_preferences):
     stored_preferences.server, stored_preferences.server_command = "LOCAL", command()
-    pump.board.connection.close()
+    current_session().connection.close()
     bpy.ops.spade.add_example()
     settings(scene).width = settings(scene).height = 128
     assert bpy.ops.spade.generate() == {"FINISHED"}

@@ -62,11 +62,12 @@ def test_a_server_that_cannot_start_is_quoted(connection, tmp_path):
     assert connection.console().strip()
 
 
-def test_an_address_where_nobody_answers_is_one_sentence_and_a_fix(connection, monkeypatch):
-    monkeypatch.setattr("spade_backdrops.bridge.connection.SILENCE_S", 1.0)
+def test_an_address_where_nobody_answers_is_one_sentence_and_a_fix():
+    connection = Connection(silence_s=1.0)
     connection.open(Target(address="tcp://127.0.0.1:9"))
     until(lambda: connection.state is State.LOST, connection.step)
     assert "tcp://127.0.0.1:9" in connection.error.message and connection.error.fix
+    connection.close()
 
 
 def test_an_address_that_is_none_is_one_sentence(connection):

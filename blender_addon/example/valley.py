@@ -58,7 +58,7 @@ _GREYS = {
 }  # fmt: skip
 
 
-def build_example(scene: bpy.types.Scene) -> None:
+def build_valley(scene: bpy.types.Scene) -> None:
     """Add the valley to a scene: land, river, path, mountains, trees, rocks, a house, clouds, sun and camera.
 
     Everything goes into a new collection "Valley"; nothing that was there changes but the scene's camera and,
