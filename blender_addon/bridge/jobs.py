@@ -41,7 +41,7 @@ class JobState(Enum):
 LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobState.RUNNING})
 
 
-# eq: two requests are never the same one, and arrays do not compare to a truth value.
+# No eq: two requests are never the same one, and arrays do not compare to a truth value.
 @dataclass(frozen=True, eq=False)
 class Request:
     """One generation, complete: nothing is read from the scene after the press.

@@ -41,7 +41,7 @@ _BUSHES = (
     (-20.0, 66.0, 2.2),
 )
 _HOUSE = (-24.0, 78.0)
-# x, y, z and width
+# x, y, z and width.
 _CLOUDS = ((-790.0, 2600.0, 640.0, 520.0), (330.0, 2700.0, 790.0, 560.0), (1480.0, 2900.0, 690.0, 420.0))
 # From x to x, from y to y, height, seed of its shape, height of the snow line.
 _MOUNTAINS = {
@@ -53,9 +53,18 @@ _MOUNTAINS = {
 }
 # How bright the blocks are: enough difference to read the shapes, no colour.
 _GREYS = {
-    "Grass": 0.36, "Water": 0.62, "Dirt": 0.5, "Mountain": 0.26, "Snow": 0.85, "Leaves": 0.18, "Bark": 0.12,
-    "Rock": 0.42, "Walls": 0.7, "Roof": 0.3, "Cloud": 0.92,
-}  # fmt: skip
+    "Grass": 0.36,
+    "Water": 0.62,
+    "Dirt": 0.5,
+    "Mountain": 0.26,
+    "Snow": 0.85,
+    "Leaves": 0.18,
+    "Bark": 0.12,
+    "Rock": 0.42,
+    "Walls": 0.7,
+    "Roof": 0.3,
+    "Cloud": 0.92,
+}
 
 
 def build_valley(scene: bpy.types.Scene) -> None:

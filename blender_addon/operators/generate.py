@@ -35,7 +35,7 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
     bl_label = "Generate"
 
     def invoke(self, context, event):
-        return self.report_errors(self.start, context)
+        return self.reporting_errors(self.start, context)
 
     def start(self, context) -> None:
         """Take the labels and send them off; the timer does the rest."""

@@ -37,7 +37,7 @@ class SPADE_OT_use_model_label_set(ReportsErrors, bpy.types.Operator):
     bl_options = {"REGISTER"}  # its undo step is pushed when the label set is there
 
     def invoke(self, context, event):
-        return self.report_errors(self.start, context)
+        return self.reporting_errors(self.start, context)
 
     def start(self, context) -> None:
         """Ask; the timer takes the answer."""

@@ -97,9 +97,9 @@ class SPADE_OT_render_pairs(ReportsErrors, bpy.types.Operator):
         say(kind="finished", rendered=rendered, folder=str(folder))
         self.report({"INFO"}, f"Rendered {rendered} pairs into {folder.name}")
 
-    def report_error(self, problem: SpadeError) -> set[str]:
+    def show_error(self, problem: SpadeError) -> set[str]:
         say(kind="failed", code=problem.code, message=problem.message, fix=problem.fix)
-        return super().report_error(problem)
+        return super().show_error(problem)
 
     def _report_progress(self, done: int, of: int) -> None:
         say(kind="progress", done=done, of=of)

@@ -18,25 +18,25 @@ class ReportsErrors:
     """A mixin: implement `run(context)`; raise SpadeError for anything the user should know."""
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.report_errors(self.run, context)
+        return self.reporting_errors(self.run, context)
 
-    def report_errors(self, action, context: bpy.types.Context) -> set[str]:
+    def reporting_errors(self, action, context: bpy.types.Context) -> set[str]:
         """Run `action(context)`; returns its result, or {"CANCELLED"} after showing its error."""
         try:
             return action(context) or {"FINISHED"}
         except SpadeError as problem:
-            return self.report_error(problem)
+            return self.show_error(problem)
         except Exception as problem:
             _log.exception("%s failed", self.bl_idname)
             sentence = f"This did not work because of a fault in the add-on ({type(problem).__name__})."
-            return self.report_error(
+            return self.show_error(
                 Internal(sentence, fix="Please report it with what the system console says.")
             )
 
     def run(self, context: bpy.types.Context) -> set[str] | None:
         raise NotImplementedError
 
-    def report_error(self, problem: SpadeError) -> set[str]:
+    def show_error(self, problem: SpadeError) -> set[str]:
         """Show an error in the panel. Scripts get it as the RuntimeError that Blender makes of an ERROR report."""
         current_session().show(problem)
         redraw()
