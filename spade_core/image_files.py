@@ -111,19 +111,23 @@ def rgb_in(image: Image.Image) -> np.ndarray:
 
 
 def read_instances(path: Path) -> np.ndarray:
-    """An instance map, (H, W) uint32: each number, or each colour of a colour picture, is an object of its own.
+    """`open_picture`, then `instances_in`."""
+    return instances_in(open_picture(path))
 
-    Raises BadImage and TooLarge.
+
+def instances_in(picture: Image.Image) -> np.ndarray:
+    """An instance map, (H, W) int32: one number an object, whatever the number.
+
+    One channel of 8, 16 or 32 bits, or colours (red first), where each colour is an object. Raises BadImage.
     """
-    picture = open_picture(path)
     if picture.format == "JPEG":
         raise BadImage(
-            "The instance map is a JPEG, which smears ids at every border.", "Save it as a PNG anew."
+            "The instance map is a JPEG, which smears numbers at every border.", "Save it as a PNG anew."
         )
     if picture.mode in ID_MODES:
-        return np.asarray(picture).astype(np.uint32)
-    red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(np.uint32), 2, 0)
-    return red | green << 8 | blue << 16
+        return np.asarray(picture).astype(np.int32)
+    red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(np.int32), 2, 0)
+    return red << 16 | green << 8 | blue
 
 
 @contextlib.contextmanager

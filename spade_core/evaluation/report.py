@@ -33,25 +33,27 @@ class Column:
     real_spread: float | None = None
 
 
-def write_report(path: Path, evaluation: Evaluation, judge: Evaluator, contenders: list[Candidate]) -> None:
+def write_report(
+    path: Path, evaluation: Evaluation, evaluator: Evaluator, candidates: list[Candidate]
+) -> None:
     """Raises CannotWrite."""
     columns = table_columns(evaluation)
     environment = Environment(
         loader=PackageLoader("spade_core.evaluation", "pages"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    pairs = list(zip(contenders, evaluation.models, strict=True))
+    pairs = list(zip(candidates, evaluation.models, strict=True))
     axis, charts = curves(evaluation, columns)
     page = environment.get_template("report.html").render(
         models=evaluation.models, protocol=evaluation.protocol, columns=columns,
         rows=table_rows(evaluation, columns), notes=notes(evaluation), charts=charts, chart_axis=axis,
-        classes=class_rows(evaluation), side_by_side=side_by_side(judge, contenders),
+        classes=class_rows(evaluation), side_by_side=side_by_side(evaluator, candidates),
         styles=[
             {"name": result.name, "rows": rows}
-            for contender, result in pairs if (rows := style_rows(judge, contender))
+            for candidate, result in pairs if (rows := style_rows(evaluator, candidate))
         ],
-        extremes=[block for contender, result in pairs for block in extremes(judge, contender, result)],
-        said_protocol=said_protocol(evaluation),
+        extremes=[block for candidate, result in pairs for block in extremes(evaluator, candidate, result)],
+        protocol_rows=protocol_rows(evaluation),
     )  # fmt: skip
     write_text(path, page)
 
@@ -180,7 +182,7 @@ def class_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def said_protocol(evaluation: Evaluation) -> list[tuple[str, str]]:
+def protocol_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
     """What every number rests on, in words."""
     protocol, kernel = evaluation.protocol, evaluation.real.floor.kernel
     size = f"{protocol.width} × {protocol.height}"

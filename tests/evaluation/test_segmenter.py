@@ -33,7 +33,7 @@ LANDSCAPE = load_label_set("landscape")
 CPU = torch.device("cpu")
 SKY, GRASS, SAND = 0, 6, 10
 COLORS = {SKY: (120, 170, 230), GRASS: (60, 120, 40), SAND: (220, 200, 140)}
-QUICK = SegmenterTraining(squares=24, passes=12, size=64, batch=8, rate=1e-2, width=16)
+QUICK = SegmenterTraining(crops=24, passes=12, size=64, batch=8, rate=1e-2, width=16)
 
 
 def photo_of(ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -84,7 +84,7 @@ def test_a_segmenter_learns_to_tell_classes_and_keeps_how_well(trained: Path):
 def test_it_sees_pictures_of_any_size(trained: Path):
     segmenter = load_segmenter(trained, LANDSCAPE, CPU)
     ids = np.where(np.arange(96)[:, None] < 48, SKY, GRASS) * np.ones(160, int)
-    seen = segmenter.classes([photo_of(ids, np.random.default_rng(1))] * 2)
+    seen = segmenter.predict([photo_of(ids, np.random.default_rng(1))] * 2)
     assert seen.shape == (2, 96, 160)
     assert (seen[0] == ids).mean() > 0.9  # in 'landscape' a class's place is its id
 
@@ -105,7 +105,7 @@ def test_a_stopped_training_goes_on_and_ends_with_the_same_segmenter(
             run(colored, path).train(stop_at(*where))
         assert not path.exists()
     continued = run(colored, path)
-    assert (continued.squares.filled, continued.step) == (24, 10)
+    assert (continued.cache.filled, continued.step) == (24, 10)
     continued.train(quiet)
     whole, halves = (SegmenterFile.load(each).weights for each in (trained, path))
     for name, value in whole.items():
@@ -113,15 +113,15 @@ def test_a_stopped_training_goes_on_and_ends_with_the_same_segmenter(
 
 
 def test_a_beginning_with_other_settings_is_not_gone_on_from(colored: Path, tmp_path: Path):
-    run(colored, tmp_path / "s.safetensors").squares.fill(CPU, lambda done, of: None)
+    run(colored, tmp_path / "s.safetensors").cache.fill(CPU, quiet)
     with pytest.raises(BadCheckpoint, match="other settings"):
         run(colored, tmp_path / "s.safetensors", replace(QUICK, seed=2))
 
 
 def test_a_beginning_that_was_killed_at_once_is_known_by_its_settings_too(colored: Path, tmp_path: Path):
-    run(colored, tmp_path / "s.safetensors")  # no square was looked at
+    run(colored, tmp_path / "s.safetensors")  # no crop was looked at
     with pytest.raises(BadCheckpoint, match="other settings"):
-        run(colored, tmp_path / "s.safetensors", replace(QUICK, squares=48))
+        run(colored, tmp_path / "s.safetensors", replace(QUICK, crops=48))
 
 
 @pytest.mark.parametrize("kilobytes", [300, 1100])  # no room for the features, or none for the segmenter
@@ -139,11 +139,11 @@ def test_a_full_disk_is_told_and_with_more_room_the_same_command_goes_on(colored
 def test_a_state_that_finds_no_room_is_told_and_the_one_before_stays(colored: Path, tmp_path: Path):
     with small_disk(tmp_path / "disk", 4000) as disk:
         begun = run(colored, disk / "s.safetensors")
-        begun._save()
+        begun.save()
         before = (begun.work / "state.pt").read_bytes()
         (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - 4096))
         with pytest.raises(CannotWrite, match="no space left"):
-            begun._save()
+            begun.save()
         assert (begun.work / "state.pt").read_bytes() == before
         del begun
 
@@ -156,12 +156,12 @@ def test_without_splits_every_tenth_photo_is_held_out(colored: Path, tmp_path: P
                 np.zeros((64, 64, 3) if kind == "images" else (64, 64), np.uint8),
             )
     made = run(tmp_path, tmp_path / "s.safetensors")
-    learned, held_out = ({pair.name for pair in part.pairs} for part in (made.squares, made.held_out))
+    learned, held_out = ({pair.name for pair in part.pairs} for part in (made.cache, made.held_out))
     assert len(learned) == 14 and len(held_out) == 2 and not learned & held_out
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size": 100}, {"squares": 0}, {"batch": -1}, {"rate": 0.0}, {"max_scale": 0.5}]
+    "wrong", [{"size": 100}, {"crops": 0}, {"batch": -1}, {"rate": 0.0}, {"max_scale": 0.5}]
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict):
     with pytest.raises(BadOption):
@@ -234,8 +234,8 @@ def hugging_face_folder(folder: Path, kind: str = "SegFormer") -> Path:
         build = transformers.Mask2FormerForUniversalSegmentation
     config.id2label = NAMES
     build(config).save_pretrained(folder)
-    sight = {"size": {"height": 64, "width": 64}, "image_mean": [0.5] * 3, "image_std": [0.2] * 3}
-    (folder / "preprocessor_config.json").write_text(json.dumps(sight))
+    preprocessing = {"size": {"height": 64, "width": 64}, "image_mean": [0.5] * 3, "image_std": [0.2] * 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessing))
     return folder
 
 
@@ -243,11 +243,11 @@ def hugging_face_folder(folder: Path, kind: str = "SegFormer") -> Path:
 def test_a_hugging_face_segmenters_classes_are_found_by_name(tmp_path: Path, kind: str):
     segmenter = load_segmenter(hugging_face_folder(tmp_path, kind), LANDSCAPE, CPU)
     places = {entry.name: place for place, entry in enumerate(LANDSCAPE.classes)}
-    assert np.flatnonzero(segmenter.judged).tolist() == sorted(
+    assert np.flatnonzero(segmenter.known_classes).tolist() == sorted(
         places[name] for name in ("sky", "tree", "mountain")
     )
     assert "3 of 17" in segmenter.title
-    seen = segmenter.classes([np.zeros((48, 80, 3), np.uint8)])
+    seen = segmenter.predict([np.zeros((48, 80, 3), np.uint8)])
     assert seen.shape == (1, 48, 80)
     assert set(np.unique(seen).tolist()) <= {-1, *(places[name] for name in ("sky", "tree", "mountain"))}
 

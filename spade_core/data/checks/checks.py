@@ -4,32 +4,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ...contract.errors import BadLabel, SpadeError
 from ...contract.labels import LabelSet
+from ...progress import Progress, silent
 from ..layouts.layouts import TRAIN, VAL, find_pairs, list_files
 from ..layouts.listing import Listing
-from .inspection import Inspected, inspect
-
-ERROR, WARNING = "error", "warning"
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing to put right: what is wrong with the first of `count` files (or with the whole), and the fix."""
-
-    severity: str
-    message: str
-    fix: str
-    count: int = 1
-    files: tuple[str, ...] = ()
-    """All of them."""
+from .inspection import ERROR, WARNING, Finding, Inspected, inspect
 
 
 @dataclass(frozen=True)
@@ -44,7 +28,7 @@ class ClassShare:
 
 
 @dataclass(frozen=True)
-class Report:
+class DatasetReport:
     """All that was found. Errors stop training, or would train on the wrong thing."""
 
     pairs: dict[str, int]
@@ -74,8 +58,8 @@ def check(
     label_set: LabelSet,
     batch: int,
     size: int,
-    progress: Progress = lambda stage, done, of: None,
-) -> Report:
+    progress: Progress = silent,
+) -> DatasetReport:
     """Read every pair of a data set. batch and size: of the training that is planned.
 
     Raises BadImage where the folder holds no pair at all.
@@ -90,10 +74,10 @@ def check(
             inspected.append(each)
             progress("reading pairs", len(inspected), len(every.pairs))
     findings = [
-        *_by_fix(ERROR, ((each, problem) for each in inspected for problem in each.problems)),
+        *_by_fix(inspected, ERROR),
         *_unpaired(every, root),
         *_splits(splits, batch),
-        *_by_fix(WARNING, ((each, doubt) for each in inspected for doubt in each.doubts)),
+        *_by_fix(inspected, WARNING),
         *_shared(splits, inspected),
         *_small(inspected, size),
         *_classes_found(splits, inspected, label_set),
@@ -103,20 +87,20 @@ def check(
     pairs = {split: len(found.pairs) for split, found in splits.items()}
     if splits[TRAIN] == splits[VAL]:
         pairs = {TRAIN: pairs[TRAIN]}
-    return Report(pairs, dict(sizes.most_common()), _shares(inspected, label_set), findings, inspected)
+    return DatasetReport(pairs, dict(sizes.most_common()), _shares(inspected, label_set), findings, inspected)
 
 
-def _by_fix(severity: str, problems: Iterable[tuple[Inspected, SpadeError]]) -> list[Finding]:
-    """Files with the same remedy are one finding."""
-    groups: dict[tuple[type, str], list[tuple[Inspected, SpadeError]]] = defaultdict(list)
-    for each, problem in problems:
-        groups[type(problem), problem.fix].append((each, problem))
-    findings = []
-    for (kind, fix), members in groups.items():
-        more = " Or convert them: `spade dataset convert`." if kind is BadLabel else ""
-        files = tuple(each.pair.name for each, _ in members)
-        findings.append(Finding(severity, members[0][1].message, fix + more, len(members), files))
-    return findings
+def _by_fix(inspected: Iterable[Inspected], severity: str) -> list[Finding]:
+    """Files with the same remedy are one finding, in the words of the first."""
+    groups: dict[str, list[tuple[str, Finding]]] = defaultdict(list)
+    for each in inspected:
+        for finding in each.findings:
+            if finding.severity == severity:
+                groups[finding.fix].append((each.pair.name, finding))
+    return [
+        replace(members[0][1], count=len(members), files=tuple(name for name, _ in members))
+        for members in groups.values()
+    ]
 
 
 def _unpaired(found: Listing, root: Path) -> list[Finding]:
