@@ -34,6 +34,7 @@ from ..contract.errors import CannotWrite, Internal, Unavailable
 from ..files import replacing
 from ..model.interface import ImageGenerator
 from .file import Checkpoint
+from .folding import fold_spectral_norms
 
 if TYPE_CHECKING:
     import onnx

@@ -85,7 +85,7 @@ def test_every_kind_of_generator_goes_out_and_looks_at_instances(kind: str, tmp_
     side = max(64, int(session.get_modelmeta().custom_metadata_map["multiple"]) * 2)
     label_map, objects = np.random.default_rng(0).integers(0, 3, (2, side, side + side)).astype(np.int32)
     [image] = session.run(["image"], {"labels": label_map[None], "instances": objects[None]})
-    painted = model.paint(label_map.astype(np.uint8), instance_map=objects).transpose(2, 0, 1)
+    painted = model.render_float(label_map.astype(np.uint8), instance_map=objects).transpose(2, 0, 1)
     assert np.abs(image[0] * 2 - 1 - painted).max() < 2 * TOLERANCE
 
 

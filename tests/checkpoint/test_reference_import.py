@@ -54,7 +54,7 @@ def painted(record: Recorded, model: Synthesizer) -> tuple[np.ndarray, np.ndarra
     labels, objects = record.arrays["in/label"][:, 0], record.arrays["in/inst"][:, 0]
     styles = record.arrays.get("in/z", np.zeros((len(labels), 0), np.float32))
     ours = [
-        model.paint(label_map, style if model.style_size else None, instance_map=instances).transpose(2, 0, 1)
+        model.render_float(label_map, style if model.style_size else None, instance_map=instances).transpose(2, 0, 1)
         for label_map, instances, style in zip(labels, objects, styles, strict=True)
     ]
     return np.stack(ours), record.arrays["out/G_given_z" if model.style_size else "out/G_eval"]
@@ -206,7 +206,7 @@ def test_known_data_is_recognised_by_its_channels(preset, tmp_path: Path):
             [entry.id for entry in checkpoint.label_set.classes] + [checkpoint.label_set.ignore_id]
         )
         label_map = np.resize(ids, (side, side)).astype(checkpoint.label_set.dtype)
-        assert model.paint(label_map).shape == (side, side, 3)
+        assert model.render_float(label_map).shape == (side, side, 3)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_other_data_with_as_many_classes_or_channels_is_not_taken_for_known_data
     given = Facts(classes, dont_care, edges, "normal", 64, 1.0)
     checkpoint = import_reference(ImportRequest(tmp_path, given=given))
     assert checkpoint.provenance["preset"] == preset and checkpoint.generator == config
-    assert served(checkpoint).paint(np.zeros((64, 64), checkpoint.label_set.dtype)).shape == (64, 64, 3)
+    assert served(checkpoint).render_float(np.zeros((64, 64), checkpoint.label_set.dtype)).shape == (64, 64, 3)
 
 
 def test_what_is_known_of_the_channels_rules_known_data_out(tmp_path: Path):
