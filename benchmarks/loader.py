@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from spade_core.contract.labels import LabelSet, load_label_set
+from spade_core.contract.labels import LabelSet
 from spade_core.data.crops import CropSampler
 from spade_core.data.grey_box.augment import GreyBox
 from spade_core.data.layouts.layouts import find_pairs, label_set_of

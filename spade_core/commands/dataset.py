@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..data.conversion import Converted
     from ..data.palette import Palette
 
+# The names of data.layouts, which a test compares: importing it here would make every command wait for it.
 LayoutName = Literal[
     "auto",
     "folder",

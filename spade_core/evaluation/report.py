@@ -123,25 +123,25 @@ def _text(value: float | None, spread: float | None) -> str:
 def notes(evaluation: Evaluation) -> list[str]:
     """What a reader must know before comparing."""
     protocol, real = evaluation.protocol, evaluation.real
-    said = [
+    found = [
         "The row of real photos is the floor of a distance (the photos of the same label maps against the same "
         "reference photos, by the same code) and the ceiling of an agreement (the segmenter on those photos)."
     ]
     fewest = min(protocol.pictures, protocol.reference_pictures)
     if fewest <= protocol.feature_count:
-        said.append(
+        found.append(
             f"{fewest} pictures do not fill a covariance of {protocol.feature_count} numbers: the Frechet distances "
             "are biased upwards, the floor with them. Compare them only at this number of pictures; the kernel "
             "distance has no such bias."
         )
     if protocol.frechet != "FID":
-        said.append(
+        found.append(
             f"The features are those of {protocol.features}, not of Inception: these distances are no FID and must "
             "not stand beside published ones."
         )
     if real.agreement is None:
-        said.append("No segmenter was named, so mIoU and pixel accuracy are not measured.")
-    return said
+        found.append("No segmenter was named, so mIoU and pixel accuracy are not measured.")
+    return found
 
 
 def curves(evaluation: Evaluation, columns: list[Column]) -> tuple[str, list[Chart]]:

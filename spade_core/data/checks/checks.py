@@ -13,7 +13,7 @@ from ...contract.labels import LabelSet
 from ...progress import Progress, silent
 from ..layouts.layouts import TRAIN, VAL, find_pairs, list_files
 from ..layouts.listing import Listing
-from .inspection import ERROR, WARNING, Finding, Inspected, inspect
+from .inspection import ERROR, WARNING, Finding, Inspected, inspect_pair
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def check(
     inspected = []
     with ThreadPoolExecutor() as threads:  # decoding lets other threads run
         for each in threads.map(
-            lambda pair: inspect(pair, label_set), every.pairs or find_pairs(root, None, layout)
+            lambda pair: inspect_pair(pair, label_set), every.pairs or find_pairs(root, None, layout)
         ):
             inspected.append(each)
             progress("reading pairs", len(inspected), len(every.pairs))
@@ -170,9 +170,9 @@ def _small(inspected: list[Inspected], size: int) -> list[Finding]:
     if not small:
         return []
     width, height = small[0].size or (0, 0)
-    said = f"{small[0].pair.name} is {width} x {height} pixels: it is enlarged to train at {size}, and looks soft."
+    message = f"{small[0].pair.name} is {width} x {height} pixels: it is enlarged to train at {size}, and looks soft."
     names = tuple(each.pair.name for each in small)
-    return [Finding(WARNING, said, "Use larger photos, or train at their size.", len(small), names)]
+    return [Finding(WARNING, message, "Use larger photos, or train at their size.", len(small), names)]
 
 
 def _classes_found(
@@ -187,13 +187,13 @@ def _classes_found(
     findings = []
     unseen = [names[id] for id in sorted(shown[VAL] - shown[TRAIN]) if id in names]
     if unseen and splits[TRAIN].pairs:
-        said = f"{', '.join(unseen)} occur in val and never in training."
-        findings.append(Finding(WARNING, said, "Move some of those pairs to train.", len(unseen)))
+        message = f"{', '.join(unseen)} occur in val and never in training."
+        findings.append(Finding(WARNING, message, "Move some of those pairs to train.", len(unseen)))
     absent = [entry.name for entry in label_set.classes if entry.id not in shown[TRAIN] | shown[VAL]]
     if absent and len(absent) < len(label_set.classes):
-        said = f"{len(absent)} classes never occur ({', '.join(absent[:6])}{', ...' if len(absent) > 6 else ''})."
+        message = f"{len(absent)} classes never occur ({', '.join(absent[:6])}{', ...' if len(absent) > 6 else ''})."
         fix = "A model will paint nothing sensible for them: add pairs, or leave them out of the label set."
-        findings.append(Finding(WARNING, said, fix, len(absent)))
+        findings.append(Finding(WARNING, message, fix, len(absent)))
     return findings
 
 

@@ -59,7 +59,7 @@ class Inspected:
         return self.findings[0].severity if self.findings else ""
 
 
-def inspect(pair: Pair, label_set: LabelSet) -> Inspected:
+def inspect_pair(pair: Pair, label_set: LabelSet) -> Inspected:
     """Read all of a pair, photo and labels apart, so that one fault does not hide another."""
     errors: list[SpadeError] = []
 
