@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from spade_core.contract.labels import LabelSet, load_label_set
+from spade_core.contract.labels import LabelSet
 from spade_core.data.crops import CropSampler
 from spade_core.data.grey_box.augment import GreyBox
-from spade_core.data.layouts.layouts import find_pairs, label_set_name
+from spade_core.data.layouts.layouts import find_pairs, label_set_of
 from spade_core.data.loader import Loader
 from spade_core.data.pairs import Pair
 from spade_core.data.placement import CropRule, PlacementRule, Preprocess
@@ -58,10 +58,10 @@ def measured(
 ) -> tuple[float, float]:
     """Pictures a second as they come out of the loader, and as it says itself that it can make them."""
     placement, grey_box, reduce = RULES[rule]
-    squares = CropSampler(
+    sampler = CropSampler(
         pairs, label_set, placement, BATCH, 0, grey_box=grey_box, reduce=reduce, cache_bytes=0
     )
-    with Loader(squares, 0, torch.device("cpu"), workers) as loader:
+    with Loader(sampler, 0, torch.device("cpu"), workers) as loader:
         batches = iter(loader)
         for _ in range(max(1, 2 * workers)):  # workers start, and what was made ahead is not measured
             next(batches)
@@ -83,7 +83,7 @@ def main() -> None:
         if chosen.data is None:
             write_pairs(data)
         pairs = find_pairs(data, None)
-        label_set = load_label_set(label_set_name(data) or "landscape")
+        label_set = label_set_of(data)
         print(
             f"{len(pairs)} pairs, batches of {BATCH}, {cores} cores; images/s (in brackets: what the loader says)\n"
         )

@@ -111,9 +111,8 @@ def multiplications(config: AnyGeneratorConfig) -> int:
 def generator_parameters(config: AnyGeneratorConfig) -> int:
     from ..model.build import build_generator
 
-    return parameters(
-        build_generator, replace(config, spectral=False)
-    )  # which learns nothing, and takes its time
+    # Spectral normalisation learns nothing, and takes its time.
+    return parameters(build_generator, replace(config, spectral=False))
 
 
 def parameters(build: Callable[..., nn.Module], *arguments: object) -> int:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of training pictures, addressed by one number."""
+"""Batches of training crops, addressed by one number."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from ..contract.errors import BadImage, BadShape
 from ..contract.labels import LabelSet
@@ -26,24 +28,34 @@ _BYTES = {"L": 1, "I;16": 2}
 
 @dataclass(frozen=True)
 class CropBatch:
-    """rgb (B, height, width, 3) uint8; channels (B, height, width) int64; instances like channels, int32, or None."""
+    """Crops on the CPU, in pinned memory where a `Loader` made them for a CUDA device."""
 
-    rgb: np.ndarray
-    channels: np.ndarray
-    instances: np.ndarray | None = None
+    index: int
+    """The batch's number."""
+    rgb: Tensor
+    """(B, height, width, 3) uint8."""
+    channels: Tensor
+    """(B, height, width) int64, the one-hot channel of each pixel."""
+    instances: Tensor | None = None
+    """(B, height, width) int32, one number an object."""
+
+    def pin_memory(self) -> CropBatch:
+        """DataLoader's hook."""
+        instances = None if self.instances is None else self.instances.pin_memory()
+        return CropBatch(self.index, self.rgb.pin_memory(), self.channels.pin_memory(), instances)
 
 
 class CropSampler:
     """An endless, shuffled stream of batches whose position is one number: the batch index.
 
-    Batch i depends on the seed and i alone, so a resumed run sees the squares it would have seen, and so do worker
+    Batch i depends on the seed and i alone, so a resumed run sees the crops it would have seen, and so do worker
     processes that make them in any order. An epoch shows every pair once; with fewer pairs than a batch has places,
     a batch shows some of them again, cut elsewhere.
 
     Of several processes that share a batch, number `rank` of `ranks` makes its part: rows [rank * B / ranks, ...).
     reduce: large JPEGs are decoded at a fraction of their size (see `read_pair`): quicker, and not the same pixels.
     with_instances: instance maps come along; every pair must have one.
-    cache_bytes: decoded pairs are kept up to so much memory, and none is thrown out for another: in an epoch each
+    cache_bytes: decoded pairs are kept up to so many bytes, and none is thrown out for another: in an epoch each
     comes once, so the newest are of no more use than the first.
     """
 
@@ -63,7 +75,7 @@ class CropSampler:
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.pairs, self.label_set, self.rule, self.batch, self.seed = pairs, label_set, rule, batch, seed
-        self.grey_box = grey_box.painter(label_set) if grey_box else None
+        self.grey_box = grey_box.for_labels(label_set) if grey_box else None
         self.rank, self.ranks, self.with_instances = rank, ranks, with_instances
         self.short_side = rule.short_side if reduce else 0
         self.cache_bytes = cache_bytes
@@ -87,12 +99,7 @@ class CropSampler:
                 "Add them in instances/, or train without instance edges.",
             )
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """rgb (B, height, width, 3) uint8 and channel indices (B, height, width) int64 of this process's part."""
-        made = self.make(index)
-        return made.rgb, made.channels
-
-    def make(self, index: int) -> CropBatch:
+    def __getitem__(self, index: int) -> CropBatch:
         """Batch `index`, this process's part of it. Raises as `read_pair`, and BadShape where sizes differ."""
         random = np.random.default_rng((self.seed, index))
         part = self.batch // self.ranks
@@ -101,9 +108,8 @@ class CropSampler:
             position = index * self.batch + place
             pair = self._pair_at(position)
             if not self.rank * part <= place < (self.rank + 1) * part:
-                self.rule.place(
-                    self._size(pair), random
-                )  # the others' part: only its random numbers are drawn
+                # Another process's row: only its random numbers are drawn.
+                self.rule.place(self._size(pair), random)
                 continue
             photo, labels, *objects = self._read(pair)
             placement = self.rule.place(labels.size, random)
@@ -111,7 +117,17 @@ class CropSampler:
             ids.append(self._blocked_out(placement.labels(labels), position))
             instances += [placement.labels(each) for each in objects]
         channels = LabelChannels.of(self.label_set).indices(stacked(ids))
-        return CropBatch(stacked(rgb), channels, np.stack(instances) if instances else None)
+        return CropBatch(
+            index,
+            torch.from_numpy(stacked(rgb)),
+            torch.from_numpy(channels),
+            torch.from_numpy(np.stack(instances)) if instances else None,
+        )
+
+    @property
+    def cached(self) -> int:
+        """How many decoded pairs are kept."""
+        return len(self._decoded)
 
     def _pair_at(self, position: int) -> Pair:
         epoch, place = divmod(position, len(self.pairs))
@@ -124,7 +140,7 @@ class CropSampler:
     def _blocked_out(self, label_map: np.ndarray, position: int) -> np.ndarray:
         if self.grey_box is None:
             return label_map
-        return self.grey_box.perhaps(label_map, np.random.default_rng((self.seed, _GREY_BOX, position)))
+        return self.grey_box.apply(label_map, np.random.default_rng((self.seed, _GREY_BOX, position)))
 
     def _size(self, pair: Pair) -> tuple[int, int]:
         if pair.name not in self._sizes:

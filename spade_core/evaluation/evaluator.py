@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models judged on one set of scenes: everything that does not depend on the model is measured once."""
+"""Models measured on one set of scenes: everything that does not depend on the model is measured once."""
 
 from __future__ import annotations
 
 import itertools
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,16 +16,14 @@ from ..checkpoint.file import file_digest, load_checkpoint
 from ..contract.errors import BadImage, LabelSetMismatch
 from ..contract.version import VERSION
 from ..features.base import FeatureNetwork, in_batches, perceptual_distance
+from ..progress import Progress
 from ..runtime import chosen_device
 from ..synthesis.synthesizer import Synthesizer, model_file
 from .fid import frechet_distance, kernel_distance
-from .results import Distance, EvaluationProtocol, ModelResult, Picture, RealBaseline
+from .results import Distance, EvaluationProtocol, ModelResult, PictureMeasures, RealBaseline
 from .scenes import Comparison, Scene, Scenes
-from .segmentation_metrics import Agreement, Scores
+from .segmentation_metrics import ConfusionMatrix, Scores
 from .segmenter import Segmenter
-
-Report = Callable[[str, int, int], None]
-"""Told the stage, how much of it is done, and of how much."""
 
 STYLED_MAPS, STYLES = 24, 4
 
@@ -37,7 +35,7 @@ DIVERSITY = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model to be judged."""
+    """A model to be measured."""
 
     name: str
     """What tells it from the others."""
@@ -50,7 +48,7 @@ class Candidate:
 def load_candidates(names_or_files: Sequence[str], device: str) -> list[Candidate]:
     """Raises UnknownModel, BadCheckpoint, Unavailable."""
     paths = [model_file(each) for each in names_or_files]
-    contenders = []
+    candidates = []
     for path, given in zip(paths, names_or_files, strict=True):
         checkpoint = load_checkpoint(path)
         seen = checkpoint.provenance.get("images_seen")
@@ -58,8 +56,8 @@ def load_candidates(names_or_files: Sequence[str], device: str) -> list[Candidat
         # Runs name their models alike: runs/first/model_00002000, runs/second/model_00002000.
         alone = [other.stem for other in paths].count(path.stem) == 1
         name = path.stem if alone else f"{path.resolve().parent.name}/{path.stem}"
-        contenders.append(Candidate(name, model, given, seen if isinstance(seen, int) else None))
-    return contenders
+        candidates.append(Candidate(name, model, given, seen if isinstance(seen, int) else None))
+    return candidates
 
 
 def refuse_other_label_sets(models: Iterable[Synthesizer], scenes: Scenes) -> None:
@@ -74,63 +72,64 @@ def refuse_other_label_sets(models: Iterable[Synthesizer], scenes: Scenes) -> No
 
 
 class Evaluator:
-    """Looks at photos once, and then at the pictures of any number of models."""
+    """Measures the photos once, and then the pictures of any number of models."""
 
     def __init__(
-        self, comparison: Comparison, features: FeatureNetwork, segmenter: Segmenter | None, seed: int, report: Report
+        self, comparison: Comparison, features: FeatureNetwork, segmenter: Segmenter | None, seed: int,
+        progress: Progress,
     ) -> None:  # fmt: skip
         self.comparison, self.scenes = comparison, comparison.painted
         self.features, self.segmenter, self.seed = features, segmenter, seed
-        self._report = report
+        self._progress = progress
         self._reference = self._reference_rows(comparison.reference)
-        self._photos, self.real = self._look_at_photos()
+        self._photos, self.real = self._measure_photos()
 
     def _reference_rows(self, reference: Scenes) -> np.ndarray:
         rows: list[np.ndarray] = []
         for batch in in_batches(reference):
-            rows.append(self.features.see([scene.photo for scene in batch]).rows())
-            self._report("looking at reference photos", sum(map(len, rows)), len(reference))
+            rows.append(self.features.extract([scene.photo for scene in batch]).rows())
+            self._progress("looking at reference photos", sum(map(len, rows)), len(reference))
         return np.concatenate(rows)
 
-    def _look_at_photos(self) -> tuple[np.ndarray, RealBaseline]:
+    def _measure_photos(self) -> tuple[np.ndarray, RealBaseline]:
         rows, differences = [], []
-        agreement = self._agreement()
+        matrix = self._confusion_matrix()
         for batch in in_batches(self.scenes):
-            seen = self.features.see([scene.photo for scene in batch])
-            rows.append(seen.rows())
+            features = self.features.extract([scene.photo for scene in batch])
+            rows.append(features.rows())
             if len(batch) > 1:
                 ahead, behind = list(range(len(batch) - 1)), list(range(1, len(batch)))
-                differences.extend(perceptual_distance(seen[ahead], seen[behind]))
+                differences.extend(perceptual_distance(features[ahead], features[behind]))
             photo_labels = [scene.photo_labels for scene in batch]
-            self._count(agreement, photo_labels, [scene.photo for scene in batch])
-            self._report("looking at photos", sum(map(len, rows)), len(self.scenes))
+            self._count(matrix, photo_labels, [scene.photo for scene in batch])
+            self._progress("looking at photos", sum(map(len, rows)), len(self.scenes))
         photos = np.concatenate(rows)
         floor = distance(photos, self._reference, self.seed)
-        return photos, RealBaseline(floor, _scores(agreement), float(np.mean(differences)))
+        return photos, RealBaseline(floor, _scores(matrix), float(np.mean(differences)))
 
-    def judge(self, contender: Candidate) -> ModelResult:
+    def evaluate(self, candidate: Candidate) -> ModelResult:
         """Paint and measure. The model is of the scenes' label set (refuse_other_label_sets)."""
-        model, name = contender.model, contender.name
+        model, name = candidate.model, candidate.name
         rows, accuracies, seconds = [], [], 0.0
-        agreement = self._agreement()
+        matrix = self._confusion_matrix()
         stage = f"painting with {name}"
         for batch in in_batches(enumerate(self.scenes)):
             started = time.perf_counter()
             painted = [self.paint(model, index, scene) for index, scene in batch]
             seconds += time.perf_counter() - started
-            rows.append(self.features.see(painted).rows())
-            accuracies += self._count(agreement, [scene.label_map for _, scene in batch], painted)
-            self._report(stage, sum(map(len, rows)), len(self.scenes))
+            rows.append(self.features.extract(painted).rows())
+            accuracies += self._count(matrix, [scene.label_map for _, scene in batch], painted)
+            self._progress(stage, sum(map(len, rows)), len(self.scenes))
         features = np.concatenate(rows)
         nearest = nearest_distance(features, self._reference)
         return ModelResult(
-            name=name, file=contender.file, digest=model.digest, images_seen=contender.images_seen,
+            name=name, file=candidate.file, digest=model.digest, images_seen=candidate.images_seen,
             distance=distance(features, self._reference, self.seed),
             distance_same=distance(features, self._photos, self.seed),
-            agreement=_scores(agreement), diversity=self._diversity(model, name),
+            agreement=_scores(matrix), diversity=self._diversity(model, name),
             seconds_per_picture=seconds / len(features),
             pictures=[
-                Picture(pair.name, self.seed + index, float(near), accuracy)
+                PictureMeasures(pair.name, self.seed + index, float(near), accuracy)
                 for index, (pair, near, accuracy) in enumerate(
                     zip(self.scenes.pairs, nearest, accuracies, strict=True)
                 )
@@ -143,9 +142,9 @@ class Evaluator:
         reference = self.comparison.reference
         return EvaluationProtocol(
             data=data, layout=layout, split=split, label_set=scenes.label_set.name,
-            pictures=len(scenes), height=scenes.frame.height, width=scenes.frame.width,
-            frame=scenes.frame.said, label_maps=scenes.said,
-            reference=self.comparison.said, reference_pictures=len(reference),
+            pictures=len(scenes), height=scenes.size.height, width=scenes.size.width,
+            frame=scenes.size.description, label_maps=scenes.description,
+            reference=self.comparison.reference_description, reference_pictures=len(reference),
             features=features.title, feature_count=self._reference.shape[1], feature_resize=features.resize,
             frechet=features.frechet_title, kernel=features.kernel_title,
             segmenter=None if self.segmenter is None else self.segmenter.title,
@@ -155,7 +154,7 @@ class Evaluator:
         )  # fmt: skip
 
     def paint(self, model: Synthesizer, index: int, scene: Scene) -> np.ndarray:
-        """The picture of a scene as it is judged: (H, W, 3) uint8."""
+        """The picture of a scene as it is measured: (H, W, 3) uint8."""
         return model.render(scene.label_map, seed=self.seed + index, instance_map=scene.instance_map)
 
     def _diversity(self, model: Synthesizer, name: str) -> float | None:
@@ -167,9 +166,9 @@ class Evaluator:
         differences: list[float] = []
         for done, place in enumerate(places, 1):
             painted = self.styled(model, int(place), self.scenes[place])
-            seen = self.features.see(painted)
-            differences.extend(perceptual_distance(seen[first], seen[second]))
-            self._report(f"styles of {name}", done, len(places))
+            features = self.features.extract(painted)
+            differences.extend(perceptual_distance(features[first], features[second]))
+            self._progress(f"styles of {name}", done, len(places))
         return float(np.mean(differences))
 
     def styled(self, model: Synthesizer, place: int, scene: Scene) -> list[np.ndarray]:
@@ -179,17 +178,23 @@ class Evaluator:
             model.render(scene.label_map, code, self.seed, instance_map=scene.instance_map) for code in codes
         ]
 
-    def _agreement(self) -> Agreement | None:
-        return None if self.segmenter is None else Agreement(self.scenes.label_set, self.segmenter.judged)
+    def _confusion_matrix(self) -> ConfusionMatrix | None:
+        return (
+            None
+            if self.segmenter is None
+            else ConfusionMatrix(self.scenes.label_set, self.segmenter.known_classes)
+        )
 
     def _count(
-        self, agreement: Agreement | None, label_maps: list[np.ndarray], pictures: list[np.ndarray]
+        self, matrix: ConfusionMatrix | None, label_maps: list[np.ndarray], pictures: list[np.ndarray]
     ) -> list[float | None]:
-        """Pixel accuracies of the pictures."""
-        if agreement is None or self.segmenter is None:
+        """Count them in; returns the pixel accuracy of each."""
+        if matrix is None or self.segmenter is None:
             return [None] * len(pictures)
-        seen = self.segmenter.classes(pictures)
-        return [agreement.add(wanted, classes) for wanted, classes in zip(label_maps, seen, strict=True)]
+        predictions = self.segmenter.predict(pictures)
+        return [
+            matrix.add(wanted, predicted) for wanted, predicted in zip(label_maps, predictions, strict=True)
+        ]
 
 
 def distance(pictures: np.ndarray, photos: np.ndarray, seed: int) -> Distance:
@@ -204,12 +209,12 @@ def nearest_distance(pictures: np.ndarray, photos: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(squared, 0).min(1))
 
 
-def _scores(agreement: Agreement | None) -> Scores | None:
-    if agreement is None:
+def _scores(matrix: ConfusionMatrix | None) -> Scores | None:
+    if matrix is None:
         return None
-    if agreement.counts.sum() == 0:
+    if matrix.counts.sum() == 0:
         raise BadImage(
             "No pixel of these label maps has a class that the segmenter can tell.",
             "Use another segmenter, or leave it out.",
         )
-    return agreement.scores()
+    return matrix.scores()

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Augmented squares of photos and what a frozen network says of them, computed once and kept on disk.
+"""Augmented crops of photos and a frozen network's features of them, computed once and kept on disk.
 
-FOLDER/features_1.npy ...   the frozen maps of every square, float16
-FOLDER/classes.npy          their label maps at half size, as places of classes
-FOLDER/progress.json        how many squares are filled, and for which settings
+FOLDER/features_1.npy ...   the frozen maps of every crop, float16
+FOLDER/classes.npy          their label maps at half size, as indices of classes, uint8
+FOLDER/progress.json        how many crops are filled, and for which settings
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,39 +22,39 @@ from ..data.pairs import Pair, read_pair
 from ..data.placement import CropRule
 from ..features.efficientnet_lite import LITE2_TAP_WIDTHS, Lite2
 from ..files import replacing, write_text
+from ..progress import Progress
 from .own_segmenter import USED_TAPS, frozen_maps
 
 UNLABELLED = 255
 
-TOGETHER = 16  # squares
-
-Report = Callable[[int, int], None]
-"""Told how many squares are filled, and how many there will be."""
+BATCH = 16  # crops that go through the network together
 
 
 class FeatureCache:
-    """So many squares, each depending on the seed and its number alone."""
+    """`count` crops, each depending on the seed and its number alone; `filled` of them are computed."""
 
     def __init__(
         self, folder: Path, pairs: list[Pair], label_set: LabelSet, rule: CropRule, count: int, seed: int
     ) -> None:
-        """Finds what an earlier run has filled. Raises CannotWrite, or BadCheckpoint in a folder of other squares."""
+        """Finds what an earlier run has filled. Raises CannotWrite, or BadCheckpoint in a folder of other crops."""
         self.folder, self.pairs, self.label_set = folder, pairs, label_set
         self.rule, self.count, self.seed = rule, count, seed
         self._settings = json.dumps(
             [label_set.digest, rule.size, rule.max_scale, count, seed, [pair.name for pair in pairs]]
         )
         self.filled = self._found()
-        self._note()  # whose squares these are, before the first one is there
+        self._save_progress()  # whose crops these are, before the first one is there
         self.maps = [
             self._array(f"features_{tap}.npy", np.float16, LITE2_TAP_WIDTHS[tap], rule.size >> (tap + 1))
             for tap in USED_TAPS
         ]
         self.classes = self._array("classes.npy", np.uint8, None, rule.size // 2)
-        self._places = np.full(max(label_set.ignore_id, label_set.classes[-1].id) + 1, UNLABELLED, np.uint8)
-        for place, entry in enumerate(label_set.classes):
+        self._class_index = np.full(
+            max(label_set.ignore_id, label_set.classes[-1].id) + 1, UNLABELLED, np.uint8
+        )
+        for index, entry in enumerate(label_set.classes):
             if entry.id != label_set.ignore_id:
-                self._places[entry.id] = place
+                self._class_index[entry.id] = index
 
     def _found(self) -> int:
         try:
@@ -77,30 +76,30 @@ class FeatureCache:
                 _reserve(part, np.lib.format.open_memmap(part, "w+", kind, shape).offset)
         return np.lib.format.open_memmap(path, "r+", kind, shape)
 
-    def fill(self, device: torch.device, report: Report) -> None:
+    def fill(self, device: torch.device, progress: Progress) -> None:
         """Compute what is missing; however it ends, what was done is kept."""
         network = Lite2().eval().to(device)
         try:
             while self.filled < self.count:
-                numbers = range(self.filled, min(self.filled + TOGETHER, self.count))
-                rgb, ids = zip(*map(self._square, numbers), strict=True)
-                pictures = torch.from_numpy(np.stack(rgb)).permute(0, 3, 1, 2).to(device)
+                numbers = range(self.filled, min(self.filled + BATCH, self.count))
+                rgb, ids = zip(*map(self._crop, numbers), strict=True)
+                pictures = torch.from_numpy(np.stack(rgb)).to(device)
                 with torch.inference_mode():
                     for array, tap in zip(self.maps, frozen_maps(network, pictures), strict=True):
                         array[numbers.start : numbers.stop] = tap.half().cpu().numpy()
-                self.classes[numbers.start : numbers.stop] = self._places[np.stack(ids)[:, 1::2, 1::2]]
+                self.classes[numbers.start : numbers.stop] = self._class_index[np.stack(ids)[:, 1::2, 1::2]]
                 self.filled = numbers.stop
-                self._note()
-                report(self.filled, self.count)
+                self._save_progress()
+                progress("looking at photos", self.filled, self.count)
         finally:
             for array in (*self.maps, self.classes):
                 array.flush()
 
-    def _note(self) -> None:
+    def _save_progress(self) -> None:
         noted = json.dumps({"settings": self._settings, "filled": self.filled})
         write_text(self.folder / "progress.json", noted)
 
-    def _square(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def _crop(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """rgb (size, size, 3) uint8 and ids (size, size)."""
         epoch, place = divmod(number, len(self.pairs))
         order = np.random.default_rng((self.seed, epoch, 1)).permutation(len(self.pairs))
@@ -108,7 +107,7 @@ class FeatureCache:
         return training_crop(photo, labels, self.rule, np.random.default_rng((self.seed, number)))
 
     def batch(self, numbers: np.ndarray, mirrored: bool) -> tuple[list[Tensor], Tensor]:
-        """The maps (B, C, h, w) float32, and the classes (B, size / 2, size / 2) int64 of these squares.
+        """The maps (B, C, h, w) float32, and the classes (B, size / 2, size / 2) int64 of these crops.
 
         Mirroring the maps is not quite mirroring the photo, and costs nothing.
         """

@@ -21,6 +21,7 @@ from ..contract.errors import BadCheckpoint, SpadeError
 from ..contract.labels import LabelSet, parse_label_set
 from ..features.efficientnet_lite import LITE2_TAP_WIDTHS, Lite2
 from ..files import replacing
+from ..pixels import to_network
 from .segmenter import Segmenter
 
 FORMAT = "spade-backdrops segmenter 1"
@@ -86,7 +87,7 @@ class OwnSegmenter(Segmenter):
     def __init__(self, file: SegmenterFile, name: str, device: torch.device) -> None:
         self.title = f"{name} (pyramid decoder on EfficientNet-Lite2)"
         self.device = device
-        self.judged = np.ones(file.config.class_count, bool)
+        self.known_classes = np.ones(file.config.class_count, bool)
         self._frozen = Lite2().eval().to(device)
         self._decoder = PyramidDecoder(file.config)
         try:
@@ -95,18 +96,17 @@ class OwnSegmenter(Segmenter):
             raise BadCheckpoint(f"The weights of {name} do not fit what it says of itself.", _FIX) from None
         self._decoder.eval().to(device)
 
-    def classes(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        rgb = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2)
+    def predict(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        rgb = torch.from_numpy(np.stack(pictures)).to(self.device)
         with torch.inference_mode():
             logits = self._decoder(frozen_maps(self._frozen, rgb))
-            logits = F.interpolate(logits, rgb.shape[-2:], mode="bilinear", align_corners=False)
+            logits = F.interpolate(logits, rgb.shape[1:3], mode="bilinear", align_corners=False)
             return logits.argmax(1).cpu().numpy()
 
 
 def frozen_maps(network: Lite2, rgb: Tensor) -> list[Tensor]:
-    """rgb: (B, 3, H, W) uint8; returns the maps that the decoder looks at."""
-    image = (rgb.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-    taps = network(image)
+    """rgb: (B, H, W, 3) uint8, on the network's device; returns the maps of USED_TAPS, (B, C, h, w), finest first."""
+    taps = network(to_network(rgb, rgb.device))
     return [taps[tap] for tap in USED_TAPS]
 
 

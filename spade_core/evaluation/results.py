@@ -60,7 +60,7 @@ class Distance:
 
 @dataclass(frozen=True)
 class RealBaseline:
-    """What photos get where pictures are judged: the floor of a distance, the ceiling of an agreement."""
+    """What real photos get by the same measures: the floor of a distance, the ceiling of an agreement."""
 
     floor: Distance
     agreement: Scores | None
@@ -69,7 +69,7 @@ class RealBaseline:
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureMeasures:
     """One painted picture's own measures."""
 
     name: str
@@ -88,14 +88,14 @@ class ModelResult:
     digest: str
     images_seen: int | None
     distance: Distance
-    """From the reference photos: compare it with Real.floor."""
+    """From the reference photos: compare it with RealBaseline.floor."""
     distance_same: Distance
     """From the photos of the same label maps, the published protocol."""
     agreement: Scores | None
     diversity: float | None
     """Mean perceptual distance of one label map in different styles; None for a model without styles."""
     seconds_per_picture: float
-    pictures: list[Picture] = field(default_factory=list, repr=False)
+    pictures: list[PictureMeasures] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True)

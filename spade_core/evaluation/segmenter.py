@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which class does each pixel of a picture show? What mIoU and pixel accuracy are judged by.
+"""Which class does each pixel of a picture show? What mIoU and pixel accuracy rest on.
 
 Our own segmenter is a small pyramid decoder on frozen EfficientNet-Lite2 features, trained on real pairs. It shares
-nothing with the discriminator of a training, which looks through Lite0.
+nothing with the discriminator of a training, which rests on Lite0.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ class Segmenter(ABC):
 
     title: str
     """What it is, for people."""
-    judged: np.ndarray
+    known_classes: np.ndarray
     """(classes,) bool: which classes of the label set it can tell at all."""
 
     @abstractmethod
-    def classes(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    def predict(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """pictures: (H, W, 3) uint8, all of one size.
 
-        Returns (B, H, W) int64: the place of the class among the label set's classes, -1 for none of them.
+        Returns (B, H, W) int64: the index of the class among the label set's classes, -1 for none of them.
         """

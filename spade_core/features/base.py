@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a feature network says of pictures: one vector a picture, and maps for perceptual distances."""
+"""What a feature network makes of pictures: one vector a picture, and maps for perceptual distances."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Features:
 
 
 class FeatureNetwork(nn.Module, ABC):
-    """Frozen eyes, and under which names their numbers go."""
+    """A frozen network, and the names under which the numbers go that rest on it."""
 
     title: str
     """The network, for people."""
@@ -48,14 +48,14 @@ class FeatureNetwork(nn.Module, ABC):
     """What happens to a picture before the network sees it."""
 
     @abstractmethod
-    def forward(self, pictures: Tensor) -> Features:
-        """pictures: (B, 3, H, W) float in [0, 255]."""
+    def forward(self, rgb: Tensor) -> Features:
+        """rgb: (B, H, W, 3) uint8, on the network's device. Each network scales bytes in its own order."""
 
-    def see(self, pictures: Sequence[np.ndarray]) -> Features:
+    def extract(self, pictures: Sequence[np.ndarray]) -> Features:
         """pictures: (H, W, 3) uint8, all of one size; one batch."""
-        rgb = torch.from_numpy(np.stack(pictures)).to(next(self.buffers()).device).permute(0, 3, 1, 2)
+        rgb = torch.from_numpy(np.stack(pictures)).to(next(self.buffers()).device)
         with torch.inference_mode():
-            return self(rgb.float().contiguous(memory_format=torch.channels_last))
+            return self(rgb)
 
 
 def in_batches(items: Iterable[T]) -> Iterator[list[T]]:

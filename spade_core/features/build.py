@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which frozen network judges pictures."""
+"""Which frozen network pictures are measured by."""
 
 from __future__ import annotations
 

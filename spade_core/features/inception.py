@@ -202,8 +202,10 @@ class InceptionFeatures(FeatureNetwork):
         self.network.load_state_dict(state, assign=True)
         self.requires_grad_(False)
 
-    def forward(self, pictures: Tensor) -> Features:
-        resized = F.interpolate(pictures / 255, (SIDE, SIDE), mode="bilinear", align_corners=False)
+    def forward(self, rgb: Tensor) -> Features:
+        # Scaled to [-1, 1] only after the resize, as pytorch-fid does.
+        pictures = rgb.permute(0, 3, 1, 2).float() / 255
+        resized = F.interpolate(pictures, (SIDE, SIDE), mode="bilinear", align_corners=False)
         taps = self.network(2 * resized - 1)
         return Features(taps[-1].mean((2, 3)), taps)
 

@@ -21,9 +21,9 @@ from ..checkpoint.file import Checkpoint, save_checkpoint
 from ..checkpoint.names import model_path, state_path, states_of
 from ..contract.errors import BadOption, Internal, OutOfMemory
 from ..contract.labels import LabelSet
-from ..data.crops import CropSampler
+from ..data.crops import CropBatch, CropSampler
 from ..data.layouts.layouts import VAL, find_pairs, label_set_of, list_files
-from ..data.loader import LoadedBatch, Loader, default_workers
+from ..data.loader import Loader, default_workers
 from ..data.pairs import Pair
 from ..model.label_channels import LabelChannels
 from ..pixels import to_network
@@ -90,7 +90,7 @@ class Run:
             _begin(trainer, label_set)
         return cls(config, label_set, trainer, crops, held_out)
 
-    def _batch(self, loaded: LoadedBatch) -> Batch:
+    def _batch(self, loaded: CropBatch) -> Batch:
         instances = loaded.instances
         return Batch(
             to_network(loaded.rgb, self.trainer.device),
@@ -221,8 +221,6 @@ def _begin(trainer: Trainer, label_set: LabelSet) -> None:
     """Statistics from some photos, then the weights of the model or state that the run is to begin with."""
     crops = crop_sampler(trainer.config, label_set, 0, 1)
     batches = range(max(1, 64 // crops.batch))
-    trainer.calibrate(
-        torch.cat([to_network(torch.from_numpy(crops[each][0]), trainer.device) for each in batches])
-    )
+    trainer.calibrate(torch.cat([to_network(crops[each].rgb, trainer.device) for each in batches]))
     if trainer.config.start_from is not None:
         start_from(trainer, trainer.config.start_from, label_set)

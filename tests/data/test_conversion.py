@@ -106,7 +106,7 @@ def test_a_set_in_which_two_classes_share_a_colour_needs_a_table():
         Palette.of(LabelSet("twins", 1, classes))
 
 
-def strange(tmp_path):
+def unmapped(tmp_path):
     rgb = LANDSCAPE.colorize(IDS)
     rgb[5, 5], rgb[30, 30:34] = rgb[5, 5] + 3, (255, 0, 255)
     save(tmp_path / "in" / "a.png", rgb)
@@ -114,16 +114,16 @@ def strange(tmp_path):
 
 
 def test_unknown_colours_refuse_their_picture_and_are_counted(tmp_path):
-    done = convert(strange(tmp_path), tmp_path / "out", OWN)
+    done = convert(unmapped(tmp_path), tmp_path / "out", OWN)
     assert not list((tmp_path / "out").rglob("*.png")) and len(done.refused) == 1
-    assert done.strange[0xFF00FF] == 4 and len(done.strange) == 2
+    assert done.unmapped[0xFF00FF] == 4 and len(done.unmapped) == 2
     assert "#FF00FF" in next(iter(done.refused.values())).message
 
 
 def test_a_tolerance_takes_the_nearest_colour_and_no_farther_one(tmp_path):
-    done = convert(strange(tmp_path), tmp_path / "out", OWN, tolerance=3, unknown="ignore")
+    done = convert(unmapped(tmp_path), tmp_path / "out", OWN, tolerance=3, unknown="ignore")
     read = read_labels(tmp_path / "out" / "a.png", LANDSCAPE)
-    assert dict(done.strange) == {0xFF00FF: 4}
+    assert dict(done.unmapped) == {0xFF00FF: 4}
     assert read[5, 5] == IDS[5, 5] and (read[30, 30:34] == 255).all() and (read == IDS).sum() == IDS.size - 4
     assert OWN.nearest(0xFF00FF)[1] > 3
 
@@ -133,7 +133,7 @@ def test_soft_borders_take_the_id_of_the_nearest_known_pixel(tmp_path):
     (tmp_path / "in").mkdir()
     soft.save(tmp_path / "in" / "a.png")
     done = convert(tmp_path / "in", tmp_path / "out", OWN, unknown="nearby")
-    assert done.strange
+    assert done.unmapped
     hard = np.asarray(Image.fromarray(IDS).resize((128, 96), Image.Resampling.NEAREST))
     read = read_labels(tmp_path / "out" / "a.png", LANDSCAPE)
     assert set(np.unique(read)) == set(np.unique(IDS)) and (read == hard).mean() > 0.97
@@ -143,7 +143,7 @@ def test_transparent_places_mean_nothing(tmp_path):
     rgba = np.dstack([LANDSCAPE.colorize(IDS), np.full_like(IDS, 255)])
     rgba[0, :7, 3] = 100
     save(tmp_path / "in" / "a.png", rgba)
-    assert dict(convert(tmp_path / "in", tmp_path / "out", OWN, unknown="ignore").strange) == {-1: 7}
+    assert dict(convert(tmp_path / "in", tmp_path / "out", OWN, unknown="ignore").unmapped) == {-1: 7}
 
 
 def test_a_damaged_picture_is_refused_and_the_others_are_converted(coloured, tmp_path):

@@ -124,9 +124,9 @@ def test_a_chain_of_small_regions_becomes_one_of_them_and_not_nothing():
 @pytest.mark.parametrize("seed", range(8))
 def test_no_new_id_ever_appears_and_shape_and_dtype_stay(seed):
     label_map = landscape() if seed % 2 else patches(seed, (64, 64)).astype(np.uint16) * 300
-    painter = GreyBox(share=1.0, primitives=0.7).painter(LANDSCAPE)
+    augmentation = GreyBox(share=1.0, primitives=0.7).for_labels(LANDSCAPE)
     for draw in range(6):
-        blocked = painter.perhaps(label_map, np.random.default_rng((seed, draw)))
+        blocked = augmentation.apply(label_map, np.random.default_rng((seed, draw)))
         assert blocked.shape == label_map.shape and blocked.dtype == label_map.dtype
         assert set(np.unique(blocked)) <= set(np.unique(label_map))
 
@@ -165,5 +165,5 @@ def test_the_shipped_sets_have_their_trees_buildings_and_mountains():
 @pytest.mark.parametrize("label_map", [np.zeros((1, 1), np.uint8), np.eye(3, dtype=np.uint8), NOISE])
 def test_maps_of_any_size_are_taken(label_map):
     for seed in range(5):
-        blocked = GreyBox(share=1.0).painter(LANDSCAPE).perhaps(label_map, np.random.default_rng(seed))
+        blocked = GreyBox(share=1.0).for_labels(LANDSCAPE).apply(label_map, np.random.default_rng(seed))
         assert blocked.shape == label_map.shape

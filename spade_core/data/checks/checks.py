@@ -4,32 +4,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ...contract.errors import BadLabel, SpadeError
 from ...contract.labels import LabelSet
+from ...progress import Progress, silent
 from ..layouts.layouts import TRAIN, VAL, find_pairs, list_files
 from ..layouts.listing import Listing
-from .inspection import Inspected, inspect
-
-ERROR, WARNING = "error", "warning"
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing to put right: what is wrong with the first of `count` files (or with the whole), and the fix."""
-
-    severity: str
-    message: str
-    fix: str
-    count: int = 1
-    files: tuple[str, ...] = ()
-    """All of them."""
+from .inspection import ERROR, WARNING, Finding, Inspected, inspect_pair
 
 
 @dataclass(frozen=True)
@@ -44,7 +28,7 @@ class ClassShare:
 
 
 @dataclass(frozen=True)
-class Report:
+class DatasetReport:
     """All that was found. Errors stop training, or would train on the wrong thing."""
 
     pairs: dict[str, int]
@@ -74,8 +58,8 @@ def check(
     label_set: LabelSet,
     batch: int,
     size: int,
-    progress: Progress = lambda stage, done, of: None,
-) -> Report:
+    progress: Progress = silent,
+) -> DatasetReport:
     """Read every pair of a data set. batch and size: of the training that is planned.
 
     Raises BadImage where the folder holds no pair at all.
@@ -85,15 +69,15 @@ def check(
     inspected = []
     with ThreadPoolExecutor() as threads:  # decoding lets other threads run
         for each in threads.map(
-            lambda pair: inspect(pair, label_set), every.pairs or find_pairs(root, None, layout)
+            lambda pair: inspect_pair(pair, label_set), every.pairs or find_pairs(root, None, layout)
         ):
             inspected.append(each)
             progress("reading pairs", len(inspected), len(every.pairs))
     findings = [
-        *_by_fix(ERROR, ((each, problem) for each in inspected for problem in each.problems)),
+        *_by_fix(inspected, ERROR),
         *_unpaired(every, root),
         *_splits(splits, batch),
-        *_by_fix(WARNING, ((each, doubt) for each in inspected for doubt in each.doubts)),
+        *_by_fix(inspected, WARNING),
         *_shared(splits, inspected),
         *_small(inspected, size),
         *_classes_found(splits, inspected, label_set),
@@ -103,20 +87,20 @@ def check(
     pairs = {split: len(found.pairs) for split, found in splits.items()}
     if splits[TRAIN] == splits[VAL]:
         pairs = {TRAIN: pairs[TRAIN]}
-    return Report(pairs, dict(sizes.most_common()), _shares(inspected, label_set), findings, inspected)
+    return DatasetReport(pairs, dict(sizes.most_common()), _shares(inspected, label_set), findings, inspected)
 
 
-def _by_fix(severity: str, problems: Iterable[tuple[Inspected, SpadeError]]) -> list[Finding]:
-    """Files with the same remedy are one finding."""
-    groups: dict[tuple[type, str], list[tuple[Inspected, SpadeError]]] = defaultdict(list)
-    for each, problem in problems:
-        groups[type(problem), problem.fix].append((each, problem))
-    findings = []
-    for (kind, fix), members in groups.items():
-        more = " Or convert them: `spade dataset convert`." if kind is BadLabel else ""
-        files = tuple(each.pair.name for each, _ in members)
-        findings.append(Finding(severity, members[0][1].message, fix + more, len(members), files))
-    return findings
+def _by_fix(inspected: Iterable[Inspected], severity: str) -> list[Finding]:
+    """Files with the same remedy are one finding, in the words of the first."""
+    groups: dict[str, list[tuple[str, Finding]]] = defaultdict(list)
+    for each in inspected:
+        for finding in each.findings:
+            if finding.severity == severity:
+                groups[finding.fix].append((each.pair.name, finding))
+    return [
+        replace(members[0][1], count=len(members), files=tuple(name for name, _ in members))
+        for members in groups.values()
+    ]
 
 
 def _unpaired(found: Listing, root: Path) -> list[Finding]:
@@ -186,9 +170,9 @@ def _small(inspected: list[Inspected], size: int) -> list[Finding]:
     if not small:
         return []
     width, height = small[0].size or (0, 0)
-    said = f"{small[0].pair.name} is {width} x {height} pixels: it is enlarged to train at {size}, and looks soft."
+    message = f"{small[0].pair.name} is {width} x {height} pixels: it is enlarged to train at {size}, and looks soft."
     names = tuple(each.pair.name for each in small)
-    return [Finding(WARNING, said, "Use larger photos, or train at their size.", len(small), names)]
+    return [Finding(WARNING, message, "Use larger photos, or train at their size.", len(small), names)]
 
 
 def _classes_found(
@@ -203,13 +187,13 @@ def _classes_found(
     findings = []
     unseen = [names[id] for id in sorted(shown[VAL] - shown[TRAIN]) if id in names]
     if unseen and splits[TRAIN].pairs:
-        said = f"{', '.join(unseen)} occur in val and never in training."
-        findings.append(Finding(WARNING, said, "Move some of those pairs to train.", len(unseen)))
+        message = f"{', '.join(unseen)} occur in val and never in training."
+        findings.append(Finding(WARNING, message, "Move some of those pairs to train.", len(unseen)))
     absent = [entry.name for entry in label_set.classes if entry.id not in shown[TRAIN] | shown[VAL]]
     if absent and len(absent) < len(label_set.classes):
-        said = f"{len(absent)} classes never occur ({', '.join(absent[:6])}{', ...' if len(absent) > 6 else ''})."
+        message = f"{len(absent)} classes never occur ({', '.join(absent[:6])}{', ...' if len(absent) > 6 else ''})."
         fix = "A model will paint nothing sensible for them: add pairs, or leave them out of the label set."
-        findings.append(Finding(WARNING, said, fix, len(absent)))
+        findings.append(Finding(WARNING, message, fix, len(absent)))
     return findings
 
 

@@ -10,8 +10,8 @@ from ...contract.errors import SpadeError
 from ...contract.labels import LabelSet
 from ...image_files import ID_MODES, open_picture, rgb_in
 from ..pairs import LARGEST_PHOTO, Pair
-from .checks import ERROR, Report
-from .inspection import Inspected
+from .checks import DatasetReport
+from .inspection import ERROR, WARNING, Inspected
 
 COLUMNS, ROWS = 3, 8
 
@@ -23,8 +23,8 @@ STRANGE = (255, 0, 255)
 """What is painted where a label map holds an id that the set does not know."""
 
 
-def sheet(report: Report, label_set: LabelSet, title: str, rows: int = ROWS) -> Image.Image:
-    """Up to `rows` times three pairs: those with problems, those with doubts, and others spread over the set."""
+def sheet(report: DatasetReport, label_set: LabelSet, title: str, rows: int = ROWS) -> Image.Image:
+    """Up to `rows` times three pairs: those with errors, those with warnings, and others spread over the set."""
     shown = _chosen(report, rows * COLUMNS)
     width = 2 * MARGIN + COLUMNS * (2 * CELL + GAP) + (COLUMNS - 1) * 3 * GAP
     lines = -(-len(shown) // COLUMNS)
@@ -50,17 +50,17 @@ def sheet(report: Report, label_set: LabelSet, title: str, rows: int = ROWS) -> 
     return page
 
 
-def _chosen(report: Report, count: int) -> list[Inspected]:
-    troubled = [each for each in report.inspected if each.problems]
-    doubted = [each for each in report.inspected if each.doubts and not each.problems]
-    healthy = [each for each in report.inspected if not each.problems and not each.doubts]
+def _chosen(report: DatasetReport, count: int) -> list[Inspected]:
+    wrong, doubtful, sound = (
+        [each for each in report.inspected if each.severity == severity] for severity in (ERROR, WARNING, "")
+    )
     # Some sound pairs are always among them: whether photo and labels match, only an eye can say.
-    room = max(count - len(troubled) - len(doubted), COLUMNS)
-    step = max(1, len(healthy) // room)
-    return [*(troubled + doubted)[: count - min(room, len(healthy))], *healthy[::step][:room]][:count]
+    room = max(count - len(wrong) - len(doubtful), COLUMNS)
+    step = max(1, len(sound) // room)
+    return [*(wrong + doubtful)[: count - min(room, len(sound))], *sound[::step][:room]][:count]
 
 
-def _subtitle(report: Report) -> str:
+def _subtitle(report: DatasetReport) -> str:
     pairs = ", ".join(f"{count} {split}" for split, count in report.pairs.items())
     errors = sum(finding.count for finding in report.findings if finding.severity == ERROR)
     warnings = sum(finding.count for finding in report.findings if finding.severity != ERROR)
@@ -70,11 +70,12 @@ def _subtitle(report: Report) -> str:
 def _caption(draw: ImageDraw.ImageDraw, each: Inspected, x: int, y: int) -> None:
     small = ImageFont.load_default(13)
     draw.text((x, y), _cut(each.pair.name, small), INK, small)
-    wrong = [*each.problems, *each.doubts]
-    if wrong:
-        said = wrong[0].message.replace(f"{each.pair.labels}: ", "").replace(f"{each.pair.image}: ", "")
-        said = said.replace(str(each.pair.labels), "labels").replace(str(each.pair.image), "photo")
-        draw.text((x, y + 18), _cut(said, small), RED if each.problems else AMBER, small)
+    if each.findings:
+        text = (
+            each.findings[0].message.replace(f"{each.pair.labels}: ", "").replace(f"{each.pair.image}: ", "")
+        )
+        text = text.replace(str(each.pair.labels), "labels").replace(str(each.pair.image), "photo")
+        draw.text((x, y + 18), _cut(text, small), RED if each.severity == ERROR else AMBER, small)
 
 
 def _cut(text: str, font) -> str:

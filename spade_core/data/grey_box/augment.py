@@ -33,19 +33,19 @@ class GreyBox:
     strength: float = 1.0
     primitives: float = 0.4
 
-    def painter(self, label_set: LabelSet) -> GreyBoxPainter:
+    def for_labels(self, label_set: LabelSet) -> GreyBoxAugmentation:
         """The augmentation for label maps of this set."""
-        return GreyBoxPainter(self, primitives_of(label_set))
+        return GreyBoxAugmentation(self, primitives_of(label_set))
 
 
 @dataclass(frozen=True)
-class GreyBoxPainter:
+class GreyBoxAugmentation:
     """A `GreyBox` for one label set."""
 
     config: GreyBox
     makers: dict[int, Primitive]
 
-    def perhaps(self, label_map: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    def apply(self, label_map: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """The (H, W) map itself, or blocked out, as `random` decides."""
         if random.random() >= self.config.share:
             return label_map

@@ -7,6 +7,7 @@ By scenes: an image whose scene category, in the file that comes with the data s
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...contract.errors import BadImage
+from ...contract.errors import BadImage, CannotWrite
 from ...contract.labels import load_label_set
+from ...files import write_text
 from ..pairs import Pair, read_labels
 
 KEPT = ("sky", "mountain", "earth")
@@ -31,9 +33,9 @@ def is_outdoor_by_classes(pairs: list[Pair]) -> dict[str, bool]:
     """Which pairs the rule keeps, by name. Every label map is read, once: the answer is kept in the user's cache."""
     ade = load_label_set("ade20k")
     kept, dropped = ([entry.id for entry in ade.classes if entry.name in names] for names in (KEPT, DROPPED))
-    memory = _Memory(pairs)
-    if memory.known is not None:
-        return memory.known
+    cache = _Cache(pairs)
+    if cache.known is not None:
+        return cache.known
 
     def keeps(pair: Pair) -> bool:
         shown = np.bincount(read_labels(pair.labels, ade).ravel(), minlength=256) > 0
@@ -41,7 +43,7 @@ def is_outdoor_by_classes(pairs: list[Pair]) -> dict[str, bool]:
 
     with ThreadPoolExecutor() as threads:  # decoding a PNG lets other threads run
         found = dict(zip((pair.name for pair in pairs), threads.map(keeps, pairs), strict=True))
-    memory.keep(found)
+    cache.keep(found)
     return found
 
 
@@ -61,7 +63,7 @@ def is_outdoor_by_scene(root: Path) -> Callable[[str], bool]:
     return outdoor.__contains__
 
 
-class _Memory:
+class _Cache:
     """The answer for exactly these files, in a file of the user's cache; nothing is lost where none can be written."""
 
     def __init__(self, pairs: list[Pair]) -> None:
@@ -77,10 +79,5 @@ class _Memory:
             self.known = None
 
     def keep(self, found: dict[str, bool]) -> None:
-        part = self._file.with_suffix(f".{os.getpid()}.part")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(found), encoding="utf-8")
-            os.replace(part, self._file)
-        except OSError:
-            part.unlink(missing_ok=True)
+        with contextlib.suppress(CannotWrite):
+            write_text(self._file, json.dumps(found))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The eyes that pictures are judged by."""
+"""The network that pictures are judged by."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from spade_core.features.base import perceptual_distance
 from spade_core.features.build import feature_network
 from spade_core.features.efficientnet_lite import FrozenPyramid, Lite2Features
 from spade_core.features.inception import InceptionFeatures, InceptionV3
-from tests.evaluation.inception_weights import named_pictures, named_weights
+from tests.features.inception_weights import named_pictures, named_weights
 
 
 @pytest.fixture(scope="module")
-def eyes() -> Lite2Features:
+def network() -> Lite2Features:
     return Lite2Features().eval()
 
 
@@ -28,22 +28,22 @@ def pictures(count: int = 2, seed: int = 0) -> list[np.ndarray]:
     return list(np.random.default_rng(seed).integers(0, 256, (count, 64, 96, 3), np.uint8))
 
 
-def test_the_stand_in_never_goes_by_the_name_of_fid(eyes: Lite2Features):
-    named = f"{eyes.frechet_title} {eyes.kernel_title}"
+def test_the_stand_in_never_goes_by_the_name_of_fid(network: Lite2Features):
+    named = f"{network.frechet_title} {network.kernel_title}"
     assert "FID" not in named and "KID" not in named and "EfficientNet-Lite2" in named
 
 
-def test_a_picture_has_one_vector_whoever_is_in_its_batch(eyes: Lite2Features):
+def test_a_picture_has_one_vector_whoever_is_in_its_batch(network: Lite2Features):
     both = pictures()
-    together = eyes.see(both).rows()
+    together = network.extract(both).rows()
     assert together.shape == (2, 352) and together.dtype == np.float64
-    np.testing.assert_allclose(eyes.see(both[1:]).rows()[0], together[1], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(network.extract(both[1:]).rows()[0], together[1], rtol=1e-4, atol=1e-4)
 
 
-def test_the_stand_in_looks_through_other_weights_than_the_discriminator(eyes: Lite2Features):
-    assert not list(eyes.parameters())
-    widths = [tap.shape[1] for tap in eyes.network(torch.zeros(1, 3, 64, 64))]
-    assert widths == list(efficientnet_lite.TAP_WIDTHS)
+def test_the_stand_in_looks_through_other_weights_than_the_discriminator(network: Lite2Features):
+    assert not list(network.parameters())
+    widths = [tap.shape[1] for tap in network.network(torch.zeros(1, 3, 64, 64))]
+    assert widths == list(efficientnet_lite.LITE2_TAP_WIDTHS)
     assert widths != [tap.shape[1] for tap in FrozenPyramid()(torch.zeros(1, 3, 64, 64))]
 
 
@@ -58,13 +58,13 @@ def test_features_that_are_not_installed_are_told_with_the_way_to_install_them(
         Lite2Features()
 
 
-def test_equal_pictures_have_no_perceptual_distance_and_more_noise_has_more(eyes: Lite2Features):
+def test_equal_pictures_have_no_perceptual_distance_and_more_noise_has_more(network: Lite2Features):
     base = np.full((64, 64, 3), 128, np.uint8)
     random = np.random.default_rng(0)
     noisy = [
         (base + random.normal(0, strength, base.shape)).clip(0, 255).astype(np.uint8) for strength in (5, 40)
     ]
-    seen = eyes.see([base, base.copy(), *noisy])
+    seen = network.extract([base, base.copy(), *noisy])
     same, little, much = perceptual_distance(seen[[0, 0, 0]], seen[[1, 2, 3]])
     assert same == pytest.approx(0, abs=1e-9) and 0 < little < much
     assert perceptual_distance(seen[[2]], seen[[3]]) == pytest.approx(

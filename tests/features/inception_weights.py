@@ -18,8 +18,9 @@ def named_weights(shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
 
 
 def named_pictures() -> Tensor:
-    """(2, 3, 96, 128) whole numbers of 0 to 255, float32."""
-    return torch.randint(0, 256, (2, 3, 96, 128), generator=_generator("pictures")).float()
+    """(2, 96, 128, 3) uint8."""
+    planes = torch.randint(0, 256, (2, 3, 96, 128), generator=_generator("pictures"))
+    return planes.permute(0, 2, 3, 1).to(torch.uint8)
 
 
 def _drawn(name: str, shape: torch.Size) -> Tensor:

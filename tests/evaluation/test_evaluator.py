@@ -18,7 +18,7 @@ from spade_core.cli import main
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.evaluator import Candidate, Evaluator, load_candidates
 from spade_core.evaluation.own_segmenter import PyramidDecoder, SegmenterDecoderConfig, SegmenterFile
-from spade_core.evaluation.scenes import Comparison, Frame, Scenes
+from spade_core.evaluation.scenes import Comparison, PictureSize, Scenes
 from spade_core.features.efficientnet_lite import Lite2Features
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.support.small_data import save
@@ -172,7 +172,7 @@ def test_models_of_equal_file_names_are_told_apart(model: Path, tmp_path: Path):
         (tmp_path / run).mkdir()
         shutil.copy(model, tmp_path / run / "model_00000100.safetensors")
     files = [str(model), *(str(tmp_path / run / "model_00000100.safetensors") for run in ("first", "second"))]
-    names = [contender.name for contender in load_candidates(files, "cpu")]
+    names = [candidate.name for candidate in load_candidates(files, "cpu")]
     assert names == ["tiny", "first/model_00000100", "second/model_00000100"]
 
 
@@ -189,14 +189,14 @@ class Painter:
 
 
 def test_pictures_like_photos_come_near_the_floor_and_others_do_not(data: Path):
-    scenes = Scenes.of(data, "val", LANDSCAPE, Frame(64, 64))
-    judge = Evaluator(
+    scenes = Scenes.of(data, "val", LANDSCAPE, PictureSize(64, 64))
+    evaluator = Evaluator(
         Comparison.of(scenes, data, "val", 100), Lite2Features().eval(), None, 0, lambda *told: None
     )
 
     def distances(paint):
-        contender = Candidate("painter", cast(Synthesizer, Painter(paint)), "painter", None)
-        result = judge.judge(contender)
+        candidate = Candidate("painter", cast(Synthesizer, Painter(paint)), "painter", None)
+        result = evaluator.evaluate(candidate)
         return (
             result.distance.frechet,
             result.distance.kernel.mean,
@@ -205,19 +205,19 @@ def test_pictures_like_photos_come_near_the_floor_and_others_do_not(data: Path):
 
     likes = distances(lambda ids, seed: photo_of(ids, 1000 + seed))
     flats = distances(lambda ids, seed: np.repeat((ids * 12 + 30).astype(np.uint8)[..., None], 3, axis=2))
-    floor = judge.real.floor
+    floor = evaluator.real.floor
     assert likes[0] < 1.3 * floor.frechet and flats[0] > 2 * floor.frechet
     assert abs(likes[1]) < 0.2 * flats[1]
     assert likes[2] < flats[2]
 
 
 def test_a_model_without_styles_has_no_diversity(data: Path):
-    scenes = Scenes.of(data, "val", LANDSCAPE, Frame(64, 64), limit=10)
-    judge = Evaluator(
+    scenes = Scenes.of(data, "val", LANDSCAPE, PictureSize(64, 64), limit=10)
+    evaluator = Evaluator(
         Comparison.of(scenes, data, "val", 10), Lite2Features().eval(), None, 0, lambda *told: None
     )
     painter = cast(Synthesizer, Painter(photo_of))
-    assert judge.judge(Candidate("painter", painter, "painter", None)).diversity is None
+    assert evaluator.evaluate(Candidate("painter", painter, "painter", None)).diversity is None
 
 
 def refusal(capsys) -> SimpleNamespace:

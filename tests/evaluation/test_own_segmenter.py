@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Segmenters: trained here on three colours in a few seconds, or a Hugging Face folder."""
+"""Our own segmenter, trained here on three colours in a few seconds."""
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from spade_core.contract.errors import (
     BadOption,
     CannotWrite,
     LabelSetMismatch,
-    Unavailable,
 )
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.build import load_segmenter
@@ -33,7 +30,7 @@ LANDSCAPE = load_label_set("landscape")
 CPU = torch.device("cpu")
 SKY, GRASS, SAND = 0, 6, 10
 COLORS = {SKY: (120, 170, 230), GRASS: (60, 120, 40), SAND: (220, 200, 140)}
-QUICK = SegmenterTraining(squares=24, passes=12, size=64, batch=8, rate=1e-2, width=16)
+QUICK = SegmenterTraining(crops=24, passes=12, size=64, batch=8, rate=1e-2, width=16)
 
 
 def photo_of(ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -84,7 +81,7 @@ def test_a_segmenter_learns_to_tell_classes_and_keeps_how_well(trained: Path):
 def test_it_sees_pictures_of_any_size(trained: Path):
     segmenter = load_segmenter(trained, LANDSCAPE, CPU)
     ids = np.where(np.arange(96)[:, None] < 48, SKY, GRASS) * np.ones(160, int)
-    seen = segmenter.classes([photo_of(ids, np.random.default_rng(1))] * 2)
+    seen = segmenter.predict([photo_of(ids, np.random.default_rng(1))] * 2)
     assert seen.shape == (2, 96, 160)
     assert (seen[0] == ids).mean() > 0.9  # in 'landscape' a class's place is its id
 
@@ -105,7 +102,7 @@ def test_a_stopped_training_goes_on_and_ends_with_the_same_segmenter(
             run(colored, path).train(stop_at(*where))
         assert not path.exists()
     continued = run(colored, path)
-    assert (continued.squares.filled, continued.step) == (24, 10)
+    assert (continued.cache.filled, continued.step) == (24, 10)
     continued.train(quiet)
     whole, halves = (SegmenterFile.load(each).weights for each in (trained, path))
     for name, value in whole.items():
@@ -113,20 +110,23 @@ def test_a_stopped_training_goes_on_and_ends_with_the_same_segmenter(
 
 
 def test_a_beginning_with_other_settings_is_not_gone_on_from(colored: Path, tmp_path: Path):
-    run(colored, tmp_path / "s.safetensors").squares.fill(CPU, lambda done, of: None)
+    run(colored, tmp_path / "s.safetensors").cache.fill(CPU, quiet)
     with pytest.raises(BadCheckpoint, match="other settings"):
         run(colored, tmp_path / "s.safetensors", replace(QUICK, seed=2))
 
 
 def test_a_beginning_that_was_killed_at_once_is_known_by_its_settings_too(colored: Path, tmp_path: Path):
-    run(colored, tmp_path / "s.safetensors")  # no square was looked at
+    run(colored, tmp_path / "s.safetensors")  # no crop was looked at
     with pytest.raises(BadCheckpoint, match="other settings"):
-        run(colored, tmp_path / "s.safetensors", replace(QUICK, squares=48))
+        run(colored, tmp_path / "s.safetensors", replace(QUICK, crops=48))
 
 
-@pytest.mark.parametrize("kilobytes", [300, 1100])  # no room for the features, or none for the segmenter
-def test_a_full_disk_is_told_and_with_more_room_the_same_command_goes_on(colored, tmp_path, kilobytes):
-    words = ["--squares", 32, "--passes", 1, "--size", 64, "--batch", 8, "--width", 96]
+# No room for the features, or none for the segmenter; the number of crops goes by its old name too.
+@pytest.mark.parametrize(("kilobytes", "option"), [(300, "--squares"), (1100, "--crops")])
+def test_a_full_disk_is_told_and_with_more_room_the_same_command_goes_on(
+    colored, tmp_path, kilobytes, option
+):
+    words = [option, 32, "--passes", 1, "--size", 64, "--batch", 8, "--width", 96]
     with small_disk(tmp_path / "disk", kilobytes) as disk:
         words = ["train-segmenter", "--data", colored, "-o", disk / "s.safetensors", *words]
         assert_told_full(command(*words))
@@ -139,11 +139,11 @@ def test_a_full_disk_is_told_and_with_more_room_the_same_command_goes_on(colored
 def test_a_state_that_finds_no_room_is_told_and_the_one_before_stays(colored: Path, tmp_path: Path):
     with small_disk(tmp_path / "disk", 4000) as disk:
         begun = run(colored, disk / "s.safetensors")
-        begun._save()
+        begun.save()
         before = (begun.work / "state.pt").read_bytes()
         (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - 4096))
         with pytest.raises(CannotWrite, match="no space left"):
-            begun._save()
+            begun.save()
         assert (begun.work / "state.pt").read_bytes() == before
         del begun
 
@@ -156,12 +156,12 @@ def test_without_splits_every_tenth_photo_is_held_out(colored: Path, tmp_path: P
                 np.zeros((64, 64, 3) if kind == "images" else (64, 64), np.uint8),
             )
     made = run(tmp_path, tmp_path / "s.safetensors")
-    learned, held_out = ({pair.name for pair in part.pairs} for part in (made.squares, made.held_out))
+    learned, held_out = ({pair.name for pair in part.pairs} for part in (made.cache, made.held_out))
     assert len(learned) == 14 and len(held_out) == 2 and not learned & held_out
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size": 100}, {"squares": 0}, {"batch": -1}, {"rate": 0.0}, {"max_scale": 0.5}]
+    "wrong", [{"size": 100}, {"crops": 0}, {"batch": -1}, {"rate": 0.0}, {"max_scale": 0.5}]
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict):
     with pytest.raises(BadOption):
@@ -201,69 +201,3 @@ def test_weights_that_do_not_fit_their_description_are_refused(trained: Path, tm
 def test_a_missing_segmenter_is_refused(tmp_path: Path):
     with pytest.raises(BadCheckpoint, match="no segmenter"):
         load_segmenter(tmp_path / "s.safetensors", LANDSCAPE, CPU)
-
-
-def test_a_folder_without_the_library_is_refused_with_the_way_to_install_it(tmp_path: Path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(Unavailable, match="pip install"):
-        load_segmenter(tmp_path, LANDSCAPE, CPU)
-
-
-NAMES = {0: "sky", 1: "tree", 2: "mountain, mount", 3: "television"}
-
-
-def hugging_face_folder(folder: Path, kind: str = "SegFormer") -> Path:
-    """A network of random weights that calls everything a television or one of three things."""
-    transformers = pytest.importorskip("transformers")
-    if kind == "SegFormer":
-        config = transformers.SegformerConfig(
-            num_labels=4, hidden_sizes=[8] * 4, num_attention_heads=[1] * 4, depths=[1] * 4,
-            decoder_hidden_size=8,
-        )  # fmt: skip
-        build = transformers.SegformerForSemanticSegmentation
-    else:
-        pytest.importorskip("scipy")
-        config = transformers.Mask2FormerConfig(
-            backbone_config=transformers.SwinConfig(
-                image_size=64, embed_dim=12, depths=[1] * 4, num_heads=[1, 1, 1, 1], window_size=2,
-                out_features=["stage1", "stage2", "stage3", "stage4"],
-            ),
-            num_labels=4, feature_size=32, mask_feature_size=32, hidden_dim=32, encoder_feedforward_dim=32,
-            dim_feedforward=32, encoder_layers=1, decoder_layers=2, num_attention_heads=2, num_queries=5,
-        )  # fmt: skip
-        build = transformers.Mask2FormerForUniversalSegmentation
-    config.id2label = NAMES
-    build(config).save_pretrained(folder)
-    sight = {"size": {"height": 64, "width": 64}, "image_mean": [0.5] * 3, "image_std": [0.2] * 3}
-    (folder / "preprocessor_config.json").write_text(json.dumps(sight))
-    return folder
-
-
-@pytest.mark.parametrize("kind", ["SegFormer", "Mask2Former"])
-def test_a_hugging_face_segmenters_classes_are_found_by_name(tmp_path: Path, kind: str):
-    segmenter = load_segmenter(hugging_face_folder(tmp_path, kind), LANDSCAPE, CPU)
-    places = {entry.name: place for place, entry in enumerate(LANDSCAPE.classes)}
-    assert np.flatnonzero(segmenter.judged).tolist() == sorted(
-        places[name] for name in ("sky", "tree", "mountain")
-    )
-    assert "3 of 17" in segmenter.title
-    seen = segmenter.classes([np.zeros((48, 80, 3), np.uint8)])
-    assert seen.shape == (1, 48, 80)
-    assert set(np.unique(seen).tolist()) <= {-1, *(places[name] for name in ("sky", "tree", "mountain"))}
-
-
-def test_a_hugging_face_segmenter_without_a_common_class_is_refused(tmp_path: Path):
-    cityscapes = load_label_set("cityscapes")
-    folder = hugging_face_folder(tmp_path)
-    config = json.loads((folder / "config.json").read_text())
-    config["id2label"] = {"0": "spoon", "1": "fork", "2": "knife", "3": "television"}
-    config["label2id"] = {name: int(id) for id, name in config["id2label"].items()}
-    (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(LabelSetMismatch):
-        load_segmenter(folder, cityscapes, CPU)
-
-
-def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path):
-    pytest.importorskip("transformers")
-    with pytest.raises(BadCheckpoint, match="model.safetensors"):
-        load_segmenter(tmp_path, LANDSCAPE, CPU)
