@@ -42,7 +42,7 @@ def modules() -> dict[str, Path]:
 
 
 def imported(name: str, path: Path, known: dict[str, Path]) -> Iterator[str]:
-    """The modules that one needs when it runs, wherever in it that is said; what only type checkers read is left out."""
+    """What a module needs when it runs, wherever in it that is said; what only type checkers read is left out."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types = {
         id(inner)

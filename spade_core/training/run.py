@@ -44,7 +44,7 @@ SAMPLE_ROWS = 6
 NATIVE = 256
 """Pixels: samples are also painted at this size, and it is what a model trained on smaller squares is served at."""
 
-Report = Callable[[int, dict[str, float], float], None]
+AfterStep = Callable[[int, dict[str, float], float], None]
 """Called after a step with images seen, losses, and images a second."""
 
 
@@ -98,7 +98,7 @@ class Run:
             None if instances is None else instances.to(self.trainer.device, non_blocking=True).long(),
         )
 
-    def train(self, report: Report) -> None:
+    def train(self, report: AfterStep) -> None:
         """Train until the configured number of images has been seen, or stop() is called; then save.
 
         Raises Internal where a loss is no longer a number and OutOfMemory, both with what to do; CannotWrite.
