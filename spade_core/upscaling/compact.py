@@ -6,16 +6,17 @@ Its shape is that of Real-ESRGAN's compact networks (SRVGGNetCompact), which too
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .tiling import Run, whole
+
 SCALE = 4
-LAYERS_A_REPORT = 8
-"""Layers between two reports of progress."""
+LAYERS_A_RUN = 16
+"""Layers that a tile goes through at once: eight convolutions, which see eight pixels around."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,16 @@ class CompactNet(nn.Module):
             layers += [nn.Conv2d(fan_in, config.width, 3, padding=1), nn.PReLU(config.width)]
         self.body = nn.Sequential(*layers, nn.Conv2d(config.width, 3 * SCALE**2, 3, padding=1))
 
-    def forward(self, x: Tensor, after_block: Callable[[float], None] | None = None) -> Tensor:
-        """x: (B, 3, H, W) in [0, 1]; returns (B, 3, 4 H, 4 W), about in [0, 1].
+    @property
+    def stages(self) -> int:
+        """How often `forward` calls `run`."""
+        return -(-len(self.body) // LAYERS_A_RUN)
 
-        after_block is told the share of the layers that is done, and may raise to stop.
-        """
-        deep = x
-        for index, layer in enumerate(self.body, start=1):
-            deep = layer(deep)
-            if after_block is not None and index % LAYERS_A_REPORT == 0:
-                after_block(index / len(self.body))
-        return F.pixel_shuffle(deep, SCALE) + F.interpolate(x, scale_factor=SCALE, mode="nearest")
+    def forward(self, x: Tensor, run: Run = whole) -> Tensor:
+        """x: (B, 3, H, W) float32 in [0, 1]; returns (B, 3, 4 H, 4 W) float32, about in [0, 1]."""
+        deep = x.to(self.body[0].weight.dtype)
+        for start in range(0, len(self.body), LAYERS_A_RUN):
+            layers = self.body[start : start + LAYERS_A_RUN]
+            deep = run(layers, deep, sum(isinstance(layer, nn.Conv2d) for layer in layers))
+        # What is added may be coarse, the picture may not: bfloat16 has fewer steps than a byte above one half.
+        return F.pixel_shuffle(deep.float(), SCALE) + F.interpolate(x, scale_factor=SCALE, mode="nearest")

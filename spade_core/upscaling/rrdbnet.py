@@ -6,7 +6,6 @@ Residual-in-residual dense blocks at the small size, then two nearest doublings 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,11 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .tiling import Run, whole
+
 LEAK = 0.2
 RESIDUAL = 0.2
 """What every residual is scaled by (ESRGAN, section 3.1)."""
 DENSE_CONVOLUTIONS = 5
 DENSE_BLOCKS = 3
+BLOCK_REACH = DENSE_CONVOLUTIONS * DENSE_BLOCKS
+ENLARGING_REACH = 2
+"""One pixel at twice the size and three at four times come to less than two."""
+SCALE = 4
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class RrdbNetConfig:
 
 
 class RrdbNet(nn.Module):
-    """Four times the pixels, by inference only: the blocks overwrite what they no longer need."""
+    """Four times the pixels, for inference: its layers overwrite what they no longer need."""
 
     def __init__(self, config: RrdbNetConfig) -> None:
         super().__init__()
@@ -49,21 +54,23 @@ class RrdbNet(nn.Module):
         self.refine = _conv(width, width)
         self.tail = _conv(width, 3)
 
-    def forward(self, x: Tensor, after_block: Callable[[float], None] | None = None) -> Tensor:
-        """x: (B, 3, H, W) in [0, 1]; returns (B, 3, 4 H, 4 W), about in [0, 1].
+    @property
+    def stages(self) -> int:
+        """How often `forward` calls `run`."""
+        return len(self.blocks) + 3
 
-        after_block is told the share of the blocks that is done, and may raise to stop.
-        """
-        x = self.head(x)
+    def forward(self, x: Tensor, run: Run = whole) -> Tensor:
+        """x: (B, 3, H, W) float32 in [0, 1]; returns (B, 3, 4 H, 4 W) float32, about in [0, 1]."""
+        x = run(self.head, x.to(self.head.weight.dtype), 1)
         deep = x
-        for index, block in enumerate(self.blocks):
-            deep = block(deep)
-            if after_block is not None:
-                after_block((index + 1) / len(self.blocks))
-        x = x + self.body_end(deep)
+        for block in self.blocks:
+            deep = run(block, deep, BLOCK_REACH)
+        return run(self._enlarged, x + run(self.body_end, deep, 1), ENLARGING_REACH, SCALE)
+
+    def _enlarged(self, x: Tensor) -> Tensor:
         for doubling in self.doublings:
             x = F.leaky_relu_(doubling(F.interpolate(x, scale_factor=2.0, mode="nearest")), LEAK)
-        return self.tail(F.leaky_relu_(self.refine(x), LEAK))
+        return self.tail(F.leaky_relu_(self.refine(x), LEAK)).float()
 
 
 class ResidualInResidual(nn.Module):
