@@ -25,7 +25,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 LOG = ROOT / "build" / "logs" / "setup.log"
 SECOND: Version = (3, 13)
 GIGABYTES = {"main": 5.0, "second": 2.0}  # installed, plus the downloads that pip unpacks
-SPADE = [".[train,onnx,dev]"]
+SPADE = [".[train,onnx,upscale,dev]"]
 
 
 @dataclass(frozen=True)
