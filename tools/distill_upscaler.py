@@ -30,9 +30,9 @@ from spade_core.allocator import keep_freed_memory
 from spade_core.files import replacing
 from spade_core.model.frozen_features import FrozenPyramid
 from spade_core.model.spectral_norm import spectral_norm
-from spade_core.upscaling.compact import CompactConfig, CompactNet
+from spade_core.upscaling.compact import SCALE, CompactConfig, CompactNet
 from spade_core.upscaling.ncnn_weights import fill
-from spade_core.upscaling.networks import SCALE, save_network
+from spade_core.upscaling.networks import save_network
 from spade_core.upscaling.precision import fastest_dtype
 from spade_core.upscaling.x4plus import DIGEST, packaged_bytes
 

@@ -31,7 +31,10 @@ class CompactConfig:
 
 
 class CompactNet(nn.Module):
-    """Four times the pixels: what it adds to the nearest enlargement."""
+    """Four times each side: what it adds to the nearest enlargement."""
+
+    scale = SCALE
+    knows_bfloat16 = True
 
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
@@ -48,9 +51,9 @@ class CompactNet(nn.Module):
 
     def forward(self, x: Tensor, run: Run = whole) -> Tensor:
         """x: (B, 3, H, W) float32 in [0, 1]; returns (B, 3, 4 H, 4 W) float32, about in [0, 1]."""
-        deep = x.to(self.body[0].weight.dtype)
+        deep = x.to(next(self.parameters()).dtype)
         for start in range(0, len(self.body), LAYERS_A_RUN):
-            layers = self.body[start : start + LAYERS_A_RUN]
+            layers = nn.Sequential(*list(self.body)[start : start + LAYERS_A_RUN])
             deep = run(layers, deep, sum(isinstance(layer, nn.Conv2d) for layer in layers))
         # What is added may be coarse, the picture may not: bfloat16 has fewer steps than a byte above one half.
         return F.pixel_shuffle(deep.float(), SCALE) + F.interpolate(x, scale_factor=SCALE, mode="nearest")

@@ -21,8 +21,6 @@ from .compact import CompactConfig, CompactNet
 from .rrdbnet import RrdbNet, RrdbNetConfig
 
 FORMAT = "spade-backdrops upscaler 1"
-SCALE = 4
-"""What every network here multiplies both sides by."""
 NETWORKS = {CompactConfig.kind: (CompactConfig, CompactNet), RrdbNetConfig.kind: (RrdbNetConfig, RrdbNet)}
 UpscalingNetwork = CompactNet | RrdbNet
 
@@ -45,25 +43,30 @@ def save_network(path: Path, network: UpscalingNetwork, provenance: dict[str, An
 
 def load_network(path: Path) -> UpscalingNetwork:
     """The network of a file, float32, in eval mode. Raises BadCheckpoint where the file is not an upscaler's."""
-    fix = "Choose another upscaler, or install this program again."
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name).float() for name in file.keys()}
-        if metadata.get("format") != FORMAT:
-            raise BadCheckpoint(
-                f"{path.name} is a safetensors file, but not an upscaler of this program.", fix
-            )
-        description = json.loads(metadata["network"])
-        config, network = NETWORKS[description.pop("kind")]
-        return filled(network(config(**description)), weights)
-    except FileNotFoundError:
-        raise BadCheckpoint(f"There is no upscaler at {path}.", "Check the path.") from None
+            description = json.loads((file.metadata() or {})["network"])
+        config, network_class = NETWORKS[description.pop("kind")]
+        network = network_class(config(**description))
+        network.load_state_dict(weights)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError):
-        raise BadCheckpoint(f"{path.name} is damaged, or not an upscaler of this program.", fix) from None
-
-
-def filled(network: UpscalingNetwork, weights: dict[str, torch.Tensor]) -> UpscalingNetwork:
-    """The network in eval mode with these weights. Raises RuntimeError where they do not fit it."""
-    network.load_state_dict(weights)
+        raise _damaged(path) from None
     return network.eval().requires_grad_(False)
+
+
+def is_own(path: Path) -> bool:
+    """Whether the file says that it is an upscaler of this program. Raises BadCheckpoint where it cannot be read."""
+    if not path.exists():
+        raise BadCheckpoint(f"There is no upscaler at {path}.", "Check the path.")
+    if path.suffix.lower() != ".safetensors":
+        return False
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> BadCheckpoint:
+    return BadCheckpoint(f"{path.name} is damaged.", "Copy or download it again, or choose another upscaler.")

@@ -40,7 +40,10 @@ class RrdbNetConfig:
 
 
 class RrdbNet(nn.Module):
-    """Four times the pixels, for inference: its layers overwrite what they no longer need."""
+    """Four times each side, for inference: its layers overwrite what they no longer need."""
+
+    scale = SCALE
+    knows_bfloat16 = True
 
     def __init__(self, config: RrdbNetConfig) -> None:
         super().__init__()

@@ -19,9 +19,10 @@ from torch import Tensor
 from ..checkpoint import file_digest
 from ..contract.errors import BadShape, TooLarge, UnknownModel
 from ..device import chosen_device
-from .networks import SCALE, UpscalingNetwork, load_network
+from .networks import UpscalingNetwork, is_own, load_network
 from .precision import fastest_dtype
 from .resampling import resampled
+from .spandrel_files import SpandrelNetwork, load_with_spandrel
 from .tiling import Tiling, Wrap, wrapped
 from .x4plus import x4plus_file
 
@@ -41,14 +42,15 @@ class Upscaler:
 
     def __init__(
         self,
-        network: UpscalingNetwork,
+        network: UpscalingNetwork | SpandrelNetwork,
         name: str,
         digest: str,
         device: torch.device,
         precision: Precision = "auto",
     ) -> None:
         """digest: sha256 of the file, which tells two upscalers apart; precision: "auto" takes the faster one."""
-        dtype = fastest_dtype(device) if precision == "auto" else getattr(torch, precision)
+        wanted = fastest_dtype(device) if precision == "auto" else getattr(torch, precision)
+        dtype = wanted if network.knows_bfloat16 else torch.float32
         self.name, self.digest, self.device = name, digest, device
         self.precision = str(dtype).removeprefix("torch.")
         self.put_back = PUT_BACK
@@ -64,7 +66,8 @@ class Upscaler:
         """
         path = upscaler_file(upscaler)
         name = str(upscaler) if upscaler in FILES else path.stem
-        return cls(load_network(path), name, file_digest(path), chosen_device(device), precision)
+        network = load_network(path) if is_own(path) else load_with_spandrel(path)
+        return cls(network, name, file_digest(path), chosen_device(device), precision)
 
     def upscale(
         self,
@@ -87,7 +90,7 @@ class Upscaler:
                 "Ask for a smaller one.",
             )
         picture = self._placed(rgb, to)
-        sizes = passes(picture.shape[2:], to)
+        sizes = passes(picture.shape[2:], to, self._network.scale)
         inputs = [picture.shape[2:], *sizes][: len(sizes)]
         total = self._network.stages * sum(height * width for height, width in inputs)
         done = 0
@@ -107,7 +110,7 @@ class Upscaler:
             return pixels[0].permute(1, 2, 0).contiguous().cpu().numpy()
 
     def _enlarged(self, picture: Tensor, run: Tiling) -> Tensor:
-        """(1, 3, H, W) in [0, 1] as (1, 3, 4 H, 4 W)."""
+        """(1, 3, H, W) in [0, 1], once through the network."""
         enlarged = self._network(picture, run)
         return back_projected(enlarged, picture, self.put_back, run.wrap).clamp_(0, 1)
 
@@ -125,25 +128,24 @@ class Upscaler:
 def back_projected(enlarged: Tensor, small: Tensor, share: float, wrap: Wrap) -> Tensor:
     """One step of back-projection (Irani and Peleg 1991): brought down again, a picture should be what it came from."""
     reach = 4  # of a bicubic enlargement behind a bicubic reduction
-    around = wrapped(small, reach, wrap)
-    lost = around - F.interpolate(
-        wrapped(enlarged, SCALE * reach, wrap), around.shape[2:], mode="bicubic", antialias=True
-    )
     height, width = enlarged.shape[2:]
-    top, left = (SCALE * reach if goes_on else 0 for goes_on in wrap)
-    back = F.interpolate(lost, scale_factor=float(SCALE), mode="bicubic")[
-        :, :, top : top + height, left : left + width
-    ]
-    return enlarged.add_(back, alpha=share)
+    scale = height // small.shape[2]
+    around = wrapped(small, reach, wrap)
+    brought_down = F.interpolate(
+        wrapped(enlarged, scale * reach, wrap), around.shape[2:], mode="bicubic", antialias=True
+    )
+    lost = F.interpolate(around - brought_down, scale_factor=float(scale), mode="bicubic")
+    top, left = (scale * reach if goes_on else 0 for goes_on in wrap)
+    return enlarged.add_(lost[:, :, top : top + height, left : left + width], alpha=share)
 
 
-def passes(size: tuple[int, ...], to: tuple[int, int]) -> list[tuple[int, int]]:
+def passes(size: tuple[int, ...], to: tuple[int, int], scale: int) -> list[tuple[int, int]]:
     """What each pass of the network is brought to, the last one to `to`; none where nothing becomes larger."""
     sizes: list[tuple[int, int]] = []
     wanted = to
     while any(new > old for new, old in zip(wanted, size, strict=True)):
         sizes.insert(0, wanted)
-        wanted = (-(-wanted[0] // SCALE), -(-wanted[1] // SCALE))
+        wanted = (-(-wanted[0] // scale), -(-wanted[1] // scale))
     return sizes
 
 

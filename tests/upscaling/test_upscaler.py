@@ -51,11 +51,11 @@ def test_the_same_picture_gives_the_same_bytes(upscaler: Upscaler, picture):
 
 
 def test_beyond_four_times_there_are_passes_each_at_most_four_times():
-    assert passes((144, 256), (576, 1024)) == [(576, 1024)]
-    assert passes((144, 256), (2304, 4096)) == [(576, 1024), (2304, 4096)]
-    assert passes((192, 341), (576, 1024)) == [(576, 1024)]
-    assert passes((144, 256), (865, 1537)) == [(217, 385), (865, 1537)]
-    assert passes((144, 256), (144, 256)) == passes((144, 256), (72, 128)) == []
+    assert passes((144, 256), (576, 1024), 4) == [(576, 1024)]
+    assert passes((144, 256), (2304, 4096), 4) == [(576, 1024), (2304, 4096)]
+    assert passes((192, 341), (576, 1024), 4) == [(576, 1024)]
+    assert passes((144, 256), (865, 1537), 4) == [(217, 385), (865, 1537)]
+    assert passes((144, 256), (144, 256), 4) == passes((144, 256), (72, 128), 4) == []
 
 
 def test_half_of_what_the_network_smoothed_away_is_put_back(embedded: Upscaler, picture):
