@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one way to enlarge a picture, whoever asks.
+
+A painter knows its subject at the size that it was trained at; what it paints there, a network that knows photographs
+enlarges. Such a network smooths away some of what was painted; one step of back-projection puts a share of it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..checkpoint.file import file_digest
+from ..contract.errors import BadShape, TooLarge, UnknownModel
+from ..runtime import chosen_device
+from .networks import UpscalingNetwork, is_own, load_network
+from .precision import fastest_dtype
+from .resampling import resampled
+from .spandrel_files import SpandrelNetwork, load_with_spandrel
+from .tiling import Tiling, Wrap, wrapped
+from .x4plus import x4plus_file
+
+EMBEDDED = Path(__file__).parent / "weights" / "embedded.safetensors"
+PUT_BACK = 0.5
+"""Share of what was smoothed away; measured with the kernel distance of photos (docs/upscaling.md)."""
+SMALLEST_SIDE = 16
+"""Of the picture: what a layer may read past an end has to be there."""
+LARGEST_SIDE = 8192
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Progress = Callable[[str, float], None]
+
+
+class Upscaler:
+    """A loaded network that enlarges."""
+
+    def __init__(
+        self,
+        network: UpscalingNetwork | SpandrelNetwork,
+        name: str,
+        digest: str,
+        device: torch.device,
+        precision: Precision = "auto",
+    ) -> None:
+        """digest: sha256 of the file, which tells two upscalers apart; precision: "auto" takes the faster one."""
+        wanted = fastest_dtype(device) if precision == "auto" else getattr(torch, precision)
+        dtype = wanted if network.knows_bfloat16 else torch.float32
+        self.name, self.digest, self.device = name, digest, device
+        self.precision = str(dtype).removeprefix("torch.")
+        self.put_back = PUT_BACK
+        self._network = network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def load(
+        cls, upscaler: str | Path = "embedded", device: str = "auto", precision: Precision = "auto"
+    ) -> Upscaler:
+        """One by name ("embedded", "x4plus"), or a file.
+
+        Raises UnknownModel, BadCheckpoint (a package is missing, or the file is wrong) or Unavailable.
+        """
+        path = upscaler_file(upscaler)
+        name = str(upscaler) if upscaler in FILES else path.stem
+        network = load_network(path) if is_own(path) else load_with_spandrel(path)
+        return cls(network, name, file_digest(path), chosen_device(device), precision)
+
+    def upscale(
+        self,
+        rgb: np.ndarray,
+        to: tuple[int, int],
+        progress: Progress | None = None,
+        wrap: Wrap = (False, False),
+    ) -> np.ndarray:
+        """Bring a picture to the size `to`, (height, width).
+
+        rgb: (H, W, 3) uint8, or floats in [0, 1]. progress is told the stage and a fraction of 0 to 1, after each tile
+        of each block of the network, and may raise to stop. wrap: whether rows go on from the bottom to the top, and
+        columns from right to left, as those of seamless tiles and panoramas.
+        Returns (height, width, 3) uint8: the same for the same picture on the same machine. A size that the picture
+        has already, or a smaller one, needs no network. Raises BadShape, TooLarge.
+        """
+        if max(to) > LARGEST_SIDE:
+            raise TooLarge(
+                f"A picture of {to[1]} x {to[0]} pixels was asked for, the largest side is {LARGEST_SIDE}.",
+                "Ask for a smaller one.",
+            )
+        picture = self._placed(rgb, to)
+        sizes = passes(picture.shape[2:], to, self._network.scale)
+        inputs = [picture.shape[2:], *sizes][: len(sizes)]
+        total = self._network.stages * sum(height * width for height, width in inputs)
+        done = 0
+
+        def after_tile(pixels: int) -> None:
+            nonlocal done
+            done += pixels
+            if progress is not None:
+                progress("upscaling", done / total)
+
+        run = Tiling(wrap, after_tile)
+        with torch.inference_mode(), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+            for height, width in sizes:
+                picture = resampled(self._enlarged(picture, run), height, width, wrap)
+            picture = resampled(picture, *to, wrap)
+            pixels = picture.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
+            return pixels[0].permute(1, 2, 0).contiguous().cpu().numpy()
+
+    def _enlarged(self, picture: Tensor, run: Tiling) -> Tensor:
+        """(1, 3, H, W) in [0, 1], once through the network."""
+        enlarged = self._network(picture, run)
+        return back_projected(enlarged, picture, self.put_back, run.wrap).clamp_(0, 1)
+
+    def _placed(self, rgb: np.ndarray, to: tuple[int, int]) -> Tensor:
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or min(rgb.shape[:2]) < SMALLEST_SIDE or min(to) < 1:
+            raise BadShape(
+                f"A picture of the shape {rgb.shape} cannot be brought to {to}.",
+                f"Give one of (height, width, 3), both sides at least {SMALLEST_SIDE} pixels.",
+            )
+        scale = 255.0 if rgb.dtype == np.uint8 else 1.0
+        pixels = torch.from_numpy(np.array(rgb, np.float32)).to(self.device)
+        return pixels.permute(2, 0, 1)[None].div(scale).clamp(0, 1)
+
+
+def back_projected(enlarged: Tensor, small: Tensor, share: float, wrap: Wrap) -> Tensor:
+    """One step of back-projection (Irani and Peleg 1991): brought down again, a picture should be what it came from."""
+    reach = 4  # of a bicubic enlargement behind a bicubic reduction
+    height, width = enlarged.shape[2:]
+    scale = height // small.shape[2]
+    around = wrapped(small, reach, wrap)
+    brought_down = F.interpolate(
+        wrapped(enlarged, scale * reach, wrap), around.shape[2:], mode="bicubic", antialias=True
+    )
+    lost = F.interpolate(around - brought_down, scale_factor=float(scale), mode="bicubic")
+    top, left = (scale * reach if goes_on else 0 for goes_on in wrap)
+    return enlarged.add_(lost[:, :, top : top + height, left : left + width], alpha=share)
+
+
+def passes(size: tuple[int, ...], to: tuple[int, int], scale: int) -> list[tuple[int, int]]:
+    """What each pass of the network is brought to, the last one to `to`; none where nothing becomes larger."""
+    sizes: list[tuple[int, int]] = []
+    wanted = to
+    while any(new > old for new, old in zip(wanted, size, strict=True)):
+        sizes.insert(0, wanted)
+        wanted = (-(-wanted[0] // scale), -(-wanted[1] // scale))
+    return sizes
+
+
+FILES: dict[str, Callable[[], Path]] = {"embedded": lambda: EMBEDDED, "x4plus": x4plus_file}
+"""The upscalers that have a name, and what finds or makes their files."""
+
+
+def upscaler_file(upscaler: str | Path) -> Path:
+    """The file of an upscaler: a path as it is, a bare name among FILES. Raises UnknownModel, BadCheckpoint."""
+    path = Path(upscaler)
+    if isinstance(upscaler, Path) or path.suffix or len(path.parts) > 1:
+        return path
+    if upscaler not in FILES:
+        raise UnknownModel(
+            f"There is no upscaler '{upscaler}'.", f"Use one of: {', '.join(FILES)}; or name a file."
+        )
+    return FILES[upscaler]()

