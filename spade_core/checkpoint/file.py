@@ -42,7 +42,9 @@ class Checkpoint:
     generator_weights: dict[str, Tensor]
     label_set: LabelSet
     native_size: int
-    """Side in pixels of the squares it was trained on last; other sizes work."""
+    """Side in pixels of the pictures that show it at its best; other sizes work."""
+    trained_size: tuple[int, int] | None = None
+    """(height, width) of what it was trained on last; None: of photos as they were."""
     style_encoder: StyleEncoderConfig | None = None
     encoder_weights: dict[str, Tensor] = field(default_factory=dict)
     discriminator_weights: dict[str, Tensor] = field(default_factory=dict)
@@ -97,6 +99,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype | Non
         "label_set_digest": checkpoint.label_set.digest,
         "channels": json.dumps(checkpoint.channels and dataclasses.asdict(checkpoint.channels)),
         "native_size": str(checkpoint.native_size),
+        "trained_size": json.dumps(checkpoint.trained_size),
         "provenance": json.dumps(checkpoint.provenance, ensure_ascii=False),
     }
     with replacing(path) as part:
@@ -149,22 +152,44 @@ def _parsed(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) ->
     try:
         encoder = json.loads(metadata["style_encoder"])
         channels = json.loads(metadata.get("channels", "null"))
+        generator = config_from_json(json.loads(metadata["generator"]))
+        provenance = json.loads(metadata["provenance"])
+        if "trained_size" in metadata:
+            trained = json.loads(metadata["trained_size"])
+        else:
+            trained = _trained_size_of_older(generator, provenance)
         return Checkpoint(
-            generator=config_from_json(json.loads(metadata["generator"])),
+            generator=generator,
             generator_weights=_part(tensors, GENERATOR),
             label_set=parse_label_set(metadata["label_set"]),
             native_size=int(metadata["native_size"]),
+            trained_size=trained and (int(trained[0]), int(trained[1])),
             style_encoder=None if encoder is None else StyleEncoderConfig(**encoder),
             encoder_weights=_part(tensors, ENCODER),
             discriminator_weights=_part(tensors, DISCRIMINATOR),
             channels=channels and LabelChannels(channels["count"], tuple(map(tuple, channels["of_ids"]))),
-            provenance=json.loads(metadata["provenance"]),
+            provenance=provenance,
         )
     except (KeyError, ValueError, TypeError, AttributeError, SpadeError):
         raise BadCheckpoint(
             f"{path.name} was written by another version of this program, or its description is damaged.",
             fix="Update this program, or train or download the model again.",
         ) from None
+
+
+def _trained_size_of_older(
+    generator: AnyGeneratorConfig, provenance: dict[str, Any]
+) -> tuple[int, int] | None:
+    """From files that do not say: the crops of their training, or the one size that they paint."""
+    recipe = provenance.get("config", {}).get("recipe", {})
+    crops = recipe.get("crops", recipe.get("squares", {}))
+    mode = crops.get("mode")
+    if mode == "fixed":
+        return round(crops["size"] / crops["aspect"]), crops["size"]
+    if mode == "any_scale" or str(mode).endswith("crop"):
+        return crops["size"], crops["size"]
+    with torch.device("meta"):
+        return build_generator(generator).fixed_size
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

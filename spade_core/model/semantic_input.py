@@ -39,6 +39,18 @@ def one_hot(label_map: Tensor, label_channels: int, instance_map: Tensor | None 
     return torch.cat([planes, instance_edges(instance_map[:, None])], dim=1)
 
 
+def class_shares(label_map: Tensor, label_channels: int, height: int, width: int) -> Tensor:
+    """What share of each pixel of a smaller label map every class has; one class after the other, to save memory.
+
+    label_map: (B, H, W) integer channel indices. Returns (B, label_channels, height, width) float32, of sum 1.
+    """
+    shares = torch.zeros(len(label_map), label_channels, height, width, device=label_map.device)
+    for channel in label_map.unique().tolist():
+        plane = (label_map == channel).float()[:, None]
+        shares[:, channel] = F.interpolate(plane, (height, width), mode="area")[:, 0]
+    return shares
+
+
 def resize_labels(labels: Tensor, height: int, width: int, *, sampling: LabelSampling = "nearest") -> Tensor:
     """One-hot planes at another size; (B, C, H, W) -> (B, C, height, width).
 

@@ -37,6 +37,18 @@ class Framing:
         top, left = extra[0] // 2, extra[1] // 2
         return cls(height, width, None, top, extra[0] - top, left, extra[1] - left)
 
+    def sampled(self, ids: np.ndarray) -> np.ndarray:
+        """Ids of any size at the picture's: the middle of what each of its pixels covers; averages would invent ids."""
+        if ids.shape == (self.height, self.width):
+            return ids
+        return _middles(ids, (self.height, self.width))
+
+    def framed_planes(self, planes: Tensor) -> Tensor:
+        """(1, C, height, width) shares of classes, for the generator: with repeated edges, or at its fixed size."""
+        if self.fixed_size is None:
+            return F.pad(planes, (self.left, self.right, self.top, self.bottom), mode="replicate")
+        return F.interpolate(planes, self.fixed_size, mode="area")
+
     def framed(self, ids: np.ndarray) -> np.ndarray:
         """(height, width) ids, for the generator: with repeated edges, or about as large as its fixed size."""
         if self.fixed_size is None:
@@ -45,11 +57,7 @@ class Framing:
         if all(new <= old < 2 * new for new, old in zip(self.fixed_size, ids.shape, strict=True)):
             return ids
         # The middle of every cell, as the published network's data are scaled; averaging would invent classes.
-        rows, columns = (
-            ((np.arange(new) + 0.5) * old / new).astype(np.int64)
-            for new, old in zip(self.fixed_size, ids.shape, strict=True)
-        )
-        return ids[rows[:, None], columns]
+        return _middles(ids, self.fixed_size)
 
     def unframed(self, image: Tensor) -> Tensor:
         """The generator's (B, 3, H', W') image as (B, 3, height, width)."""
@@ -60,3 +68,11 @@ class Framing:
         return F.interpolate(
             image, (self.height, self.width), mode="bilinear", align_corners=False, antialias=True
         )
+
+
+def _middles(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(np.int64)
+        for new, old in zip(size, ids.shape, strict=True)
+    )
+    return ids[rows[:, None], columns]

@@ -14,12 +14,13 @@ from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
 from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge, UnknownModel
 from ..contract.labels import LabelSet
 from ..model.config import ImageGeneratorConfig
-from ..model.semantic_input import one_hot
+from ..model.semantic_input import class_shares, instance_edges, one_hot
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
 from ..pixels import as_array, to_rgb
 from ..runtime import chosen_device
 from .framing import Framing
+from .painting_size import painting_size
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 SMALLEST_SIDE, LARGEST_SIDE = 32, 4096
@@ -45,6 +46,8 @@ class Synthesizer:
         self.name, self.digest, self.device = name, digest, device
         self.label_set: LabelSet = checkpoint.label_set
         self.native_size, self.style_size = checkpoint.native_size, config.style_size
+        self.trained_size = checkpoint.trained_size
+        self._label_sampling = getattr(config, "label_sampling", "nearest")
         self.looks_at_instances = config.instance_edges
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         encoder = checkpoint.build_style_encoder()
@@ -64,17 +67,18 @@ class Synthesizer:
         seed: int = 0,
         progress: Progress | None = None,
         instance_map: np.ndarray | None = None,
+        size: tuple[int, int] | None = None,
     ) -> np.ndarray:
         """Paint a picture.
 
         label_map: (H, W) ids of label_set, sides of 32 to 4096 pixels. style: (style_size,) float32, or None to draw
         it from the seed; the seed also draws the noise. progress is told the stage and a fraction of 0 to 1, and may
         raise to stop. instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between
-        objects; where None is given, the borders between labels stand in for them.
-        Returns (H, W, 3) uint8. Raises BadLabel, BadShape, TooLarge.
+        objects; where None is given, the borders between labels stand in for them. size: (height, width) to paint at
+        in place of the label map's: smaller, for an upscaler; the model's sampling of labels says how it sees them there.
+        Returns (H, W, 3) uint8, or of that size. Raises BadLabel, BadShape, TooLarge.
         """
-        image = self._painted(label_map, style, seed, progress, instance_map)
-        return to_rgb(image)
+        return to_rgb(self._painted(label_map, style, seed, progress, instance_map, size))
 
     def render_float(
         self,
@@ -93,13 +97,13 @@ class Synthesizer:
         seed: int,
         progress: Progress | None,
         instance_map: np.ndarray | None,
+        size: tuple[int, int] | None = None,
     ) -> Tensor:
         """(3, H, W) float32 in [-1, 1], on the device."""
         ids = self._checked(label_map)
         code = self._checked_style(style, seed)
-        rows, columns = ids.shape
-        frame = Framing.of(self._generator, rows, columns, self._margin)
-        channels = frame.framed(self._channels.indices(ids))
+        height, width = size or ids.shape
+        frame = Framing.of(self._generator, height, width, self._margin)
         objects = self._checked_objects(ids, instance_map) if self.looks_at_instances else None
         random = torch.Generator().manual_seed(seed % 2**63)
         blocks = self._generator.block_count
@@ -109,17 +113,37 @@ class Synthesizer:
                 progress("painting", (index + 1) / (blocks + 1))
 
         with torch.inference_mode():
-            instances = None if objects is None else self._placed(frame.framed(objects))
-            labels = one_hot(self._placed(channels), self._channels.count, instances)
-            labels = labels.contiguous(memory_format=torch.channels_last)
-            height, width = channels.shape
-            noise = self._generator.draw_noise(1, height, width, random)
+            labels = self._semantic_input(self._channels.indices(ids), objects, frame)
+            noise = self._generator.draw_noise(1, *labels.shape[2:], random)
             style_code = None if code is None else self._placed(code)
             image = self._generator(labels, style_code, noise, after_block)
             image = frame.unframed(image.float())[0]
         if progress is not None:
             progress("painting", 1.0)
         return image
+
+    def _semantic_input(self, channels: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Tensor:
+        """(1, input_channels, H', W'), as large as the frame wants it."""
+        shares = self._label_sampling == "area" and channels.shape != (frame.height, frame.width)
+        instances = None if objects is None else self._placed(frame.framed(frame.sampled(objects)))
+        if not shares:
+            framed = self._placed(frame.framed(frame.sampled(channels)))
+            labels = one_hot(framed, self._channels.count, instances)
+        else:
+            planes = class_shares(self._placed(channels), self._channels.count, frame.height, frame.width)
+            labels = frame.framed_planes(planes)
+            if instances is not None:
+                labels = torch.cat([labels, instance_edges(instances[:, None])], dim=1)
+        return labels.contiguous(memory_format=torch.channels_last)
+
+    def painting_size(self, wanted: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) to paint at for an upscaler that brings it to the size wanted; that size where it is small."""
+        if self._generator.fixed_size is not None:
+            small = self._generator.fixed_size
+            return small if wanted[0] * wanted[1] > small[0] * small[1] else wanted
+        if self.trained_size is None:
+            return wanted
+        return painting_size(wanted, self.trained_size)
 
     @property
     def has_style_encoder(self) -> bool:

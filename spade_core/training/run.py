@@ -189,6 +189,7 @@ class Run:
             generator_weights=averaged.generator.state_dict(),
             label_set=self.label_set,
             native_size=max(*(self.config.recipe.crops.shape or ()), NATIVE),
+            trained_size=self.config.recipe.crops.shape,
             style_encoder=None if encoder is None else dataclasses.replace(encoder.config, spectral=False),
             encoder_weights={} if averaged.encoder is None else averaged.encoder.state_dict(),
             provenance={
