@@ -75,7 +75,7 @@ class Synthesizer:
         it from the seed; the seed also draws the noise. progress is told the stage and a fraction of 0 to 1, and may
         raise to stop. instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between
         objects; where None is given, the borders between labels stand in for them. size: (height, width) to paint at
-        in place of the label map's: smaller, for an upscaler; the model's sampling of labels says how it sees them there.
+        in place of the label map's: smaller, for an upscaler, with labels sampled as the model sees them.
         Returns (H, W, 3) uint8, or of that size. Raises BadLabel, BadShape, TooLarge.
         """
         return to_rgb(self._painted(label_map, style, seed, progress, instance_map, size))
@@ -137,7 +137,7 @@ class Synthesizer:
         return labels.contiguous(memory_format=torch.channels_last)
 
     def painting_size(self, wanted: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) to paint at for an upscaler that brings it to the size wanted; that size where it is small."""
+        """(height, width) to paint at, for an upscaler that brings it to the size wanted; small ones stay."""
         if self._generator.fixed_size is not None:
             small = self._generator.fixed_size
             return small if wanted[0] * wanted[1] > small[0] * small[1] else wanted
