@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from spade_core.contract.labels import LabelSet, load_label_set
+from spade_core.contract.labels import LabelSet
 from spade_core.data.grey_box import GreyBox
-from spade_core.data.layouts import find_pairs, label_set_name
+from spade_core.data.layouts import find_pairs, label_set_of
 from spade_core.data.loader import Loader
 from spade_core.data.pairs import Pair
 from spade_core.data.placement import CropRule, PlacementRule, Preprocess
@@ -83,7 +83,7 @@ def main() -> None:
         if chosen.data is None:
             write_pairs(data)
         pairs = find_pairs(data, None)
-        label_set = load_label_set(label_set_name(data) or "landscape")
+        label_set = label_set_of(data)
         print(
             f"{len(pairs)} pairs, batches of {BATCH}, {cores} cores; images/s (in brackets: what the loader says)\n"
         )

@@ -59,7 +59,7 @@ def in_blender(steps: Steps, out: Path) -> Painted:
 
         scene = demo_scene.empty_scene()
         build_example(scene)
-        scene.spade.seed = SEED
+        scene.spade.seed = SEED  # pyright: ignore[reportAttributeAccessIssue]
         given = auto_assign(scene)
     with steps.step("Rendering the grey-box view"):
         demo_scene.render(scene, out / "greybox.png", samples=12)
