@@ -14,9 +14,8 @@ from pathlib import Path
 
 import torch
 
-from spade_core.model.config import GeneratorConfig
-from spade_core.model.generator import Generator
-from spade_core.reference.keys import as_saved, published_name
+from spade_core.checkpoint.reference.keys import as_saved, published_name
+from spade_core.model.spade import Generator, GeneratorConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_MB = 1300

@@ -37,13 +37,13 @@ def main(runs: int = 7) -> None:
 
 def measure(bpy, runs: int) -> dict[tuple[int, int], list[float]]:
     """Seconds a pass took, by size."""
-    from spade_backdrops.scene.example import build_example
+    from spade_backdrops.example.valley import build_valley
     from spade_backdrops.scene.label_pass import render_label_map
     from spade_backdrops.scene.label_rules import auto_assign
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene
-    build_example(scene)
+    build_valley(scene)
     auto_assign(scene)
     seconds: dict[tuple[int, int], list[float]] = {}
     with silence():
@@ -51,7 +51,7 @@ def measure(bpy, runs: int) -> dict[tuple[int, int], list[float]]:
         for size in SIZES:
             for _ in range(runs):
                 start = time.perf_counter()
-                render_label_map(scene, size)
+                render_label_map(scene, (size[1], size[0]))
                 seconds.setdefault(size, []).append(time.perf_counter() - start)
     return seconds
 

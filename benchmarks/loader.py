@@ -20,12 +20,12 @@ import torch
 from PIL import Image
 
 from spade_core.contract.labels import LabelSet
-from spade_core.data.grey_box import GreyBox
-from spade_core.data.layouts import find_pairs, label_set_of
+from spade_core.data.crops import CropSampler
+from spade_core.data.grey_box.augment import GreyBox
+from spade_core.data.layouts.layouts import find_pairs, label_set_of
 from spade_core.data.loader import Loader
 from spade_core.data.pairs import Pair
 from spade_core.data.placement import CropRule, PlacementRule, Preprocess
-from spade_core.data.squares import TrainingSquares
 
 BATCH = 16
 RULES: dict[str, tuple[PlacementRule, GreyBox | None, bool]] = {
@@ -58,10 +58,10 @@ def measured(
 ) -> tuple[float, float]:
     """Pictures a second as they come out of the loader, and as it says itself that it can make them."""
     placement, grey_box, reduce = RULES[rule]
-    squares = TrainingSquares(
+    sampler = CropSampler(
         pairs, label_set, placement, BATCH, 0, grey_box=grey_box, reduce=reduce, cache_bytes=0
     )
-    with Loader(squares, 0, torch.device("cpu"), workers) as loader:
+    with Loader(sampler, 0, torch.device("cpu"), workers) as loader:
         batches = iter(loader)
         for _ in range(max(1, 2 * workers)):  # workers start, and what was made ahead is not measured
             next(batches)

@@ -31,14 +31,14 @@ BOUNDS = {
 def measure(size: int, runs: int) -> dict[str, list[float]]:
     """Each measured quantity with one number a run; the first press, which starts the server, is left out."""
     import bpy  # noqa: F401  (before the rest: it brings bmesh and mathutils along)
-    from spade_backdrops.bridge import pump
-    from spade_backdrops.scene.example import build_example
+    from spade_backdrops.example.valley import build_valley
     from spade_backdrops.scene.label_rules import auto_assign
+    from spade_backdrops.session import current_session
 
     from examples import demo_scene
 
     scene = demo_scene.empty_scene()
-    build_example(scene)
+    build_valley(scene)
     auto_assign(scene)
     scene.spade.match_camera = False
     scene.spade.width = scene.spade.height = size
@@ -52,7 +52,7 @@ def measure(size: int, runs: int) -> dict[str, list[float]]:
                 found["press to placed"].append(job.seconds["total"])
                 found["label pass"].append(job.request.label_seconds)
                 found["painting"].append(job.seconds["run"])
-        process = pump.board.connection.server
+        process = current_session().connection.server
         assert process is not None and process.pid is not None
         found["server and worker, GB"] = [resident_gb(process.pid)]
         demo_scene.leave()

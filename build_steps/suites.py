@@ -61,7 +61,7 @@ def _groups(main: Environment, second: Environment | None, chosen: list[str]):
         if environment is None or not environment.blender:
             continue
         for folder in IN_BLENDER:
-            if any((TESTS / folder).glob("test_*.py")):
+            if any((TESTS / folder).rglob("test_*.py")):
                 yield environment, folder, [str(TESTS / folder)], MINUTES[folder]
 
 

@@ -52,13 +52,13 @@ def in_blender(steps: Steps, out: Path) -> Painted:
     with steps.step("Starting Blender as a module and building the grey-box valley"):
         stage_for_import()
         import bpy  # before the rest: it brings bmesh and mathutils along
-        from spade_backdrops.scene.example import build_example
+        from spade_backdrops.example.valley import build_valley
         from spade_backdrops.scene.label_rules import auto_assign
 
         from . import demo_scene
 
         scene = demo_scene.empty_scene()
-        build_example(scene)
+        build_valley(scene)
         scene.spade.seed = SEED  # pyright: ignore[reportAttributeAccessIssue]
         given = auto_assign(scene)
     with steps.step("Rendering the grey-box view"):

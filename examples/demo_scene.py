@@ -48,25 +48,26 @@ def render(scene: bpy.types.Scene, path: Path, samples: int) -> None:
 
 def open_server(server: tuple[str, ...], folder: Path) -> None:
     """Let the add-on start its own server when it is needed; it leaves with this process."""
-    from spade_backdrops.bridge import pump
     from spade_backdrops.bridge.connection import Target
     from spade_backdrops.bridge.server_process import ServerConfig
+    from spade_backdrops.session import current_session
 
     config = ServerConfig(command=server, folder=folder, parent_pid=os.getpid())
-    pump.board.connection.open(Target(server=lambda: config))
+    current_session().connection.open(Target(server=lambda: config))
 
 
 def generate(report: Callable[[str, float], None]) -> Job:
     """What the panel's Generate does: labels, server, picture, placement. Raises SpadeError."""
-    from spade_backdrops.bridge import pump
+    from spade_backdrops import timer
     from spade_backdrops.bridge.jobs import JobState
-    from spade_backdrops.operators.generate import press
+    from spade_backdrops.operators.generate import submit_scene
+    from spade_backdrops.session import current_session
 
     report("label pass", 0.0)
-    job = press(bpy.context)
+    job = submit_scene(bpy.context)
     while job.error is None and (job.is_live or job.state is JobState.FINISHED):
-        pump.step()  # a window's timer does this; Blender as a module has none that fires
-        doing = job.stage or pump.board.connection.state.value.lower()
+        timer.step()  # a window's timer does this; Blender as a module has none that fires
+        doing = job.stage or current_session().connection.state.value.lower()
         report(doing, job.fraction)
         time.sleep(0.01)
     if job.error is not None:

@@ -18,6 +18,7 @@ import numpy as np
 import tyro
 from PIL import Image, ImageDraw, ImageFont
 
+from spade_core.checkpoint.names import models_of
 from spade_core.contract.labels import LabelSet
 from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.paper import ANY
@@ -30,7 +31,7 @@ PIX2PIXHD = replace(
     FROZEN,
     generator=Pix2PixHDConfig(ANY, base_width=16, blocks=4, spectral=False),
     encoder=None,
-    squares=replace(FROZEN.squares, size=64),
+    crops=replace(FROZEN.crops, size=64),
 )
 SIDE, GAP, LEFT, TOP = 224, 12, 130, 44
 PAPER, INK = "#FBFAF7", "#1B1E21"
@@ -64,8 +65,8 @@ def trained(options: Options) -> Synthesizer:
         if seen % 200 == 0:
             print(f"{seen} of {options.images} photos, {rate:.1f} a second", flush=True)
 
-    Run(config).train(report)
-    return Synthesizer.load(max(options.run.glob("model_*.safetensors")))
+    Run.open(config).train(report)
+    return Synthesizer.load(models_of(options.run)[-1])
 
 
 def label_maps(label_set: LabelSet) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ import tyro
 from PIL import Image
 
 from spade_core.contract.labels import LabelSet
-from spade_core.data.layouts import find_pairs
+from spade_core.data.layouts.layouts import find_pairs
 from spade_core.data.pairs import read_labels
 from spade_core.synthesis.synthesizer import Synthesizer
 

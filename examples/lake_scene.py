@@ -22,7 +22,7 @@ import bpy  # noqa: E402  before the rest: it brings bmesh and mathutils along
 import spade_backdrops  # noqa: E402
 from bmesh.types import BMesh  # noqa: E402
 from mathutils import Matrix  # noqa: E402
-from spade_backdrops.scene import blocks, terrain  # noqa: E402
+from spade_backdrops.example import blocks, terrain  # noqa: E402
 from spade_backdrops.scene.label_pass import render_label_map  # noqa: E402
 from spade_backdrops.scene.label_rules import auto_assign, scene_label_set  # noqa: E402
 
@@ -118,7 +118,7 @@ def main() -> None:
         assert scene is not None
         build_lake(scene)
         auto_assign(scene)
-        ids = Image.fromarray(render_label_map(scene, SIZE).label_map.astype(np.uint8))
+        ids = Image.fromarray(render_label_map(scene, (SIZE[1], SIZE[0])).label_map.astype(np.uint8))
         palette = np.zeros((256, 3), np.uint8)
         for entry in scene_label_set(scene).classes:
             palette[entry.id] = entry.rgb

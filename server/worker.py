@@ -20,8 +20,8 @@ from typing import Any
 
 import zmq
 
-from spade_core.allocator import keep_freed_memory, return_freed_memory
 from spade_core.contract.codec import decode, encode
+from spade_core.runtime import keep_freed_memory, return_freed_memory
 
 from .backends.messages import TO_WORKER, Abandon, Assignment, Beat, Run
 from .painter import Painter

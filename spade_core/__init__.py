@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checkpoint import load_checkpoint
+    from .checkpoint.file import load_checkpoint
     from .contract.client import Client
     from .contract.labels import LabelSet
     from .synthesis.synthesizer import Synthesizer
@@ -25,7 +25,7 @@ _HOMES = {
     "Client": "spade_core.contract.client",
     "LabelSet": "spade_core.contract.labels",
     "Synthesizer": "spade_core.synthesis.synthesizer",
-    "load_checkpoint": "spade_core.checkpoint",
+    "load_checkpoint": "spade_core.checkpoint.file",
 }
 
 

@@ -14,8 +14,6 @@ from typing import Annotated
 
 import tyro
 
-# None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
-from .allocator import keep_freed_memory
 from .commands.checkpoint import Checkpoint
 from .commands.dataset import Dataset
 from .commands.doctor import Doctor
@@ -26,6 +24,9 @@ from .commands.model import Model
 from .commands.segmenter import TrainSegmenter
 from .commands.study import Study, StudyResults
 from .commands.train import Train
+
+# None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
+from .runtime import keep_freed_memory
 
 Command = (
     Annotated[Generate, tyro.conf.subcommand("generate")]

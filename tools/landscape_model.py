@@ -17,6 +17,8 @@ from typing import Annotated
 
 import tyro
 
+from spade_core.checkpoint.names import models_of, states_of
+
 
 @dataclass(frozen=True)
 class Options:
@@ -39,7 +41,7 @@ def train(options: Options, name: str, photos: int, *words: str) -> Path:
     folder = options.output / name
     said = ("--data", str(options.data), "-o", str(folder), "--images", str(photos), "--terms", options.terms)
     subprocess.run([str(Path(sys.executable).with_name("spade")), "train", *said, *words], check=True)
-    return max(folder.glob("state_*.pt"))
+    return states_of(folder)[-1]
 
 
 def main() -> None:
@@ -53,7 +55,7 @@ def main() -> None:
         "--decay-from", "0.6", "--perceptual-start", "3", "--perceptual-end", "1.5",
         "--perceptual-until", str(options.whole // 2), "--warmup", "0", "--ramp", "0",
     )  # fmt: skip
-    print(max((options.output / "whole").glob("model_*.safetensors")))
+    print(models_of(options.output / "whole")[-1])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from spade_core.checkpoint import load_checkpoint
+from spade_core.checkpoint.file import load_checkpoint
 from spade_core.evaluation.charts import line_chart
 from spade_core.synthesis.synthesizer import model_file
 

@@ -22,7 +22,7 @@ def find_command(preference: str) -> tuple[str, ...]:
     text = preference.strip()
     if not text:
         return (_find_installed(),)
-    # a path with blanks in it is one program, not a command line
+    # A path with blanks in it is one program, not a command line.
     words = [text] if Path(text).expanduser().exists() else _split(text)
     program = Path(words[0]).expanduser()
     if program.is_dir():
@@ -51,8 +51,7 @@ def _split(text: str) -> list[str]:
 
 
 def _find_installed() -> str:
-    # Blender started from a desktop icon does not see a shell's PATH: also look where pip and pipx put
-    # programs
+    # Blender started from a desktop icon does not see a shell's PATH: also look where pip and pipx put programs.
     home = Path.home()
     usual = (
         home / ".local/bin",
@@ -87,7 +86,7 @@ def _is_alive(pid: int) -> bool:
         except PermissionError:
             return True
         return True
-    import ctypes  # os.kill(pid, 0) would end the process on Windows
+    import ctypes  # On Windows os.kill(pid, 0) would end the process.
 
     kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
     handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
