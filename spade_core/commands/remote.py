@@ -50,8 +50,9 @@ def served_model(client: Client, name: str, address: str) -> ModelInfo:
     models = {model.name: model for model in welcome.models}
     if name in models:
         return models[name]
-    if welcome.problem:
-        raise Unavailable(f"The server cannot paint: {welcome.problem}", "Mend that and start it again.")
+    problem = welcome.problem_with(name)
+    if problem is not None:
+        raise Unavailable(f"The server cannot paint with '{name}': {problem.message}", problem.fix)
     raise UnknownModel(
         f"The server does not serve the model '{name}'.",
         f"Choose {', '.join(models)}." if models else "Wait until it has loaded its models, and try again.",

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,8 @@ from torch import Tensor
 from ..checkpoint import Checkpoint, file_digest, load_checkpoint
 from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge, UnknownModel
 from ..contract.labels import LabelSet
+from ..contract.limits import MAX_SIDE, MIN_SIDE
+from ..contract.progress import ProgressCallback
 from ..data.channels import LabelChannels
 from ..device import chosen_device
 from ..model.config import GeneratorConfig, ImageGeneratorConfig
@@ -21,11 +22,8 @@ from ..model.style_encoder import sample_style
 from .framing import Framing
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
-SMALLEST_SIDE, LARGEST_SIDE = 32, 4096
 MARGIN = 16
 """Pixels painted beyond every side and cut away: a network that sees zeros past its border paints a frame."""
-
-Progress = Callable[[str, float], None]
 
 
 class Synthesizer:
@@ -61,7 +59,7 @@ class Synthesizer:
         label_map: np.ndarray,
         style: np.ndarray | None = None,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
         instance_map: np.ndarray | None = None,
     ) -> np.ndarray:
         """Paint a picture.
@@ -91,7 +89,7 @@ class Synthesizer:
         label_map: np.ndarray,
         style: np.ndarray | None,
         seed: int,
-        progress: Progress | None,
+        progress: ProgressCallback | None,
         instance_map: np.ndarray | None,
     ) -> Tensor:
         """(3, H, W) float32 in [-1, 1], on the device."""
@@ -154,14 +152,14 @@ class Synthesizer:
 
     def _checked(self, label_map: np.ndarray) -> np.ndarray:
         ids = self.label_set.check(label_map)
-        if min(ids.shape) < SMALLEST_SIDE:
+        if min(ids.shape) < MIN_SIDE:
             raise BadShape(
-                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the smallest side is {SMALLEST_SIDE}.",
+                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the smallest side is {MIN_SIDE}.",
                 "Make it larger.",
             )
-        if max(ids.shape) > LARGEST_SIDE:
+        if max(ids.shape) > MAX_SIDE:
             raise TooLarge(
-                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the largest side is {LARGEST_SIDE}.",
+                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the largest side is {MAX_SIDE}.",
                 "Make it smaller and scale the picture up.",
             )
         return ids

@@ -24,7 +24,7 @@ from ..data.channels import LabelChannels
 from ..data.layouts import VAL, find_pairs, label_set_of, list_files
 from ..data.loader import LoadedBatch, Loader, default_workers
 from ..data.squares import TrainingSquares
-from ..device import chosen_device
+from ..device import chosen_device, is_out_of_memory
 from ..synthesis.synthesizer import Synthesizer
 from .config import TrainingConfig, plain_values
 from .curves import Curves
@@ -208,11 +208,3 @@ class Run:
                 "config": plain_values(self.config),
             },
         )  # fmt: skip
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Each device says it in its own way."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        words in said for words in ("out of memory", "not enough memory", "can't allocate memory")
-    )

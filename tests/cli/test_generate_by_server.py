@@ -72,7 +72,7 @@ def test_the_doctor_tells_of_a_server_that_has_gone(tmp_path, monkeypatch):
     from spade_core.contract import connection
 
     file = tmp_path / "server.json"
-    gone = connection.Connection("tcp://127.0.0.1:9", "tcp://127.0.0.1:9", pid=1)
+    gone = connection.ConnectionInfo("tcp://127.0.0.1:9", "tcp://127.0.0.1:9", pid=1)
     connection.write_connection_file(file, gone)
     monkeypatch.setattr(connection, "default_connection_file", lambda: file)
     found = doctor.CHECKS["server"]()

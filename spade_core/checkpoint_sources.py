@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `--models` names: an embedded model, a checkpoint file, or the folder of a training run.
+"""Where a model comes from, by the word for it: an embedded model, a checkpoint file, or a training run's folder.
 
 A run writes model_00002000.safetensors, model_00004000.safetensors, ... into its folder, each in one piece; the
 number, of photos seen, says which is the newest. Only names and file times are looked at here, no weights.
@@ -13,15 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import spade_core
-from spade_core.contract.errors import BadOption
+from .contract.errors import BadOption
 
 _CHECKPOINT = re.compile(r"model_(\d+)\.safetensors")
-_EMBEDDED = Path(spade_core.__file__).parent / "weights"
+_EMBEDDED = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
-class Version:
+class CheckpointVersion:
     """A file at one moment: a file that was written again under its name is another version.
 
     path: where a synthesizer loads it from. times_and_size: empty for what is not followed.
@@ -36,7 +35,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Place:
+class ModelSource:
     """Where a model is: `path` for a synthesizer, or, `is_run`, a folder to follow. `name` is for clients."""
 
     name: str
@@ -44,7 +43,7 @@ class Place:
     is_run: bool = False
 
 
-def place_of(model: str) -> Place:
+def model_source(model: str) -> ModelSource:
     """What the word on the command line means; asked once, for a folder may go while it is served.
 
     A run is called by its folder ("runs/my" is "my"), a file by its name without suffix. A bare name means an
@@ -52,13 +51,13 @@ def place_of(model: str) -> Place:
     """
     path, is_bare = Path(model), Path(model).name == model
     if is_bare and (_EMBEDDED / f"{model}.safetensors").exists():
-        return Place(model, model)
+        return ModelSource(model, model)
     if path.is_dir() or not (is_bare or path.suffix or path.exists()):
-        return Place(os.path.basename(os.path.abspath(model)), model, is_run=True)
-    return Place(path.stem, model)
+        return ModelSource(os.path.basename(os.path.abspath(model)), model, is_run=True)
+    return ModelSource(path.stem, model)
 
 
-def versions(folder: Path) -> Iterator[Version]:
+def checkpoint_versions(folder: Path) -> Iterator[CheckpointVersion]:
     """The checkpoints of a run, the newest first; none before its folder is made, and after it has gone.
 
     Raises OSError where the folder cannot be read.
@@ -71,12 +70,12 @@ def versions(folder: Path) -> Iterator[Version]:
     for _, name in sorted(found, reverse=True):
         path = str(folder / name)
         try:
-            yield Version(path, _times_and_size(path))
+            yield CheckpointVersion(path, _times_and_size(path))
         except OSError:
             continue  # deleted since the folder was read
 
 
-def is_unchanged(version: Version) -> bool:
+def is_unchanged(version: CheckpointVersion) -> bool:
     """Whether the file is still the one it was; what is not followed always is."""
     try:
         return not version.times_and_size or _times_and_size(version.path) == version.times_and_size
@@ -84,17 +83,17 @@ def is_unchanged(version: Version) -> bool:
         return False
 
 
-def places_of(models: Sequence[str]) -> tuple[Place, ...]:
+def model_sources(models: Sequence[str]) -> tuple[ModelSource, ...]:
     """Raises BadOption where two models would be called the same, and one could never be asked for."""
-    places: dict[str, Place] = {}
-    for place in map(place_of, models):
-        other = places.setdefault(place.name, place)
-        if other != place:
+    sources: dict[str, ModelSource] = {}
+    for source in map(model_source, models):
+        other = sources.setdefault(source.name, source)
+        if other != source:
             raise BadOption(
-                f"'{other.path}' and '{place.path}' would both be served as '{place.name}'.",
+                f"'{other.path}' and '{source.path}' would both be served as '{source.name}'.",
                 "Rename one of them, or serve them by two servers.",
             )
-    return tuple(places.values())
+    return tuple(sources.values())
 
 
 def _times_and_size(path: str) -> tuple[int, ...]:
