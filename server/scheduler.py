@@ -190,13 +190,13 @@ class Scheduler:
                 self._fail(job, error, now)
             elif job.orphaned_at is not None and now - job.orphaned_at > ORPHAN_S:
                 self._end(job, Cancelled(job.id), now)
+        self._dispatch(now)
         if now >= self._progress_at:
             self._progress_at = now + PROGRESS_S
             self._pictures.forget_old(now)
             self._endings.forget_old(now)
             for job in self._queue:
                 self._send_progress(job)
-        self._dispatch(now)
 
     def close(self, now: float) -> None:
         """The server leaves: what could not be finished fails."""

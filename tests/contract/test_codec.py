@@ -115,7 +115,8 @@ def test_another_version_is_told_the_one_spoken_here():
     ("field", "value"),
     [
         ("seed", "1"), ("seed", 1.5), ("seed", True), ("seed", 2**63), ("shape", [1]), ("shape", [1, 2, 3]),
-        ("shape", ["1", 2]), ("style", 3), ("style", {"strength": "big"}), ("style", {"shape": [1]}), ("style", {"parts": [{}]}), ("style", {"parts": [1]}),
+        ("shape", ["1", 2]), ("style", 3), ("style", {"strength": "big"}), ("style", {"shape": [1]}),
+        ("style", {"parts": [{}]}), ("style", {"parts": [1]}),
         ("no_cache", 1), ("deadline_ms", "soon"), ("output", []), ("model", None),
     ],
 )  # fmt: skip

@@ -82,7 +82,7 @@ def test_styles_come_from_seeds_images_and_their_mixes(client, landscape, label_
 
     own, other = SeedStyle(10), SeedStyle(42)
     image = ImageStyle(np.full((40, 50, 3), 77, np.uint8))
-    light = ImageStyle(np.full((30, 60, 3), 177, np.uint8))
+    light = ImageStyle(np.full((32, 60, 3), 177, np.uint8))
     code = CodeStyle(np.full(4, 7, np.float32))
     assert added(style=own) == 10
     assert added(style=other) == 42
