@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What importing the contract adds to importing numpy, in fresh processes: Blender pays it when it starts.
 
-python benchmarks/contract_import.py
+python -m benchmarks.contract_import
 """
 
 from __future__ import annotations

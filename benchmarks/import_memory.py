@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much memory `spade checkpoint import` takes for a published COCO-Stuff generator of full size (390 MB).
 
-python benchmarks/import_memory.py
+python -m benchmarks.import_memory
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from pathlib import Path
 
 import torch
 
-from spade_core.model.config import GeneratorConfig
-from spade_core.model.generator import Generator
-from spade_core.reference.keys import as_saved, published_name
+from spade_core.checkpoint.reference.keys import as_saved, published_name
+from spade_core.model.spade import Generator, GeneratorConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_MB = 1300

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long the label pass takes in the example valley: median and range of several runs, everything included.
 
-Run it with a Python that has Blender: `.venv/bin/python -m benchmarks.label_pass [RUNS]`.
+Run it with a Python that has Blender: `python -m benchmarks.label_pass [RUNS]`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,15 @@ import os
 import statistics
 import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from build_steps.staging import stage
+from build_steps.staging import stage_for_import
 
 SIZES = ((512, 512), (1024, 1024))
 TARGET_512 = 1.5
 
 
 def main(runs: int = 7) -> None:
-    sys.path.insert(0, str(stage().parent))
+    stage_for_import()
     import bpy
     import spade_backdrops
 
@@ -40,13 +37,13 @@ def main(runs: int = 7) -> None:
 
 def measure(bpy, runs: int) -> dict[tuple[int, int], list[float]]:
     """Seconds a pass took, by size."""
-    from spade_backdrops.scene.example import build_example
+    from spade_backdrops.example.valley import build_valley
     from spade_backdrops.scene.label_pass import render_label_map
     from spade_backdrops.scene.label_rules import auto_assign
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene
-    build_example(scene)
+    build_valley(scene)
     auto_assign(scene)
     seconds: dict[tuple[int, int], list[float]] = {}
     with silence():
@@ -54,7 +51,7 @@ def measure(bpy, runs: int) -> dict[tuple[int, int], list[float]]:
         for size in SIZES:
             for _ in range(runs):
                 start = time.perf_counter()
-                render_label_map(scene, size)
+                render_label_map(scene, (size[1], size[0]))
                 seconds.setdefault(size, []).append(time.perf_counter() - start)
     return seconds
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many training pictures a second the loader makes, by workers, size and what is done to them.
 
-.venv/bin/python -m benchmarks.loader [DATA] [--seconds 4]
+python -m benchmarks.loader [DATA] [--seconds 4]
 
 Without DATA, 240 photographs of noise at 640 x 480 are written for it (JPEG, as COCO has them). Nothing is kept in
 memory between pictures: what is measured is what a set larger than memory gets.
@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from spade_core.contract.labels import LabelSet, load_label_set
-from spade_core.data.grey_box import GreyBox
-from spade_core.data.layouts import find_pairs, label_set_name
+from spade_core.contract.labels import LabelSet
+from spade_core.data.crops import CropSampler
+from spade_core.data.grey_box.augment import GreyBox
+from spade_core.data.layouts.layouts import find_pairs, label_set_of
 from spade_core.data.loader import Loader
 from spade_core.data.pairs import Pair
 from spade_core.data.placement import CropRule, PlacementRule, Preprocess
-from spade_core.data.squares import TrainingSquares
 
 BATCH = 16
 RULES: dict[str, tuple[PlacementRule, GreyBox | None, bool]] = {
@@ -58,10 +58,10 @@ def measured(
 ) -> tuple[float, float]:
     """Pictures a second as they come out of the loader, and as it says itself that it can make them."""
     placement, grey_box, reduce = RULES[rule]
-    squares = TrainingSquares(
+    sampler = CropSampler(
         pairs, label_set, placement, BATCH, 0, grey_box=grey_box, reduce=reduce, cache_bytes=0
     )
-    with Loader(squares, 0, torch.device("cpu"), workers) as loader:
+    with Loader(sampler, 0, torch.device("cpu"), workers) as loader:
         batches = iter(loader)
         for _ in range(max(1, 2 * workers)):  # workers start, and what was made ahead is not measured
             next(batches)
@@ -83,7 +83,7 @@ def main() -> None:
         if chosen.data is None:
             write_pairs(data)
         pairs = find_pairs(data, None)
-        label_set = load_label_set(label_set_name(data) or "landscape")
+        label_set = label_set_of(data)
         print(
             f"{len(pairs)} pairs, batches of {BATCH}, {cores} cores; images/s (in brackets: what the loader says)\n"
         )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the press of Generate to the placed texture, in real Blender with a warm server: seconds and memory.
 
-    .venv/bin/python benchmarks/press_to_texture.py [--size 512] [--runs 5]
+    python -m benchmarks.press_to_texture [--size 512] [--runs 5]
 
 Uses the staged add-on, the example valley, the real server and the embedded model. Each run has another
 seed, so that nothing comes from a cache.
@@ -17,8 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "build" / "stage"), str(ROOT / "docs")]
+from build_steps.staging import stage_for_import
 
 BOUNDS = {
     "press to placed": 5.0,
@@ -30,19 +29,20 @@ BOUNDS = {
 def measure(size: int, runs: int) -> dict[str, list[float]]:
     """Each measured quantity with one number a run; the first press, which starts the server, is left out."""
     import bpy  # noqa: F401  (before the rest: it brings bmesh and mathutils along)
-    import demo_scene
-    from spade_backdrops.bridge import pump
-    from spade_backdrops.scene.example import build_example
+    from spade_backdrops.example.valley import build_valley
     from spade_backdrops.scene.label_rules import auto_assign
+    from spade_backdrops.session import current_session
+
+    from examples import demo_scene
 
     scene = demo_scene.empty_scene()
-    build_example(scene)
+    build_valley(scene)
     auto_assign(scene)
     scene.spade.match_camera = False
     scene.spade.width = scene.spade.height = size
     found: dict[str, list[float]] = {name: [] for name in ("press to placed", "label pass", "painting")}
     with tempfile.TemporaryDirectory() as folder:
-        demo_scene.open_server((sys.executable, "-m", "server"), Path(folder))
+        demo_scene.open_server((sys.executable, "-m", "spade_server"), Path(folder))
         for run in range(runs + 1):
             scene.spade.seed = run
             job = demo_scene.generate(lambda doing, fraction: None)
@@ -50,7 +50,7 @@ def measure(size: int, runs: int) -> dict[str, list[float]]:
                 found["press to placed"].append(job.seconds["total"])
                 found["label pass"].append(job.request.label_seconds)
                 found["painting"].append(job.seconds["run"])
-        process = pump.board.connection.server
+        process = current_session().connection.server
         assert process is not None and process.pid is not None
         found["server and worker, GB"] = [resident_gb(process.pid)]
         demo_scene.leave()
@@ -74,9 +74,7 @@ def main() -> int:
     words.add_argument("--size", type=int, default=512, help="side of the square picture in pixels")
     words.add_argument("--runs", type=int, default=5)
     chosen = words.parse_args()
-    from build_steps.staging import stage
-
-    stage()
+    stage_for_import()
     terminal = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Blender's chatter
     began = time.monotonic()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each part of the recipe is worth: the same small generator on the same photos, the same number of them seen.
 
-.venv/bin/python -m benchmarks.recipes --data photos/ --segmenter FILE -o recipes/ [--images 1600]
+python -m benchmarks.recipes --data photos/ --segmenter FILE -o recipes/ [--images 1600]
 
 Trains one model a row (a row that is there already is continued, or taken as it is), then measures all of them at 128
 pixels by `spade evaluate`, on held-out label maps and on blocked-out ones. Ratios are to the paper's.
@@ -30,9 +30,9 @@ OWN_BUT_DISCRIMINATOR = (
         "--generator.norm pixel --generator.start labels+style --generator.share-hidden "
         "--generator.pointwise-from-step 3 --generator.style-in-blocks --generator.noise "
         "--generator.smooth-upsampling --generator.replicate-padding --encoder.no-instance-norm --encoder.antialias "
-        "--perceptual-end 3 --perceptual-until 3200 --warmup 200 --ramp 400 --colour-weight 20 --no-kl-sum "
-        "--random-styles 0.5 --generator-rate 2e-4 --discriminator-rate 3e-4 --beta2 0.99 --decay-from 1 "
-        "--ema-decay 0.998 --no-repaint --rests"
+        "--perceptual-end 3 --perceptual-until 3200 --warmup 200 --ramp 400 --color-weight 20 --no-kl-sum "
+        "--random-styles 0.5 --generator-lr 2e-4 --discriminator-lr 3e-4 --beta2 0.99 --decay-from 1 "
+        "--ema-decay 0.998 --no-regenerate_for_discriminator --rests"
     ).split()
 )
 ROWS: dict[str, tuple[str, ...]] = {

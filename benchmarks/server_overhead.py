@@ -1,27 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the server costs beyond the network: time of a round trip with the trivial generator, and memory.
 
-python benchmarks/server_overhead.py
+python -m benchmarks.server_overhead
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # the trivial generator lives with the tests
-
-from spade_core.contract.client import Client  # noqa: E402
-from spade_core.contract.labels import load_label_set  # noqa: E402
-from spade_core.contract.messages import Failed, Finished  # noqa: E402
-from spade_core.contract.request import Delivery, PictureRequest  # noqa: E402
-from tests.server.running import TRIVIAL, RunningServer, resident_mib  # noqa: E402
+from spade_core.contract.client import Client
+from spade_core.contract.labels import load_label_set
+from spade_core.contract.messages import Failed, Finished
+from spade_core.contract.request import Delivery, PictureRequest
+from tests.server.running import TRIVIAL, RunningServer, resident_mib
 
 REAL = "spade_core.synthesis.synthesizer:Synthesizer"
 ROUNDS = 30

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many photos a second training sees, by recipe, size and precision, and on a GPU what share of its peak that is.
 
-.venv/bin/python -m benchmarks.training [--seconds 20] [--paper]
+python -m benchmarks.training [--seconds 20] [--paper]
 
 Photos are random and on the device already: what is measured is the step. The first row is the baseline of the ratios.
 --paper measures the paper's configuration (256 squared, batch 32) too: minutes a step on a CPU.
@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from spade_core.allocator import keep_freed_memory
-from spade_core.device import chosen_device
+from spade_core.runtime import chosen_device, keep_freed_memory
+from spade_core.training.batch import Batch
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import PRESETS
-from spade_core.training.trainer import Batch, Trainer
+from spade_core.training.trainer import Trainer
 
 LABELS = 18
 PEAK_TFLOPS = {"H100": 989.0, "H200": 989.0, "A100": 312.0, "4090": 165.0}
@@ -55,9 +55,9 @@ def trainer_of(row: Row, device: torch.device) -> Trainer:
         losses.perceptual == "vgg"
     ):  # its weights may not be at hand; the frozen pyramid's work is of its order
         losses = replace(losses, perceptual="taps")
-    squares = replace(recipe.squares, size=row.size, batch=row.batch)
+    crops = replace(recipe.crops, size=row.size, batch=row.batch)
     recipe = replace(
-        recipe, squares=squares, losses=losses, generator=replace(recipe.generator, base_width=row.width)
+        recipe, crops=crops, losses=losses, generator=replace(recipe.generator, base_width=row.width)
     )
     config = TrainingConfig(Path(), Path(), recipe=recipe, bf16=row.bf16, device=device.type)
     return Trainer(config, LABELS, None, device)

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import atexit
 
-from . import operators, preferences, properties, ui
-from .bridge import pump
+from . import operators, preferences, properties, session, timer, ui
 
-_PARTS = (preferences, properties, operators, ui, pump)
+_PARTS = (preferences, properties, session, operators, ui, timer)
 
 
 def register() -> None:
     for part in _PARTS:
         part.register()
-    # Blender as a module never unregisters add-ons, and 4.5 hangs at exit when panels or timers are left
+    # Blender as a module never unregisters add-ons, and 4.5 hangs at exit when panels or timers are left.
     atexit.register(unregister)
 
 

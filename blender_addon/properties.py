@@ -21,8 +21,21 @@ from bpy.props import (
 
 from .contract.errors import SpadeError
 from .contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
+from .contract.messages import Limits
 
 CUSTOM = "CUSTOM"
+# What a server takes unless it was told otherwise; the one that is connected has the last word.
+MAX_SIDE = Limits().max_side
+# What is rendered at most, for servers that take more and for training pairs.
+LARGEST_SIDE = 8192
+_SIDE = {
+    "default": 512,
+    "min": Limits().min_side,
+    "max": LARGEST_SIDE,
+    "soft_max": MAX_SIDE,
+    "step": 32,
+    "subtype": "PIXEL",
+}
 
 
 def class_names(self, context, typed: str) -> list[str]:
@@ -71,15 +84,14 @@ class SpadeSettings(bpy.types.PropertyGroup):
         name="Imported Label Set", description="TOML text of the imported label set"
     )
     rules: CollectionProperty(type=SpadeLabelRule)
-    active_rule: IntProperty(name="Active Label Rule")
     background_class: StringProperty(
         name="Background",
         description="The class of pixels where the camera sees past everything",
         default="sky",
         search=class_names,
     )
-    width: IntProperty(name="Width", default=512, min=32, max=8192, step=32, subtype="PIXEL")
-    height: IntProperty(name="Height", default=512, min=32, max=8192, step=32, subtype="PIXEL")
+    width: IntProperty(name="Width", **_SIDE)
+    height: IntProperty(name="Height", **_SIDE)
     match_camera: BoolProperty(
         name="Match Camera",
         description="Keep the number of pixels but take the camera's aspect, so that nothing is stretched",
@@ -104,7 +116,7 @@ def label_set_of(scene_settings: SpadeSettings) -> LabelSet:
     return _label_set(scene_settings.label_set, scene_settings.custom_label_set)
 
 
-@lru_cache(maxsize=8)  # panels ask at every redraw
+@lru_cache(maxsize=8)  # Panels ask at every redraw.
 def _label_set(name: str, custom: str) -> LabelSet:
     return parse_label_set(custom) if name == CUSTOM else load_label_set(name)
 

@@ -26,8 +26,8 @@ def setup(words: argparse.Namespace) -> int:
 def demo(words: argparse.Namespace) -> int:
     main = environments.main_environment()
     if main.no_blender:
-        warn(main.no_blender, "The demo runs on the label map that is stored in docs/demo_labels.png.")
-    command = [main.python, ROOT / "docs" / "demo.py", *(["--without-blender"] if not main.blender else [])]
+        warn(main.no_blender, "The demo runs on the label map that is stored in examples/demo_labels.png.")
+    command = [main.python, "-m", "examples.demo", *(["--without-blender"] if not main.blender else [])]
     return subprocess.run([str(word) for word in command], cwd=ROOT).returncode
 
 
@@ -36,7 +36,7 @@ def test(words: argparse.Namespace) -> int:
     second = environments.second_environment(main) if not words.pytest else None
     if not words.pytest or any("system" in word for word in words.pytest):
         _zips_for_the_system_tests(main)
-    total = suites.run_all(main, second, words.pytest)
+    total = suites.run_all(main, second, words.pytest, words.all)
     say()
     if not words.pytest:
         environments.mention_what_is_missing(main, second)
@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     for run, text in (
         (setup, "make .venv (and .venv-3.13 for the second Blender) with everything in it"),
         (demo, "grey-box valley -> label map -> generated backdrop, placed; see out/contact_sheet.png"),
-        (test, "set up and run every test; or `test PATH...` for some"),
+        (test, "set up and run every test that is not slow; or `test PATH...` for some"),
         (check, "ruff and pyright"),
         (addon, "build the Blender extension into dist/"),
         (stage, "put the extension together in build/stage/ (every command does)"),
@@ -87,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(run.__name__, help=text, description=text[0].upper() + text[1:] + ".")
         sub.set_defaults(run=run)
         if run is test:
+            sub.add_argument("--all", action="store_true", help="the tests marked slow, too")
             sub.add_argument(
                 "pytest", nargs=argparse.REMAINDER, metavar="PATH", help="for pytest; default: all"
             )

@@ -22,6 +22,7 @@ from .processes import run_logged
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
+PACKAGES = ROOT / "setup.py"
 LOG = ROOT / "build" / "logs" / "setup.log"
 SECOND: Version = (3, 13)
 GIGABYTES = {"main": 5.0, "second": 2.0}  # installed, plus the downloads that pip unpacks
@@ -84,7 +85,8 @@ def _key(version: Version, packages: list[str]) -> str:
     """What an environment depends on, as one number: any change means another pip run."""
     project = _project()
     installed = [project[name] for name in ("build-system", "project")] + [project["tool"]["setuptools"]]
-    parts = [str(version), *packages, json.dumps(installed), CONSTRAINTS.read_text(encoding="utf-8")]
+    texts = [file.read_text(encoding="utf-8") for file in (CONSTRAINTS, PACKAGES)]
+    parts = [str(version), *packages, json.dumps(installed), *texts]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

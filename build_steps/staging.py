@@ -8,6 +8,7 @@ spade_core/contract/. So the two are put together here, in milliseconds, by ever
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 from .environments import ROOT
@@ -39,6 +40,11 @@ def stage(target: Path = STAGE) -> Path:
             copy.write_bytes(content)
     _delete_stale(target, wanted)
     return target
+
+
+def stage_for_import() -> None:
+    """Stage, and let this process `import spade_backdrops`."""
+    sys.path.insert(0, str(stage().parent))
 
 
 def _delete_stale(target: Path, wanted: dict[Path, Path]) -> None:

@@ -17,6 +17,7 @@ TESTS = ROOT / "tests"
 REPORTS = ROOT / "build" / "reports"
 IN_BLENDER = ("addon", "system")
 MINUTES = {"everything else": 20, "addon": 10, "system": 10}
+MINUTES_FOR_SLOW_TESTS = 120
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,17 @@ class Tally:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
-def run_all(main: Environment, second: Environment | None, chosen: list[str]) -> Tally:
-    """Run the tests (all, or the paths and pytest options in `chosen`) and return the sum."""
+def run_all(main: Environment, second: Environment | None, chosen: list[str], slow: bool = False) -> Tally:
+    """Run the tests and return the sum: the paths and pytest options in `chosen`, or else all of them.
+
+    slow: also the tests marked so, when nothing is chosen; what is chosen is run, whatever its marks.
+    """
     total = Tally()
     for environment, title, words, minutes in _groups(main, second, chosen):
+        if not chosen and slow:
+            minutes += MINUTES_FOR_SLOW_TESTS
+        elif not chosen:
+            words = [*words, "-m", "not slow"]
         total += _run(environment, main, title, words, minutes)
     return total
 
@@ -53,7 +61,7 @@ def _groups(main: Environment, second: Environment | None, chosen: list[str]):
         if environment is None or not environment.blender:
             continue
         for folder in IN_BLENDER:
-            if any((TESTS / folder).glob("test_*.py")):
+            if any((TESTS / folder).rglob("test_*.py")):
                 yield environment, folder, [str(TESTS / folder)], MINUTES[folder]
 
 

@@ -7,7 +7,7 @@ import sys
 
 import zmq
 
-from spade_core.checkpoint_sources import model_sources
+from spade_core.checkpoint.sources import model_sources
 from spade_core.contract.console import print_error
 from spade_core.contract.errors import SpadeError, Unavailable
 

@@ -14,8 +14,6 @@ from typing import Annotated
 
 import tyro
 
-# None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
-from .allocator import keep_freed_memory
 from .commands.checkpoint import Checkpoint
 from .commands.dataset import Dataset
 from .commands.doctor import Doctor
@@ -27,6 +25,9 @@ from .commands.segmenter import TrainSegmenter
 from .commands.study import Study, StudyResults
 from .commands.train import Train
 from .contract.console import print_error
+
+# None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
+from .runtime import keep_freed_memory
 
 Command = (
     Annotated[Generate, tyro.conf.subcommand("generate")]

@@ -21,7 +21,7 @@ GPU_PAGE = "pytorch.org/get-started"
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One line of the report; `fix` is empty where nothing is to be done."""
 
     verdict: str
@@ -44,82 +44,86 @@ class TorchFacts:
     apple_silicon: bool = False
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[CheckResult]:
     """Every check, in order. One that breaks is itself a finding, never a traceback."""
     for what, check in CHECKS.items():
         try:
             yield check()
         except Exception as error:
-            yield Finding(FAIL, what, f"the check itself failed: {error}", "Report this.")
+            yield CheckResult(FAIL, what, f"the check itself failed: {error}", "Report this.")
 
 
-def judge_python(version: tuple[int, int]) -> Finding:
+def judge_python(version: tuple[int, int]) -> CheckResult:
     said = "{}.{}".format(*version)
     if (3, 11) <= version < (3, 14):
-        return Finding(OK, "Python", said)
-    return Finding(FAIL, "Python", f"{said} is not supported", "Use Python 3.11, 3.12 or 3.13.")
+        return CheckResult(OK, "Python", said)
+    return CheckResult(FAIL, "Python", f"{said} is not supported", "Use Python 3.11, 3.12 or 3.13.")
 
 
-def judge_torch(facts: TorchFacts) -> Finding:
+def judge_torch(facts: TorchFacts) -> CheckResult:
     """What torch can compute on, and why it is not the GPU where there is one."""
     said = f"torch {facts.version}"
     if facts.cuda_works:
-        return Finding(OK, "torch", f"{said} on {facts.device_name or 'CUDA'}")
+        return CheckResult(OK, "torch", f"{said} on {facts.device_name or 'CUDA'}")
     if facts.mps_works:
-        return Finding(OK, "torch", f"{said} on Apple's GPU (MPS)")
+        return CheckResult(OK, "torch", f"{said} on Apple's GPU (MPS)")
     if facts.driver and not facts.cuda_build:
         usual = " (on Windows, pip's ordinary torch is CPU-only)" if facts.system == "win32" else ""
-        return Finding(
+        return CheckResult(
             WARN,
             "torch",
             f"{said} is CPU-only, beside an NVIDIA driver {facts.driver}{usual}",
             f"Install the CUDA build: choose CUDA at {GPU_PAGE} and run its command in this environment.",
         )
     if facts.driver:
-        return Finding(
+        return CheckResult(
             WARN,
             "torch",
             f"{said} is for CUDA {facts.cuda_build}, which the NVIDIA driver {facts.driver} does not run",
             f"Update the driver, or choose a build for an older CUDA at {GPU_PAGE}.",
         )
     if facts.cuda_build:
-        return Finding(
+        return CheckResult(
             WARN,
             "torch",
             f"{said} was built for CUDA {facts.cuda_build}, but no NVIDIA driver is found: the CPU is used",
             "Install NVIDIA's driver if the machine has such a GPU; otherwise all is well.",
         )
     if facts.apple_silicon:
-        return Finding(
+        return CheckResult(
             WARN, "torch", f"{said} does not see Apple's GPU", "Use an arm64 Python on macOS 13 or later."
         )
-    return Finding(OK, "torch", f"{said} on the CPU (no GPU found)")
+    return CheckResult(OK, "torch", f"{said} on the CPU (no GPU found)")
 
 
-def judge_memory(total_gb: float | None) -> Finding:
+def judge_memory(total_gb: float | None) -> CheckResult:
     if total_gb is None:
-        return Finding(OK, "memory", "size unknown on this system")
+        return CheckResult(OK, "memory", "size unknown on this system")
     if total_gb < 4:
         fix = "Close other programs, or use a server on another machine."
-        return Finding(WARN, "memory", f"{total_gb:.1f} GB: little for Blender and the server together", fix)
-    return Finding(OK, "memory", f"{total_gb:.0f} GB")
+        return CheckResult(
+            WARN, "memory", f"{total_gb:.1f} GB: little for Blender and the server together", fix
+        )
+    return CheckResult(OK, "memory", f"{total_gb:.0f} GB")
 
 
-def judge_blender(where: str, version: tuple[int, ...] | None) -> Finding:
+def judge_blender(where: str, version: tuple[int, ...] | None) -> CheckResult:
     """`where` is the module or program found ("" for none)."""
     if not where or version is None:
         said = "not found: everything but the add-on works"
         fix = "Install Blender 4.5 LTS or 5.2 LTS, or put it on PATH if it is there."
-        return Finding(WARN, "Blender", said, fix)
+        return CheckResult(WARN, "Blender", said, fix)
     said = f"{'.'.join(map(str, version))} ({where})"
     if version < (4, 2):
-        return Finding(WARN, "Blender", f"{said} is too old for extensions", "Install 4.5 LTS or 5.2 LTS.")
-    return Finding(OK, "Blender", said)
+        return CheckResult(
+            WARN, "Blender", f"{said} is too old for extensions", "Install 4.5 LTS or 5.2 LTS."
+        )
+    return CheckResult(OK, "Blender", said)
 
 
-def _torch() -> Finding:
+def _torch() -> CheckResult:
     if importlib.util.find_spec("torch") is None:
-        return Finding(FAIL, "torch", "not installed", "Run `python build.py setup`.")
+        return CheckResult(FAIL, "torch", "not installed", "Run `python build.py setup`.")
     import torch
 
     cuda = torch.cuda.is_available()
@@ -150,29 +154,29 @@ def _nvidia_driver() -> str:
     return found[1] if found else ""
 
 
-def _memory() -> Finding:
+def _memory() -> CheckResult:
     try:
         return judge_memory(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
     except (AttributeError, ValueError, OSError):
         return judge_memory(None)  # Windows has no sysconf
 
 
-def _weights() -> Finding:
-    from .checkpoint import load_checkpoint
+def _weights() -> CheckResult:
+    from .checkpoint.file import load_checkpoint
     from .contract.errors import SpadeError
 
     found = sorted((Path(__file__).parent / "weights").glob("*.safetensors"))
     if not found:
-        return Finding(FAIL, "models", "no embedded model is installed", "Install the package again.")
+        return CheckResult(FAIL, "models", "no embedded model is installed", "Install the package again.")
     try:
         for path in found:
             load_checkpoint(path)
     except SpadeError as error:
-        return Finding(FAIL, "models", error.message, error.fix)
-    return Finding(OK, "models", ", ".join(f"{p.stem} ({p.stat().st_size / 1e6:.1f} MB)" for p in found))
+        return CheckResult(FAIL, "models", error.message, error.fix)
+    return CheckResult(OK, "models", ", ".join(f"{p.stem} ({p.stat().st_size / 1e6:.1f} MB)" for p in found))
 
 
-def _zeromq() -> Finding:
+def _zeromq() -> CheckResult:
     import zmq
 
     context = zmq.Context()
@@ -182,13 +186,13 @@ def _zeromq() -> Finding:
             socket.bind_to_random_port("tcp://127.0.0.1")
     except zmq.ZMQError as error:
         fix = "Let this program listen on the loopback address (firewall, sandbox)."
-        return Finding(FAIL, "ZeroMQ", f"cannot listen on 127.0.0.1: {error}", fix)
+        return CheckResult(FAIL, "ZeroMQ", f"cannot listen on 127.0.0.1: {error}", fix)
     finally:
         context.term()
-    return Finding(OK, "ZeroMQ", f"{zmq.zmq_version()} (pyzmq {zmq.__version__}), listens on 127.0.0.1")
+    return CheckResult(OK, "ZeroMQ", f"{zmq.zmq_version()} (pyzmq {zmq.__version__}), listens on 127.0.0.1")
 
 
-def _blender() -> Finding:
+def _blender() -> CheckResult:
     from importlib import metadata
 
     try:
@@ -204,25 +208,27 @@ def _blender() -> Finding:
     return judge_blender(program, tuple(int(part or 0) for part in found.groups()) if found else None)
 
 
-def _server() -> Finding:
+def _server() -> CheckResult:
     from .contract.connection import default_connection_file
     from .contract.errors import SpadeError
 
     file = default_connection_file()
     if not file.exists():
-        return Finding(OK, "server", "none is running (the add-on starts its own)")
+        return CheckResult(OK, "server", "none is running (the add-on starts its own)")
     try:
         from .commands.remote import connect, introduced
 
         with connect(str(file)) as client:
             welcome = introduced(client, str(file), timeout_s=3.0)
-        return Finding(OK, "server", f"{welcome.state}, serves {', '.join(m.name for m in welcome.models)}")
+        return CheckResult(
+            OK, "server", f"{welcome.state}, serves {', '.join(m.name for m in welcome.models)}"
+        )
     except SpadeError as error:
         fix = f"Start it again with `spade-server`, or delete {file} if it is not meant to run."
-        return Finding(WARN, "server", f"announced in {file}, but: {error.message}", fix)
+        return CheckResult(WARN, "server", f"announced in {file}, but: {error.message}", fix)
 
 
-CHECKS: dict[str, Callable[[], Finding]] = {
+CHECKS: dict[str, Callable[[], CheckResult]] = {
     "Python": lambda: judge_python(sys.version_info[:2]),
     "torch": _torch,
     "memory": _memory,

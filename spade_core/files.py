@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -53,6 +55,16 @@ def write_text(path: Path, text: str) -> None:
     """UTF-8, in one piece. Raises CannotWrite."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def write_torch(path: Path, value: Any) -> None:
+    """Tensors and plain values, as torch.save writes them, in one piece. Raises CannotWrite."""
+    import torch  # here: most of what writes files does without
+
+    held = io.BytesIO()  # torch's own writer turns a full disk into a RuntimeError that does not say so
+    torch.save(value, held)
+    with replacing(path) as part:
+        part.write_bytes(held.getbuffer())
 
 
 def cannot_write(path: Path, problem: OSError | SafetensorError) -> CannotWrite:

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import struct
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from .contract.errors import BadImage, CannotWrite, TooLarge
 from .contract.messages import Limits
-from .files import cannot_write
+from .files import claim, replacing
 
 if TYPE_CHECKING:
     from .contract.labels import LabelSet
@@ -111,19 +109,23 @@ def rgb_in(image: Image.Image) -> np.ndarray:
 
 
 def read_instances(path: Path) -> np.ndarray:
-    """An instance map, (H, W) uint32: each number, or each colour of a colour picture, is an object of its own.
+    """`open_picture`, then `instances_in`."""
+    return instances_in(open_picture(path))
 
-    Raises BadImage and TooLarge.
+
+def instances_in(picture: Image.Image) -> np.ndarray:
+    """An instance map, (H, W) int32: one number an object, whatever the number.
+
+    One channel of 8, 16 or 32 bits, or colours (red first), where each colour is an object. Raises BadImage.
     """
-    picture = open_picture(path)
     if picture.format == "JPEG":
         raise BadImage(
-            "The instance map is a JPEG, which smears ids at every border.", "Save it as a PNG anew."
+            "The instance map is a JPEG, which smears numbers at every border.", "Save it as a PNG anew."
         )
     if picture.mode in ID_MODES:
-        return np.asarray(picture).astype(np.uint32)
-    red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(np.uint32), 2, 0)
-    return red | green << 8 | blue << 16
+        return np.asarray(picture).astype(np.int32)
+    red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(np.int32), 2, 0)
+    return red << 16 | green << 8 | blue
 
 
 @contextlib.contextmanager
@@ -138,29 +140,20 @@ def picture_to_write(path: Path, source: Path | None = None) -> Iterator[Picture
         raise CannotWrite(f"'{path.name}' does not name a kind of picture.", f"End it in one of {known}.")
     if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise CannotWrite("The output would replace the label map itself.", "Choose another name after -o.")
-    if path.is_dir():
-        raise CannotWrite(f"{path} is a folder.", "Name a file after -o.")
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    except OSError as problem:
-        raise _cannot_write(path, problem) from None
-    os.close(handle)
-    unfinished = Path(name)
-    try:
-        yield PictureFile(path, unfinished)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    if not path.parent.is_dir():
+        raise CannotWrite(f"There is no folder {path.parent}.", "Make it first, or choose another one.")
+    claim(path)
+    yield PictureFile(path)
 
 
 class PictureFile:
-    """An output file that was claimed; `save` completes it."""
+    """An output file that was claimed."""
 
-    def __init__(self, path: Path, unfinished: Path):
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._unfinished = unfinished
 
     def save(self, rgb: np.ndarray, notes: Mapping[str, str] | None = None) -> None:
-        """Write (H, W, 3) uint8 and put it in place; PNG files carry `notes` as text. Raises CannotWrite."""
+        """Write (H, W, 3) uint8 in one piece; PNG files carry `notes` as text. Raises CannotWrite."""
         image = Image.fromarray(rgb)
         kind = FORMATS[self.path.suffix.lower()]
         options: dict = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
@@ -168,12 +161,8 @@ class PictureFile:
             options["pnginfo"] = text = PngImagePlugin.PngInfo()
             for key, value in notes.items():
                 text.add_itxt(key, value)
-        try:
-            image.save(self._unfinished, kind, **options)
-            os.chmod(self._unfinished, 0o666 & ~_umask())  # mkstemp makes private files
-            os.replace(self._unfinished, self.path)
-        except OSError as problem:
-            raise _cannot_write(self.path, problem) from None
+        with replacing(self.path) as part:
+            image.save(part, kind, **options)
 
 
 def _refuse_other_colors(picture: Image.Image, ids: np.ndarray, label_set: LabelSet) -> None:
@@ -232,15 +221,3 @@ def _ids_of_colors(rgb: np.ndarray, label_set: LabelSet) -> np.ndarray:
             raise BadImage(f"The colour #{code:06X} may mean {names}.", f"{ONE_CHANNEL}.")
     ids = np.array([owners[code][0].id for code in present.tolist()], label_set.dtype)
     return ids[position.reshape(codes.shape)]
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
-def _cannot_write(path: Path, problem: OSError) -> CannotWrite:
-    if not path.parent.is_dir():
-        return CannotWrite(f"There is no folder {path.parent}.", "Make it first, or choose another one.")
-    return cannot_write(path, problem)

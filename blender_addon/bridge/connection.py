@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way to the server: off, starting, connecting, loading the model, ready, or lost, and back again by
-itself.
+"""The way to the server: off, starting, connecting, loading the model, ready, or lost, and back again by itself.
 
-One object owns the client and, where we started one, the server process. Nothing here blocks or raises:
-`step()` moves the state, `error` says why it is LOST.
+One object owns the client and, where we started one, the server process. Nothing here waits or raises but `close()`,
+which is for the end of Blender: `step()` moves the state, `error` says why it is LOST.
 """
 
 from __future__ import annotations
@@ -16,15 +15,16 @@ from pathlib import Path
 
 from ..contract.client import Client, Event
 from ..contract.connection import read_connection_file
-from ..contract.errors import LabelSetMismatch, SpadeError, Unavailable, UnknownModel
+from ..contract.errors import LabelSetMismatch, SpadeError, TooLarge, Unavailable, UnknownModel
 from ..contract.labels import LabelSet
 from ..contract.messages import ModelInfo, Welcome
 from ..contract.version import VERSION
+from .label_set_question import LabelSetQuestion
 from .server_command import running_server
 from .server_process import ServerConfig, ServerProcess
 
 SOFTWARE = f"blender-addon {VERSION}"
-# a server that lives says something every second or so; this is when a user wants to be told
+# A server that lives says something every second or so; this is when a user wants to be told.
 SILENCE_S = 8.0
 
 
@@ -43,8 +43,7 @@ class State(Enum):
 class Target:
     """Where pictures come from: an address, or a local server.
 
-    shared_connection_file: a server the user runs himself announces itself there, and is used when it is
-    alive.
+    shared_connection_file: a server the user runs himself announces itself there, and is used when it is alive.
     server: how to start one of our own; called only when needed, raises Unavailable.
     """
 
@@ -54,15 +53,21 @@ class Target:
 
 
 class Connection:
-    """Owns the client and the server we started. One thread; only close() waits, for a server to end."""
+    """Owns the client and the server we started. Belongs to one thread.
 
-    def __init__(self) -> None:
+    silence_s: seconds without a word after which a server counts as lost.
+    """
+
+    def __init__(self, silence_s: float = SILENCE_S) -> None:
         self.state = State.OFF
         self.error: SpadeError | None = None
         self.client: Client | None = None
         self.server: ServerProcess | None = None
+        self.silence_s = silence_s
         self._since = time.monotonic()
-        self._console = ""
+        self._stopping: ServerProcess | None = None  # it was told to end, and has not yet
+        self._last_server: ServerProcess | None = None
+        self._questions: list[LabelSetQuestion] = []
         self._gone_epoch = ""  # of the server that died: its welcome says nothing about the next one
 
     @property
@@ -73,6 +78,11 @@ class Connection:
     @property
     def is_starting(self) -> bool:
         return self.state in (State.STARTING, State.CONNECTING, State.WARMING)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether step() has nothing to look after."""
+        return self.state is State.OFF and self._stopping is None
 
     @property
     def waited_s(self) -> float:
@@ -91,7 +101,7 @@ class Connection:
         model = self.model_named(name)
         if model is None:
             served = ", ".join(each.name for each in self.welcome.models) or "none"
-            # a run without a model yet, a file that cannot be read: the server says which
+            # A run without a model yet, a file that cannot be read: the server says which.
             why = f" {self.welcome.problem}" if self.welcome.problem else ""
             raise UnknownModel(
                 f"The server has no model '{name}'.{why}", fix=f"Choose one of those it has: {served}."
@@ -114,56 +124,93 @@ class Connection:
             fix="Take over the model's label set, or choose another model.",
         )
 
+    def too_large(self, shape: tuple[int, int]) -> TooLarge | None:
+        """Why the server does not take a label map of this (height, width); None where it does, or nobody knows yet."""
+        if self.welcome is None or max(shape) <= self.welcome.limits.max_side:
+            return None
+        height, width = shape
+        return TooLarge(
+            f"The picture would have {width} x {height} pixels; "
+            f"the server paints at most {self.welcome.limits.max_side} a side.",
+            fix="Choose a smaller width and height.",
+        )
+
     def console(self) -> str:
         """The last the server printed, if we started it; also after it has gone."""
-        return self.server.console() if self.server else self._console
+        return self._last_server.console() if self._last_server else ""
+
+    def ask_label_set(self, digest: str) -> LabelSetQuestion:
+        """Ask for the label set of a served model; returns at once, step() takes the answer. Raises Unavailable."""
+        if self.client is None:
+            raise Unavailable("The server is not connected.", fix="Start the server first.")
+        question = LabelSetQuestion(self.client, digest)
+        self._questions.append(question)
+        return question
 
     def open(self, target: Target) -> None:
         """Find the server, or start it. What goes wrong is in `error`."""
-        self.close()
+        self.leave()
         self.error = None
         try:
             if target.address:
                 self._connect(Client(target.address, software=SOFTWARE))
             elif target.shared_connection_file and running_server(target.shared_connection_file):
-                self._connect(Client.from_connection_file(target.shared_connection_file, software=SOFTWARE))
+                file = target.shared_connection_file
+                self._connect(Client.from_connection_file(file, software=SOFTWARE))
             elif target.server is not None:
-                self.server = ServerProcess(target.server())
-                self.server.start()
+                self.server = self._last_server = ServerProcess(target.server())
                 self._enter(State.STARTING)
+                self._watch_server()
         except SpadeError as problem:
             self._lose(problem)
 
-    def close(self) -> None:
-        """Leave the server; stop it if we started it. Safe to call twice."""
+    def leave(self) -> None:
+        """Leave the server, and tell it to end if we started it; returns at once, step() sees it off."""
         client, self.client = self.client, None
         if client is not None:
             client.close()
-        server, self.server = self.server, None
-        if server is not None:
-            server.stop()
-            self._console = server.console()
+        self._part_with_server()
+        for question in self._questions:
+            question.fail(_left())
+        self._questions.clear()
         self._enter(State.OFF)
+
+    def close(self) -> None:
+        """For the end of Blender: leave, and wait until the server we started is gone. Safe to call twice."""
+        self.leave()
+        if self._stopping is not None:
+            self._stopping.close()
+            self._stopping = None
 
     def step(self) -> list[Event]:
         """Look after the server, read what came; returns the events, in order."""
+        if self._stopping is not None and self._stopping.has_ended():
+            self._stopping = None
         if self.state is State.OFF:
             return []
         try:
             self._watch_server()
             events = self.client.poll() if self.client else []
         except SpadeError as problem:
+            self._part_with_server()
             self._lose(problem)
             return []
         self._follow(events)
+        for question in self._questions:
+            question.step(events)
+        self._questions = [question for question in self._questions if not question.has_ended]
         return events
 
     def _watch_server(self) -> None:
         server = self.server
         if server is None or self.state is State.LOST:
             return
-        if self.client is not None and not server.is_running:
-            # it had worked: start it again where it was, the client sends its jobs once more
+        if server.pid is None:
+            # Two at once would fight over the device's memory: the one before has to be gone.
+            if self._stopping is None:
+                server.start()
+        elif self.client is not None and not server.is_running:
+            # It had worked: start it again where it was, the client sends its jobs once more.
             self._gone_epoch = self.client.welcome.epoch if self.client.welcome else ""
             if not server.restart():
                 server.check()
@@ -175,12 +222,19 @@ class Connection:
                 server.remember_address(read_connection_file(file).address)
                 self._connect(self.client or Client.from_connection_file(file, software=SOFTWARE))
 
+    def _part_with_server(self) -> None:
+        """Tell the server we started to end; a new one is not started before it has."""
+        server, self.server = self.server, None
+        if server is not None and server.pid is not None:
+            server.stop()
+            self._stopping = server
+
     def _follow(self, events: list[Event]) -> None:
         client, welcome = self.client, self.welcome
         if client is None or self.state is State.STARTING:
             return
-        # one that was just started again had no time yet to break the silence
-        if min(client.silent_s, time.monotonic() - self._since) > SILENCE_S:
+        # One that was just started again had no time yet to break the silence.
+        if min(client.silent_s, time.monotonic() - self._since) > self.silence_s:
             if self.state is not State.LOST:
                 fix = "Check that it runs and that its address is right, then start it again."
                 self._lose(Unavailable(f"The server at {client.address} does not answer.", fix=fix))
@@ -205,3 +259,7 @@ class Connection:
     def _enter(self, state: State) -> None:
         if state is not self.state:
             self.state, self._since = state, time.monotonic()
+
+
+def _left() -> Unavailable:
+    return Unavailable("The connection to the server was closed.", fix="Start the server, then try again.")

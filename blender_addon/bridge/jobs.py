@@ -2,8 +2,8 @@
 """Jobs: everything one generation needs, and the board that carries each from the press to its picture.
 
 A job holds names and arrays, never Blender data: undo and file loads make every Blender pointer invalid
-while the server works. One job per scene is live; a newer one makes the older stale. A picture leaves the
-board only when somebody placed or discarded it, so one that arrives after its scene has gone is still there.
+while the server works. One job per scene is live; a newer one makes the older stale. A picture leaves the board only
+when somebody placed or discarded it, so one that arrives after its scene has gone is still there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..contract.labels import LabelSet
 from ..contract.messages import Accepted, Cancelled, Failed, Finished, Progress, Style
 from .connection import Connection, State
 
-# results that nobody placed: a handful is a safety net, more would be a memory leak
+# Results that nobody placed: a handful is a safety net, more would be a memory leak.
 KEPT_RESULTS = 8
 
 
@@ -41,7 +41,7 @@ class JobState(Enum):
 LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobState.RUNNING})
 
 
-# eq: two requests are never the same one, and arrays do not compare to a truth value
+# No eq: two requests are never the same one, and arrays do not compare to a truth value.
 @dataclass(frozen=True, eq=False)
 class Request:
     """One generation, complete: nothing is read from the scene after the press.
@@ -60,12 +60,6 @@ class Request:
     blend_file: str
     camera_name: str
     label_seconds: float = 0.0
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        height, width = self.label_map.shape
-        return width, height
 
     @property
     def style(self) -> Style:
@@ -94,14 +88,14 @@ class Job:
 
 
 class JobBoard:
-    """The jobs of this Blender. Call step() often; it never blocks."""
+    """The jobs of this Blender. Call step() often; it never waits."""
 
     def __init__(self, connection: Connection, clock: Callable[[], float] = time.monotonic) -> None:
         self.connection = connection
-        self.error: SpadeError | None = None
         self.last_placed: Job | None = None
         self._clock = clock
         self._jobs: list[Job] = []
+        self._ended: list[Job] = []  # since the last step
 
     @property
     def live(self) -> list[Job]:
@@ -120,13 +114,10 @@ class JobBoard:
         )
 
     def add(self, request: Request, pressed_at: float | None = None) -> Job:
-        """Take a request; it is sent as soon as the server is ready. An older live job of the scene is
-        cancelled.
-        """
+        """Take a request; it is sent as soon as the server is ready. An older live job of the scene is cancelled."""
         older = self.live_in(request.scene_uid)
         if older is not None:
             self.cancel(older)
-        self.error = None
         job = Job(request, self._clock() if pressed_at is None else pressed_at)
         self._jobs.append(job)
         self._send_waiting()
@@ -153,19 +144,22 @@ class JobBoard:
         self._jobs.remove(job)
 
     def step(self) -> list[Job]:
-        """Move everything that can move; returns the jobs that ended in this step, well or not."""
-        ended = [job for event in self.connection.step() if (job := self._handle(event)) is not None]
+        """Move everything that can move; returns the jobs that ended since the last step, well or not."""
+        for event in self.connection.step():
+            self._handle(event)
         self._send_waiting()
-        if self.connection.state is State.LOST:
-            ended += [self._fail(job, self.connection.error) for job in self.live if self.connection.error]
+        if self.connection.state is State.LOST and self.connection.error is not None:
+            for job in self.live:
+                self._fail(job, self.connection.error)
         for stale in self.finished[:-KEPT_RESULTS]:
             self._jobs.remove(stale)
+        ended, self._ended = self._ended, []
         return ended
 
-    def _handle(self, event: Event) -> Job | None:
+    def _handle(self, event: Event) -> None:
         job = next((job for job in self._jobs if job.id and job.id == getattr(event, "id", None)), None)
         if job is None or not job.is_live:
-            return None  # a late word on a job that was cancelled or replaced
+            return  # a late word on a job that was cancelled or replaced
         match event:
             case Accepted():
                 job.state = JobState.QUEUED if event.state == "queued" else JobState.RUNNING
@@ -177,14 +171,13 @@ class JobBoard:
                 job.state, job.rgb, job.fraction = JobState.FINISHED, event.rgb, 1.0
                 job.model_digest = event.model_digest
                 job.seconds["run"] = event.timings.run_ms / 1000
-                return job
+                self._ended.append(job)
             case Failed():
-                return self._fail(job, event.error)
+                self._fail(job, event.error)
             case Cancelled():
                 job.state = JobState.CANCELLED
                 self._jobs.remove(job)
-                return job
-        return None
+                self._ended.append(job)
 
     def _send_waiting(self) -> None:
         client = self.connection.client
@@ -211,13 +204,7 @@ class JobBoard:
         if mismatch is not None:
             raise mismatch
 
-    def hold(self, job: Job, problem: SpadeError) -> None:
-        """The scene refuses this picture now; keep it until it is placed or discarded."""
-        job.error = problem
-        self.error = problem
-
-    def _fail(self, job: Job, problem: SpadeError | None) -> Job:
+    def _fail(self, job: Job, problem: SpadeError) -> None:
         job.state, job.error = JobState.FAILED, problem
-        self.error = problem
         self._jobs.remove(job)
-        return job
+        self._ended.append(job)

@@ -16,13 +16,13 @@ def find_command(preference: str) -> tuple[str, ...]:
     """The command that starts a server.
 
     preference: what the user wrote: nothing (look for `spade-server`), a program with or without arguments,
-    the Python of an environment that has the server (then `-m server` is added), or that environment's
+    the Python of an environment that has the server (then `-m spade_server` is added), or that environment's
     folder. Raises Unavailable, with the remedy, when there is no such program.
     """
     text = preference.strip()
     if not text:
         return (_find_installed(),)
-    # a path with blanks in it is one program, not a command line
+    # A path with blanks in it is one program, not a command line.
     words = [text] if Path(text).expanduser().exists() else _split(text)
     program = Path(words[0]).expanduser()
     if program.is_dir():
@@ -36,7 +36,7 @@ def find_command(preference: str) -> tuple[str, ...]:
             fix="Correct 'Server Command' in the add-on preferences, or empty it to look for spade-server.",
         )
     if Path(found).stem.lower().startswith("python") and len(words) == 1:
-        return (found, "-m", "server")
+        return (found, "-m", "spade_server")
     return (found, *words[1:])
 
 
@@ -51,8 +51,7 @@ def _split(text: str) -> list[str]:
 
 
 def _find_installed() -> str:
-    # Blender started from a desktop icon does not see a shell's PATH: also look where pip and pipx put
-    # programs
+    # Blender started from a desktop icon does not see a shell's PATH: also look where pip and pipx put programs.
     home = Path.home()
     usual = (
         home / ".local/bin",
@@ -87,7 +86,7 @@ def _is_alive(pid: int) -> bool:
         except PermissionError:
             return True
         return True
-    import ctypes  # os.kill(pid, 0) would end the process on Windows
+    import ctypes  # On Windows os.kill(pid, 0) would end the process.
 
     kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
     handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION

@@ -21,8 +21,9 @@ from ..contract.errors import Unavailable
 
 CONSOLE_TAIL_BYTES = 8192
 STOP_PATIENCE_S = 3.0
+CLOSE_STEP_S = 0.01
 START_PATIENCE_S = 90.0
-# a broker that keeps dying is broken: say so instead of starting it for ever
+# A broker that keeps dying is broken: say so instead of starting it for ever.
 RESTARTS_ALLOWED = 3
 RESTART_WINDOW_S = 60.0
 
@@ -43,7 +44,7 @@ class ServerConfig:
 
     @property
     def connection_file(self) -> Path:
-        # one file for each Blender, so that two of them never take each other's server
+        # One file for each Blender, so that two of them never take each other's server.
         return self.folder / f"server-{self.parent_pid}.json"
 
     @property
@@ -52,24 +53,28 @@ class ServerConfig:
 
 
 class ServerProcess:
-    """One server that we started and therefore stop. A context manager; no call blocks but stop()."""
+    """One server that we started and therefore stop. A context manager; no call waits but close()."""
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, stop_patience_s: float = STOP_PATIENCE_S) -> None:
+        """stop_patience_s: how long a server that was told to end may take until it is killed."""
         self.config = config
         self.started_at = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._address = ""
         self._restarts: list[float] = []
+        self._stop_patience_s = stop_patience_s
+        self._kill_at: float | None = None  # set while it was told to end
 
     def __enter__(self) -> ServerProcess:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self.close()
 
     @property
     def pid(self) -> int | None:
+        """None until it was started."""
         return self._process.pid if self._process else None
 
     @property
@@ -82,14 +87,14 @@ class ServerProcess:
         return self.is_running and self.config.connection_file.is_file()
 
     def start(self) -> None:
-        """Start the server; returns at once. Raises Unavailable when the program cannot be run."""
+        """Start the server, unless it runs; returns at once. Raises Unavailable when the program cannot be run."""
         if self.is_running:
-            self.stop()
+            return
         config = self.config
         command = [*config.command, "--connection-file", str(config.connection_file)]
         command += ["--parent-pid", str(config.parent_pid), *config.extra_arguments]
         if self._address:
-            # the same address again, so that clients that are still waiting find it
+            # The same address again, so that clients that are still waiting find it.
             command += ["--bind", self._address]
         try:
             config.folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +123,6 @@ class ServerProcess:
         if code is not None:
             raise Unavailable(f"The server stopped ({_ending(code)}): {self.last_words()}", fix=_START_FIX)
         if not self.is_ready and time.monotonic() - self.started_at > START_PATIENCE_S:
-            self.stop()
             raise Unavailable(
                 f"The server was not ready after {START_PATIENCE_S:.0f} s: {self.last_words()}",
                 fix=_START_FIX,
@@ -138,20 +142,27 @@ class ServerProcess:
         """Keep the address the server got, for a restart on the same one."""
         self._address = address
 
-    def stop(self, patience_s: float = STOP_PATIENCE_S) -> None:
-        """TERM, wait, KILL. Blocks for `patience_s` at most; safe to call twice."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(patience_s)
-            except subprocess.TimeoutExpired:
-                _kill_group(process)
-                process.wait()
+    def stop(self) -> None:
+        """Tell the server to end; returns at once: has_ended() sees it off. Safe to call twice."""
+        if self.is_running and self._process is not None and self._kill_at is None:
+            self._process.terminate()
+            self._kill_at = time.monotonic() + self._stop_patience_s
+
+    def has_ended(self) -> bool:
+        """Whether nothing of the server is left; one that was told to end too long ago is killed here."""
+        if self._process is not None and self._process.poll() is None:
+            if self._kill_at is not None and time.monotonic() > self._kill_at:
+                _kill_group(self._process)
+            return False
         with contextlib.suppress(OSError):
             self.config.connection_file.unlink(missing_ok=True)
+        return True
+
+    def close(self) -> None:
+        """For the end of Blender: stop the server and wait until it is gone, no longer than its patience."""
+        self.stop()
+        while not self.has_ended():
+            time.sleep(CLOSE_STEP_S)
 
     def console(self) -> str:
         """The last part of what the server printed."""
@@ -180,7 +191,7 @@ def _ending(code: int) -> str:
 
 
 def _clean_environment() -> dict[str, str]:
-    # Blender's own Python settings would send another Python to the wrong library
+    # Blender's own Python settings would send another Python to the wrong library.
     private = {"PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"}
     environment = {name: value for name, value in os.environ.items() if name not in private}
     environment["PYTHONUNBUFFERED"] = "1"
@@ -189,8 +200,7 @@ def _clean_environment() -> dict[str, str]:
 
 
 def _own_group() -> dict[str, Any]:
-    # a group of its own: Ctrl-C in Blender's terminal is not the server's business, and KILL reaches its
-    # workers
+    # A group of its own: Ctrl-C in Blender's terminal is not the server's business, and KILL reaches its workers.
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

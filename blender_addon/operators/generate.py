@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate and Cancel.
 
-A press takes the labels (on the main thread: Blender renders nowhere else) and hands a complete request to
-the board; from then on Blender is free. Scripts that call the operator without a user get the picture placed
-before it returns.
+A press takes the labels (on the main thread: Blender renders nowhere else) and hands a complete request to the board;
+from then on Blender is free. Scripts that call the operator without a user get the picture placed before it returns.
 """
 
 from __future__ import annotations
@@ -12,73 +11,69 @@ import random
 import time
 
 import bpy
+import numpy as np
 
-from ..bridge import pump
-from ..bridge.connection import State
 from ..bridge.jobs import Job, JobState, Request
 from ..contract.errors import Busy, Cancelled, Unavailable
-from ..preferences import server_choice, server_target
+from ..place.picture import hindrance
 from ..properties import settings
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
-from ..scene.view import flat_camera_of, label_map_size
-from .polite import Polite
+from ..scene.view import flat_camera_of, label_map_shape
+from ..session import current_session
+from ..timer import redraw, run_until, wake
+from .reports_errors import ReportsErrors
 
-# a script waits this long for its picture: a cold server on a slow computer needs most of it
+# A script waits this long for its picture: a cold server on a slow computer needs most of it.
 SCRIPT_PATIENCE_S = 300.0
-SCRIPT_STEP_S = 0.005
-
-_opened_for: tuple[str, ...] = ()
 
 
-class SPADE_OT_generate(Polite, bpy.types.Operator):
+class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
     """Paint a backdrop from the labels the camera sees, and place it behind the scene"""
 
     bl_idname = "spade.generate"
     bl_label = "Generate"
 
     def invoke(self, context, event):
-        return self.attempt(self.start, context)
+        return self.reporting_errors(self.start, context)
 
     def start(self, context) -> None:
         """Take the labels and send them off; the timer does the rest."""
-        press(context)
-        pump.wake()
+        submit_scene(context)
+        wake()
 
     def run(self, context) -> None:
         """The way of scripts: return when the picture is placed, raise when there is none."""
-        job = press(context)
-        deadline = time.monotonic() + SCRIPT_PATIENCE_S
-        while job.is_live or (job.state is JobState.FINISHED and job.error is None):
-            pump.step()
-            if time.monotonic() > deadline:
-                pump.board.cancel(job)
-                raise Unavailable(
-                    f"No picture came in {SCRIPT_PATIENCE_S:.0f} s.", fix="Look at the server's console."
-                )
-            if job.state is JobState.FINISHED and (why := pump.hindrance()):
-                raise Busy(f"The picture is ready and lands {why}.", fix="It is kept: the sidebar places it.")
-            time.sleep(SCRIPT_STEP_S)
+        job = submit_scene(context)
+        if not run_until(lambda: _is_settled(job), SCRIPT_PATIENCE_S):
+            current_session().board.cancel(job)
+            raise Unavailable(
+                f"No picture came in {SCRIPT_PATIENCE_S:.0f} s.", fix="Look at the server's console."
+            )
         if job.error is not None:
             raise job.error
+        if job.state is JobState.FINISHED:
+            why = hindrance() or "soon"
+            raise Busy(f"The picture is ready and lands {why}.", fix="It is kept: the sidebar places it.")
         if job.state is JobState.CANCELLED:
             raise Cancelled("The picture was cancelled.", fix="Generate again.")
 
 
-class SPADE_OT_cancel(Polite, bpy.types.Operator):
+class SPADE_OT_cancel(ReportsErrors, bpy.types.Operator):
     """Stop painting; the scene stays as it is"""
 
     bl_idname = "spade.cancel"
     bl_label = "Cancel"
 
     def run(self, context) -> None:
-        job = pump.board.live_in(context.scene.session_uid)
+        board = current_session().board
+        job = board.live_in(context.scene.session_uid)
         if job is not None:
-            pump.board.cancel(job)
-        pump.redraw()
+            board.cancel(job)
+        redraw()
 
 
-class SPADE_OT_new_seed(Polite, bpy.types.Operator):
+class SPADE_OT_new_seed(ReportsErrors, bpy.types.Operator):
     """Draw a new number: the same labels give another picture"""
 
     bl_idname = "spade.new_seed"
@@ -93,16 +88,19 @@ class SPADE_OT_new_seed(Polite, bpy.types.Operator):
         setattr(settings(context.scene), self.which, random.randrange(1_000_000))
 
 
-def press(context: bpy.types.Context) -> Job:
-    """What a press does: check, take the labels, hand the request to the board. Raises SpadeError."""
+def submit_scene(context: bpy.types.Context) -> Job:
+    """Check, take the labels, and hand the request to the board; the picture comes later. Raises SpadeError."""
     if bpy.app.is_job_running("RENDER"):
         raise Busy("Blender is rendering.", fix="Generate again when the render is done.")
-    scene, pressed_at = context.scene, time.monotonic()
-    pump.board.error = None
-    # first what is wrong at once, then what costs time: a backdrop needs a flat camera
+    scene, session, pressed_at = context.scene, current_session(), time.monotonic()
+    session.dismiss()
+    # First what is wrong at once, then what costs time: a backdrop needs a flat camera.
     camera = flat_camera_of(scene)
-    ready_connection()
-    label_map = _take_labels(context, scene)
+    session.connect()
+    shape = label_map_shape(scene)
+    if (problem := session.connection.too_large(shape)) is not None:
+        raise problem
+    label_map = _take_labels(context, scene, shape)
     wanted = settings(scene)
     request = Request(
         label_map=label_map,
@@ -116,36 +114,26 @@ def press(context: bpy.types.Context) -> Job:
         camera_name=camera.name,
         label_seconds=time.monotonic() - pressed_at,
     )
-    return pump.board.add(request, pressed_at)
+    return session.board.add(request, pressed_at)
 
 
-def ready_connection() -> None:
-    """Connect, or start the local server, unless that has happened; returns at once. Raises SpadeError.
-
-    Where the preferences name another server than the one we are at, that one is left, and its jobs with it.
-    """
-    global _opened_for
-    connection, chosen = pump.board.connection, server_choice()
-    if connection.state not in (State.OFF, State.LOST) and chosen == _opened_for:
-        return
-    target = server_target()
-    if connection.state not in (State.OFF, State.LOST):
-        for job in pump.board.live:
-            pump.board.cancel(job)
-    connection.open(target)
-    _opened_for = chosen
+def _is_settled(job: Job) -> bool:
+    """Whether nothing more will happen to a job by itself."""
+    if job.is_live:
+        return False
+    return job.state is not JobState.FINISHED or job.error is not None or hindrance() is not None
 
 
-def _take_labels(context: bpy.types.Context, scene: bpy.types.Scene):
+def _take_labels(context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray:
     for thing in context.objects_in_mode if context.mode.startswith("EDIT") else ():
-        thing.update_from_editmode()  # the render must see what the user sees
+        thing.update_from_editmode()  # The render must see what the user sees.
     manager, window = context.window_manager, context.window
     manager.progress_begin(0, 100)
     if window:
         window.cursor_modal_set("WAIT")
     try:
         taken = render_label_map(
-            scene, label_map_size(scene), progress=lambda fraction: manager.progress_update(100 * fraction)
+            scene, shape, progress=lambda fraction: manager.progress_update(100 * fraction)
         )
     finally:
         manager.progress_end()

@@ -12,11 +12,11 @@ from ..contract.errors import CannotWrite
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.png import png
-from ..scene.view import label_map_size
-from .polite import Polite
+from ..scene.view import label_map_shape
+from .reports_errors import ReportsErrors
 
 
-class SPADE_OT_export_label_map(Polite, ExportHelper, bpy.types.Operator):
+class SPADE_OT_export_label_map(ReportsErrors, ExportHelper, bpy.types.Operator):
     """Write the labels the camera sees as a PNG of class ids"""
 
     bl_idname = "spade.export_label_map"
@@ -24,14 +24,14 @@ class SPADE_OT_export_label_map(Polite, ExportHelper, bpy.types.Operator):
 
     filename_ext = ".png"
     filter_glob: bpy.props.StringProperty(default="*.png", options={"HIDDEN"})
-    coloured: bpy.props.BoolProperty(
+    colored: bpy.props.BoolProperty(
         name="Class Colours", description="A picture for people, in the colours of the classes, and no ids"
     )
 
     def run(self, context) -> None:
         scene = context.scene
-        taken = render_label_map(scene, label_map_size(scene))
-        pixels = scene_label_set(scene).colorize(taken.label_map) if self.coloured else taken.label_map
+        taken = render_label_map(scene, label_map_shape(scene))
+        pixels = scene_label_set(scene).colorize(taken.label_map) if self.colored else taken.label_map
         path = Path(bpy.path.abspath(self.filepath))
         try:
             path.write_bytes(png(pixels))

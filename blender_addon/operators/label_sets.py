@@ -6,13 +6,16 @@ from __future__ import annotations
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from ..bridge import pump
-from ..contract.labels import LabelSet, load_label_set, shipped_label_sets
-from ..properties import CUSTOM, settings
-from .polite import Polite
+from .. import timer
+from ..bridge.label_set_question import PATIENCE_S
+from ..contract.labels import load_label_set
+from ..properties import settings
+from ..scene.label_sets import shipped_with, use_label_set
+from ..session import WantedLabelSet, current_session
+from .reports_errors import ReportsErrors
 
 
-class SPADE_OT_import_label_set(Polite, ImportHelper, bpy.types.Operator):
+class SPADE_OT_import_label_set(ReportsErrors, ImportHelper, bpy.types.Operator):
     """Use the label set of a TOML file in this scene"""
 
     bl_idname = "spade.import_label_set"
@@ -26,38 +29,45 @@ class SPADE_OT_import_label_set(Polite, ImportHelper, bpy.types.Operator):
         use_label_set(context.scene, load_label_set(self.filepath))
 
 
-class SPADE_OT_use_model_label_set(Polite, bpy.types.Operator):
+class SPADE_OT_use_model_label_set(ReportsErrors, bpy.types.Operator):
     """Take over the label set that the server's model was trained on"""
 
     bl_idname = "spade.use_model_label_set"
     bl_label = "Use the Model's Label Set"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER"}  # its undo step is pushed when the label set is there
+
+    def invoke(self, context, event):
+        return self.reporting_errors(self.start, context)
+
+    def start(self, context) -> None:
+        """Ask; the timer takes the answer."""
+        want_model_label_set(context)
+        timer.wake()
 
     def run(self, context) -> None:
-        connection = pump.board.connection
-        digest = connection.required_model(settings(context.scene).model).label_set_digest
-        label_set = shipped_with(digest)
-        if label_set is None:
-            assert connection.client is not None  # it told of the model
-            label_set = connection.client.label_set(digest)
-        use_label_set(context.scene, label_set)
-        pump.board.error = None
+        """The way of scripts: return when the label set is there, raise when it does not come."""
+        wanted = want_model_label_set(context)
+        if wanted is None:
+            return
+        timer.run_until(lambda: current_session().wanted_label_set is not wanted, 2 * PATIENCE_S)
+        if wanted.question.error is not None:
+            raise wanted.question.error
 
 
-def shipped_with(digest: str) -> LabelSet | None:
-    """The shipped label set of this digest, if there is one: no need to ask the server."""
-    sets = map(load_label_set, shipped_label_sets())
-    return next((each for each in sets if each.digest == digest), None)
+def want_model_label_set(context: bpy.types.Context) -> WantedLabelSet | None:
+    """Take over a label set that is shipped at once, and ask the server for any other; returns what is waited for.
 
-
-def use_label_set(scene: bpy.types.Scene, label_set: LabelSet) -> None:
-    """Make this the scene's label set: a shipped one by its name, any other by its text."""
-    wanted = settings(scene)
-    if shipped_with(label_set.digest) is not None and label_set.name in shipped_label_sets():
-        wanted.label_set = label_set.name
-        return
-    wanted.custom_label_set = label_set.to_toml()
-    wanted.label_set = CUSTOM
+    Raises Unavailable and UnknownModel.
+    """
+    session, scene = current_session(), context.scene
+    digest = session.connection.required_model(settings(scene).model).label_set_digest
+    session.dismiss()
+    label_set = shipped_with(digest)
+    if label_set is None:
+        return session.want_label_set(scene.session_uid, digest)
+    use_label_set(scene, label_set)
+    bpy.ops.ed.undo_push(message=SPADE_OT_use_model_label_set.bl_label)
+    return None
 
 
 CLASSES = (SPADE_OT_import_label_set, SPADE_OT_use_model_label_set)

@@ -8,7 +8,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..contract.errors import NothingLabelled
 from ..scene import label_rules
-from .polite import Polite
+from .reports_errors import ReportsErrors
 from .swatches import class_items
 
 KINDS = (
@@ -27,11 +27,11 @@ def targets(context: bpy.types.Context, kind: str) -> list[label_rules.Target]:
         material = context.object.active_material if context.object else None
         return [material] if material else []
     collection = context.collection
-    # the scene's own collection is no data-block that a rule could point at
+    # The scene's own collection is no data-block that a rule could point at.
     return [collection] if collection and collection != context.scene.collection else []
 
 
-class SPADE_OT_assign_label(Polite, bpy.types.Operator):
+class SPADE_OT_assign_label(ReportsErrors, bpy.types.Operator):
     """Label what is selected"""
 
     bl_idname = "spade.assign_label"
@@ -49,7 +49,7 @@ class SPADE_OT_assign_label(Polite, bpy.types.Operator):
             label_rules.assign(context.scene, target, self.class_name)
 
 
-class SPADE_OT_search_label(Polite, bpy.types.Operator):
+class SPADE_OT_search_label(ReportsErrors, bpy.types.Operator):
     """Label what is selected: type to find the class"""
 
     bl_idname = "spade.search_label"
@@ -69,7 +69,7 @@ class SPADE_OT_search_label(Polite, bpy.types.Operator):
             label_rules.assign(context.scene, target, self.class_name)
 
 
-class SPADE_OT_clear_label(Polite, bpy.types.Operator):
+class SPADE_OT_clear_label(ReportsErrors, bpy.types.Operator):
     """Take the label away"""
 
     bl_idname = "spade.clear_label"
@@ -83,7 +83,7 @@ class SPADE_OT_clear_label(Polite, bpy.types.Operator):
             label_rules.assign(context.scene, target, None)
 
 
-class SPADE_OT_auto_assign(Polite, bpy.types.Operator):
+class SPADE_OT_auto_assign(ReportsErrors, bpy.types.Operator):
     """Label objects, materials and collections whose names say what they are"""
 
     bl_idname = "spade.auto_assign"
@@ -106,7 +106,7 @@ class SPADE_OT_auto_assign(Polite, bpy.types.Operator):
         self.report({"INFO"}, f"Labelled {names}{more}" if given else "Nothing new to label")
 
 
-class SPADE_OT_select_unlabelled(Polite, bpy.types.Operator):
+class SPADE_OT_select_unlabelled(ReportsErrors, bpy.types.Operator):
     """Select the objects that have no label, or one of them"""
 
     bl_idname = "spade.select_unlabelled"
@@ -119,7 +119,7 @@ class SPADE_OT_select_unlabelled(Polite, bpy.types.Operator):
         found = label_rules.unlabelled(context.scene)
         if self.name:
             found = [thing for thing in found if thing.name == self.name]
-        # a hidden object, or one in an excluded collection, cannot be selected
+        # A hidden object, or one in an excluded collection, cannot be selected.
         visible = [
             thing for thing in found if thing.name in context.view_layer.objects and thing.visible_get()
         ]

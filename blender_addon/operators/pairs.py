@@ -16,15 +16,16 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..contract.errors import Cancelled, SpadeError
+from ..pairs.pair_set import KEPT, KEYED, PLACED, RANDOM, PairSet
+from ..properties import LARGEST_SIDE
 from ..scene import label_rules
-from ..scene.pair_set import KEPT, KEYED, PLACED, RANDOM, PairSet
-from ..scene.view import LARGEST_SIDE, label_map_size
-from .polite import Polite
+from ..scene.view import label_map_shape
+from .reports_errors import ReportsErrors
 
 MARK = "spade-pairs: "
 
 
-class SPADE_OT_render_pairs(Polite, bpy.types.Operator):
+class SPADE_OT_render_pairs(ReportsErrors, bpy.types.Operator):
     """Render photographs of the scene with their label maps, to train a model on"""
 
     bl_idname = "spade.render_pairs"
@@ -64,7 +65,7 @@ class SPADE_OT_render_pairs(Polite, bpy.types.Operator):
     instances: BoolProperty(name="Instance Maps", description="Write which object each pixel shows, too")
     val_every: IntProperty(
         name="Set Aside",
-        description="Each so-manieth picture is for validation; 0 for none",
+        description="Every Nth picture is for validation; 0 for none",
         default=10,
         min=0,
     )
@@ -79,10 +80,10 @@ class SPADE_OT_render_pairs(Polite, bpy.types.Operator):
         scene = context.scene
         if self.label_by_name:
             label_rules.auto_assign(scene)
-        own = label_map_size(scene)
+        height, width = label_map_shape(scene)
         wanted = PairSet(
             count=self.count,
-            size=(self.width or own[0], self.height or own[1]),
+            shape=(self.height or height, self.width or width),
             seed=self.seed,
             samples=self.samples,
             cameras=self.cameras,
@@ -92,15 +93,15 @@ class SPADE_OT_render_pairs(Polite, bpy.types.Operator):
             val_every=self.val_every,
         )
         folder = Path(bpy.path.abspath(self.directory))
-        rendered = wanted.render(scene, folder, self._told)
+        rendered = wanted.render(scene, folder, self._report_progress)
         say(kind="finished", rendered=rendered, folder=str(folder))
         self.report({"INFO"}, f"Rendered {rendered} pairs into {folder.name}")
 
-    def refuse(self, problem: SpadeError) -> set[str]:
+    def show_error(self, problem: SpadeError) -> set[str]:
         say(kind="failed", code=problem.code, message=problem.message, fix=problem.fix)
-        return super().refuse(problem)
+        return super().show_error(problem)
 
-    def _told(self, done: int, of: int) -> None:
+    def _report_progress(self, done: int, of: int) -> None:
         say(kind="progress", done=done, of=of)
         if self.leave_with_input and input_has_ended():
             raise Cancelled("The program that asked for the pictures is gone.")

@@ -1,106 +1,44 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Landing finished pictures: in the scene they were made for, or wherever the user says when that one is
-gone.
-"""
+"""Pictures that wait behind no scene, and seeing what was placed."""
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import bpy
 
-from ..bridge import pump
-from ..bridge.jobs import Job
-from ..contract.errors import SpadeError
-from ..contract.version import VERSION
-from ..place.backdrop import backdrop_of, place_backdrop
-from ..place.image import store_image
-from .polite import Polite
+from ..place.backdrop import backdrop_of
+from ..place.picture import place_picture
+from ..session import current_session
+from .reports_errors import ReportsErrors
 
 
-def land(job: Job, scene: bpy.types.Scene) -> None:
-    """Pack the picture into the file, put it behind the scene, and make that one undo step."""
-    assert job.rgb is not None
-    request = job.request
-    try:
-        image = store_image(job.rgb, f"Backdrop {scene.name}", scene, provenance(job))
-        with _camera_of_the_press(scene, request.camera_name):
-            place_backdrop(scene, image)
-    except SpadeError as problem:
-        # the picture stays on the board: it is placed once the scene allows it
-        pump.board.hold(job, problem)
-        return
-    pump.board.placed(job)
-    bpy.ops.ed.undo_push(message="Place Backdrop")
-
-
-def provenance(job: Job) -> dict[str, str | int | float]:
-    """What the stored image says about how it was made; enough to make it again."""
-    request = job.request
-    facts: dict[str, str | int | float] = {
-        "software": f"Spade Backdrops {VERSION}",
-        "model": request.model,
-        "model_digest": job.model_digest,
-        "label_set": request.label_set.name,
-        "label_set_digest": request.label_set.digest,
-        "seed": request.seed,
-        "camera": request.camera_name,
-        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-    if request.style_seed is not None:
-        facts["style_seed"] = request.style_seed
-    return facts
-
-
-@contextmanager
-def _camera_of_the_press(scene: bpy.types.Scene, name: str) -> Iterator[None]:
-    """Look through the camera the labels were taken from: the user may have switched since."""
-    now = scene.camera
-    then = scene.objects.get(name)
-    if then is None or then == now or then.type != "CAMERA":
-        yield
-        return
-    scene.camera = then
-    try:
-        yield
-    finally:
-        scene.camera = now
-        # each camera sees its own backdrop only
-        for camera in (then, now) if now else ():
-            backdrop = backdrop_of(scene, camera)
-            if backdrop is not None:
-                backdrop.hide_render = backdrop.hide_viewport = camera != now
-
-
-class SPADE_OT_place_kept(Polite, bpy.types.Operator):
+class SPADE_OT_place_kept(ReportsErrors, bpy.types.Operator):
     """Place the picture that waits behind this scene"""
 
     bl_idname = "spade.place_kept"
     bl_label = "Place Here"
 
     def run(self, context) -> None:
-        for job in pump.board.finished[-1:]:
-            job.error = pump.board.error = None
-            land(job, context.scene)
-            if job.error is not None:
-                raise job.error
+        session = current_session()
+        for job in session.board.finished[-1:]:
+            job.error = None
+            session.dismiss()
+            place_picture(session.board, job, context.scene)
 
 
-class SPADE_OT_discard_kept(Polite, bpy.types.Operator):
+class SPADE_OT_discard_kept(ReportsErrors, bpy.types.Operator):
     """Throw the picture that waits away"""
 
     bl_idname = "spade.discard_kept"
     bl_label = "Discard"
 
     def run(self, context) -> None:
-        for job in pump.board.finished[-1:]:
-            pump.board.discard(job)
-        pump.board.error = None
+        session = current_session()
+        for job in session.board.finished[-1:]:
+            session.board.discard(job)
+        session.dismiss()
 
 
-class SPADE_OT_show_backdrop(Polite, bpy.types.Operator):
+class SPADE_OT_show_backdrop(ReportsErrors, bpy.types.Operator):
     """Look through the camera and show materials: solid view does not show pictures"""
 
     bl_idname = "spade.show_backdrop"

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import bpy
 
-from ..bridge import pump
 from ..contract.errors import Unavailable
+from ..example.valley import build_valley
 from ..properties import settings
 from ..scene import label_rules
-from ..scene.example import build_example
-from .polite import Polite
+from ..session import current_session
+from .reports_errors import ReportsErrors
 
 
-class SPADE_OT_add_camera(Polite, bpy.types.Operator):
+class SPADE_OT_add_camera(ReportsErrors, bpy.types.Operator):
     """Add a camera that sees what this view shows, and render through it"""
 
     bl_idname = "spade.add_camera"
@@ -27,14 +27,14 @@ class SPADE_OT_add_camera(Polite, bpy.types.Operator):
         view = context.region_data if context.area and context.area.type == "VIEW_3D" else None
         if view is not None:
             camera.matrix_world = view.view_matrix.inverted()
-            # the view's own sensor is 72 mm wide, a camera's 36
+            # The view's own sensor is 72 mm wide, a camera's 36.
             lens.lens = context.space_data.lens / 2
             view.view_perspective = "CAMERA"
         context.scene.camera = camera
-        pump.board.error = None
+        current_session().dismiss()
 
 
-class SPADE_OT_add_example(Polite, bpy.types.Operator):
+class SPADE_OT_add_example(ReportsErrors, bpy.types.Operator):
     """Add a labelled grey-box valley with a camera, to try things out"""
 
     bl_idname = "spade.add_example"
@@ -42,12 +42,12 @@ class SPADE_OT_add_example(Polite, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context) -> None:
-        build_example(context.scene)
+        build_valley(context.scene)
         label_rules.auto_assign(context.scene)
-        pump.board.error = None
+        current_session().dismiss()
 
 
-class SPADE_OT_use_served_model(Polite, bpy.types.Operator):
+class SPADE_OT_use_served_model(ReportsErrors, bpy.types.Operator):
     """Use the first model that the server has"""
 
     bl_idname = "spade.use_served_model"
@@ -55,11 +55,11 @@ class SPADE_OT_use_served_model(Polite, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context) -> None:
-        welcome = pump.board.connection.welcome
+        welcome = current_session().connection.welcome
         if welcome is None or not welcome.models:
             raise Unavailable("The server is not connected.", fix="Start the server first.")
         settings(context.scene).model = welcome.models[0].name
-        pump.board.error = None
+        current_session().dismiss()
 
 
 CLASSES = (SPADE_OT_add_camera, SPADE_OT_add_example, SPADE_OT_use_served_model)

@@ -5,40 +5,39 @@ from __future__ import annotations
 
 import bpy
 
-from ..bridge import pump
 from ..preferences import SpadePreferences
-from .generate import ready_connection
-from .polite import Polite
+from ..session import current_session
+from ..timer import redraw, wake
+from .reports_errors import ReportsErrors
 
 CONSOLE_LINES = 24
 
 
-class SPADE_OT_start_server(Polite, bpy.types.Operator):
+class SPADE_OT_start_server(ReportsErrors, bpy.types.Operator):
     """Connect to the server; start one on this computer if none runs"""
 
     bl_idname = "spade.start_server"
     bl_label = "Start Server"
 
     def run(self, context) -> None:
-        pump.board.error = None
-        ready_connection()
-        pump.wake()
+        current_session().dismiss()
+        current_session().connect()
+        wake()
 
 
-class SPADE_OT_stop_server(Polite, bpy.types.Operator):
+class SPADE_OT_stop_server(ReportsErrors, bpy.types.Operator):
     """Disconnect, and stop the server if Blender started it"""
 
     bl_idname = "spade.stop_server"
     bl_label = "Stop Server"
 
     def run(self, context) -> None:
-        for job in pump.board.live:
-            pump.board.cancel(job)
-        pump.board.connection.close()
-        pump.redraw()
+        current_session().disconnect()
+        wake()  # the server is seen off by the timer
+        redraw()
 
 
-class SPADE_OT_show_console(Polite, bpy.types.Operator):
+class SPADE_OT_show_console(ReportsErrors, bpy.types.Operator):
     """What the server printed last"""
 
     bl_idname = "spade.show_console"
@@ -48,16 +47,16 @@ class SPADE_OT_show_console(Polite, bpy.types.Operator):
         return context.window_manager.invoke_popup(self, width=640)
 
     def run(self, context) -> None:
-        self.report({"INFO"}, pump.board.connection.console() or "The server printed nothing")
+        self.report({"INFO"}, current_session().connection.console() or "The server printed nothing")
 
     def draw(self, context) -> None:
         column = self.layout.column(align=True)
-        lines = pump.board.connection.console().splitlines()[-CONSOLE_LINES:]
+        lines = current_session().connection.console().splitlines()[-CONSOLE_LINES:]
         for line in lines or ["The server printed nothing."]:
             column.label(text=line)
 
 
-class SPADE_OT_open_preferences(Polite, bpy.types.Operator):
+class SPADE_OT_open_preferences(ReportsErrors, bpy.types.Operator):
     """Open the preferences of this add-on"""
 
     bl_idname = "spade.open_preferences"

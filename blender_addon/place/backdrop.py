@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The backdrop: a plane that fills the camera's frame with a generated picture, behind everything.
 
-- It is a child of its camera, so it keeps filling the frame while the camera moves. Where lens, sensor,
-shift, aspect
-  or clip end change it stays where it is, like a painted wall: zooming in crops it together with the scene,
-  zooming out shows its edge. Placing a picture again (`fit_backdrop` alone does it, too) fits it to the
-  camera as it is then.
+- It is a child of its camera, so it keeps filling the frame while the camera moves. Where lens, sensor, shift, aspect
+  or clip end change it stays where it is, like a painted wall: zooming in crops it together with the scene, zooming
+  out shows its edge. Placing a picture again (`fit_backdrop` alone does it, too) fits it to the camera as it is then.
 - The picture lies on the frame exactly. The plane goes on a little beyond it, repeating the outermost pixels:
-renderers
-  look past the edge of the frame to filter it, and would mix in the world behind.
+  renderers look past the edge of the frame to filter it, and would mix in the world behind.
 - Only the camera sees it: it gives no light, throws no shadow, shows in no reflection.
 - It stands just before the camera's clip end, so whatever the camera can see is in front of it.
-- There is one for each camera, in the collection "Spade Backdrops", which the label pass leaves out. Only
-that of the
+- There is one for each camera, in the collection "Spade Backdrops", which the label pass leaves out. Only that of the
   active camera shows: another camera's would stand in its picture.
 """
 
@@ -22,8 +18,8 @@ import bpy
 from mathutils import Matrix
 
 from ..scene.borrow import set_if_known
-from ..scene.contents import BACKDROP_MARK, is_backdrop
 from ..scene.view import camera_data, camera_frame, flat_camera_of
+from ..scene.visible import BACKDROP_MARK, is_backdrop
 from .material import match_colors, show_image
 
 COLLECTION_NAME = "Spade Backdrops"

@@ -36,8 +36,8 @@ def store_image(
 ) -> bpy.types.Image:
     """Pack a picture, (H, W, 3) uint8 sRGB with row 0 at the top, into the .blend, to stay even while unused.
 
-    `provenance` says how it was made; `provenance_of` reads it back. A name that is taken gets a number.
-    Raises BadImage for an array that is no such picture.
+    `provenance` says how it was made, kept as JSON in the custom property PROVENANCE. A name that is taken gets a
+    number. Raises BadImage for an array that is no such picture.
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise BadImage(f"An array of {rgb.dtype} {rgb.shape} is no picture.", "Give (H, W, 3) bytes of sRGB.")
@@ -63,9 +63,3 @@ def color_space_for(scene: bpy.types.Scene) -> str:
     wanted = _COLOR_SPACES.get(scene.view_settings.view_transform, "sRGB")
     known = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items.keys()
     return wanted if wanted in known else "sRGB"
-
-
-def provenance_of(image: bpy.types.Image) -> dict[str, str | int | float] | None:
-    """How a generated picture was made; None for any other image."""
-    text = image.get(PROVENANCE)
-    return json.loads(text) if isinstance(text, str) else None

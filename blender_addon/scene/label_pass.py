@@ -28,13 +28,13 @@ from ..contract.errors import BadShape, Busy, Internal, NothingLabelled
 from ..contract.labels import LabelSet
 from ..properties import settings
 from .borrow import borrowed
-from .contents import active_view_layer, is_backdrop
 from .exr import read_channels
 from .label_rules import scene_label_set
 from .label_table import LabelTable
 from .pass_indices import PassIndices
 from .render_copy import aim, strip
 from .view import camera_data, camera_of, frame_aspect
+from .visible import active_view_layer, is_backdrop
 
 _FAR = 1e9  # Cycles writes 1e10 where a ray leaves the scene
 # How the names of the passes end, in Blender 4 and 5; they begin with the name of the view layer.
@@ -59,17 +59,17 @@ class LabelPass:
 
 
 def render_label_map(
-    scene: bpy.types.Scene, size: tuple[int, int], progress: Callable[[float], None] | None = None
+    scene: bpy.types.Scene, shape: tuple[int, int], progress: Callable[[float], None] | None = None
 ) -> LabelPass:
-    """Render the labels the scene's camera sees: `size` (width, height) pixels over exactly its frame.
+    """Render the labels the scene's camera sees: `shape` (height, width) pixels over exactly its frame.
 
     Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCamera,
     NothingLabelled, BadLabelSet, BadShape, Busy (Blender is rendering), Unavailable (Cycles is switched off).
     """
     report = progress or (lambda done: None)
-    if min(size) < 1 or max(size) > 65536:
+    if min(shape) < 1 or max(shape) > 65536:
         raise BadShape(
-            f"A label map of {size[0]} x {size[1]} pixels cannot be rendered.", "Choose a valid size."
+            f"A label map of {shape[1]} x {shape[0]} pixels cannot be rendered.", "Choose a valid size."
         )
     camera_of(scene)
     label_set = scene_label_set(scene)
@@ -83,7 +83,7 @@ def render_label_map(
     with tempfile.TemporaryDirectory(prefix="spade-") as folder, indices.written(), quiet_handlers():
         report(0.05)
         file = Path(folder) / "labels.exr"
-        _render(scene, size, file)
+        _render(scene, shape, file)
         report(0.95)
         found = labels_in(file, indices, label_set, settings(scene).background_class)
     report(1.0)
@@ -135,14 +135,14 @@ def quiet_handlers() -> Iterator[None]:
             each[:] = functions
 
 
-def _render(scene: bpy.types.Scene, size: tuple[int, int], path: Path) -> None:
+def _render(scene: bpy.types.Scene, shape: tuple[int, int], path: Path) -> None:
     """Render a stripped copy of the scene into a file."""
     camera = camera_data(camera_of(scene))
     layer = active_view_layer(scene).name
     aspect = frame_aspect(scene)
     with scene_copy(scene) as copy, ExitStack() as stack:
         strip(copy, layer)
-        aim(copy, size, aspect, path)
+        aim(copy, shape, aspect, path)
         # Depth of field throws rays off the pixel centres. It is the camera's, which the copy shares.
         stack.enter_context(borrowed(camera.dof, use_dof=False))
         render_still(copy)

@@ -18,8 +18,8 @@ import bpy
 from ..contract.errors import BadLabel
 from ..contract.labels import LabelClass, LabelSet
 from ..properties import SpadeLabelRule, label_set_of, settings
-from .contents import is_backdrop, rendered_collections, rendered_objects
 from .label_table import LabelTable, used_materials
+from .visible import is_backdrop, rendered_collections, rendered_objects
 
 Target: TypeAlias = bpy.types.Object | bpy.types.Material | bpy.types.Collection
 

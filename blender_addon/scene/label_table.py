@@ -10,7 +10,7 @@ import numpy as np
 
 from ..contract.labels import LabelSet
 from ..properties import settings
-from .contents import rendered_collections
+from .visible import rendered_collections
 
 
 class LabelTable:

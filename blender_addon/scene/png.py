@@ -15,11 +15,11 @@ def png(pixels: np.ndarray) -> bytes:
     Written here because Blender's own writer would send ids through colour management.
     """
     height, width = pixels.shape[:2]
-    colour = 2 if pixels.ndim == 3 else 0
+    color_type = 2 if pixels.ndim == 3 else 0
     depth = 16 if pixels.dtype == np.uint16 else 8
     rows = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
     unfiltered = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1).tobytes()
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(unfiltered, 6)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -33,12 +33,12 @@ def strip(scene: bpy.types.Scene, layer_name: str) -> None:
     _strip_layer(scene.view_layers[layer_name])
 
 
-def aim(scene: bpy.types.Scene, size: tuple[int, int], aspect: float, path: Path) -> None:
-    """Render `size` (width, height) pixels over a frame of `aspect` into an uncompressed float EXR file."""
+def aim(scene: bpy.types.Scene, shape: tuple[int, int], aspect: float, path: Path) -> None:
+    """Render (height, width) pixels over a frame of `aspect` into an uncompressed float EXR file."""
     render = scene.render
-    render.resolution_x, render.resolution_y = size
+    render.resolution_y, render.resolution_x = shape
     render.resolution_percentage = 100
-    render.pixel_aspect_x, render.pixel_aspect_y = pixel_aspect_for(size, aspect)
+    render.pixel_aspect_x, render.pixel_aspect_y = pixel_aspect_for(shape, aspect)
     output = render.image_settings
     set_if_known(output, media_type="MULTI_LAYER_IMAGE")  # Blender 5 asks for this first
     output.file_format = "OPEN_EXR_MULTILAYER"

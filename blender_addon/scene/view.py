@@ -5,7 +5,7 @@ There is one frame: the rectangle of the scene's final render through its camera
 aspect is (resolution_x * pixel_aspect_x) / (resolution_y * pixel_aspect_y). A label map of any width and
 height covers exactly this rectangle, edge to edge: where its own aspect differs, its pixels are not square
 (`pixel_aspect_for`), so a backdrop stretched over the frame always lies on what it was painted for.
-`label_map_size` chooses a size whose pixels are square to within rounding.
+`label_map_shape` chooses one whose pixels are square to within rounding.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from typing import NamedTuple
 import bpy
 
 from ..contract.errors import NoCamera
-from ..properties import settings
+from ..properties import LARGEST_SIDE, settings
 
 # Networks halve the map several times; whole multiples keep every level on the pixel grid.
 SIZE_STEP = 32
-LARGEST_SIDE = 8192
 
 
 class Frame(NamedTuple):
@@ -75,23 +74,24 @@ def frame_aspect(scene: bpy.types.Scene) -> float:
     return width / (render.resolution_y * render.pixel_aspect_y)
 
 
-def label_map_size(scene: bpy.types.Scene) -> tuple[int, int]:
-    """The (width, height) to generate, from the scene's settings.
+def label_map_shape(scene: bpy.types.Scene) -> tuple[int, int]:
+    """The (height, width) to generate, from the scene's settings.
 
     With `match_camera` it has about the wanted number of pixels in the camera's aspect, in steps of 32; else
     it is what was typed.
     """
     wanted = settings(scene)
     if not wanted.match_camera:
-        return wanted.width, wanted.height
+        return wanted.height, wanted.width
     aspect = frame_aspect(scene)
     height = math.sqrt(wanted.width * wanted.height / aspect)
-    return _whole_steps(height * aspect), _whole_steps(height)
+    return _whole_steps(height), _whole_steps(height * aspect)
 
 
-def pixel_aspect_for(size: tuple[int, int], aspect: float) -> tuple[float, float]:
-    """The pixel aspect (x, y), each at least 1, with which a render of `size` covers a frame of `aspect`."""
-    ratio = aspect * size[1] / size[0]
+def pixel_aspect_for(shape: tuple[int, int], aspect: float) -> tuple[float, float]:
+    """The pixel aspect (x, y), each at least 1, with which (height, width) pixels cover a frame of `aspect`."""
+    height, width = shape
+    ratio = aspect * height / width
     return (ratio, 1.0) if ratio >= 1.0 else (1.0, 1.0 / ratio)
 
 

@@ -15,7 +15,7 @@ from .layout import Layout, layout_of
 from .panel import CATEGORY
 from .remedies import draw_error
 
-# a menu of more classes than this is searched, not read
+# A menu of more classes than this is searched, not read.
 LONGEST_MENU = 40
 LISTED = 6
 ICONS = {"OBJECT": "OBJECT_DATA", "MATERIAL": "MATERIAL", "COLLECTION": "OUTLINER_COLLECTION"}
@@ -46,7 +46,7 @@ class ClassMenu:
         try:
             classes = label_rules.scene_label_set(context.scene).classes
         except SpadeError:
-            return  # the panel below says why
+            return  # The panel below says why.
         for entry in classes:
             button = layout_of(self).operator(
                 "spade.assign_label", text=entry.name, icon_value=icon_of(entry)

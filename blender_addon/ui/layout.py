@@ -12,9 +12,9 @@ import bpy
 # every call. The panels' tests check each call against Blender's own description of the interface.
 Layout: TypeAlias = Any
 
-# how wide a letter of the interface font is, on average, before scaling
+# How wide a letter of the interface font is, on average, before scaling.
 LETTER_WIDTH = 6.4
-# what padding takes of the sidebar, and what icon and close button take beside it
+# What padding takes of the sidebar, and what icon and close button take beside it.
 PADDING = 48
 PADDING_AND_BUTTONS = 92
 

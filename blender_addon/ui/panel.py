@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import bpy
 
-from ..bridge import pump
 from ..bridge.connection import Connection
 from ..bridge.jobs import Job, JobState
 from ..contract.errors import SpadeError
 from ..operators.place import is_hidden_by_view
+from ..place.picture import hindrance, scene_of
 from ..properties import settings
 from ..scene.label_rules import scene_label_set
-from ..scene.view import label_map_size
+from ..scene.view import label_map_shape
+from ..session import current_session
 from .layout import PADDING_AND_BUTTONS, Layout, layout_of, wrapped
 from .remedies import draw_error
 
@@ -36,13 +37,13 @@ class SPADE_PT_backdrop(bpy.types.Panel):
 
     def draw(self, context) -> None:
         layout, scene = layout_of(self), context.scene
-        draw_action(layout, pump.board.live_in(scene.session_uid))
+        draw_action(layout, current_session().board.live_in(scene.session_uid))
         if is_hidden_by_view(context):
             layout.operator("spade.show_backdrop", icon="HIDE_OFF")
         _draw_errors(layout, context)
-        for job in pump.board.finished[-1:]:
+        for job in current_session().board.finished[-1:]:
             _draw_kept(layout, context, job)
-        _draw_wishes(layout, scene)
+        draw_settings(layout, scene)
 
 
 def draw_action(layout: Layout, job: Job | None) -> None:
@@ -57,35 +58,43 @@ def draw_action(layout: Layout, job: Job | None) -> None:
 
 
 def _draw_errors(layout: Layout, context: bpy.types.Context) -> None:
-    """What went wrong, and before it does: that the model does not know the scene's labels."""
-    error = pump.board.error
+    """What went wrong, and before it does: a size too large for the server, labels that the model does not know."""
+    session, scene = current_session(), context.scene
+    error = session.error
     if error is not None:
         draw_error(layout, context, error)
+    wanted = session.wanted_label_set
+    if wanted is not None and wanted.scene_uid == scene.session_uid:
+        layout.label(text="Asking for the model's label set", icon="SORTTIME")
+        return
+    foreseen: list[SpadeError | None] = [session.connection.too_large(label_map_shape(scene))]
     try:
-        label_set = scene_label_set(context.scene)
+        label_set = scene_label_set(scene)
     except SpadeError:
-        return  # the label panel says why
-    mismatch = pump.board.connection.mismatch(settings(context.scene).model, label_set)
-    if mismatch is not None and (error is None or error.code != mismatch.code):
-        draw_error(layout, context, mismatch, dismissable=False)
+        pass  # The label panel says why.
+    else:
+        foreseen.append(session.connection.mismatch(settings(scene).model, label_set))
+    for problem in foreseen:
+        if problem is not None and (error is None or error.code != problem.code):
+            draw_error(layout, context, problem, dismissable=False)
 
 
 def _doing(job: Job) -> str:
     if job.state is not JobState.RUNNING:
-        connection = pump.board.connection
+        connection = current_session().connection
         return f"Server: {state_text(connection).lower()}" if connection.is_starting else job.state.value
     return f"{job.stage.capitalize() or job.state.value} {job.fraction:.0%}"
 
 
 def _draw_kept(layout: Layout, context: bpy.types.Context, job: Job) -> None:
     """A picture that could not land: why, and what to do with it."""
-    scene = pump.scene_of(job.request)
+    scene = scene_of(job.request)
     if scene is None:
         why = f"A picture is ready, but its scene '{job.request.scene_name}' is gone."
     elif job.error is not None:
         why = "A picture is ready and kept."
     else:
-        why = f"The picture is ready and lands {pump.hindrance() or 'now'}."
+        why = f"The picture is ready and lands {hindrance() or 'now'}."
     box = layout.box()
     column = box.column(align=True)
     column.scale_y = 0.8
@@ -97,14 +106,14 @@ def _draw_kept(layout: Layout, context: bpy.types.Context, job: Job) -> None:
         row.operator("spade.discard_kept", icon="TRASH")
 
 
-def _draw_wishes(layout: Layout, scene: bpy.types.Scene) -> None:
+def draw_settings(layout: Layout, scene: bpy.types.Scene) -> None:
     wanted = settings(scene)
     layout.use_property_split = True
     layout.use_property_decorate = False
     size = layout.column(align=True)
     size.prop(wanted, "width")
     size.prop(wanted, "height")
-    width, height = label_map_size(scene)
+    height, width = label_map_shape(scene)
     camera = size.row(heading="Match Camera")
     camera.prop(wanted, "match_camera", text=f"{width} × {height}" if wanted.match_camera else "")
     seeds = layout.column(align=True)

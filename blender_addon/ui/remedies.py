@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import bpy
 
-from ..bridge import pump
 from ..contract.errors import SpadeError
+from ..session import current_session
 from .layout import PADDING_AND_BUTTONS, Layout, wrapped
 
 
@@ -61,5 +61,5 @@ def draw_error(
         row = box.row(align=True)
         for remedy in remedies:
             row.operator(remedy.operator, text=remedy.text, icon=remedy.icon)
-        if error.code == "UNAVAILABLE" and pump.board.connection.console():
+        if error.code == "UNAVAILABLE" and current_session().connection.console():
             row.operator("spade.show_console", text="", icon="CONSOLE")

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import bpy
 
-from ..bridge import pump
 from ..bridge.connection import State
 from ..bridge.jobs import Job
 from ..properties import settings
+from ..session import current_session
 from .layout import Layout, layout_of
 from .panel import CATEGORY, state_text
 
@@ -32,7 +32,7 @@ class SPADE_PT_server(bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_header_preset(self, context) -> None:
-        connection = pump.board.connection
+        connection = current_session().connection
         row = layout_of(self).row()
         row.alert = connection.state is State.LOST
         row.active = connection.state is not State.OFF
@@ -40,7 +40,7 @@ class SPADE_PT_server(bpy.types.Panel):
 
     def draw(self, context) -> None:
         layout = layout_of(self)
-        connection = pump.board.connection
+        connection = current_session().connection
         row = layout.row(align=True)
         if connection.state in (State.OFF, State.LOST):
             row.operator("spade.start_server", icon="PLAY")
@@ -58,8 +58,9 @@ class SPADE_PT_server(bpy.types.Panel):
             checkpoint = layout.row()
             checkpoint.active = False
             checkpoint.label(text=f"Paints with {model.file}", icon="FILE")
-        if pump.board.last_placed is not None:
-            _draw_times(layout, pump.board.last_placed)
+        last = current_session().board.last_placed
+        if last is not None:
+            _draw_times(layout, last)
 
 
 def _draw_times(layout: Layout, job: Job) -> None:
@@ -67,7 +68,7 @@ def _draw_times(layout: Layout, job: Job) -> None:
     column = layout.column(align=True)
     column.active = False
     column.scale_y = 0.8
-    width, height = job.request.size
+    height, width = job.request.label_map.shape
     column.label(text=f"Last picture: {width} × {height} in {total:.1f} s", icon="TIME")
     column.label(text=f"labels {labels:.1f} s, painting {run:.1f} s", icon="BLANK1")
 

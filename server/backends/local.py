@@ -17,13 +17,13 @@ from pathlib import Path
 
 import zmq
 
-from spade_core.checkpoint_sources import ModelSource
+from spade_core.checkpoint.sources import ModelSource
 from spade_core.contract.codec import decode, encode
 from spade_core.contract.errors import SpadeError
 from spade_core.contract.messages import Submit
 from spade_core.contract.sockets import Socket, address_of, worker_router
 from spade_core.contract.submission import Buffer
-from spade_core.device import physical_cores
+from spade_core.runtime import physical_cores
 
 from ..config import ServerConfig
 from .base import BackendEvent, ReadyEvent, RenderedEvent, WorkerLost, WorkersCannotStart
@@ -34,6 +34,7 @@ SILENT_S = 3.0
 STALL_S = 10.0  # without progress, beyond what the picture's size explains
 LOAD_TRIES = 3
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_WORKER = f"{__name__.partition('.')[0]}.worker"  # the package is `server` in the checkout, `spade_server` installed
 
 
 @dataclass
@@ -171,7 +172,7 @@ class LocalBackend:
         # Thread pools are sized when torch is imported: too early for the worker to read its assignment.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
         worker.process = subprocess.Popen(
-            [sys.executable, "-m", "server.worker"], stdin=subprocess.PIPE, stdout=sys.stderr, env=environment
+            [sys.executable, "-m", _WORKER], stdin=subprocess.PIPE, stdout=sys.stderr, env=environment
         )
         # stdin stays open as long as the broker lives: its end tells the worker to leave.
         assert worker.process.stdin is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spade_core.checkpoint_sources import ModelSource
+from spade_core.checkpoint.sources import ModelSource
 from spade_core.contract.messages import ModelInfo, Problem, Submit
 
 # --- broker to worker ---

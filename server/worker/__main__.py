@@ -20,11 +20,11 @@ from typing import Any
 
 import zmq
 
-from spade_core.allocator import keep_freed_memory, return_freed_memory
-from spade_core.checkpoint_sources import ModelSource
+from spade_core.checkpoint.sources import ModelSource
 from spade_core.contract.codec import decode, encode
 from spade_core.contract.sockets import worker_dealer
 from spade_core.contract.submission import Buffer
+from spade_core.runtime import keep_freed_memory, return_freed_memory
 
 from ..backends.wire import TO_WORKER, Abandon, Assignment, Heartbeat, Render
 from .models import LoadedModels, ModelStore

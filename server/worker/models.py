@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spade_core.checkpoint_sources import CheckpointVersion, ModelSource, checkpoint_versions, is_unchanged
+from spade_core.checkpoint.sources import CheckpointVersion, ModelSource, checkpoint_versions, is_unchanged
 from spade_core.contract.errors import BadCheckpoint, Internal, OutOfMemory, SpadeError
 from spade_core.contract.messages import ModelInfo, Problem
-from spade_core.device import is_out_of_memory
+from spade_core.runtime import is_out_of_memory
 
 from ..backends.wire import Ready
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 if TYPE_CHECKING:
-    from ..checkpoint import Checkpoint as Held
+    from ..checkpoint.file import Checkpoint as LoadedCheckpoint
 
 ModelFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
 YesNo = Literal["yes", "no"]
@@ -24,7 +24,7 @@ class Info:
     """a .safetensors checkpoint"""
 
     def run(self) -> int:
-        from ..checkpoint import load_checkpoint
+        from ..checkpoint.file import load_checkpoint
 
         _print_info(self.file, load_checkpoint(self.file))
         return 0
@@ -60,10 +60,10 @@ class Import:
     """raw: it was trained on ADE20K's ids as they are, as the published code does; shifted: on ids less one"""
 
     def run(self) -> int:
-        from ..checkpoint import save_checkpoint
+        from ..checkpoint.file import save_checkpoint
+        from ..checkpoint.reference.facts import Facts
+        from ..checkpoint.reference.importing import ImportRequest, import_reference
         from ..contract.errors import CannotWrite
-        from ..reference.facts import Facts
-        from ..reference.importing import ImportRequest, import_reference
 
         if self.output.suffix != ".safetensors":
             raise CannotWrite(f"'{self.output.name}' does not name a checkpoint.", "End it in .safetensors.")
@@ -76,9 +76,9 @@ class Import:
             self.aspect_ratio,
         )
         request = ImportRequest(self.source, self.preset, given, self.label_set, self.ade20k_ids, self.epoch)
-        held = import_reference(request)
-        save_checkpoint(self.output, held, dtype=None)
-        _print_info(self.output, held)
+        checkpoint = import_reference(request)
+        save_checkpoint(self.output, checkpoint, dtype=None)
+        _print_info(self.output, checkpoint)
         return 0
 
 
@@ -94,8 +94,8 @@ class Export:
     """the first word of the files' names"""
 
     def run(self) -> int:
-        from ..checkpoint import load_checkpoint
-        from ..reference.exporting import export_reference
+        from ..checkpoint.file import load_checkpoint
+        from ..checkpoint.reference.exporting import export_reference
 
         for path in export_reference(load_checkpoint(self.file), self.output, self.epoch):
             print(path)
@@ -112,9 +112,9 @@ class ExportOnnx:
     """where the network goes"""
 
     def run(self) -> int:
-        from ..checkpoint import load_checkpoint
+        from ..checkpoint.file import load_checkpoint
+        from ..checkpoint.onnx_export import export_onnx
         from ..contract.errors import CannotWrite
-        from ..onnx_export import export_onnx
 
         if self.output.suffix != ".onnx":
             raise CannotWrite(f"'{self.output.name}' does not name an ONNX file.", "End it in .onnx.")
@@ -141,33 +141,33 @@ class Checkpoint:
         return self.action.run()
 
 
-def _print_info(path: Path, held: Held) -> None:
-    from ..checkpoint import file_digest
+def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
+    from ..checkpoint.file import file_digest
 
-    label_set = held.label_set
-    weights = [*held.generator_weights.values(), *held.encoder_weights.values()]
+    label_set = checkpoint.label_set
+    weights = [*checkpoint.generator_weights.values(), *checkpoint.encoder_weights.values()]
     kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in weights})
-    config = held.generator
+    config = checkpoint.generator
     rows = {
         "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
         "digest": file_digest(path),
         "label set": f"{label_set.name} ({len(label_set.classes)} classes), {label_set.digest[:12]}",
         "input": f"{config.label_channels} label channels" + ", instance edges" * config.instance_edges,
-        "native size": f"{held.native_size} x {held.native_size}",
-        "picture size": _picture_size(held),
+        "native size": f"{checkpoint.native_size} x {checkpoint.native_size}",
+        "picture size": _picture_size(checkpoint),
         "weights": f"{sum(weight.numel() for weight in weights) / 1e6:.2f} million, {', '.join(kinds)}",
         "generator": config,
-        "style encoder": held.style_encoder or "none",
-        "discriminator": "kept" if held.discriminator_weights else "none",
-        **held.provenance,
+        "style encoder": checkpoint.style_encoder or "none",
+        "discriminator": "kept" if checkpoint.discriminator_weights else "none",
+        **checkpoint.provenance,
     }
     width = max(map(len, rows))
     for name, value in rows.items():
         print(f"{name:<{width}}  {value}")
 
 
-def _picture_size(held: Held) -> str:
-    from ..reference.networks import fixed_size
+def _picture_size(checkpoint: LoadedCheckpoint) -> str:
+    from ..checkpoint.reference.networks import fixed_size
 
-    fixed = fixed_size(held.generator)
+    fixed = fixed_size(checkpoint.generator)
     return "any" if fixed is None else f"{fixed[1]} x {fixed[0]}; others are resized from it"

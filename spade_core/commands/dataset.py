@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..contract.labels import LabelSet
-    from ..data.checks import Report
+    from ..data.checks.checks import DatasetReport
     from ..data.conversion import Converted
     from ..data.palette import Palette
 
+# The names of data.layouts, which a test compares: importing it here would make every command wait for it.
 LayoutName = Literal[
     "auto",
     "folder",
@@ -62,17 +63,17 @@ class Check:
     def run(self) -> int:
         import numpy as np
 
-        from ..data.checks import check
-        from ..data.layouts import label_set_of
-        from ..data.sheet import sheet
+        from ..data.checks.checks import check
+        from ..data.checks.contact_sheet import sheet
+        from ..data.layouts.layouts import label_set_of
         from ..image_files import picture_to_write
-        from .progress import stages
+        from ..progress import progress_bar
 
         label_set = label_set_of(self.data, self.layout, self.label_set)
         claim = picture_to_write(self.output) if self.output else contextlib.nullcontext()
         with claim as picture:  # before the long work
-            with stages() as tell:
-                report = check(self.data, self.layout, label_set, self.batch, self.size, tell)
+            with progress_bar() as progress:
+                report = check(self.data, self.layout, label_set, self.batch, self.size, progress)
             if self.json:
                 print(json.dumps({"label_set": label_set.name, **report.to_json()}, indent=2))
             else:
@@ -105,12 +106,12 @@ class Convert:
         from ..contract.labels import load_label_set
         from ..data.conversion import convert
         from ..data.palette import Palette
-        from .progress import stages
+        from ..progress import progress_bar
 
         label_set = load_label_set(self.label_set)
         palette = Palette.read(self.palette, label_set) if self.palette else Palette.of(label_set)
-        with stages() as tell:
-            done = convert(self.source, self.output, palette, self.tolerance, self.unknown, tell)
+        with progress_bar() as progress:
+            done = convert(self.source, self.output, palette, self.tolerance, self.unknown, progress)
         _show_conversion(done, palette, self.source)
         return 1 if done.refused else 0
 
@@ -129,7 +130,7 @@ class Dataset:
         return self.action.run()
 
 
-def _show_report(report: Report, label_set: LabelSet) -> None:
+def _show_report(report: DatasetReport, label_set: LabelSet) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -155,7 +156,7 @@ def _show_report(report: Report, label_set: LabelSet) -> None:
     console.print("Nothing would go wrong." if not report.findings else _verdict(report))
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: DatasetReport) -> str:
     doubts = len(report.findings) - report.errors
     parts = [f"{report.errors} to mend"] if report.errors else ["Ready to train"]
     return f"{', '.join(parts + ([f'{doubts} to look at'] if doubts else []))}."
@@ -170,22 +171,22 @@ def _show_conversion(done: Converted, palette: Palette, source: Path) -> None:
     for file, problem in list(done.refused.items())[:SHOWN]:
         console.print(f"[red]refused:[/] {file.relative_to(source)}: {problem.message}", soft_wrap=True)
         console.print(f"  fix: {problem.fix}", style="italic", soft_wrap=True)
-    if done.strange:
-        _show_strange(console, done, palette)
+    if done.unmapped:
+        _show_unmapped(console, done, palette)
 
 
-def _show_strange(console: Console, done: Converted, palette: Palette) -> None:
+def _show_unmapped(console: Console, done: Converted, palette: Palette) -> None:
     from rich.table import Table
     from rich.text import Text
 
     table = Table("", "unknown", "pixels", "pictures", "nearest class", "off by", box=None, pad_edge=False)
-    for code, pixels in done.strange.most_common(SHOWN):
+    for code, pixels in done.unmapped.most_common(SHOWN):
         color = palette.of_colors and code >= 0
         nearest, off = palette.nearest(code) if color else ("", 0)
         shown = f"#{code:06X}" if color else "transparent" if code < 0 else f"id {code}"
         swatch = Text("  ", style=f"on {shown}" if color else "")
-        row = (shown, str(pixels), str(done.strange_in[code]), nearest, str(off) if color else "")
+        row = (shown, str(pixels), str(done.unmapped_in[code]), nearest, str(off) if color else "")
         table.add_row(swatch, *row)
     console.print(table)
-    if len(done.strange) > SHOWN:
-        console.print(f"and {len(done.strange) - SHOWN} more")
+    if len(done.unmapped) > SHOWN:
+        console.print(f"and {len(done.unmapped) - SHOWN} more")

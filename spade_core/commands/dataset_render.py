@@ -36,7 +36,7 @@ class Render:
     instances: bool = False
     """write instance maps too"""
     val_every: int = 10
-    """each so-manieth picture is set aside for validation; 0 for none"""
+    """every Nth picture is set aside for validation; 0 for none"""
     label_by_name: bool = False
     """first label what has no label by its name, for these pictures only"""
     blender: Annotated[str | None, tyro.conf.arg(metavar="PROGRAM")] = None
@@ -45,7 +45,7 @@ class Render:
     def run(self) -> int:
         from ..blender import render_pairs
         from ..contract.errors import BadImage
-        from .progress import stages
+        from ..progress import progress_bar
 
         if not self.scene.is_file():
             raise BadImage(f"There is no file {self.scene}.", "Name a saved .blend file.")
@@ -56,9 +56,9 @@ class Render:
             "height": height,
             **{name: getattr(self, name) for name in _SAME},
         }
-        with stages() as tell:
+        with progress_bar() as progress:
             rendered = render_pairs(
-                self.scene, options, lambda done, of: tell("rendering", done, of), self.blender
+                self.scene, options, lambda done, of: progress("rendering", done, of), self.blender
             )
         print(f"{self.output}: {rendered} rendered, {self.count} pairs in all")
         return 0

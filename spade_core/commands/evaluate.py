@@ -48,39 +48,39 @@ class Evaluate:
     """auto, cpu, cuda or mps"""
 
     def run(self) -> int:
-        from ..data.layouts import layout_of
-        from ..device import chosen_device
-        from ..evaluation.features import feature_network
-        from ..evaluation.judge import Judge, load_contenders, refuse_other_label_sets
+        from ..data.layouts.layouts import layout_of
+        from ..evaluation.build import load_segmenter
+        from ..evaluation.evaluator import Evaluator, load_candidates, refuse_other_label_sets
         from ..evaluation.report import summary, write_report
         from ..evaluation.results import Evaluation
-        from ..evaluation.scenes import Comparison, Frame, Scenes
-        from ..evaluation.segmenter import load_segmenter
+        from ..evaluation.scenes import Comparison, PictureSize, Scenes
+        from ..features.build import feature_network
         from ..files import claim_folder
-        from .progress import stages
+        from ..progress import progress_bar
+        from ..runtime import chosen_device
 
         claim_folder(self.output)
         layout = layout_of(self.data, self.layout).name
         device = chosen_device(self.device)
-        contenders = load_contenders(self.model, self.device)
-        first = contenders[0].model
+        candidates = load_candidates(self.model, self.device)
+        first = candidates[0].model
         segmenter = (
             None if self.segmenter is None else load_segmenter(self.segmenter, first.label_set, device)
         )
         features = feature_network(self.inception).eval().to(device)
         height = self.size or first.native_size
-        frame = Frame(height, round(height * self.aspect), self.fit)
-        scenes = Scenes.of(self.data, self.split, first.label_set, frame, self.limit, self.grey_box, layout)
-        refuse_other_label_sets([contender.model for contender in contenders], scenes)
+        size = PictureSize(height, round(height * self.aspect), self.fit)
+        scenes = Scenes.of(self.data, self.split, first.label_set, size, self.limit, self.grey_box, layout)
+        refuse_other_label_sets([candidate.model for candidate in candidates], scenes)
         comparison = Comparison.of(scenes, self.data, self.split, self.reference, layout)
-        with stages() as report:
-            judge = Judge(comparison, features, segmenter, self.seed, report)
-            results = [judge.judge(contender) for contender in contenders]
-            protocol = judge.protocol(self.data.resolve().name, layout, self.split)
-            evaluation = Evaluation(protocol, judge.real, results)
+        with progress_bar() as progress:
+            evaluator = Evaluator(comparison, features, segmenter, self.seed, progress)
+            results = [evaluator.evaluate(candidate) for candidate in candidates]
+            protocol = evaluator.protocol(self.data.resolve().name, layout, self.split)
+            evaluation = Evaluation(protocol, evaluator.real, results)
             for line in summary(evaluation):  # first: a full disk takes no number away
                 print(line)
             evaluation.write(self.output / "evaluation.json")
-            write_report(self.output / "report.html", evaluation, judge, contenders)
+            write_report(self.output / "report.html", evaluation, evaluator, candidates)
         print(self.output / "report.html")
         return 0

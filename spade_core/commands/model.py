@@ -12,8 +12,8 @@ import tyro
 if TYPE_CHECKING:
     from torch import nn
 
+    from ..checkpoint.reference.facts import Facts
     from ..model.build import AnyGeneratorConfig
-    from ..reference.facts import Facts
 
 SIDE, PAINTED = 256, "ade20k"
 """Of the picture whose multiplications are counted: its side in pixels, and whose labels it has."""
@@ -27,7 +27,7 @@ class Model:
     """what to do"""
 
     def run(self) -> int:
-        from ..reference.facts import PRESETS
+        from ..checkpoint.reference.facts import PRESETS
 
         rows = [("network", "in the paper", *PRESETS, "GMAC", "")]
         for row in counted():
@@ -58,11 +58,10 @@ class Cost:
 
 def counted() -> list[Cost]:
     """Every network of the paper, generators first, for each data set with published weights."""
-    from ..model.config import StyleEncoderConfig
-    from ..model.discriminator import MultiscaleConfig, MultiscaleDiscriminator
+    from ..checkpoint.reference.facts import PRESETS
+    from ..model.discriminators.patchgan import MultiscaleConfig, MultiscaleDiscriminator
     from ..model.paper import GENERATORS
-    from ..model.style_encoder import StyleEncoder
-    from ..reference.facts import PRESETS
+    from ..model.style_encoder import StyleEncoder, StyleEncoderConfig
 
     generators, discriminators = [], []
     for name, row in GENERATORS.items():
@@ -112,9 +111,8 @@ def multiplications(config: AnyGeneratorConfig) -> int:
 def generator_parameters(config: AnyGeneratorConfig) -> int:
     from ..model.build import build_generator
 
-    return parameters(
-        build_generator, replace(config, spectral=False)
-    )  # which learns nothing, and takes its time
+    # Spectral normalisation learns nothing, and takes its time.
+    return parameters(build_generator, replace(config, spectral=False))
 
 
 def parameters(build: Callable[..., nn.Module], *arguments: object) -> int:

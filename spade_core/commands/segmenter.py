@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`spade train-segmenter`: the judge of mIoU, trained on real pairs."""
+"""`spade train-segmenter`: the segmenter behind mIoU, trained on real pairs."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class TrainSegmenter:
     def run(self) -> int:
         import signal
 
-        from ..data.layouts import label_set_of
-        from ..device import chosen_device
+        from ..data.layouts.layouts import label_set_of
         from ..evaluation.segmenter_training import SegmenterRun
-        from .progress import stages
+        from ..progress import progress_bar
+        from ..runtime import chosen_device
 
         # A scheduler's TERM, and Ctrl-C even where the shell started this in the background, save and leave.
         for stop in (signal.SIGTERM, signal.SIGINT):
@@ -43,10 +43,12 @@ class TrainSegmenter:
         label_set = label_set_of(self.data, self.layout, self.label_set)
         device = chosen_device(self.device)
         run = SegmenterRun(self.data, label_set, self.output, self.training, device, self.layout)
-        with stages() as report:
-            _, scores = run.train(report)
+        with progress_bar() as progress:
+            _, scores = run.train(progress)
         held_out = run.held_out
-        print(f"{self.output}: on {len(held_out)} photos that it did not learn from, {held_out.frame.said}:")
+        print(
+            f"{self.output}: on {len(held_out)} photos that it did not learn from, {held_out.size.description}:"
+        )
         print(f"mIoU {scores.miou:.3f}, pixel accuracy {scores.pixel_accuracy:.3f}")
         for name, iou in scores.iou.items():
             print(f"  {name:<20}{iou:>6.2f}  ({100 * scores.share[name]:.1f} % of the pixels)")

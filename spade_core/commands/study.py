@@ -42,21 +42,21 @@ class Study:
     """auto, cpu, cuda or mps"""
 
     def run(self) -> int:
-        from ..evaluation.judge import load_contenders
-        from ..evaluation.scenes import Frame, Scenes
-        from ..evaluation.study import Study as Page
+        from ..evaluation.evaluator import load_candidates
+        from ..evaluation.scenes import PictureSize, Scenes
+        from ..evaluation.study import PreferenceStudy
         from ..files import claim
-        from .progress import stages
+        from ..progress import progress_bar
 
         claim(self.output)
-        first, second = load_contenders((self.first, self.second), self.device)
-        frame = Frame(self.size, round(self.size * self.aspect))
+        first, second = load_candidates((self.first, self.second), self.device)
+        size = PictureSize(self.size, round(self.size * self.aspect))
         label_set = first.model.label_set
-        scenes = Scenes.of(self.data, self.split, label_set, frame, self.pairs, layout=self.layout)
-        page = Page(first, second, scenes, self.seed)
-        with stages() as report:
-            page.write(self.output, report)
-        print(f"{self.output}: {len(scenes)} pairs, study {page.digest[:8]}")
+        scenes = Scenes.of(self.data, self.split, label_set, size, self.pairs, layout=self.layout)
+        study = PreferenceStudy(first, second, scenes, self.seed)
+        with progress_bar() as progress:
+            study.write(self.output, progress)
+        print(f"{self.output}: {len(scenes)} pairs, study {study.digest[:8]}")
         print("Each person opens it in a browser, answers, and sends back the file that it saves;")
         print("then: spade study-results ANSWERS.json ...")
         return 0

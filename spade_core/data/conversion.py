@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,25 +17,25 @@ from PIL import Image
 from ..contract.errors import BadImage, CannotWrite, SpadeError
 from ..files import cannot_write, replacing, write_text
 from ..image_files import open_picture
+from ..progress import Progress, silent
 from .pairs import LARGEST_PHOTO
 from .palette import Palette
 
 RECIPE = "conversion.json"
 ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jpg", ".jpeg")
 Unknown = Literal["refuse", "ignore", "nearby"]
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass
 class Converted:
-    """What came of a conversion. strange: pixels and pictures by code of a colour without a meaning."""
+    """What came of a conversion. unmapped: pixels and pictures by code of a colour without a meaning."""
 
     written: list[Path] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
     """Were there already."""
     refused: dict[Path, SpadeError] = field(default_factory=dict)
-    strange: Counter[int] = field(default_factory=Counter)
-    strange_in: Counter[int] = field(default_factory=Counter)
+    unmapped: Counter[int] = field(default_factory=Counter)
+    unmapped_in: Counter[int] = field(default_factory=Counter)
 
 
 def convert(
@@ -44,7 +44,7 @@ def convert(
     palette: Palette,
     tolerance: int = 0,
     unknown: Unknown = "refuse",
-    progress: Progress = lambda stage, done, of: None,
+    progress: Progress = silent,
 ) -> Converted:
     """Write OUTPUT/NAME.png, 8 or 16-bit ids, for every picture below `source`.
 
@@ -73,20 +73,20 @@ def convert(
         if target.exists() and target.stat().st_mtime_ns >= file.stat().st_mtime_ns:
             return target, None, None
         try:
-            ids, strange = ids_by(palette, open_picture(file, LARGEST_PHOTO), tolerance, unknown)
+            ids, unmapped = ids_by(palette, open_picture(file, LARGEST_PHOTO), tolerance, unknown)
             write_label_map(target, ids)
         except CannotWrite:
             raise
         except SpadeError as problem:
-            return target, problem, getattr(problem, "strange", {})
-        return target, None, strange
+            return target, problem, getattr(problem, "unmapped", {})
+        return target, None, unmapped
 
     with ThreadPoolExecutor() as threads:
         try:
-            for number, (file, (target, problem, strange)) in enumerate(
+            for number, (file, (target, problem, unmapped)) in enumerate(
                 zip(pictures, threads.map(one, pictures), strict=True), start=1
             ):
-                _note(done, file, target, problem, strange)
+                _note(done, file, target, problem, unmapped)
                 progress("converting", number, len(pictures))
         except BaseException:
             threads.shutdown(cancel_futures=True)
@@ -97,33 +97,33 @@ def convert(
 def ids_by(
     palette: Palette, picture: Image.Image, tolerance: int, unknown: Unknown
 ) -> tuple[np.ndarray, dict[int, int]]:
-    """(H, W) ids, and the pixels by code of colours without a meaning. Raises StrangeColors where those are refused."""
+    """(H, W) ids, and the pixels by code of colours without a meaning. Raises UnmappedColors where they are refused."""
     codes, position, counts = np.unique(palette.codes_in(picture), return_inverse=True, return_counts=True)
     ids = palette.meanings(codes, tolerance)
-    strange = {int(code): int(count) for code, count, id in zip(codes, counts, ids, strict=True) if id < 0}
-    if strange and unknown == "refuse":
-        raise StrangeColors(strange, palette)
+    unmapped = {int(code): int(count) for code, count, id in zip(codes, counts, ids, strict=True) if id < 0}
+    if unmapped and unknown == "refuse":
+        raise UnmappedColors(unmapped, palette)
     label_map = ids[position].reshape(picture.height, picture.width)
-    if strange and unknown == "nearby":
+    if unmapped and unknown == "nearby":
         label_map = _spread(label_map)
     label_map = np.where(label_map < 0, palette.label_set.ignore_id, label_map)
-    return palette.label_set.check(label_map.astype(palette.label_set.dtype)), strange
+    return palette.label_set.check(label_map.astype(palette.label_set.dtype)), unmapped
 
 
-class StrangeColors(SpadeError):
+class UnmappedColors(SpadeError):
     """A picture with colours, or ids, that the palette does not have."""
 
     code = "BAD_IMAGE"
 
-    def __init__(self, strange: dict[int, int], palette: Palette) -> None:
-        most = max(strange, key=lambda code: strange[code])
+    def __init__(self, unmapped: dict[int, int], palette: Palette) -> None:
+        most = max(unmapped, key=lambda code: unmapped[code])
         shown = "transparency" if most < 0 else f"#{most:06X}" if palette.of_colors else f"id {most}"
-        more = f" and {len(strange) - 1} others" if len(strange) > 1 else ""
+        more = f" and {len(unmapped) - 1} others" if len(unmapped) > 1 else ""
         super().__init__(
-            f"It has {shown}{more}, which stand for no class ({sum(strange.values())} pixels).",
+            f"It has {shown}{more}, which stand for no class ({sum(unmapped.values())} pixels).",
             "Add them to the palette, allow a --tolerance, or use --unknown nearby (soft borders) or ignore.",
         )
-        self.strange = strange
+        self.unmapped = unmapped
 
 
 def write_label_map(path: Path, ids: np.ndarray) -> None:
@@ -161,17 +161,17 @@ def _below(folder: Path) -> Iterable[Path]:
 
 
 def _note(
-    done: Converted, file: Path, target: Path, problem: SpadeError | None, strange: dict[int, int] | None
+    done: Converted, file: Path, target: Path, problem: SpadeError | None, unmapped: dict[int, int] | None
 ) -> None:
     if problem is not None:
         done.refused[file] = problem
-    elif strange is None:
+    elif unmapped is None:
         done.skipped.append(target)
     else:
         done.written.append(target)
-    for code, pixels in (strange or {}).items():
-        done.strange[code] += pixels
-        done.strange_in[code] += 1
+    for code, pixels in (unmapped or {}).items():
+        done.unmapped[code] += pixels
+        done.unmapped_in[code] += 1
 
 
 def _spread(label_map: np.ndarray) -> np.ndarray:

@@ -8,56 +8,36 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..contract.errors import SpadeError
-from .squares import TrainingSquares
+from .crops import CropBatch, CropSampler
 
 MOST_WORKERS = 16
-
-
-@dataclass(frozen=True)
-class LoadedBatch:
-    """rgb (B, height, width, 3) uint8; channels (B, height, width) int64; instances like channels, int32, or None.
-
-    On the CPU, and in pinned memory where the device is a CUDA one: `tensor.to(device, non_blocking=True)`.
-    """
-
-    index: int
-    rgb: Tensor
-    channels: Tensor
-    instances: Tensor | None = None
-
-    def pin_memory(self) -> LoadedBatch:
-        """DataLoader's hook."""
-        rest = None if self.instances is None else self.instances.pin_memory()
-        return LoadedBatch(self.index, self.rgb.pin_memory(), self.channels.pin_memory(), rest)
 
 
 class Loader:
     """Iterates over batch `start`, start + 1, ... without end; close it, or use it in a `with` block.
 
+    device: where the batches go; for a CUDA one they lie in pinned memory: `tensor.to(device, non_blocking=True)`.
     workers: processes that make batches, each a whole one; 0 makes them here, when they are asked for. `ahead` batches
-    a worker wait ready. Batches come in order, and each is what `squares.make(index)` gives, whoever made it.
+    a worker wait ready. Batches come in order, and each is what `sampler[index]` gives, whoever made it.
     Errors of a worker are raised here as they are.
     """
 
     def __init__(
-        self, squares: TrainingSquares, start: int, device: torch.device, workers: int, ahead: int = 2
+        self, sampler: CropSampler, start: int, device: torch.device, workers: int, ahead: int = 2
     ) -> None:
-        squares = copy.copy(squares)
-        squares.cache_bytes //= max(1, workers)  # every worker keeps decoded pairs of its own
+        sampler = copy.copy(sampler)
+        sampler.cache_bytes //= max(1, workers)  # every worker keeps decoded pairs of its own
         self.workers = workers
-        self._batch = squares.batch // squares.ranks
+        self._rows = sampler.batch // sampler.ranks
         self._seconds = 0.0
-        self._waited = 0.0
         self._made = 0
         self._batches = DataLoader(
-            _Batches(squares),
+            _Batches(sampler),
             batch_size=None,
             sampler=_CountingFrom(start),
             num_workers=workers,
@@ -69,14 +49,12 @@ class Loader:
         )
         self._iterator: Iterator | None = None
 
-    def __iter__(self) -> Iterator[LoadedBatch]:
+    def __iter__(self) -> Iterator[CropBatch]:
         self._iterator = iter(self._batches)
         while True:
-            asked = time.perf_counter()
             made, seconds = next(self._iterator)
             if isinstance(made, SpadeError):
                 raise made
-            self._waited += time.perf_counter() - asked
             self._seconds += seconds
             self._made += 1
             yield made
@@ -84,12 +62,7 @@ class Loader:
     @property
     def images_per_second(self) -> float:
         """What the workers can make together, whatever is taken from them; 0 before the first batch."""
-        return self._made * self._batch * max(1, self.workers) / self._seconds if self._seconds else 0.0
-
-    @property
-    def seconds_waited(self) -> float:
-        """How long the training has waited for batches, all in all."""
-        return self._waited
+        return self._made * self._rows * max(1, self.workers) / self._seconds if self._seconds else 0.0
 
     def close(self) -> None:
         """End the workers."""
@@ -115,18 +88,15 @@ def default_workers(device: torch.device, ranks_here: int = 1) -> int:
 class _Batches(Dataset):
     """What runs in a worker: a batch by its number, and the seconds it took."""
 
-    def __init__(self, squares: TrainingSquares) -> None:
-        self.squares = squares
+    def __init__(self, sampler: CropSampler) -> None:
+        self.sampler = sampler
 
-    def __getitem__(self, index: int) -> tuple[LoadedBatch | SpadeError, float]:
+    def __getitem__(self, index: int) -> tuple[CropBatch | SpadeError, float]:
         started = time.perf_counter()
         try:
-            made = self.squares.make(index)
-        except SpadeError as problem:
-            return problem, 0.0  # DataLoader would raise it again with a traceback for its message
-        objects = None if made.instances is None else torch.from_numpy(made.instances)
-        batch = LoadedBatch(index, torch.from_numpy(made.rgb), torch.from_numpy(made.channels), objects)
-        return batch, time.perf_counter() - started
+            return self.sampler[index], time.perf_counter() - started
+        except SpadeError as error:
+            return error, 0.0  # DataLoader would raise it again with a traceback for its message
 
 
 class _CountingFrom:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..contract.errors import BadImage, SpadeError
 from ..contract.labels import LabelSet
-from ..image_files import ID_MODES, ids_in, open_picture, rgb_in
+from ..image_files import ID_MODES, ids_in, instances_in, open_picture, rgb_in
 
 LARGEST_PHOTO = 20_000
 """Pixels a side: a large camera's; beyond it a header is more likely broken than the photo large."""
@@ -89,21 +89,11 @@ def read_photo(path: Path) -> np.ndarray:
 
 
 def read_instances(path: Path) -> np.ndarray:
-    """An instance map as (H, W) int32: one number an object, whatever the number.
-
-    One channel of 8, 16 or 32 bits, or colours (red first), where each colour is an object.
-    Raises BadImage or TooLarge, naming the file.
-    """
+    """An instance map, (H, W) int32, as `image_files.instances_in`. Raises BadImage or TooLarge, naming the file."""
     try:
-        picture = open_picture(path, LARGEST_PHOTO)
+        return instances_in(open_picture(path, LARGEST_PHOTO))
     except SpadeError as problem:
         raise _naming(path, problem) from None
-    if picture.format == "JPEG":
-        raise BadImage(f"{path} is a JPEG, which smears numbers at every border.", "Save it as a PNG, anew.")
-    if picture.mode in ID_MODES:
-        return np.asarray(picture).astype(np.int32)
-    rgb = np.asarray(picture.convert("RGB")).astype(np.int32)
-    return rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
 
 
 def _read_photo(path: Path, short_side: int) -> tuple[Image.Image, tuple[int, int]]:

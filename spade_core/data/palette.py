@@ -66,8 +66,8 @@ class Palette:
     @cached_property
     def digest(self) -> str:
         """Equal for palettes that convert alike."""
-        said = (self.label_set.digest, sorted(self.entries), self.of_colors)
-        return hashlib.sha256(repr(said).encode()).hexdigest()
+        identity = (self.label_set.digest, sorted(self.entries), self.of_colors)
+        return hashlib.sha256(repr(identity).encode()).hexdigest()
 
     def codes_in(self, picture: Image.Image) -> np.ndarray:
         """The code of each pixel, (H, W) int64; -1 where it is transparent."""

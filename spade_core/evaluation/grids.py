@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of a report: painted again from the seeds that they were judged with, never stored in between."""
+"""The pictures of a report: painted again from the seeds that they were measured with, never stored in between."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .judge import Contender, Judge
-from .results import ModelResult, Picture
+from .evaluator import Candidate, Evaluator
+from .results import ModelResult, PictureMeasures
 
 SIDE_BY_SIDE, STYLED, EXTREMES = 6, 3, 3
 """Rows of the comparison, of the styles, and pictures at each of best, median and worst."""
@@ -38,26 +38,26 @@ def embedded_exactly(rgb: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def side_by_side(judge: Judge, contenders: list[Contender]) -> list[list[str]]:
+def side_by_side(evaluator: Evaluator, candidates: list[Candidate]) -> list[list[str]]:
     """Rows of label map, one picture a model, photo."""
     rows = []
-    for place in np.linspace(0, len(judge.scenes) - 1, SIDE_BY_SIDE).round().astype(int):
-        scene = judge.scenes[int(place)]
-        painted = [judge.paint(contender.model, int(place), scene) for contender in contenders]
-        labels = judge.scenes.label_set.colorize(scene.label_map)
+    for place in np.linspace(0, len(evaluator.scenes) - 1, SIDE_BY_SIDE).round().astype(int):
+        scene = evaluator.scenes[int(place)]
+        painted = [evaluator.paint(candidate.model, int(place), scene) for candidate in candidates]
+        labels = evaluator.scenes.label_set.colorize(scene.label_map)
         rows.append([embedded_exactly(labels), *map(embedded, (*painted, scene.photo))])
     return rows
 
 
-def style_rows(judge: Judge, contender: Contender) -> list[list[str]]:
+def style_rows(evaluator: Evaluator, candidate: Candidate) -> list[list[str]]:
     """Rows of label map and STYLES pictures; none for a model without styles."""
-    if contender.model.style_size == 0:
+    if candidate.model.style_size == 0:
         return []
     rows = []
-    for place in np.linspace(0, len(judge.scenes) - 1, STYLED + 2).round().astype(int)[1:-1]:
-        scene = judge.scenes[int(place)]
-        painted = judge.styled(contender.model, int(place), scene)
-        labels = judge.scenes.label_set.colorize(scene.label_map)
+    for place in np.linspace(0, len(evaluator.scenes) - 1, STYLED + 2).round().astype(int)[1:-1]:
+        scene = evaluator.scenes[int(place)]
+        painted = evaluator.styled(candidate.model, int(place), scene)
+        labels = evaluator.scenes.label_set.colorize(scene.label_map)
         rows.append([embedded_exactly(labels), *map(embedded, painted)])
     return rows
 
@@ -67,7 +67,7 @@ class Measure:
     """Something that a single picture has a number for."""
 
     title: str
-    of: Callable[[Picture], float | None]
+    of: Callable[[PictureMeasures], float | None]
     best_is_highest: bool
 
 
@@ -77,14 +77,14 @@ NEAREST = Measure(
 ACCURACY = Measure("pixel accuracy under the segmenter", lambda picture: picture.pixel_accuracy, True)
 
 
-def extremes(judge: Judge, contender: Contender, result: ModelResult) -> list[dict[str, Any]]:
+def extremes(evaluator: Evaluator, candidate: Candidate, result: ModelResult) -> list[dict[str, Any]]:
     """Best, median and worst pictures by each measure that a picture has of its own."""
     blocks = []
-    for measure in (NEAREST,) if judge.segmenter is None else (NEAREST, ACCURACY):
+    for measure in (NEAREST,) if evaluator.segmenter is None else (NEAREST, ACCURACY):
         parts = [
             {
                 "title": title,
-                "examples": [_example(judge, contender, index, value) for value, index in chosen],
+                "examples": [_example(evaluator, candidate, index, value) for value, index in chosen],
             }
             for title, chosen in best_median_worst(result.pictures, measure).items()
         ]
@@ -92,7 +92,9 @@ def extremes(judge: Judge, contender: Contender, result: ModelResult) -> list[di
     return blocks
 
 
-def best_median_worst(pictures: list[Picture], measure: Measure) -> dict[str, list[tuple[float, int]]]:
+def best_median_worst(
+    pictures: list[PictureMeasures], measure: Measure
+) -> dict[str, list[tuple[float, int]]]:
     """(value, place) of EXTREMES pictures each, the better ones first; pictures without a value are left out."""
     scored = [
         (value, place)
@@ -109,12 +111,12 @@ def best_median_worst(pictures: list[Picture], measure: Measure) -> dict[str, li
     }
 
 
-def _example(judge: Judge, contender: Contender, index: int, value: float) -> dict[str, str]:
-    scene = judge.scenes[index]
+def _example(evaluator: Evaluator, candidate: Candidate, index: int, value: float) -> dict[str, str]:
+    scene = evaluator.scenes[index]
     return {
         "name": scene.name,
         "value": f"{value:.2f}",
-        "labels": embedded_exactly(judge.scenes.label_set.colorize(scene.label_map)),
-        "painted": embedded(judge.paint(contender.model, index, scene)),
+        "labels": embedded_exactly(evaluator.scenes.label_set.colorize(scene.label_map)),
+        "painted": embedded(evaluator.paint(candidate.model, index, scene)),
         "photo": embedded(scene.photo),
     }

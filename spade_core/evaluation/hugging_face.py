@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SegFormer or Mask2Former checkpoint folder as the judge of mIoU. Needs the library transformers.
+"""A SegFormer or Mask2Former checkpoint folder as the segmenter behind mIoU. Needs the library transformers.
 
 Only the networks come from the library: its image processors want torchvision, and all that they do here is a resize.
 """
@@ -26,36 +26,36 @@ MASK_SIDE = 384
 
 
 class HuggingFaceSegmenter(Segmenter):
-    """Its classes are matched to the label set's by name and alias; what matches none is seen as none of them."""
+    """Its classes are matched to the label set's by name and alias; what matches none is predicted as none of them."""
 
     def __init__(self, folder: Path, label_set: LabelSet, device: torch.device) -> None:
         """Raises Unavailable without transformers, BadCheckpoint, and LabelSetMismatch where no class matches."""
         self._network = _loaded(folder).eval().to(device)
-        self._sight = _Sight.read(folder)
+        self._preprocessing = _Preprocessing.read(folder)
         self.device = device
         names: dict[int, str] = {int(id): name for id, name in self._network.config.id2label.items()}
         table = AliasTable([[entry.name, *entry.aliases] for entry in label_set.classes])
         found = {id: table.find(name) for id, name in names.items()}
-        self._places = np.full(max(names) + 1, -1)
+        self._class_index = np.full(max(names) + 1, -1)
         for id, place in found.items():
-            self._places[id] = -1 if place is None else place
-        self.judged = np.isin(np.arange(len(label_set.classes)), self._places)
-        if not self.judged.any():
+            self._class_index[id] = -1 if place is None else place
+        self.known_classes = np.isin(np.arange(len(label_set.classes)), self._class_index)
+        if not self.known_classes.any():
             raise LabelSetMismatch(
                 f"No class of the segmenter {folder.name} has the name of a class of '{label_set.name}'.",
                 "Use one that was trained on similar classes, or add its names as aliases to the label set.",
             )
-        kind, told = type(self._network).__name__, int(self.judged.sum())
-        self.title = f"{folder.name} ({kind}; tells {told} of {len(label_set.classes)} classes by name)"
+        kind, count = type(self._network).__name__, int(self.known_classes.sum())
+        self.title = f"{folder.name} ({kind}; tells {count} of {len(label_set.classes)} classes by name)"
 
-    def classes(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    def predict(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         rgb = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2).float()
         with torch.inference_mode():
-            answer = self._network(pixel_values=self._sight.prepared(rgb))
+            answer = self._network(pixel_values=self._preprocessing.prepared(rgb))
             scores = F.interpolate(
                 _class_scores(answer), rgb.shape[-2:], mode="bilinear", align_corners=False
             )
-            return self._places[scores.argmax(1).cpu().numpy()]
+            return self._class_index[scores.argmax(1).cpu().numpy()]
 
 
 def _class_scores(answer: Any) -> Tensor:
@@ -69,8 +69,8 @@ def _class_scores(answer: Any) -> Tensor:
     return answer.logits
 
 
-class _Sight:
-    """What a checkpoint's preprocessor_config.json says of its pictures."""
+class _Preprocessing:
+    """How a checkpoint wants its pictures, by its preprocessor_config.json."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.size = values["size"]
@@ -80,7 +80,7 @@ class _Sight:
         )
 
     @classmethod
-    def read(cls, folder: Path) -> _Sight:
+    def read(cls, folder: Path) -> _Preprocessing:
         try:
             return cls(json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):

@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..files import write_text
 from .charts import Chart, line_chart, short
+from .evaluator import Candidate, Evaluator
 from .grids import extremes, side_by_side, style_rows
-from .judge import Contender, Judge
 from .results import Evaluation, ModelResult
 
 LOWER, HIGHER = "lower is nearer to photos", "higher is better"
@@ -33,25 +33,27 @@ class Column:
     real_spread: float | None = None
 
 
-def write_report(path: Path, evaluation: Evaluation, judge: Judge, contenders: list[Contender]) -> None:
+def write_report(
+    path: Path, evaluation: Evaluation, evaluator: Evaluator, candidates: list[Candidate]
+) -> None:
     """Raises CannotWrite."""
     columns = table_columns(evaluation)
     environment = Environment(
         loader=PackageLoader("spade_core.evaluation", "pages"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    pairs = list(zip(contenders, evaluation.models, strict=True))
+    pairs = list(zip(candidates, evaluation.models, strict=True))
     axis, charts = curves(evaluation, columns)
     page = environment.get_template("report.html").render(
         models=evaluation.models, protocol=evaluation.protocol, columns=columns,
         rows=table_rows(evaluation, columns), notes=notes(evaluation), charts=charts, chart_axis=axis,
-        classes=class_rows(evaluation), side_by_side=side_by_side(judge, contenders),
+        classes=class_rows(evaluation), side_by_side=side_by_side(evaluator, candidates),
         styles=[
             {"name": result.name, "rows": rows}
-            for contender, result in pairs if (rows := style_rows(judge, contender))
+            for candidate, result in pairs if (rows := style_rows(evaluator, candidate))
         ],
-        extremes=[block for contender, result in pairs for block in extremes(judge, contender, result)],
-        said_protocol=said_protocol(evaluation),
+        extremes=[block for candidate, result in pairs for block in extremes(evaluator, candidate, result)],
+        protocol_rows=protocol_rows(evaluation),
     )  # fmt: skip
     write_text(path, page)
 
@@ -121,25 +123,25 @@ def _text(value: float | None, spread: float | None) -> str:
 def notes(evaluation: Evaluation) -> list[str]:
     """What a reader must know before comparing."""
     protocol, real = evaluation.protocol, evaluation.real
-    said = [
+    found = [
         "The row of real photos is the floor of a distance (the photos of the same label maps against the same "
         "reference photos, by the same code) and the ceiling of an agreement (the segmenter on those photos)."
     ]
     fewest = min(protocol.pictures, protocol.reference_pictures)
     if fewest <= protocol.feature_count:
-        said.append(
+        found.append(
             f"{fewest} pictures do not fill a covariance of {protocol.feature_count} numbers: the Frechet distances "
             "are biased upwards, the floor with them. Compare them only at this number of pictures; the kernel "
             "distance has no such bias."
         )
     if protocol.frechet != "FID":
-        said.append(
+        found.append(
             f"The features are those of {protocol.features}, not of Inception: these distances are no FID and must "
             "not stand beside published ones."
         )
     if real.agreement is None:
-        said.append("No segmenter was named, so mIoU and pixel accuracy are not measured.")
-    return said
+        found.append("No segmenter was named, so mIoU and pixel accuracy are not measured.")
+    return found
 
 
 def curves(evaluation: Evaluation, columns: list[Column]) -> tuple[str, list[Chart]]:
@@ -180,7 +182,7 @@ def class_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def said_protocol(evaluation: Evaluation) -> list[tuple[str, str]]:
+def protocol_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
     """What every number rests on, in words."""
     protocol, kernel = evaluation.protocol, evaluation.real.floor.kernel
     size = f"{protocol.width} × {protocol.height}"

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_text
-from .agreement import Scores
-from .distances import KernelDistance
+from .fid import KernelDistance
+from .segmentation_metrics import Scores
 
 FORMAT = "spade-backdrops evaluation 1"
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EvaluationProtocol:
     """Beside every number stands how it was got."""
 
     data: str
@@ -59,8 +59,8 @@ class Distance:
 
 
 @dataclass(frozen=True)
-class Real:
-    """What photos get where pictures are judged: the floor of a distance, the ceiling of an agreement."""
+class RealBaseline:
+    """What real photos get by the same measures: the floor of a distance, the ceiling of an agreement."""
 
     floor: Distance
     agreement: Scores | None
@@ -69,7 +69,7 @@ class Real:
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureMeasures:
     """One painted picture's own measures."""
 
     name: str
@@ -88,20 +88,20 @@ class ModelResult:
     digest: str
     images_seen: int | None
     distance: Distance
-    """From the reference photos: compare it with Real.floor."""
+    """From the reference photos: compare it with RealBaseline.floor."""
     distance_same: Distance
     """From the photos of the same label maps, the published protocol."""
     agreement: Scores | None
     diversity: float | None
     """Mean perceptual distance of one label map in different styles; None for a model without styles."""
     seconds_per_picture: float
-    pictures: list[Picture] = field(default_factory=list, repr=False)
+    pictures: list[PictureMeasures] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    protocol: Protocol
-    real: Real
+    protocol: EvaluationProtocol
+    real: RealBaseline
     models: list[ModelResult]
 
     def write(self, path: Path) -> None:

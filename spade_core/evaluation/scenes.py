@@ -16,8 +16,8 @@ from PIL import Image
 from ..contract.errors import BadImage, BadOption, LabelSetMismatch, TooFewImages
 from ..contract.labels import LabelSet
 from ..contract.limits import MIN_SIDE
-from ..data.grey_box import blocky
-from ..data.layouts import find_pairs, own_label_set
+from ..data.grey_box.augment import blocky
+from ..data.layouts.layouts import find_pairs, own_label_set
 from ..data.pairs import Pair, read_instances, read_pair
 from ..data.placement import Placement
 
@@ -27,10 +27,10 @@ FEWEST = 10
 
 
 @dataclass(frozen=True)
-class Frame:
+class PictureSize:
     """The one size of all pictures, and how photos of any shape come to it: bicubic, label maps nearest.
 
-    cut: the middle, as much of it as has the frame's aspect. squeeze: the whole photo, as the published evaluation
+    cut: the middle, as much of it as has this aspect. squeeze: the whole photo, as the published evaluation
     of COCO-Stuff and ADE20K has it.
     """
 
@@ -47,7 +47,8 @@ class Frame:
             )
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
+        """How photos and label maps come to this size, for people."""
         taken = "the middle of the photo" if self.fit == "cut" else "the whole photo, squeezed"
         return f"{taken}, to {self.width} x {self.height}: photos bicubic (antialiased), label maps nearest"
 
@@ -69,7 +70,7 @@ class Scene:
     photo: np.ndarray
     """(H, W, 3) uint8."""
     label_map: np.ndarray
-    """(H, W) ids: what is painted, and what the picture is judged by."""
+    """(H, W) ids: what is painted, and what the picture is compared with."""
     photo_labels: np.ndarray
     """(H, W) ids of the photo; other ones than label_map where that is blocked out."""
     instance_map: np.ndarray | None
@@ -78,11 +79,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class Scenes:
-    """The pairs of a split in one frame. Indexing reads the files; raises BadImage, BadLabel or BadShape then."""
+    """The pairs of a split, brought to one size. Indexing reads files, and raises BadImage, BadLabel or BadShape."""
 
     pairs: list[Pair]
     label_set: LabelSet
-    frame: Frame
+    size: PictureSize
     grey_box: bool = False
     """Label maps are blocked out as grey-box scenes have them, each always in the same way."""
 
@@ -92,7 +93,7 @@ class Scenes:
         root: Path,
         split: str,
         label_set: LabelSet,
-        frame: Frame,
+        size: PictureSize,
         limit: int | None = None,
         grey_box: bool = False,
         layout: str = "auto",
@@ -108,7 +109,7 @@ class Scenes:
                 f"the model is of '{label_set.name}' ({len(label_set.classes)}).",
                 f"Use data of '{label_set.name}', or a model of '{stated.name}'.",
             )
-        return cls(evenly(find_pairs(root, split, layout), limit), label_set, frame, grey_box)
+        return cls(evenly(find_pairs(root, split, layout), limit), label_set, size, grey_box)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -116,7 +117,7 @@ class Scenes:
     def __getitem__(self, index: int) -> Scene:
         pair = self.pairs[index]
         photo, labels = read_pair(pair, self.label_set)
-        placement = self.frame.placement(*labels.size)
+        placement = self.size.placement(*labels.size)
         ids = self.label_set.check(placement.labels(labels))
         objects = None if pair.instances is None else Image.fromarray(read_instances(pair.instances))
         if self.grey_box:
@@ -127,8 +128,8 @@ class Scenes:
         return Scene(pair.name, placement.photo(photo), painted, ids, instance_map)
 
     @property
-    def said(self) -> str:
-        """What the painted label maps are."""
+    def description(self) -> str:
+        """What the painted label maps are, for people."""
         if not self.grey_box:
             return "those of the photos"
         return "those of the photos, blocked out: straight borders, no small regions, primitives for trees and houses"
@@ -153,7 +154,7 @@ class Comparison:
 
     painted: Scenes
     reference: Scenes
-    said: str
+    reference_description: str
     """Which photos those are, for people."""
 
     @classmethod
@@ -168,17 +169,17 @@ class Comparison:
         with contextlib.suppress(BadImage):  # everything is in one split
             others = find_pairs(root, other, layout)
         pairs = [pair for pair in others if pair.name not in painted]
-        said = f"photos of the split '{other}', evenly spaced by name"
+        description = f"photos of the split '{other}', evenly spaced by name"
         if len(pairs) < len(others):  # a folder without splits
-            said = "photos whose label maps are not painted, evenly spaced by name"
+            description = "photos whose label maps are not painted, evenly spaced by name"
         if len(pairs) < FEWEST:
             pairs = scenes.pairs[1::2]
             scenes = replace(scenes, pairs=scenes.pairs[::2])
-            said = f"every second photo of the split '{split}', whose label maps are not painted"
+            description = f"every second photo of the split '{split}', whose label maps are not painted"
         reference = replace(scenes, pairs=evenly(pairs, count))
         if min(len(scenes), len(reference)) < FEWEST:
             raise TooFewImages(
                 f"{len(scenes)} pictures against {len(reference)} photos say nothing about a distribution.",
                 f"Give at least {FEWEST} pairs in the split '{split}', or {2 * FEWEST} where it is the only one.",
             )
-        return cls(scenes, reference, said)
+        return cls(scenes, reference, description)

@@ -1,38 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which class does each pixel of a picture show? What mIoU and pixel accuracy are judged by.
+"""Which class does each pixel of a picture show? What mIoU and pixel accuracy rest on.
 
 Our own segmenter is a small pyramid decoder on frozen EfficientNet-Lite2 features, trained on real pairs. It shares
-nothing with the discriminator of a training, which looks through Lite0.
+nothing with the discriminator of a training, which rests on Lite0.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
-
-from ..contract.errors import BadCheckpoint, LabelSetMismatch, SpadeError
-from ..contract.labels import LabelSet, parse_label_set
-from ..files import replacing
-from .lite2 import TAP_WIDTHS, Lite2
-
-FORMAT = "spade-backdrops segmenter 1"
-USED_TAPS = (1, 2, 3, 4)
-"""Of the frozen network, at strides 4, 8, 16 and 32: the first one costs most and says least about classes."""
-
-
-_FIX = "Make one with: spade train-segmenter --data DIR -o FILE.safetensors"
 
 
 class Segmenter(ABC):
@@ -40,152 +18,12 @@ class Segmenter(ABC):
 
     title: str
     """What it is, for people."""
-    judged: np.ndarray
+    known_classes: np.ndarray
     """(classes,) bool: which classes of the label set it can tell at all."""
 
     @abstractmethod
-    def classes(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    def predict(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """pictures: (H, W, 3) uint8, all of one size.
 
-        Returns (B, H, W) int64: the place of the class among the label set's classes, -1 for none of them.
+        Returns (B, H, W) int64: the index of the class among the label set's classes, -1 for none of them.
         """
-
-
-@dataclass(frozen=True)
-class DecoderConfig:
-    """Of our own segmenter."""
-
-    class_count: int
-    width: int = 96
-
-
-def norm_act(width: int) -> nn.Sequential:
-    return nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True))
-
-
-class PyramidDecoder(nn.Module):
-    """Frozen maps to class logits at a quarter of the picture's size, coarse to fine."""
-
-    def __init__(self, config: DecoderConfig) -> None:
-        super().__init__()
-        self.config = config
-        width = config.width
-        self.laterals = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(TAP_WIDTHS[tap], width, 1, bias=False), nn.BatchNorm2d(width))
-            for tap in USED_TAPS
-        )
-        self.blend = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False), norm_act(width),
-                nn.Conv2d(width, width, 1, bias=False), norm_act(width),
-            )
-            for _ in USED_TAPS
-        )  # fmt: skip
-        self.drop = nn.Dropout2d(0.1)
-        self.head = nn.Conv2d(width, config.class_count, 1)
-
-    def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """maps: those of USED_TAPS, finest first; returns (B, class_count, H / 4, W / 4) logits."""
-        x: Tensor | None = None
-        for lateral, blend, tap in zip(
-            reversed(self.laterals), reversed(self.blend), reversed(maps), strict=True
-        ):
-            entering = lateral(tap)
-            if x is not None:
-                entering = entering + F.interpolate(
-                    x, entering.shape[-2:], mode="bilinear", align_corners=False
-                )
-            x = blend(F.relu(entering))
-        assert x is not None
-        return self.head(self.drop(x))
-
-
-class OwnSegmenter(Segmenter):
-    """A decoder that was trained by `spade train-segmenter`, and the frozen network below it."""
-
-    def __init__(self, file: SegmenterFile, name: str, device: torch.device) -> None:
-        self.title = f"{name} (pyramid decoder on EfficientNet-Lite2)"
-        self.device = device
-        self.judged = np.ones(file.config.class_count, bool)
-        self._frozen = Lite2().eval().to(device)
-        self._decoder = PyramidDecoder(file.config)
-        try:
-            self._decoder.load_state_dict(file.weights)
-        except RuntimeError:
-            raise BadCheckpoint(f"The weights of {name} do not fit what it says of itself.", _FIX) from None
-        self._decoder.eval().to(device)
-
-    def classes(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        rgb = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2)
-        with torch.inference_mode():
-            logits = self._decoder(frozen_maps(self._frozen, rgb))
-            logits = F.interpolate(logits, rgb.shape[-2:], mode="bilinear", align_corners=False)
-            return logits.argmax(1).cpu().numpy()
-
-
-def frozen_maps(network: Lite2, rgb: Tensor) -> list[Tensor]:
-    """rgb: (B, 3, H, W) uint8; returns the maps that the decoder looks at."""
-    image = (rgb.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-    taps = network(image)
-    return [taps[tap] for tap in USED_TAPS]
-
-
-@dataclass(frozen=True)
-class SegmenterFile:
-    """What `spade train-segmenter` keeps: the decoder, and what it was trained for and on."""
-
-    config: DecoderConfig
-    weights: dict[str, Tensor]
-    label_set: LabelSet
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-    def save(self, path: Path) -> None:
-        """Write in one piece. Raises CannotWrite."""
-        metadata = {
-            "format": FORMAT,
-            "config": json.dumps(dataclasses.asdict(self.config)),
-            "label_set": self.label_set.to_toml(),
-            "provenance": json.dumps(self.provenance, ensure_ascii=False),
-        }
-        with replacing(path) as part:
-            save_file(self.weights, part, metadata)
-            part.chmod(0o644)  # safetensors makes private files
-
-    @classmethod
-    def load(cls, path: Path) -> SegmenterFile:
-        """Raises BadCheckpoint where the file is missing, damaged or of another kind."""
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                weights = {name: file.get_tensor(name) for name in file.keys()}
-            if metadata.get("format") != FORMAT:
-                raise ValueError
-            return cls(
-                DecoderConfig(**json.loads(metadata["config"])), weights,
-                parse_label_set(metadata["label_set"]), json.loads(metadata["provenance"]),
-            )  # fmt: skip
-        except FileNotFoundError:
-            raise BadCheckpoint(f"There is no segmenter at {path}.", "Check the path.") from None
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError, SpadeError):
-            raise BadCheckpoint(
-                f"{path.name} is not a segmenter of this program, or it is damaged.",
-                _FIX,
-            ) from None
-
-
-def load_segmenter(path: Path, label_set: LabelSet, device: torch.device) -> Segmenter:
-    """Our own segmenter from a file, or a Hugging Face one from a folder.
-
-    Raises BadCheckpoint, LabelSetMismatch, and Unavailable where a folder needs a library that is not installed.
-    """
-    if path.is_dir():
-        from .hugging_face import HuggingFaceSegmenter
-
-        return HuggingFaceSegmenter(path, label_set, device)
-    file = SegmenterFile.load(path)
-    if file.label_set.digest != label_set.digest:
-        raise LabelSetMismatch(
-            f"The segmenter {path.name} tells the classes of '{file.label_set.name}', not of '{label_set.name}'.",
-            "Train one on pairs of that label set with: spade train-segmenter",
-        )
-    return OwnSegmenter(file, path.name, device)

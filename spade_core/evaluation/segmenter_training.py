@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training our own segmenter: the decoder learns from frozen features that are computed once.
 
-OUT.work/ holds those features and state.pt (decoder, optimiser, step) until the segmenter is finished.
+OUT.work/ holds those features and state.pt (decoder, optimizer, step) until the segmenter is finished.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +19,17 @@ from torch import Tensor
 
 from ..contract.errors import BadCheckpoint, BadImage
 from ..contract.labels import LabelSet
-from ..data.layouts import find_pairs, layout_of
+from ..data.layouts.layouts import find_pairs, layout_of
 from ..data.pairs import Pair
 from ..data.placement import CropRule
-from ..files import claim_folder, replacing
-from .agreement import Scores, agreement_on_photos
-from .frozen_squares import UNLABELLED, FrozenSquares
-from .scenes import Frame, Scenes
-from .segmenter import DecoderConfig, OwnSegmenter, PyramidDecoder, SegmenterFile
+from ..files import claim_folder, write_torch
+from ..progress import Progress
+from .feature_cache import UNLABELLED, FeatureCache
+from .own_segmenter import OwnSegmenter, PyramidDecoder, SegmenterDecoderConfig, SegmenterFile
+from .scenes import PictureSize, Scenes
+from .segmentation_metrics import Scores, scores_on_photos
 from .segmenter_settings import SegmenterTraining
 
-Report = Callable[[str, int, int], None]
-"""Told the stage, how much of it is done, and of how much."""
 SAVE_EVERY = 250  # steps
 
 
@@ -47,15 +44,15 @@ class SegmenterRun:
         self.label_set, self.output, self.training, self.device = label_set, output, training, device
         pairs, held_out = learned_and_held_out(data, layout)
         side = 2 * training.size
-        self.held_out = Scenes(held_out, label_set, Frame(side, side))
+        self.held_out = Scenes(held_out, label_set, PictureSize(side, side))
         self.work = output.with_name(output.name + ".work")
         claim_folder(self.work)
         rule = CropRule(training.size, training.max_scale)
-        self.squares = FrozenSquares(self.work, pairs, label_set, rule, training.squares, training.seed)
+        self.cache = FeatureCache(self.work, pairs, label_set, rule, training.crops, training.seed)
         torch.manual_seed(training.seed)
-        decoder = PyramidDecoder(DecoderConfig(len(label_set.classes), training.width))
+        decoder = PyramidDecoder(SegmenterDecoderConfig(len(label_set.classes), training.width))
         self.decoder = decoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimiser = torch.optim.AdamW(self.decoder.parameters(), training.rate, weight_decay=1e-3)
+        self.optimizer = torch.optim.AdamW(self.decoder.parameters(), training.rate, weight_decay=1e-3)
         self.step = 0
         self._provenance = {
             "data": data.name, "layout": layout_of(data, layout).name, "pairs": len(pairs),
@@ -63,73 +60,69 @@ class SegmenterRun:
         }  # fmt: skip
         self._continue()
 
-    def train(self, report: Report) -> tuple[SegmenterFile, Scores]:
-        """Train to the end, judge, and write the file. Ctrl-C passes through, once all that was done is saved.
+    def train(self, progress: Progress) -> tuple[SegmenterFile, Scores]:
+        """Train to the end, measure, and write the file. Ctrl-C passes through, once all that was done is saved.
 
         Returns the segmenter and how far it agrees with the label maps of photos that it did not learn from.
         """
-        self.squares.fill(self.device, lambda done, of: report("looking at photos", done, of))
-        self._learn(report)
+        self.cache.fill(self.device, progress)
+        self._learn(progress)
         tensors = {
             name: value.detach().cpu().contiguous() for name, value in self.decoder.state_dict().items()
         }
         file = SegmenterFile(self.decoder.config, tensors, self.label_set, self._provenance)
         segmenter = OwnSegmenter(file, self.output.name, self.device)
-        scores = agreement_on_photos(segmenter, self.held_out, report)
-        judged = {
-            "photos": len(self.held_out), "size": self.held_out.frame.height,
+        scores = scores_on_photos(segmenter, self.held_out, progress)
+        measured = {
+            "photos": len(self.held_out), "size": self.held_out.size.height,
             "miou": round(scores.miou, 4), "pixel_accuracy": round(scores.pixel_accuracy, 4),
         }  # fmt: skip
-        file = dataclasses.replace(file, provenance=self._provenance | {"held_out": judged})
+        file = dataclasses.replace(file, provenance=self._provenance | {"held_out": measured})
         file.save(self.output)
         shutil.rmtree(self.work, ignore_errors=True)
         return file, scores
 
-    def _learn(self, report: Report) -> None:
-        weights = class_weights(np.bincount(self.squares.classes.ravel(), minlength=UNLABELLED + 1))
+    def _learn(self, progress: Progress) -> None:
+        weights = class_weights(np.bincount(self.cache.classes.ravel(), minlength=UNLABELLED + 1))
         weights = weights[: len(self.label_set.classes)].to(self.device)
         self.decoder.train()
         try:
             while self.step < self.training.steps:
-                self._descend(weights)
-                report("learning", self.step, self.training.steps)
+                self._optimizer_step(weights)
+                progress("learning", self.step, self.training.steps)
                 if self.step % SAVE_EVERY == 0:
-                    self._save()
+                    self.save()
         except KeyboardInterrupt:
-            self._save()
+            self.save()
             raise
 
-    def _descend(self, weights: Tensor) -> None:
+    def _optimizer_step(self, weights: Tensor) -> None:
         training = self.training
         # Everything a step draws depends on its number alone: a continued run goes on as if it had not stopped.
         random = np.random.default_rng((training.seed, self.step))
         torch.manual_seed(int(random.integers(1 << 62)))
-        numbers = np.sort(
-            random.choice(training.squares, min(training.batch, training.squares), replace=False)
-        )
-        maps, classes = self.squares.batch(numbers, mirrored=bool(random.random() < 0.5))
+        numbers = np.sort(random.choice(training.crops, min(training.batch, training.crops), replace=False))
+        maps, classes = self.cache.batch(numbers, mirrored=bool(random.random() < 0.5))
         rise = min(1.0, 20 * (self.step + 1) / training.steps)
         fall = 0.5 * (1 + math.cos(math.pi * self.step / training.steps))
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = training.rate * rise * fall
         logits = self.decoder([tap.to(self.device, memory_format=torch.channels_last) for tap in maps])
         logits = F.interpolate(logits, classes.shape[-2:], mode="bilinear", align_corners=False)
         loss = F.cross_entropy(logits, classes.to(self.device), weights, ignore_index=UNLABELLED)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimiser.step()
+        self.optimizer.step()
         self.step += 1
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Keep what has been learned in .work, for the same command to continue from. Raises CannotWrite."""
         state = {
             "step": self.step,
             "decoder": self.decoder.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
         }
-        buffer = io.BytesIO()  # of a full disk torch.save says nothing that a person understands
-        torch.save(state, buffer)
-        with replacing(self.work / "state.pt") as part:
-            part.write_bytes(buffer.getbuffer())
+        write_torch(self.work / "state.pt", state)
 
     def _continue(self) -> None:
         path = self.work / "state.pt"
@@ -138,7 +131,7 @@ class SegmenterRun:
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
             self.decoder.load_state_dict(state["decoder"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            self.optimizer.load_state_dict(state["optimizer"])
             self.step = state["step"]
         except Exception as error:  # torch.load raises a different type for each way a file can be broken
             raise BadCheckpoint(
@@ -148,7 +141,7 @@ class SegmenterRun:
 
 
 def learned_and_held_out(data: Path, layout: str = "auto") -> tuple[list[Pair], list[Pair]]:
-    """The pairs to learn from, and others to be judged on: the two splits, or all but every tenth pair, and those.
+    """The pairs to learn from, and others to measure on: the two splits, or all but every tenth pair, and those.
 
     Raises BadImage where there are no pairs to learn from.
     """

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..contract.labels import LabelSet
 from ..files import write_text
+from ..progress import Progress
+from .evaluator import Candidate, refuse_other_label_sets
 from .grids import embedded, embedded_exactly
-from .judge import Contender, refuse_other_label_sets
 from .scenes import Scene, Scenes
 
 ANSWERS_FORMAT = "spade-backdrops study answers 1"
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Study:
+class PreferenceStudy:
     """Two models, and the label maps on which they are compared."""
 
-    first: Contender
-    second: Contender
+    first: Candidate
+    second: Candidate
     scenes: Scenes
     seed: int
 
@@ -45,25 +44,25 @@ class Study:
     def digest(self) -> str:
         """What tells this study's answers from another's: models, label maps, size and seed."""
         names = [pair.name for pair in self.scenes.pairs]
-        frame = dataclasses.astuple(self.scenes.frame)
-        told = json.dumps([self.first.model.digest, self.second.model.digest, names, frame, self.seed])
-        return hashlib.sha256(told.encode()).hexdigest()
+        size = dataclasses.astuple(self.scenes.size)
+        identity = json.dumps([self.first.model.digest, self.second.model.digest, names, size, self.seed])
+        return hashlib.sha256(identity.encode()).hexdigest()
 
-    def write(self, path: Path, report: Report) -> None:
+    def write(self, path: Path, progress: Progress) -> None:
         """Paint everything and write the page. Raises CannotWrite, and as Scenes does."""
         environment = Environment(
             loader=PackageLoader("spade_core.evaluation", "pages"), autoescape=True, undefined=StrictUndefined
         )
-        write_text(path, environment.get_template("study.html").render(study=self._told(report)))
+        write_text(path, environment.get_template("study.html").render(study=self._page_data(progress)))
 
-    def _told(self, report: Report) -> dict[str, Any]:
+    def _page_data(self, progress: Progress) -> dict[str, Any]:
         trials = []
         for place, (scene, left) in enumerate(zip(self.scenes, self.left_sides(), strict=True)):
             trials.append(self._trial(place, scene, left))
-            report("painting", place + 1, len(self.scenes))
+            progress("painting", place + 1, len(self.scenes))
         models = {
-            side: {"name": contender.name, "digest": contender.model.digest}
-            for side, contender in (("a", self.first), ("b", self.second))
+            side: {"name": candidate.name, "digest": candidate.model.digest}
+            for side, candidate in (("a", self.first), ("b", self.second))
         }
         return {"answers_format": ANSWERS_FORMAT, "study": self.digest, "models": models, "trials": trials}
 

@@ -11,9 +11,8 @@ from .baselines.local_enhancer import LocalEnhancer, LocalEnhancerConfig
 from .baselines.pix2pixhd import Pix2PixHD, Pix2PixHDConfig
 from .clade import CladeConfig, CladeDecoder
 from .concat import ConcatConfig, ConcatDecoder
-from .config import GeneratorConfig
-from .generator import Generator
 from .interface import ImageGenerator
+from .spade import Generator, GeneratorConfig
 
 AnyGeneratorConfig = (
     GeneratorConfig | CladeConfig | ConcatConfig | Pix2PixHDConfig | LocalEnhancerConfig | CrnConfig

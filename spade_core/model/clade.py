@@ -16,9 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import DecoderConfig
-from .generator import Decoder
+from .decoder import Decoder, ResBlock
 from .norms import param_free_norm
-from .residual import ResBlock
 
 SPREAD = 0.1
 """Standard deviation of the first scales and shifts (our choice): classes differ from the first step on."""

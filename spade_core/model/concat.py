@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from .config import DecoderConfig
-from .generator import Decoder
+from .decoder import Decoder, ResBlock
 from .norms import learned_norm
-from .residual import ResBlock
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Upsampling = Literal["normal", "more", "most"]
+
 ParamFreeNorm = Literal["batch", "syncbatch", "instance", "pixel"]
 """The paper's three; and "pixel": each pixel's features brought to zero mean and unit variance over the channels. That
 one knows neither the batch nor the rest of the picture: it paints the same when trained, served, and cut into tiles."""
+
 Start = Literal["labels", "style", "labels+style"]
+
 LabelSampling = Literal["nearest", "area"]
+
 UPSAMPLING_STEPS: dict[str, int] = {"normal": 5, "more": 6, "most": 7}
 
 
@@ -76,44 +80,3 @@ class DecoderConfig(ImageGeneratorConfig):
     def width(self, multiple: float) -> int:
         """Channels of a stage that the paper gives `multiple` times the base width."""
         return min(int(self.base_width * multiple), self.max_width)
-
-
-@dataclass(frozen=True)
-class GeneratorConfig(DecoderConfig):
-    """The SPADE generator (paper, section 3 and appendix A). The defaults are the published network's."""
-
-    kind: ClassVar[str] = "spade"
-
-    spade_kernel: int = 3
-    spade_hidden: int = 128
-    # Our own models' additions; the published network has none of them.
-    share_hidden: bool = False
-    """One label convolution a block, shared by its norms, in place of one a norm."""
-    pointwise_from_step: int | None = None
-    """From this upsampling step on, gamma and beta are 1x1 convolutions of the hidden label features."""
-    style_in_blocks: bool = False
-    """The style code also shifts gamma and beta of every norm (not only the start); needs share_hidden."""
-
-
-@dataclass(frozen=True)
-class StyleEncoderConfig:
-    """The style encoder (paper, appendix A, figure 14). The defaults are the published network's, but for antialias.
-
-    input_size: images are resized to this square; it is halved down to 4x4 by stride-2 convolutions.
-    """
-
-    style_size: int = 256
-    base_width: int = 64
-    input_size: int = 256
-    instance_norm: bool = True
-    """The published network normalises every layer; that also removes a photo's overall tint."""
-    batch_norm: Literal["batch", "syncbatch"] | None = None
-    """Batch norms, with a scale and shift of their own, in place of the instance norms."""
-    spectral: bool = True
-    """False where the spectral norm is folded into the weights, as in the averaged weights that are served."""
-    antialias: bool = True
-    """Larger images are averaged down. The published network picks single pixels of them (False)."""
-
-    @property
-    def layers(self) -> int:
-        return (self.input_size // 4).bit_length() - 1

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -17,7 +17,7 @@ AfterBlock = Callable[[int], None]
 Config = TypeVar("Config", bound=ImageGeneratorConfig)
 
 
-class ImageGenerator(nn.Module, Generic[Config]):
+class ImageGenerator(nn.Module, ABC, Generic[Config]):
     """Label map (and style code, and noise) to image."""
 
     def __init__(self, config: Config) -> None:

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adversarial losses on realism scores, and feature matching (paper, section 3 and appendix A).
-
-Each is the mean over a scale's patches, averaged over the scales, in float32. Perceptual losses are in perceptual.py,
-those on class logits in segmentation_losses.py, the style code's KL divergence is in style_encoder.py.
-"""
+"""Every loss: adversarial, feature matching, by class with LabelMix, perceptual, of the style code."""
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from .. import distributed
+from ..features.vgg19 import Vgg19
+from .discriminators.interface import DiscriminatorInput
 
 GanMode = Literal["hinge", "ls", "original", "w"]
 """Hinge (the paper's), least squares (LSGAN), the original logistic loss, Wasserstein."""
@@ -29,6 +31,7 @@ AS_REAL: dict[GanMode, Callable[[Tensor], Tensor]] = {
     "w": lambda score: -score.mean(),
 }
 """What the discriminator pays for its scores of photos."""
+
 AS_FAKE: dict[GanMode, Callable[[Tensor], Tensor]] = {
     "hinge": lambda score: F.relu(1 + score).mean(),
     "ls": lambda score: F.mse_loss(score, _constant(score, 0)),
@@ -65,3 +68,126 @@ def feature_matching(generated: list[list[Tensor]], photos: list[list[Tensor]]) 
         for ours, theirs in zip(our_scale, their_scale, strict=True)
     ]
     return torch.stack(distances).sum() / len(generated)
+
+
+def class_weights(
+    label_map: Tensor, label_channels: int, dont_care: int | None, cap: float | None = None
+) -> Tensor:
+    """Inverse class frequency in the joined batch: every class present weighs the same in all.
+
+    dont_care: the channel that weighs nothing. cap: no class counts more than so many times its pixels, or a class of
+    ten pixels would outshout the rest; None: the paper's weights.
+    Returns (label_channels,), of mean 1 over the pixels that count.
+    """
+    counts = distributed.all_reduce_sum(torch.bincount(label_map.flatten(), minlength=label_channels).float())
+    if dont_care is not None:
+        counts[dont_care] = 0
+    present = counts > 0
+    weights = torch.zeros_like(counts)
+    weights[present] = (counts.sum() / counts[present] / present.sum()).clamp(
+        max=math.inf if cap is None else cap
+    )
+    return weights / ((weights * counts).sum() / counts.sum().clamp(min=1)).clamp(min=1e-6)
+
+
+def class_loss(logits: Tensor, label_map: Tensor, weights: Tensor) -> Tensor:
+    """Balanced cross-entropy of every pixel showing its class: photos for the discriminator, fakes for the generator.
+
+    weights: (label_channels,), as class_weights gives them.
+    """
+    # Not torch's "mean": that divides by the weights, and unlabelled pixels would make the others count more.
+    total = F.cross_entropy(logits.float(), label_map, F.pad(weights, (0, 1)), reduction="sum")
+    return total / label_map.numel()
+
+
+def generated_class_loss(logits: Tensor) -> Tensor:
+    """Cross-entropy of every pixel being "generated": fakes for the discriminator."""
+    batch, classes, height, width = logits.shape
+    return F.cross_entropy(
+        logits.float(), torch.full((batch, height, width), classes - 1, device=logits.device)
+    )
+
+
+def label_mix_mask(label_map: Tensor, label_channels: int) -> Tensor:
+    """For each picture half of the classes at random: (B, 1, H, W) bool, so that seams follow class borders."""
+    batch = len(label_map)
+    chosen = (
+        distributed.local_rows(torch.rand(batch * distributed.world_size(), label_channels)).to(
+            label_map.device
+        )
+        < 0.5
+    )
+    return chosen.gather(1, label_map.flatten(1)).view(batch, 1, *label_map.shape[1:])
+
+
+def label_mix(mask: Tensor, photos: Tensor, generated: Tensor) -> Tensor:
+    """(B, C, H, W) images or logits: the photos' where the mask is set, else the generated ones'."""
+    return torch.where(mask, photos, generated)
+
+
+def label_mix_loss(
+    mixed_logits: Tensor, mask: Tensor, photo_logits: Tensor, generated_logits: Tensor
+) -> Tensor:
+    """Mean squared difference of the logits of a mixed image and the mixed logits of its two sources."""
+    wanted = label_mix(mask, photo_logits.float(), generated_logits.float())
+    return F.mse_loss(mixed_logits.float(), wanted)
+
+
+VGG_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+
+CRN_WEIGHTS = (1.0,) * 5
+"""Cascaded refinement: one over the number of elements of each layer, which is what a mean does."""
+
+TAP_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 0.5)
+"""Their sum over the taps is divided by the number of taps."""
+
+
+class PerceptualLoss(nn.Module, ABC):
+    """L1 distance of features."""
+
+    needs_features: ClassVar[bool] = False
+
+    @abstractmethod
+    def forward(self, generated: DiscriminatorInput, photos: DiscriminatorInput) -> Tensor:
+        """One distance a picture, (B,); gradients reach the generated images alone."""
+
+
+class VggPerceptualLoss(PerceptualLoss):
+    """VGG19's; weighted as the published loss weighs them (pix2pixHD, SPADE) where nothing else is said."""
+
+    def __init__(self, vgg: Vgg19, weights: tuple[float, ...] = VGG_WEIGHTS) -> None:
+        super().__init__()
+        self.vgg, self.weights = vgg, weights
+
+    def forward(self, generated: DiscriminatorInput, photos: DiscriminatorInput) -> Tensor:
+        with torch.no_grad():
+            theirs = self.vgg(photos.image)
+        return feature_distance(self.vgg(generated.image), theirs, self.weights)
+
+
+class TapPerceptualLoss(PerceptualLoss):
+    """The frozen pyramid's taps: nothing to compute where a discriminator looks at them too."""
+
+    needs_features = True
+
+    def forward(self, generated: DiscriminatorInput, photos: DiscriminatorInput) -> Tensor:
+        return feature_distance(generated.taps, photos.taps, TAP_WEIGHTS) / len(TAP_WEIGHTS)
+
+
+def feature_distance(ours: list[Tensor], theirs: list[Tensor], weights: tuple[float, ...]) -> Tensor:
+    """Weighted sum over the layers of each picture's mean absolute difference: (B,)."""
+    return cast(
+        Tensor,
+        sum(
+            weight * (our - their).abs().float().mean((1, 2, 3))
+            for weight, our, their in zip(weights, ours, theirs, strict=True)
+        ),
+    )
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """To the standard normal, summed over batch and dimensions as the published loss is (scalar).
+
+    The published training weighs it with 0.05.
+    """
+    return -0.5 * torch.sum(1 + log_variance - mean.pow(2) - log_variance.exp())

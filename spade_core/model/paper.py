@@ -11,7 +11,7 @@ from .baselines.pix2pixhd import Pix2PixHDConfig
 from .build import AnyGeneratorConfig
 from .clade import CladeConfig
 from .concat import ConcatConfig
-from .config import GeneratorConfig
+from .spade import GeneratorConfig
 
 ANY = 0
 """Label channels: as many as the label set has."""

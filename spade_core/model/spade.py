@@ -1,61 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The label map as networks see it, and spatially-adaptive normalisation (paper, section 3, figure 2)."""
+"""The paper's generator: spatially-adaptive normalisation in every residual block (section 3, figure 2)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import GeneratorConfig, LabelSampling
+from .config import DecoderConfig
+from .decoder import Decoder, ResBlock
+from .layers import conv
 from .norms import param_free_norm
 
-LEAK = 0.2
 
+@dataclass(frozen=True)
+class GeneratorConfig(DecoderConfig):
+    """The SPADE generator (paper, section 3 and appendix A). The defaults are the published network's."""
 
-def conv(fan_in: int, fan_out: int, kernel: int, *, bias: bool = True) -> nn.Conv2d:
-    """A convolution that keeps the size."""
-    return nn.Conv2d(fan_in, fan_out, kernel, padding=kernel // 2, bias=bias)
+    kind: ClassVar[str] = "spade"
 
-
-class InstanceEdges:
-    """Where two neighbouring pixels belong to different instances."""
-
-    @staticmethod
-    def of(instance_map: Tensor) -> Tensor:
-        """instance_map: (B, 1, H, W) integer ids; returns (B, 1, H, W) float, 1 on both sides of an edge."""
-        edges = torch.zeros_like(instance_map, dtype=torch.bool)
-        across = instance_map[..., :, 1:] != instance_map[..., :, :-1]
-        down = instance_map[..., 1:, :] != instance_map[..., :-1, :]
-        edges[..., :, 1:] |= across
-        edges[..., :, :-1] |= across
-        edges[..., 1:, :] |= down
-        edges[..., :-1, :] |= down
-        return edges.float()
-
-
-def one_hot(label_map: Tensor, label_channels: int, instance_map: Tensor | None = None) -> Tensor:
-    """Semantic input of the generator.
-
-    label_map: (B, H, W) integer channel indices below label_channels. instance_map: (B, H, W) ids or None.
-    Returns (B, label_channels [+ 1], H, W) float32: the one-hot planes, then the instance edges.
-    """
-    batch, height, width = label_map.shape
-    planes = torch.zeros(batch, label_channels, height, width, device=label_map.device)
-    planes.scatter_(1, label_map.long()[:, None], 1.0)
-    if instance_map is None:
-        return planes
-    return torch.cat([planes, InstanceEdges.of(instance_map[:, None])], dim=1)
-
-
-def resize_labels(labels: Tensor, height: int, width: int, *, sampling: LabelSampling = "nearest") -> Tensor:
-    """One-hot planes at another size; (B, C, H, W) -> (B, C, height, width).
-
-    "nearest" picks pixels by floor(i * scale), as the published network does; "area" averages what a pixel covers.
-    """
-    if labels.shape[-2:] == (height, width):
-        return labels
-    return F.interpolate(labels, size=(height, width), mode=sampling)
+    spade_kernel: int = 3
+    spade_hidden: int = 128
+    # Our own models' additions; the published network has none of them.
+    share_hidden: bool = False
+    """One label convolution a block, shared by its norms, in place of one a norm."""
+    pointwise_from_step: int | None = None
+    """From this upsampling step on, gamma and beta are 1x1 convolutions of the hidden label features."""
+    style_in_blocks: bool = False
+    """The style code also shifts gamma and beta of every norm (not only the start); needs share_hidden."""
 
 
 class SpadeNorm(nn.Module):
@@ -83,3 +57,32 @@ class SpadeNorm(nn.Module):
 def label_hidden(config: GeneratorConfig) -> nn.Sequential:
     """The first convolution of the label path: one-hot planes to hidden features."""
     return nn.Sequential(conv(config.input_channels, config.spade_hidden, config.spade_kernel), nn.ReLU())
+
+
+class SpadeResBlock(ResBlock):
+    """With SPADE norms."""
+
+    def __init__(self, config: GeneratorConfig, fan_in: int, fan_out: int, step: int) -> None:
+        """step: how many times the feature map has been doubled when it reaches this block."""
+        super().__init__(config, fan_in, fan_out)
+        pointwise = config.pointwise_from_step is not None and step >= config.pointwise_from_step
+        kernel = 1 if pointwise else config.spade_kernel
+        self.mlp_shared = label_hidden(config) if config.share_hidden else None
+        self.add_norms(lambda channels: SpadeNorm(config, channels, kernel), fan_in, fan_out)
+        # gamma and beta are linear in the hidden features: adding the style there adds to both what the style says.
+        self.style = nn.Linear(config.style_size, config.spade_hidden) if config.style_in_blocks else None
+
+    def seen(self, labels: Tensor, style: Tensor | None) -> Tensor:
+        """The block's hidden label features, style included, where its norms share them; else the labels."""
+        if self.mlp_shared is not None:
+            labels = self.mlp_shared(labels)
+        if self.style is not None and style is not None:
+            labels = labels + self.style(style)[:, :, None, None]
+        return labels
+
+
+class Generator(Decoder[GeneratorConfig]):
+    """The paper's generator: the label map enters through every norm, the style code at the start."""
+
+    def block(self, fan_in: int, fan_out: int, step: int) -> ResBlock:
+        return SpadeResBlock(self.config, fan_in, fan_out, step)

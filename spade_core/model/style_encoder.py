@@ -1,16 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The style encoder: a photo to the mean and log-variance of its style code (paper, section 3 and figure 14)."""
+"""What a network is made of: frozen, JSON-able, saved beside the weights."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import StyleEncoderConfig
-from .norms import batch_norm
-from .spade import LEAK
-from .spectral_norm import spectral_norm
+from .layers import LEAK
+from .norms import batch_norm, spectral_norm
+
+
+@dataclass(frozen=True)
+class StyleEncoderConfig:
+    """The style encoder (paper, appendix A, figure 14). The defaults are the published network's, but for antialias.
+
+    input_size: images are resized to this square; it is halved down to 4x4 by stride-2 convolutions.
+    """
+
+    style_size: int = 256
+    base_width: int = 64
+    input_size: int = 256
+    instance_norm: bool = True
+    """The published network normalises every layer; that also removes a photo's overall tint."""
+    batch_norm: Literal["batch", "syncbatch"] | None = None
+    """Batch norms, with a scale and shift of their own, in place of the instance norms."""
+    spectral: bool = True
+    """False where the spectral norm is folded into the weights, as in the averaged weights that are served."""
+    antialias: bool = True
+    """Larger images are averaged down. The published network picks single pixels of them (False)."""
+
+    @property
+    def layers(self) -> int:
+        return (self.input_size // 4).bit_length() - 1
 
 
 class StyleEncoder(nn.Module):
@@ -68,11 +93,3 @@ def sample_style(mean: Tensor, log_variance: Tensor, random: torch.Generator | N
 def style_at(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
     """The style code, (B, style_size), that a standard normal draw of the same shape stands for."""
     return mean + torch.exp(0.5 * log_variance) * noise
-
-
-def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """To the standard normal, summed over batch and dimensions as the published loss is (scalar).
-
-    The published training weighs it with 0.05.
-    """
-    return -0.5 * torch.sum(1 + log_variance - mean.pow(2) - log_variance.exp())

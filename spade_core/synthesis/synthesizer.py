@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checkpoint import Checkpoint, file_digest, load_checkpoint
+from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
 from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge, UnknownModel
 from ..contract.labels import LabelSet
 from ..contract.limits import MAX_SIDE, MIN_SIDE
 from ..contract.progress import ProgressCallback
-from ..data.channels import LabelChannels
-from ..device import chosen_device
-from ..model.config import GeneratorConfig, ImageGeneratorConfig
-from ..model.spade import one_hot
+from ..model.config import ImageGeneratorConfig
+from ..model.semantic_input import one_hot
+from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
+from ..pixels import as_array, to_rgb
+from ..runtime import chosen_device
 from .framing import Framing
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -32,7 +33,7 @@ class Synthesizer:
     def __init__(self, checkpoint: Checkpoint, name: str, digest: str, device: torch.device) -> None:
         """Raises BadCheckpoint where weights, networks and label set do not belong together."""
         config = checkpoint.generator
-        self._channels = checkpoint.channels or LabelChannels.of(checkpoint.label_set)
+        self._channels = checkpoint.label_channels
         if self._channels.count != config.label_channels or not self._channels.serve(checkpoint.label_set):
             raise BadCheckpoint(
                 f"The model '{name}' has {config.label_channels} label channels, "
@@ -71,10 +72,9 @@ class Synthesizer:
         Returns (H, W, 3) uint8. Raises BadLabel, BadShape, TooLarge.
         """
         image = self._painted(label_map, style, seed, progress, instance_map)
-        # Truncated, not rounded, as the published network's pictures are.
-        return _pixels(((image + 1) * 127.5).clamp(0, 255).to(torch.uint8))
+        return to_rgb(image)
 
-    def paint(
+    def render_float(
         self,
         label_map: np.ndarray,
         style: np.ndarray | None = None,
@@ -82,7 +82,7 @@ class Synthesizer:
         instance_map: np.ndarray | None = None,
     ) -> np.ndarray:
         """As render, but what the network gives before it is cut to bytes: (H, W, 3) float32 in [-1, 1]."""
-        return _pixels(self._painted(label_map, style, seed, None, instance_map))
+        return as_array(self._painted(label_map, style, seed, None, instance_map))
 
     def _painted(
         self,
@@ -196,11 +196,6 @@ def _paints_a_frame(config: ImageGeneratorConfig) -> bool:
     if not isinstance(config, GeneratorConfig) or config.start != "labels+style":
         return False
     return not config.replicate_padding
-
-
-def _pixels(image: Tensor) -> np.ndarray:
-    """(3, H, W) on any device -> (H, W, 3)."""
-    return image.permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 def model_file(model: str | Path) -> Path:

@@ -13,11 +13,11 @@ from typing import Any
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .. import joined
-from ..allocator import keep_freed_memory
+from .. import distributed
+from ..checkpoint.names import models_of
 from ..contract.console import print_error
 from ..contract.errors import SpadeError
-from ..device import chosen_device
+from ..runtime import chosen_device, keep_freed_memory
 from .config import TrainingConfig
 from .fitted import fitted
 from .presets import PRESETS
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_freed_memory()
     try:
         config = parsed(sys.argv[1:] if arguments is None else arguments)
-        with joined.processes(chosen_device(config.device)):
+        with distributed.process_group(chosen_device(config.device)):
             train(config)
     except SpadeError as error:
         print_error(error.message, error.fix)
@@ -69,15 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(config: TrainingConfig) -> None:
     """Run to the end, or until told to stop, showing how far it is."""
-    run = Run(config)
+    run = Run.open(config)
     # A scheduler's TERM, and Ctrl-C even where the shell started us in the background, save and leave.
     for signaled in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signaled, lambda *_: run.stop())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, disable=joined.rank() > 0) as progress:
-        if joined.rank() == 0:
+    with Progress(*columns, disable=distributed.rank() > 0) as progress:
+        if distributed.rank() == 0:
             progress.console.print(
-                f"{len(run.squares.pairs)} photos with label maps; {config.output} fills up."
+                f"{len(run.crops.pairs)} photos with label maps; {config.output} fills up."
             )
         task = progress.add_task("training", total=config.images, completed=run.trainer.images_seen)
         shown, smooth = time.monotonic(), 0.0
@@ -93,8 +93,8 @@ def train(config: TrainingConfig) -> None:
                 print(f"{seen} of {config.images}, {speed}: {told}", flush=True)
 
         run.train(report)
-    models = sorted(config.output.glob("model_*.safetensors"))
-    if joined.rank() == 0 and models:
+    models = models_of(config.output)
+    if distributed.rank() == 0 and models:
         print(
             f"{models[-1]}\nLook at {config.output / 'samples'}, then: spade-server --models {config.output}"
         )

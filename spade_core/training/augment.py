@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import joined
+from .. import distributed
 
 
 def soften_borders(planes: Tensor, spread: Tensor) -> Tensor:
@@ -42,12 +42,12 @@ class DiffAugment(Augment):
     """
 
     def __init__(self, batch: int, height: int, width: int, reach: float = 0.125) -> None:
-        whole = batch * joined.count()
-        self.brightness = (joined.own_rows(torch.rand(whole, 1, 1, 1)) - 0.5) * 0.8
-        self.saturation = joined.own_rows(torch.rand(whole, 1, 1, 1)) * 1.0 + 0.5
-        self.contrast = joined.own_rows(torch.rand(whole, 1, 1, 1)) * 0.6 + 0.7
+        whole = batch * distributed.world_size()
+        self.brightness = (distributed.local_rows(torch.rand(whole, 1, 1, 1)) - 0.5) * 0.8
+        self.saturation = distributed.local_rows(torch.rand(whole, 1, 1, 1)) * 1.0 + 0.5
+        self.contrast = distributed.local_rows(torch.rand(whole, 1, 1, 1)) * 0.6 + 0.7
         limit = int(min(height, width) * reach)
-        self.shift = joined.own_rows(torch.randint(-limit, limit + 1, (whole, 2))).tolist()
+        self.shift = distributed.local_rows(torch.randint(-limit, limit + 1, (whole, 2))).tolist()
 
     def image(self, image: Tensor) -> Tensor:
         dtype, device = image.dtype, image.device

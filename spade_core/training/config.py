@@ -29,7 +29,7 @@ class TrainingConfig:
     terms: str = ""
     """Under which terms the data may be used; kept in every checkpoint."""
     start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """A model (.safetensors) or a run's state (.pt) whose weights a new run begins with; optimisers begin anew."""
+    """A model (.safetensors) or a run's state (.pt) whose weights a new run begins with; optimizers begin anew."""
     images: int = 30_000
     """Photos to see before the run ends; a longer number later continues the same run."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = FROZEN

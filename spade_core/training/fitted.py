@@ -9,11 +9,11 @@ from itertools import islice
 import torch
 from PIL import Image
 
-from ..checkpoint import load_checkpoint
+from ..checkpoint.file import load_checkpoint
 from ..contract.errors import BadImage
-from ..data.layouts import find_pairs, layout_of
+from ..data.layouts.layouts import find_pairs, layout_of
 from ..data.pairs import Pair
-from ..device import chosen_device
+from ..runtime import chosen_device
 from .config import TrainingConfig
 from .recipe import Recipe
 
@@ -28,7 +28,7 @@ def fitted(config: TrainingConfig) -> TrainingConfig:
     """The configuration to take defaults from. Raises what finding the pairs and reading the model raise."""
     pairs = find_pairs(config.data, "train", config.layout)
     device = chosen_device(config.device)
-    if config.recipe.squares.mode == "any_scale":
+    if config.recipe.crops.mode == "any_scale":
         config = replace(config, recipe=_own(config.recipe, pairs, device))
         epochs = EPOCHS_ON_CPU if device.type == "cpu" else EPOCHS_ON_GPU
     else:
@@ -37,7 +37,7 @@ def fitted(config: TrainingConfig) -> TrainingConfig:
     if config.start_from is not None and config.start_from.suffix != ".pt":
         config = replace(config, recipe=_of_model(config))
     images = min(max(epochs * len(pairs), FEWEST_IMAGES), MOST_IMAGES)
-    batch = config.recipe.squares.batch
+    batch = config.recipe.crops.batch
     return replace(config, images=images, save_every=max(images // 20 // batch, 1) * batch)
 
 
@@ -49,7 +49,7 @@ def _own(recipe: Recipe, pairs: list[Pair], device: torch.device) -> Recipe:
     while size > 64 and size > _short_side(pairs):
         size //= 2
     fewest = max(1, 1 << (len(pairs).bit_length() - 1))
-    return replace(recipe, squares=replace(recipe.squares, size=size, batch=min(batch, fewest)))
+    return replace(recipe, crops=replace(recipe.crops, size=size, batch=min(batch, fewest)))
 
 
 def _short_side(pairs: list[Pair]) -> int:
@@ -68,12 +68,10 @@ def _short_side(pairs: list[Pair]) -> int:
 
 def _as_published(config: TrainingConfig) -> Recipe:
     """The published recipes: photos are cut as the reference cuts this data set."""
-    way, squares = layout_of(config.data, config.layout).preprocess, config.recipe.squares
+    way, crops = layout_of(config.data, config.layout).preprocess, config.recipe.crops
     return replace(
         config.recipe,
-        squares=replace(
-            squares, mode=way.mode, load_size=way.load_size, size=way.crop_size, aspect=way.aspect
-        ),
+        crops=replace(crops, mode=way.mode, load_size=way.load_size, size=way.crop_size, aspect=way.aspect),
     )
 
 

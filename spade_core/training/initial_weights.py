@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ..model.generator import Decoder
-from ..model.residual import SpadeResBlock
+from ..model.decoder import Decoder
+from ..model.spade import SpadeResBlock
 from ..model.style_encoder import StyleEncoder
 
 STYLE_SPREAD = 0.02

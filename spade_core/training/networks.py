@@ -12,20 +12,20 @@ from torch import nn
 
 from ..contract.errors import BadOption
 from ..data.placement import MULTIPLE
+from ..features.efficientnet_lite import NormalizedFeatures, tap_norms
+from ..features.vgg19 import load_vgg19
 from ..model.build import AnyGeneratorConfig, build_generator
-from ..model.config import DecoderConfig, StyleEncoderConfig
-from ..model.discriminator import MultiscaleConfig, MultiscaleDiscriminator
-from ..model.frozen_features import Eyes, tap_norms
+from ..model.config import DecoderConfig
+from ..model.discriminators.build import build_discriminator
+from ..model.discriminators.interface import Discriminator
+from ..model.discriminators.projected import ProjectedDiscriminator
+from ..model.discriminators.segmentation import SegmentationConfig
 from ..model.interface import ImageGenerator
-from ..model.judge import Discriminator, NoDiscriminator
-from ..model.perceptual import CRN_WEIGHTS, PerceptualLoss, TapPerceptualLoss, VggPerceptualLoss
-from ..model.projected_discriminator import ProjectedConfig, ProjectedDiscriminator
-from ..model.segmentation_discriminator import SegmentationConfig, SegmentationDiscriminator
-from ..model.style_encoder import StyleEncoder
-from ..model.vgg19 import load_vgg19
-from .averaging import Averaged
+from ..model.losses import CRN_WEIGHTS, PerceptualLoss, TapPerceptualLoss, VggPerceptualLoss
+from ..model.style_encoder import StyleEncoder, StyleEncoderConfig
+from .ema import EMA
 from .initial_weights import start_as_published, start_from_labels
-from .recipe import AnyDiscriminatorConfig, Recipe
+from .recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Networks:
     generator: ImageGenerator[Any]
     encoder: StyleEncoder | None
     discriminator: Discriminator
-    averaged: Averaged
+    ema: EMA
     """The weights that are served."""
-    eyes: Eyes | None
+    features: NormalizedFeatures | None
     """The frozen pyramid, where discriminator or perceptual loss look through it."""
     perceptual: PerceptualLoss | None
 
@@ -60,7 +60,7 @@ class Networks:
         discriminator = placed(
             build_discriminator(recipe.discriminator, label_channels, config.input_channels)
         )
-        averaged = Averaged(placed(build_generator(replace(config, spectral=False))).eval(), encoder)
+        ema = EMA(placed(build_generator(replace(config, spectral=False))).eval(), encoder)
         if recipe.start == "published":
             for network in (generator, discriminator, *([] if encoder is None else [encoder])):
                 start_as_published(network)
@@ -71,11 +71,11 @@ class Networks:
             perceptual = placed(VggPerceptualLoss(load_vgg19(vgg_weights, read=2), CRN_WEIGHTS))
         elif recipe.perceptual:
             perceptual = placed(VggPerceptualLoss(load_vgg19(vgg_weights)))
-        eyes = None
-        if discriminator.looks_at_taps or (perceptual is not None and perceptual.looks_at_taps):
+        features = None
+        if discriminator.needs_features or (perceptual is not None and perceptual.needs_features):
             own = isinstance(discriminator, ProjectedDiscriminator)
-            eyes = placed(Eyes(discriminator.norms if own else tap_norms())).eval()
-        return cls(generator, encoder, discriminator, averaged, eyes, perceptual)
+            features = placed(NormalizedFeatures(discriminator.norms if own else tap_norms())).eval()
+        return cls(generator, encoder, discriminator, ema, features, perceptual)
 
 
 def generator_config(recipe: Recipe, label_channels: int) -> AnyGeneratorConfig:
@@ -83,7 +83,7 @@ def generator_config(recipe: Recipe, label_channels: int) -> AnyGeneratorConfig:
 
     Raises BadOption where it cannot paint what the recipe cuts.
     """
-    config, shape = replace(recipe.generator, label_channels=label_channels), recipe.squares.shape
+    config, shape = replace(recipe.generator, label_channels=label_channels), recipe.crops.shape
     if isinstance(config, DecoderConfig) and config.start == "style" and config.start_grid is None:
         if shape is None:
             raise BadOption(
@@ -102,7 +102,7 @@ def generator_config(recipe: Recipe, label_channels: int) -> AnyGeneratorConfig:
         or (generator.fixed_size or shape) != shape
     ):
         raise BadOption(
-            f"These networks cannot be trained on squares of {recipe.squares.size} pixels.",
+            f"These networks cannot be trained on squares of {recipe.crops.size} pixels.",
             fix=f"Choose a --size that is a multiple of {multiple}, at least {generator.smallest_side}.",
         )
     return config
@@ -118,18 +118,3 @@ def encoder_config(recipe: Recipe, generator: AnyGeneratorConfig) -> StyleEncode
             fix="Give the generator a style size, or choose a recipe without an encoder.",
         )
     return replace(recipe.encoder, style_size=generator.style_size)
-
-
-def build_discriminator(
-    config: AnyDiscriminatorConfig | None, label_channels: int, input_channels: int
-) -> Discriminator:
-    """input_channels: of the generator's input, instance edges included."""
-    match config:
-        case ProjectedConfig():
-            return ProjectedDiscriminator(label_channels)
-        case MultiscaleConfig():
-            return MultiscaleDiscriminator(config, input_channels)
-        case SegmentationConfig():
-            return SegmentationDiscriminator(config, label_channels)
-        case None:
-            return NoDiscriminator()

@@ -9,42 +9,42 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import joined
-from ..model.judge import Discriminator, Judgement, Seen
-from ..model.losses import feature_matching, generated_loss, generator_loss, photo_loss
-from ..model.perceptual import PerceptualLoss
-from ..model.segmentation_losses import (
+from .. import distributed
+from ..model.discriminators.interface import Discriminator, DiscriminatorInput, DiscriminatorOutput
+from ..model.losses import (
+    PerceptualLoss,
     class_loss,
     class_weights,
+    feature_matching,
     generated_class_loss,
+    generated_loss,
+    generator_loss,
+    kl_divergence,
     label_mix_loss,
+    photo_loss,
 )
-from ..model.style_encoder import kl_divergence
-from .recipe import Losses
+from .recipe import LossConfig
+from .styles import BatchStyles
 
 FAKE_FLOOR, HINGE_FLOOR = 0.35, 0.4
-"""Below these running losses a discriminator that may rest does."""
+"""Below these running losses a gated discriminator does not learn: it knows the generated images too well already."""
 
-Named = dict[str, Tensor]
+Losses = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Painted:
-    """A batch of generated images, and where their styles come from."""
+class Generated:
+    """A batch of generated images, and the styles they were asked for."""
 
     image: Tensor
     """(B, 3, H, W) in [-1, 1]."""
-    mean: Tensor | None = None
-    log_variance: Tensor | None = None
-    """Of the encoded styles, (B, style_size) float32; None without a style encoder."""
-    drawn: Tensor | None = None
-    """(B,) bool: whose style was drawn and not encoded."""
+    style: BatchStyles
     style_error: Tensor | None = None
     """(B,): how far the style read from the image is from the one asked for."""
 
 
 @dataclass(frozen=True)
-class Target:
+class ClassTarget:
     """The classes that a batch should show."""
 
     channels: Tensor
@@ -53,11 +53,13 @@ class Target:
     """(label_channels,): how much a pixel of each class counts."""
 
     @classmethod
-    def of(cls, channels: Tensor, label_channels: int, dont_care: int | None, cap: float | None) -> Target:
+    def of(
+        cls, channels: Tensor, label_channels: int, dont_care: int | None, cap: float | None
+    ) -> ClassTarget:
         return cls(channels, class_weights(channels, label_channels, dont_care, cap))
 
 
-def mean_colours(image: Tensor) -> Tensor:
+def mean_colors(image: Tensor) -> Tensor:
     """(B, 3, H, W) to the means over a grid, (B, 3, 8, 8) float32."""
     return F.adaptive_avg_pool2d(image.float(), 8)
 
@@ -65,10 +67,12 @@ def mean_colours(image: Tensor) -> Tensor:
 class Objective:
     """The losses of a recipe."""
 
-    def __init__(self, losses: Losses, rests: bool, perceptual: PerceptualLoss | None) -> None:
-        self.losses, self.rests, self.perceptual = losses, rests, perceptual
+    def __init__(
+        self, losses: LossConfig, gate_discriminator: bool, perceptual: PerceptualLoss | None
+    ) -> None:
+        self.losses, self.gate_discriminator, self.perceptual = losses, gate_discriminator, perceptual
         self.running = {"fake": 1.0, "hinge": 1.0}
-        """Running means of what a discriminator that rests is judged by."""
+        """Running means of the losses that say whether the discriminator learns or rests."""
 
     def adversarial_weight(self, seen: int) -> float:
         """Of the discriminator's say in the generator's step, after so many photos."""
@@ -82,78 +86,93 @@ class Objective:
         done = min(seen / losses.perceptual_until, 1.0) if losses.perceptual_until else 1.0
         return losses.perceptual_start + (losses.perceptual_end - losses.perceptual_start) * done
 
-    def of_generator(
-        self, discriminator: Discriminator, fakes: Seen, photos: Seen, painted: Painted, target: Target, seen: int
-    ) -> Named:  # fmt: skip
+    def generator_losses(
+        self,
+        discriminator: Discriminator,
+        fake: DiscriminatorInput,
+        real: DiscriminatorInput,
+        generated: Generated,
+        target: ClassTarget,
+        seen: int,
+    ) -> Losses:
         """The generator's and the style encoder's losses after `seen` photos."""
-        found: Named = {}
+        found: Losses = {}
+        style = generated.style
         if self.perceptual is not None:
-            likeness = self.perceptual(fakes, photos)
-            if painted.drawn is not None:
-                likeness = likeness * torch.where(painted.drawn, self.losses.random_style_perceptual, 1.0)
+            likeness = self.perceptual(fake, real)
+            if style.drawn is not None:
+                likeness = likeness * torch.where(style.drawn, self.losses.random_style_perceptual, 1.0)
             found["perceptual"] = self.perceptual_weight(seen) * likeness.mean()
-        if painted.drawn is not None and self.losses.colour_weight:
-            apart = mean_colours(fakes.image) - mean_colours(photos.image)
-            encoded = ~painted.drawn[:, None, None, None]
-            found["colour"] = self.losses.colour_weight * (apart.abs() * encoded).mean()
-        if painted.mean is not None and painted.log_variance is not None:
+        if style.drawn is not None and self.losses.color_weight:
+            apart = mean_colors(fake.image) - mean_colors(real.image)
+            encoded = ~style.drawn[:, None, None, None]
+            found["colour"] = self.losses.color_weight * (apart.abs() * encoded).mean()
+        if style.mean is not None and style.log_variance is not None:
             # Every process's losses are averaged, a sum over the joined batch must not be.
-            among = 1 / joined.count() if self.losses.kl_sum else painted.mean.numel()
-            found["kl"] = self.losses.kl_weight * kl_divergence(painted.mean, painted.log_variance) / among
-        if painted.style_error is not None:
-            found["style"] = self.losses.style_weight * painted.style_error.mean()
+            among = 1 / distributed.world_size() if self.losses.kl_sum else style.mean.numel()
+            found["kl"] = self.losses.kl_weight * kl_divergence(style.mean, style.log_variance) / among
+        if generated.style_error is not None:
+            found["style"] = self.losses.style_weight * generated.style_error.mean()
         adversarial = self.adversarial_weight(seen)
         if adversarial > 0:
             found |= {
                 f"g_{name}": adversarial * loss
-                for name, loss in self._deceit(discriminator, fakes, photos, target).items()
+                for name, loss in self._adversarial(discriminator, fake, real, target).items()
             }
         return found
 
-    def _deceit(self, discriminator: Discriminator, fakes: Seen, photos: Seen, target: Target) -> Named:
-        losses, found, of_photos = self.losses, {}, Judgement()
+    def _adversarial(
+        self,
+        discriminator: Discriminator,
+        fake: DiscriminatorInput,
+        real: DiscriminatorInput,
+        target: ClassTarget,
+    ) -> Losses:
+        losses, found, of_real = self.losses, {}, DiscriminatorOutput()
         if losses.feature_weight or discriminator.mixes_rows:
-            of_fakes, of_photos = discriminator(fakes + photos).halves()
+            of_fake, of_real = discriminator(fake + real).split()
         else:
-            of_fakes = discriminator(fakes)
-        if of_fakes.class_logits is not None and losses.class_weight:
+            of_fake = discriminator(fake)
+        if of_fake.class_logits is not None and losses.class_weight:
             found["class"] = losses.class_weight * class_loss(
-                of_fakes.class_logits, target.channels, target.weights
+                of_fake.class_logits, target.channels, target.weights
             )
-        if of_fakes.scores and losses.gan_weight:
-            found["gan"] = losses.gan_weight * generator_loss(of_fakes.scores, losses.gan_mode)
-        if of_fakes.features and losses.feature_weight:
-            found["features"] = losses.feature_weight * feature_matching(
-                of_fakes.features, of_photos.features
-            )
+        if of_fake.scores and losses.gan_weight:
+            found["gan"] = losses.gan_weight * generator_loss(of_fake.scores, losses.gan_mode)
+        if of_fake.features and losses.feature_weight:
+            found["features"] = losses.feature_weight * feature_matching(of_fake.features, of_real.features)
         return found
 
-    def of_discriminator(
-        self, fakes: Judgement, photos: Judgement, target: Target, mixed: tuple[Tensor, Tensor] | None
-    ) -> Named:
+    def discriminator_losses(
+        self,
+        fake: DiscriminatorOutput,
+        real: DiscriminatorOutput,
+        target: ClassTarget,
+        mixed: tuple[Tensor, Tensor] | None,
+    ) -> Losses:
         """mixed: the mask of LabelMix, (B, 1, H, W), and the class logits of the mixed images."""
         losses, found = self.losses, {}
-        if fakes.class_logits is not None and photos.class_logits is not None and losses.class_weight:
-            fake_loss = generated_class_loss(fakes.class_logits)
-            awake = self._awake("fake", fake_loss, FAKE_FLOOR)
-            real_loss = class_loss(photos.class_logits, target.channels, target.weights)
+        if fake.class_logits is not None and real.class_logits is not None and losses.class_weight:
+            fake_loss = generated_class_loss(fake.class_logits)
+            learns = self._gate("fake", fake_loss, FAKE_FLOOR)
+            real_loss = class_loss(real.class_logits, target.channels, target.weights)
             found["d_class_photos"] = losses.class_weight * real_loss
-            found["d_class_fakes"] = losses.class_weight * awake * fake_loss
+            found["d_class_fakes"] = losses.class_weight * learns * fake_loss
             if mixed is not None:
                 mask, logits = mixed
                 found["d_label_mix"] = losses.label_mix_weight * label_mix_loss(
-                    logits, mask, photos.class_logits, fakes.class_logits
+                    logits, mask, real.class_logits, fake.class_logits
                 )
-        if fakes.scores and losses.gan_weight:
+        if fake.scores and losses.gan_weight:
             parts = {
-                "d_gan_fakes": generated_loss(fakes.scores, losses.gan_mode),
-                "d_gan_photos": photo_loss(photos.scores, losses.gan_mode),
+                "d_gan_fakes": generated_loss(fake.scores, losses.gan_mode),
+                "d_gan_photos": photo_loss(real.scores, losses.gan_mode),
             }
-            awake = self._awake("hinge", (parts["d_gan_fakes"] + parts["d_gan_photos"]) / 2, HINGE_FLOOR)
-            found |= {name: losses.gan_weight * awake * part for name, part in parts.items()}
+            learns = self._gate("hinge", (parts["d_gan_fakes"] + parts["d_gan_photos"]) / 2, HINGE_FLOOR)
+            found |= {name: losses.gan_weight * learns * part for name, part in parts.items()}
         return found
 
-    def _awake(self, name: str, loss: Tensor, floor: float) -> float:
+    def _gate(self, name: str, loss: Tensor, floor: float) -> float:
         """1 where the discriminator has something to learn from this loss, else 0."""
-        self.running[name] = 0.95 * self.running[name] + 0.05 * float(joined.averaged(loss))
-        return float(not self.rests or self.running[name] > floor)
+        self.running[name] = 0.95 * self.running[name] + 0.05 * float(distributed.all_reduce_mean(loss))
+        return float(not self.gate_discriminator or self.running[name] > floor)

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from ..data.grey_box import GreyBox
+from ..data.grey_box.augment import GreyBox
 from ..model.clade import CladeConfig
-from ..model.config import GeneratorConfig, StyleEncoderConfig
-from ..model.discriminator import MultiscaleConfig
+from ..model.discriminators.patchgan import MultiscaleConfig
+from ..model.discriminators.projected import ProjectedConfig
+from ..model.discriminators.segmentation import SegmentationConfig
 from ..model.paper import ANY, GENERATORS
-from ..model.projected_discriminator import ProjectedConfig
-from ..model.segmentation_discriminator import SegmentationConfig
-from .recipe import Losses, Recipe, Squares, Steps
+from ..model.spade import GeneratorConfig
+from ..model.style_encoder import StyleEncoderConfig
+from .recipe import CropConfig, LossConfig, OptimizerConfig, Recipe
 
 FROZEN = Recipe(
     GeneratorConfig(
@@ -36,15 +37,16 @@ PAPER = Recipe(
     None,
     MultiscaleConfig(),
     start="published",
-    squares=Squares(size=256, batch=32, mode="resize_and_crop", grey_box=GreyBox(share=0.0), augment=False),
-    losses=Losses(
+    crops=CropConfig(size=256, batch=32, mode="resize_and_crop", grey_box=GreyBox(share=0.0), augment=False),
+    losses=LossConfig(
         gan_weight=1.0, class_weight=0.0, feature_weight=10.0, perceptual="vgg", perceptual_start=10.0,
-        perceptual_end=10.0, warmup=0, ramp=0, colour_weight=0.0, kl_weight=0.05, kl_sum=True,
+        perceptual_end=10.0, warmup=0, ramp=0, color_weight=0.0, kl_weight=0.05, kl_sum=True,
         random_styles=0.0, style_weight=0.0,
     ),
-    steps=Steps(
-        generator_rate=1e-4, discriminator_rate=4e-4, beta2=0.999, decay_from=0.5, ema_decay=0.0, repaint=True,
-        rests=False,
+    optimizer=OptimizerConfig(
+        generator_lr=1e-4, discriminator_lr=4e-4, beta2=0.999, decay_from=0.5, ema_decay=0.0,
+        regenerate_for_discriminator=True,
+        gate_discriminator=False,
     ),
 )  # fmt: skip
 
@@ -59,7 +61,7 @@ PIX2PIXHD = replace(
     generator=GENERATORS["pix2pixhd"].config,
     discriminator=MultiscaleConfig(spectral=False),
     losses=replace(PAPER.losses, gan_mode="ls"),
-    steps=replace(PAPER.steps, generator_rate=2e-4, discriminator_rate=2e-4, beta1=0.5),
+    optimizer=replace(PAPER.optimizer, generator_lr=2e-4, discriminator_lr=2e-4, beta1=0.5),
 )
 
 OASIS = replace(
@@ -67,11 +69,11 @@ OASIS = replace(
     # In place of OASIS's 3D noise beside the labels, which every label convolution would have to look at.
     generator=GeneratorConfig(ANY, noise=True),
     discriminator=SegmentationConfig(),
-    losses=Losses(
+    losses=LossConfig(
         gan_weight=0.0, class_cap=None, label_mix_weight=10.0, perceptual_start=0.0, perceptual_end=0.0,
         warmup=0, ramp=0,
     ),
-    steps=replace(PAPER.steps, ema_decay=0.9999),
+    optimizer=replace(PAPER.optimizer, ema_decay=0.9999),
 )  # fmt: skip
 
 CRN = replace(
@@ -79,7 +81,7 @@ CRN = replace(
     generator=GENERATORS["crn"].config,
     discriminator=None,
     losses=replace(PAPER.losses, perceptual="crn", perceptual_start=1.0, perceptual_end=1.0),
-    steps=replace(PAPER.steps, beta1=0.9),
+    optimizer=replace(PAPER.optimizer, beta1=0.9),
 )  # fmt: skip
 
 OWN_TRAINING: dict[str, tuple[str, Recipe]] = {

@@ -8,21 +8,18 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ..data.grey_box import GreyBox
+from ..data.grey_box.augment import GreyBox
 from ..data.placement import CropRule, Mode, Preprocess
 from ..model.build import AnyGeneratorConfig
-from ..model.config import StyleEncoderConfig
-from ..model.discriminator import MultiscaleConfig
+from ..model.discriminators.build import AnyDiscriminatorConfig
 from ..model.losses import GanMode
-from ..model.projected_discriminator import ProjectedConfig
-from ..model.segmentation_discriminator import SegmentationConfig
+from ..model.style_encoder import StyleEncoderConfig
 
-AnyDiscriminatorConfig = ProjectedConfig | MultiscaleConfig | SegmentationConfig
 Start = Literal["labels first", "published"]
 
 
 @dataclass(frozen=True)
-class Squares:
+class CropConfig:
     """What a photo and its label map become."""
 
     size: int = 128
@@ -60,7 +57,7 @@ class Squares:
 
 
 @dataclass(frozen=True)
-class Losses:
+class LossConfig:
     """Weights; a loss of weight 0 is not computed."""
 
     gan_mode: GanMode = "hinge"
@@ -87,7 +84,7 @@ class Losses:
     """Photos seen with the perceptual loss alone, before the adversarial terms."""
     ramp: int = 400
     """Photos over which the adversarial terms then rise."""
-    colour_weight: float = 20.0
+    color_weight: float = 20.0
     """Of the mean colours of an 8x8 grid, for styles encoded from the photo: what teaches a style code about light."""
     kl_weight: float = 0.05
     """Of the style code's KL divergence, per photo and per number of the code."""
@@ -102,12 +99,12 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class Steps:
+class OptimizerConfig:
     """How weights follow their gradients."""
 
-    generator_rate: float = 2e-4
+    generator_lr: float = 2e-4
     """Adam step of generator and style encoder."""
-    discriminator_rate: float = 3e-4
+    discriminator_lr: float = 3e-4
     """Adam step of the discriminator."""
     beta1: float = 0.0
     """Adam's memory of gradients."""
@@ -117,10 +114,10 @@ class Steps:
     """Share of --images after which both rates fall, linearly to zero at the end; 1: they never do."""
     ema_decay: float = 0.998
     """Of the served weights: min(this, (1 + step) / (10 + step)); 0 serves the weights as they are."""
-    repaint: bool = False
+    regenerate_for_discriminator: bool = False
     """The discriminator learns from images painted anew, after the generator's step, as published; else from the same
     ones: half of the painting is saved."""
-    rests: bool = True
+    gate_discriminator: bool = True
     """The discriminator does not learn from what it knows too well: a saturated one teaches nothing."""
 
 
@@ -135,9 +132,9 @@ class Recipe:
     """None trains without an opponent."""
     start: Start = "labels first"
     """Initial weights: label features that are seen from the first minute, or the published ones."""
-    squares: Annotated[Squares, tyro.conf.arg(name="")] = Squares()
-    losses: Annotated[Losses, tyro.conf.arg(name="")] = Losses()
-    steps: Annotated[Steps, tyro.conf.arg(name="")] = Steps()
+    crops: Annotated[CropConfig, tyro.conf.arg(name="")] = CropConfig()
+    losses: Annotated[LossConfig, tyro.conf.arg(name="")] = LossConfig()
+    optimizer: Annotated[OptimizerConfig, tyro.conf.arg(name="")] = OptimizerConfig()
 
     @property
     def perceptual(self) -> bool:

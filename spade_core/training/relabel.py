@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoint import Checkpoint
+from ..checkpoint.file import Checkpoint
 from ..contract.labels import LabelSet
-from ..data.channels import LabelChannels
 from ..model.build import AnyGeneratorConfig, build_generator
+from ..model.label_channels import LabelChannels
 
 
 def matched_classes(old: LabelSet, new: LabelSet) -> dict[int, int]:
@@ -32,7 +32,7 @@ def by_class_names(held: Checkpoint, label_set: LabelSet) -> tuple[dict[str, Ten
     A class that the old model does not know begins as the mean of those it knows; don't-care as the old don't-care.
     """
     old_channels, new_channels = (
-        held.channels or LabelChannels.of(held.label_set),
+        held.label_channels,
         LabelChannels.of(label_set),
     )
     if held.label_set.digest == label_set.digest and old_channels == new_channels:

@@ -16,107 +16,102 @@ from collections.abc import Callable
 
 import torch
 
-from .. import joined
-from ..checkpoint import Checkpoint, save_checkpoint
+from .. import distributed
+from ..checkpoint.file import Checkpoint, save_checkpoint
+from ..checkpoint.names import model_path, state_path, states_of
 from ..contract.errors import BadOption, Internal, OutOfMemory
 from ..contract.labels import LabelSet
-from ..data.channels import LabelChannels
-from ..data.layouts import VAL, find_pairs, label_set_of, list_files
-from ..data.loader import LoadedBatch, Loader, default_workers
-from ..data.squares import TrainingSquares
-from ..device import chosen_device, is_out_of_memory
+from ..data.crops import CropBatch, CropSampler
+from ..data.layouts.layouts import VAL, find_pairs, label_set_of, list_files
+from ..data.loader import Loader, default_workers
+from ..data.pairs import Pair
+from ..model.label_channels import LabelChannels
+from ..pixels import to_network
+from ..runtime import chosen_device, is_out_of_memory
 from ..synthesis.synthesizer import Synthesizer
+from .batch import Batch
 from .config import TrainingConfig, plain_values
 from .curves import Curves
 from .samples import sample_grid, save_grid
-from .state import load_state, photos_seen, restore, save_state
-from .trainer import Batch, Trainer
+from .state import load_state, restore, save_state
+from .trainer import Trainer
 from .warm_start import start_from
 
 KEPT_STATES = 2
+
 SAMPLE_ROWS = 6
+
 NATIVE = 256
 """Pixels: samples are also painted at this size, and it is what a model trained on smaller squares is served at."""
-Report = Callable[[int, dict[str, float], float], None]
+
+AfterStep = Callable[[int, dict[str, float], float], None]
 """Called after a step with images seen, losses, and images a second."""
 
 
 class Run:
     """A training run: made new, or continued from what its folder holds."""
 
-    def __init__(self, config: TrainingConfig) -> None:
-        """Raises what reading the data and building the networks raise."""
-        self.config, self.stopped = config, False
+    def __init__(
+        self,
+        config: TrainingConfig,
+        label_set: LabelSet,
+        trainer: Trainer,
+        crops: CropSampler,
+        held_out: list[Pair],
+    ) -> None:
+        self.config, self.label_set, self.trainer, self.crops = config, label_set, trainer, crops
+        self.held_out = held_out[:: max(1, len(held_out) // SAMPLE_ROWS)][:SAMPLE_ROWS]
+        self.stopped = False
         self.curves: Curves | None = None
+        workers = config.workers
+        if workers is None:
+            workers = default_workers(trainer.device, distributed.world_size())
+        self.loader = Loader(crops, trainer.images_seen // crops.batch, trainer.device, workers)
+
+    @classmethod
+    def open(cls, config: TrainingConfig) -> Run:
+        """Read the data, build the networks, and continue the folder's newest state or begin anew.
+
+        Raises what finding the pairs, building the networks and reading a state or a model raise.
+        """
         if config.threads:
             torch.set_num_threads(config.threads)
-        self.label_set: LabelSet = label_set_of(config.data, config.layout, config.label_set)
-        self.device = chosen_device(config.device)
-        self.squares = self._squares(joined.rank(), joined.count())
-        held_out = list_files(config.data, VAL, config.layout).pairs or self.squares.pairs
-        self.held_out = held_out[:: max(1, len(held_out) // SAMPLE_ROWS)][:SAMPLE_ROWS]
-        channels = LabelChannels.of(self.label_set)
-        dont_care = dict(channels.of_ids)[self.label_set.ignore_id]
-        self.trainer = Trainer(config, channels.count, dont_care, self.device)
-        workers = default_workers(self.device, joined.count()) if config.workers is None else config.workers
-        self._begin()
-        self.loader = Loader(
-            self.squares, self.trainer.images_seen // self.squares.batch, self.device, workers
-        )
-
-    def _squares(self, rank: int, ranks: int) -> TrainingSquares:
-        squares, config = self.config.recipe.squares, self.config
-        if squares.batch % (ranks * config.accumulate):
-            raise BadOption(
-                f"A batch of {squares.batch} cannot go through {ranks} processes in {config.accumulate} parts.",
-                fix=f"Choose a --batch that is a multiple of {ranks * config.accumulate}.",
-            )
-        return TrainingSquares(
-            find_pairs(config.data, "train", config.layout), self.label_set, squares.rule, squares.batch, config.seed,
-            grey_box=squares.grey_box if squares.grey_box.share else None, rank=rank, ranks=ranks,
-            reduce=squares.mode != "any_scale", with_instances=config.recipe.generator.instance_edges,
-        )  # fmt: skip
-
-    def _begin(self) -> None:
-        states = sorted(self.config.output.glob("state_*.pt"), key=photos_seen)
+        label_set = label_set_of(config.data, config.layout, config.label_set)
+        device = chosen_device(config.device)
+        crops = crop_sampler(config, label_set, distributed.rank(), distributed.world_size())
+        held_out = list_files(config.data, VAL, config.layout).pairs or crops.pairs
+        channels = LabelChannels.of(label_set)
+        dont_care = dict(channels.of_ids)[label_set.ignore_id]
+        trainer = Trainer(config, channels.count, dont_care, device)
+        states = states_of(config.output)
         if states:
-            restore(self.trainer, load_state(states[-1]))
-            return
-        whole = self._squares(0, 1)
-        photos = [
-            self._photos(torch.from_numpy(whole[index][0])) for index in range(max(1, 64 // whole.batch))
-        ]
-        self.trainer.calibrate(torch.cat(photos))
-        if self.config.start_from is not None:
-            start_from(self.trainer, self.config.start_from, self.label_set)
+            restore(trainer, load_state(states[-1]))
+        else:
+            _begin(trainer, label_set)
+        return cls(config, label_set, trainer, crops, held_out)
 
-    def _photos(self, rgb: torch.Tensor) -> torch.Tensor:
-        """rgb: (B, H, W, 3) uint8; returns (B, 3, H, W) float32 in [-1, 1]."""
-        photos = rgb.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float() / 127.5 - 1
-        return photos.to(memory_format=torch.channels_last)
-
-    def _batch(self, loaded: LoadedBatch) -> Batch:
+    def _batch(self, loaded: CropBatch) -> Batch:
         instances = loaded.instances
         return Batch(
-            self._photos(loaded.rgb),
-            loaded.channels.to(self.device, non_blocking=True),
-            None if instances is None else instances.to(self.device, non_blocking=True).long(),
+            to_network(loaded.rgb, self.trainer.device),
+            loaded.channels.to(self.trainer.device, non_blocking=True),
+            None if instances is None else instances.to(self.trainer.device, non_blocking=True).long(),
         )
 
-    def train(self, report: Report) -> None:
+    def train(self, report: AfterStep) -> None:
         """Train until the configured number of images has been seen, or stop() is called; then save.
 
         Raises Internal where a loss is no longer a number and OutOfMemory, both with what to do; CannotWrite.
         """
         trainer, last_saved = self.trainer, self.trainer.images_seen
-        self.curves = Curves(self.config.output, last_saved) if joined.rank() == 0 else None
+        self.curves = Curves(self.config.output, last_saved) if distributed.rank() == 0 else None
         with self.loader as loader:
             batches = iter(loader)
-            while trainer.images_seen < self.config.images and not joined.any_of(self.stopped):
+            while trainer.images_seen < self.config.images and not distributed.any_rank(self.stopped):
                 started = time.perf_counter()
                 losses = self._step(self._batch(next(batches)))
                 if self.curves is not None:
-                    rate = self.squares.batch / (time.perf_counter() - started)
+                    rate = self.crops.batch / (time.perf_counter() - started)
                     self.curves.add(
                         trainer.images_seen, losses, {"training": rate, "loader": loader.images_per_second}
                     )
@@ -124,21 +119,18 @@ class Run:
                 if trainer.images_seen - last_saved >= self.config.save_every:
                     last_saved = trainer.images_seen
                     self.save()
-        if trainer.images_seen > last_saved or not self._saved_at(last_saved):
+        if trainer.images_seen > last_saved or not state_path(self.config.output, last_saved).exists():
             self.save()
         if self.curves is not None:
             self.curves.close()
-        joined.wait()
-
-    def _saved_at(self, seen: int) -> bool:
-        return (self.config.output / f"state_{seen:08}.pt").exists()
+        distributed.barrier()
 
     def _step(self, batch: Batch) -> dict[str, float]:
-        squares = self.config.recipe.squares
+        squares = self.config.recipe.crops
         try:
             return self.trainer.train_step(batch)
         except Internal as error:
-            states = sorted(self.config.output.glob("state_*.pt"), key=photos_seen)
+            states = states_of(self.config.output)
             last = (
                 f"The last good checkpoint is {states[-1].name}: the same command"
                 if states
@@ -146,7 +138,7 @@ class Run:
             )
             raise Internal(
                 error.message,
-                fix=f"{last} goes on from there; halve --generator-rate and --discriminator-rate.",
+                fix=f"{last} goes on from there; halve --generator-lr and --discriminator-lr.",
             ) from None
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -164,20 +156,20 @@ class Run:
 
     def save(self) -> None:
         """Checkpoint, model and sample grids of this moment, by one process; older states go."""
-        if joined.rank() != 0:
+        if distributed.rank() != 0:
             return
         output, seen = self.config.output, self.trainer.images_seen
-        save_state(self.trainer, output / f"state_{seen:08}.pt")
-        for old in sorted(output.glob("state_*.pt"), key=photos_seen)[:-KEPT_STATES]:
+        save_state(self.trainer, state_path(output, seen))
+        for old in states_of(output)[:-KEPT_STATES]:
             old.unlink()
         checkpoint = self.checkpoint()
-        save_checkpoint(output / f"model_{seen:08}.safetensors", checkpoint)
+        save_checkpoint(model_path(output, seen), checkpoint)
         # What is drawn for looking at must not change what is drawn for training: a continued run does not look.
         with torch.random.fork_rng(devices=[]):
-            self._show(Synthesizer(checkpoint, output.name, "", self.device), seen)
+            self._show(Synthesizer(checkpoint, output.name, "", self.trainer.device), seen)
 
     def _show(self, model: Synthesizer, seen: int) -> None:
-        trained_at = self.config.recipe.squares.shape or (NATIVE, NATIVE)
+        trained_at = self.config.recipe.crops.shape or (NATIVE, NATIVE)
         sizes = {trained_at} if self.trainer.networks.generator.fixed_size else {trained_at, (NATIVE, NATIVE)}
         for size in sorted(sizes):
             grid = sample_grid(model, self.held_out, size)
@@ -189,22 +181,46 @@ class Run:
         """The averaged weights as they are served."""
         trainer, averaged, encoder = (
             self.trainer,
-            self.trainer.networks.averaged,
+            self.trainer.networks.ema,
             self.trainer.networks.encoder,
         )
         return Checkpoint(
             generator=averaged.generator.config,
             generator_weights=averaged.generator.state_dict(),
             label_set=self.label_set,
-            native_size=max(*(self.config.recipe.squares.shape or ()), NATIVE),
+            native_size=max(*(self.config.recipe.crops.shape or ()), NATIVE),
             style_encoder=None if encoder is None else dataclasses.replace(encoder.config, spectral=False),
             encoder_weights={} if averaged.encoder is None else averaged.encoder.state_dict(),
             provenance={
                 "data": self.config.data.name,
                 "terms": self.config.terms,
                 "images_seen": trainer.images_seen, "steps": trainer.step, "torch": torch.__version__,
-                "hardware": f"{platform.machine()} {self.device.type}, {torch.get_num_threads()} threads",
+                "hardware": f"{platform.machine()} {self.trainer.device.type}, {torch.get_num_threads()} threads",
                 "started_from": trainer.started_from,
                 "config": plain_values(self.config),
             },
         )  # fmt: skip
+
+
+def crop_sampler(config: TrainingConfig, label_set: LabelSet, rank: int, ranks: int) -> CropSampler:
+    """The crops of one of several processes. Raises BadOption where they cannot share a batch evenly."""
+    crops = config.recipe.crops
+    if crops.batch % (ranks * config.accumulate):
+        raise BadOption(
+            f"A batch of {crops.batch} cannot go through {ranks} processes in {config.accumulate} parts.",
+            fix=f"Choose a --batch that is a multiple of {ranks * config.accumulate}.",
+        )
+    return CropSampler(
+        find_pairs(config.data, "train", config.layout), label_set, crops.rule, crops.batch, config.seed,
+        grey_box=crops.grey_box if crops.grey_box.share else None, rank=rank, ranks=ranks,
+        reduce=crops.mode != "any_scale", with_instances=config.recipe.generator.instance_edges,
+    )  # fmt: skip
+
+
+def _begin(trainer: Trainer, label_set: LabelSet) -> None:
+    """Statistics from some photos, then the weights of the model or state that the run is to begin with."""
+    crops = crop_sampler(trainer.config, label_set, 0, 1)
+    batches = range(max(1, 64 // crops.batch))
+    trainer.calibrate(torch.cat([to_network(crops[each].rgb, trainer.device) for each in batches]))
+    if trainer.config.start_from is not None:
+        start_from(trainer, trainer.config.start_from, label_set)

@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from ..checkpoint.names import photos_seen
 from ..contract.errors import BadCheckpoint
-from ..files import replacing
+from ..files import write_torch
 from .trainer import Trainer
 
 State = dict[str, Any]
+RENAMED = {"generator_steps": "generator_optimizer", "discriminator_steps": "discriminator_optimizer"}
+"""Keys of states that older versions wrote, and what they are called now."""
 
 
 def state_of(trainer: Trainer) -> State:
@@ -27,9 +29,9 @@ def state_of(trainer: Trainer) -> State:
         "images_seen": trainer.images_seen,
         "started_from": trainer.started_from,
         "running": dict(trainer.objective.running),
-        "generator_steps": trainer.generator_steps.state_dict(),
-        "discriminator_steps": trainer.discriminator_steps.state_dict(),
-        "style_bank": trainer.style_bank.codes,
+        "generator_optimizer": trainer.generator_optimizer.state_dict(),
+        "discriminator_optimizer": trainer.discriminator_optimizer.state_dict(),
+        "style_bank": trainer.styles.bank,
         "random": torch.get_rng_state(),
     }
     return state | {name: network.state_dict() for name, network in parts(trainer).items()}
@@ -42,9 +44,9 @@ def parts(trainer: Trainer) -> dict[str, nn.Module]:
         "generator": networks.generator,
         "encoder": networks.encoder,
         "discriminator": networks.discriminator,
-        "averaged": networks.averaged.generator,
-        "averaged_encoder": networks.averaged.encoder,
-        "tap_norms": networks.eyes.norms if networks.eyes is not None else None,
+        "averaged": networks.ema.generator,
+        "averaged_encoder": networks.ema.encoder,
+        "tap_norms": networks.features.norms if networks.features is not None else None,
     }
     return {name: network for name, network in found.items() if network is not None}
 
@@ -59,12 +61,12 @@ def restore(trainer: Trainer, state: State) -> None:
         if name != "tap_norms" or name in state:
             fill(network, state.get(name, {}), name)
     try:
-        trainer.generator_steps.load_state_dict(state["generator_steps"])
-        trainer.discriminator_steps.load_state_dict(state["discriminator_steps"])
+        trainer.generator_optimizer.load_state_dict(state["generator_optimizer"])
+        trainer.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
     except ValueError as error:
-        raise other_networks("optimiser", str(error)) from None
+        raise other_networks("optimizer", str(error)) from None
     if "style_bank" in state:  # not in older states, which drew styles from the standard normal
-        trainer.style_bank.codes = state["style_bank"].to(trainer.device)
+        trainer.styles.bank = state["style_bank"].to(trainer.device)
     torch.set_rng_state(state["random"])
 
 
@@ -85,24 +87,16 @@ def other_networks(name: str, why: str) -> BadCheckpoint:
 
 def save_state(trainer: Trainer, path: Path) -> None:
     """In one piece: a run killed while it writes leaves the older file. Raises CannotWrite."""
-    held = io.BytesIO()  # torch's own writer turns a full disk into a RuntimeError that does not say so
-    torch.save(state_of(trainer), held)
-    with replacing(path) as part:
-        part.write_bytes(held.getbuffer())
-
-
-def photos_seen(path: Path) -> int:
-    """By the name that Run.save gives a state."""
-    digits = path.stem.removeprefix("state_")
-    return int(digits) if digits.isdecimal() else -1
+    write_torch(path, state_of(trainer))
 
 
 def load_state(path: Path) -> State:
     """A state saved by save_state. Raises BadCheckpoint."""
     try:
         # In older states the name alone says how many photos were seen, and nothing where they began.
-        older = {"images_seen": photos_seen(path), "started_from": None}
-        return older | torch.load(path, map_location="cpu", weights_only=True)
+        older: State = {"images_seen": photos_seen(path), "started_from": None}
+        found: State = torch.load(path, map_location="cpu", weights_only=True)
+        return older | {RENAMED.get(name, name): value for name, value in found.items()}
     except Exception as error:  # torch.load raises a different type for each way a file can be broken
         raise BadCheckpoint(
             f"{path.name} cannot be read: {type(error).__name__}.",

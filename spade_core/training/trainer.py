@@ -13,57 +13,38 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import joined
+from .. import distributed
 from ..contract.errors import Internal
 from ..model.config import DecoderConfig
-from ..model.judge import Judgement, Seen
-from ..model.segmentation_losses import label_mix, label_mix_mask
-from ..model.spade import one_hot
-from ..model.style_encoder import style_at
+from ..model.discriminators.interface import DiscriminatorInput
+from ..model.losses import label_mix, label_mix_mask
+from ..model.semantic_input import one_hot
 from .augment import Augment, DiffAugment, soften_borders
+from .batch import Batch
 from .config import TrainingConfig
+from .gradient_checkpointing import checkpoint_blocks, weights_once
 from .initial_weights import start_from_photos
 from .networks import Networks
-from .objective import Objective, Painted, Target
-from .recompute import recompute_blocks, weights_once
-from .style_bank import StyleBank
+from .objective import ClassTarget, Generated, Losses, Objective
+from .styles import StyleSampler
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Photos and what they show: this process's rows of the joined batch."""
+class StepInputs:
+    """One part of a batch, prepared: augmented once, alike for photos, generated images and labels."""
 
     photos: Tensor
-    """(B, 3, H, W) in [-1, 1]."""
-    channels: Tensor
-    """(B, H, W) int64, the one-hot channel of each pixel."""
-    instances: Tensor | None = None
-    """(B, H, W) int64 instance ids, for networks that look at instance edges."""
-
-    def parts(self, count: int) -> list[Batch]:
-        """The rows in `count` equal parts."""
-        instances = [None] * count if self.instances is None else self.instances.chunk(count)
-        return [
-            Batch(*rows)
-            for rows in zip(self.photos.chunk(count), self.channels.chunk(count), instances, strict=True)
-        ]
-
-
-@dataclass(frozen=True)
-class Sitting:
-    """What one part of a batch is judged by: augmented once, alike for photos, fakes and labels."""
-
-    batch: Batch
+    """(B, 3, H, W) in [-1, 1], as they are: what styles are encoded from."""
     labels: Tensor
     """(B, input_channels, H, W): the generator's input."""
-    labels_seen: Tensor | None
     augment: Augment
-    photos: Seen
-    target: Target
+    real: DiscriminatorInput
+    """The augmented photos, and the labels beside them where the discriminator looks at those."""
+    target: ClassTarget
 
 
 class Trainer:
-    """Networks, their optimisers, and the averaged weights that are served."""
+    """Networks, their optimizers, and the averaged weights that are served."""
 
     def __init__(
         self, config: TrainingConfig, label_channels: int, dont_care: int | None, device: torch.device
@@ -73,27 +54,31 @@ class Trainer:
         self.label_channels, self.dont_care = label_channels, dont_care
         torch.manual_seed(config.seed)
         self.networks = Networks.build(self.recipe, label_channels, device, config.vgg_weights)
-        self.objective = Objective(self.recipe.losses, self.recipe.steps.rests, self.networks.perceptual)
+        self.objective = Objective(
+            self.recipe.losses, self.recipe.optimizer.gate_discriminator, self.networks.perceptual
+        )
         if config.recompute:
-            recompute_blocks(self.networks.generator)
-        steps = self.recipe.steps
-        betas = (steps.beta1, steps.beta2)
-        painters = [self.networks.generator, *([self.networks.encoder] if self.networks.encoder else [])]
-        self.generator_steps = torch.optim.Adam(
-            [weight for network in painters for weight in network.parameters()], steps.generator_rate, betas
+            checkpoint_blocks(self.networks.generator)
+        rates = self.recipe.optimizer
+        betas = (rates.beta1, rates.beta2)
+        generating = [self.networks.generator, *([self.networks.encoder] if self.networks.encoder else [])]
+        self.generator_optimizer = torch.optim.Adam(
+            [weight for network in generating for weight in network.parameters()], rates.generator_lr, betas
         )
-        self.discriminator_steps = torch.optim.Adam(
-            [{"params": list(self.networks.discriminator.parameters())}], steps.discriminator_rate, betas
+        self.discriminator_optimizer = torch.optim.Adam(
+            [{"params": list(self.networks.discriminator.parameters())}], rates.discriminator_lr, betas
         )
-        self.style_bank = StyleBank(self.networks.generator.config.style_size)
+        self.styles = StyleSampler(
+            self.networks.generator.config.style_size, self.recipe.losses.random_styles
+        )
         self.step = self.images_seen = 0
         self.started_from: dict[str, Any] | None = None
         """Whose weights this run began with, as provenance; None for random ones."""
 
     @property
-    def pace(self) -> float:
+    def lr_scale(self) -> float:
         """What the rates are multiplied with after so many photos: 1, then falling to 0 at the end of the run."""
-        falling = self.config.images * (1 - self.recipe.steps.decay_from)
+        falling = self.config.images * (1 - self.recipe.optimizer.decay_from)
         left = max(self.config.images - self.images_seen, 0)
         return min(left / falling, 1.0) if falling else 1.0
 
@@ -102,164 +87,149 @@ class Trainer:
 
         photos: (B, 3, H, W) in [-1, 1].
         """
-        if self.networks.eyes is not None:
-            with self._mixed():
-                self.networks.eyes.calibrate(photos)
+        if self.networks.features is not None:
+            with self._autocast():
+                self.networks.features.calibrate(photos)
         if self.networks.encoder is not None and self.recipe.start == "labels first":
             start_from_photos(self.networks.encoder, photos)
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Returns the weighted losses by name, of the joined batch.
+        """Generator and style encoder take a step, then the discriminator (paper, section 3 and appendix A).
 
         The batch goes through in config.accumulate parts, whose gradients are averaged: less memory, the same step.
-        Raises Internal, naming the loss, where one is no longer a number; weights are then unchanged by this step.
+        Returns the weighted losses by name, of the joined batch. Raises Internal, naming the loss, where one is no
+        longer a number; weights are then unchanged by this step.
         """
-        told: dict[str, float] = defaultdict(float)
-        opposed = self.recipe.discriminator is not None and self.images_seen >= self.recipe.losses.warmup
-        repaint = opposed and self.recipe.steps.repaint
-        for optimiser in (self.generator_steps, self.discriminator_steps):
-            optimiser.zero_grad(set_to_none=True)
-        sittings = []
-        for part in batch.parts(self.config.accumulate):
-            sitting = self._sitting(part)
-            fakes = self._generator_part(sitting, told)
-            if repaint:
-                sittings.append(sitting)
-            elif opposed:
-                self._backward(self._judged(fakes.detached(), sitting), told)
-        self._descend(self.generator_steps)
-        for sitting in sittings:
-            with torch.no_grad(), self._mixed():
-                painted = self._paint(sitting.batch.photos, sitting.labels)
-                fakes = self._seen(sitting.augment.image(painted.image), sitting.labels_seen)
-            self._backward(self._judged(fakes, sitting), told)
-        if opposed:
-            self._descend(self.discriminator_steps)
-        decay = min(self.recipe.steps.ema_decay, (1 + self.step) / (10 + self.step))
-        self.networks.averaged.follow(self.networks.generator, self.networks.encoder, decay)
+        networks, losses = self.networks, defaultdict(float)
+        adversarial = self.recipe.discriminator is not None and self.images_seen >= self.recipe.losses.warmup
+        self.generator_optimizer.zero_grad(set_to_none=True)
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        parts: list[tuple[StepInputs, DiscriminatorInput]] = []
+        for rows in batch.parts(self.config.accumulate):
+            inputs = self._prepare(rows)
+            with weights_once(networks.generator) if self.config.recompute else nullcontext():
+                with self._autocast(), frozen(networks.discriminator):
+                    generated = self._generate(inputs)
+                    fake = self._discriminator_input(generated.image, inputs)
+                    terms = self.objective.generator_losses(
+                        networks.discriminator, fake, inputs.real, generated, inputs.target, self.images_seen
+                    )
+                self._backward(terms, losses)
+            parts.append((inputs, fake.detached()))
+        self._optimizer_step(self.generator_optimizer)
+        if adversarial:
+            for inputs, fake in parts:
+                if self.recipe.optimizer.regenerate_for_discriminator:
+                    with torch.no_grad(), self._autocast():
+                        fake = self._discriminator_input(self._generate(inputs).image, inputs)
+                self._backward(self._discriminator_losses(fake, inputs), losses)
+            self._optimizer_step(self.discriminator_optimizer)
+        decay = min(self.recipe.optimizer.ema_decay, (1 + self.step) / (10 + self.step))
+        networks.ema.update(networks.generator, networks.encoder, decay)
         self.step += 1
-        self.images_seen += len(batch.photos) * joined.count()
-        return dict(told)
+        self.images_seen += len(batch.photos) * distributed.world_size()
+        return dict(losses)
 
-    def _sitting(self, batch: Batch) -> Sitting:
-        augment = DiffAugment(*batch.channels.shape) if self.recipe.squares.augment else Augment()
-        labels = self._semantic(batch.channels, batch.instances).to(batch.photos)
-        generator = self.networks.generator.config
-        if isinstance(generator, DecoderConfig) and generator.label_sampling == "area":
-            spread = joined.own_rows(torch.rand(len(labels) * joined.count())) / 4
+    def _prepare(self, batch: Batch) -> StepInputs:
+        crops, config = self.recipe.crops, self.networks.generator.config
+        augment = DiffAugment(*batch.channels.shape) if crops.augment else Augment()
+        labels = self._one_hot(batch.channels, batch.instances).to(batch.photos)
+        seen = None
+        if self.networks.discriminator.needs_labels and crops.augment:
+            instances = None if batch.instances is None else augment.labels(batch.instances)
+            seen = self._one_hot(augment.labels(batch.channels), instances).to(labels)
+        elif self.networks.discriminator.needs_labels:
+            seen = labels
+        if isinstance(config, DecoderConfig) and config.label_sampling == "area":
+            spread = distributed.local_rows(torch.rand(len(labels) * distributed.world_size())) / 4
             labels = soften_borders(labels, spread.to(labels))
-        labels_seen = self._labels_seen(batch, labels, augment)
-        target = Target.of(
+        target = ClassTarget.of(
             augment.labels(batch.channels), self.label_channels, self.dont_care, self.recipe.losses.class_cap
         )
-        with torch.no_grad(), self._mixed():
-            photos = self._seen(augment.image(batch.photos), labels_seen)
-        return Sitting(batch, labels, labels_seen, augment, photos, target)
+        with torch.no_grad(), self._autocast():
+            image = augment.image(batch.photos)
+            real = DiscriminatorInput(image, seen, self._features(image))
+        return StepInputs(batch.photos, labels, augment, real, target)
 
-    def _generator_part(self, sitting: Sitting, told: dict[str, float]) -> Seen:
-        """The generator's gradients of one part; returns what it painted, as the discriminator sees it."""
-        with weights_once(self.networks.generator) if self.config.recompute else nullcontext():
-            with self._mixed(), held(self.networks.discriminator):
-                painted = self._paint(sitting.batch.photos, sitting.labels)
-                fakes = self._seen(sitting.augment.image(painted.image), sitting.labels_seen)
-                losses = self.objective.of_generator(
-                    self.networks.discriminator, fakes, sitting.photos, painted, sitting.target, self.images_seen
-                )  # fmt: skip
-            self._backward(losses, told)
-        return fakes
+    def _generate(self, inputs: StepInputs) -> Generated:
+        """Images in styles of which some are encoded from the photos, some drawn from other photos."""
+        generator = self.networks.generator
+        batch, (height, width) = len(inputs.photos) * distributed.world_size(), inputs.labels.shape[-2:]
+        style = self.styles.of(inputs.photos, self.networks.encoder)
+        noise = [distributed.local_rows(plane) for plane in generator.draw_noise(batch, height, width)]
+        image = generator(inputs.labels, style.code, noise)
+        return Generated(image, style, self._style_error(image, style.code))
 
-    def _mixed(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16)
-
-    def _semantic(self, channels: Tensor, instances: Tensor | None) -> Tensor:
-        edges = instances if self.networks.generator.config.instance_edges else None
-        return one_hot(channels, self.label_channels, edges).contiguous(memory_format=torch.channels_last)
-
-    def _labels_seen(self, batch: Batch, labels: Tensor, augment: Augment) -> Tensor | None:
-        """What a discriminator sees beside an augmented image, where it looks at labels at all."""
-        if not self.networks.discriminator.looks_at_labels:
-            return None
-        if not self.recipe.squares.augment:
-            return labels
-        instances = None if batch.instances is None else augment.labels(batch.instances)
-        return self._semantic(augment.labels(batch.channels), instances).to(labels)
-
-    def _seen(self, image: Tensor, labels: Tensor | None) -> Seen:
-        eyes = self.networks.eyes
-        return Seen(image, labels, [] if eyes is None else eyes(image))
-
-    def _paint(self, photos: Tensor, labels: Tensor) -> Painted:
-        """Images in styles of which some are encoded from the photos, some drawn."""
-        generator, encoder = self.networks.generator, self.networks.encoder
-        whole = len(photos) * joined.count()
-
-        normal = joined.own_rows(torch.randn(whole, generator.config.style_size)).to(labels)
-        if encoder is None:
-            style, mean, log_variance, drawn = normal, None, None, None
-        else:
-            mean, log_variance = (value.to(photos.dtype) for value in encoder(photos))
-            style = style_at(mean, log_variance, normal)
-            self.style_bank.add(style)
-            drawn = joined.own_rows(torch.rand(whole)).to(self.device) < self.recipe.losses.random_styles
-            style = torch.where(drawn[:, None], joined.own_rows(self.style_bank.draw(whole)), style)
-        height, width = labels.shape[-2:]
-        noise = [joined.own_rows(plane) for plane in generator.draw_noise(whole, height, width)]
-        image = generator(labels, style, noise)
-        return Painted(image, mean, log_variance, drawn, self._style_error(image, style))
-
-    def _style_error(self, image: Tensor, style: Tensor) -> Tensor | None:
-        """How far the styles that are read from pictures are from those they were painted in: (B,).
+    def _style_error(self, image: Tensor, code: Tensor) -> Tensor | None:
+        """How far the codes that are read from images are from those they were generated with: (B,).
 
         The averaged encoder reads them: it is the one that is served, and its weights take no gradient.
         """
-        encoder = self.networks.averaged.encoder
+        encoder = self.networks.ema.encoder
         if encoder is None or not self.recipe.losses.style_weight:
             return None
         # In full precision: codes differ by little, and bf16 has three digits.
         with torch.autocast(self.device.type, enabled=False):
-            mean, _ = encoder(image.to(style.dtype))
-        return (mean - style.detach()).abs().mean(1)
+            mean, _ = encoder(image.to(code.dtype))
+        return (mean - code.detach()).abs().mean(1)
 
-    def _judged(self, fakes: Seen, sitting: Sitting) -> dict[str, Tensor]:
-        """The discriminator's losses."""
-        photos, target = sitting.photos, sitting.target
-        with self._mixed():
-            of_fakes, of_photos = self.networks.discriminator(fakes + photos).halves()
+    def _discriminator_input(self, image: Tensor, inputs: StepInputs) -> DiscriminatorInput:
+        """Generated images, (B, 3, H, W), augmented as their photos are."""
+        image = inputs.augment.image(image)
+        return DiscriminatorInput(image, inputs.real.labels, self._features(image))
+
+    def _discriminator_losses(self, fake: DiscriminatorInput, inputs: StepInputs) -> Losses:
+        discriminator, real, target = self.networks.discriminator, inputs.real, inputs.target
+        with self._autocast():
+            of_fake, of_real = discriminator(fake + real).split()
             mixed = None
             if self.recipe.losses.label_mix_weight:
                 mask = label_mix_mask(target.channels, self.label_channels)
-                image = label_mix(mask, photos.image, fakes.image)
+                image = label_mix(mask, real.image, fake.image)
                 with torch.no_grad():
-                    seen = self._seen(image, photos.labels)
-                judgement: Judgement = self.networks.discriminator(seen)
-                mixed = None if judgement.class_logits is None else (mask, judgement.class_logits)
-            return self.objective.of_discriminator(of_fakes, of_photos, target, mixed)
+                    features = self._features(image)
+                logits = discriminator(DiscriminatorInput(image, real.labels, features)).class_logits
+                mixed = None if logits is None else (mask, logits)
+            return self.objective.discriminator_losses(of_fake, of_real, target, mixed)
 
-    def _backward(self, losses: dict[str, Tensor], told: dict[str, float]) -> None:
-        """Add the gradients of one part of the batch, and its share of the losses to what is told."""
-        if not losses:  # a warm-up without a perceptual loss
+    def _features(self, image: Tensor) -> list[Tensor]:
+        """Of the frozen pyramid, where discriminator or perceptual loss look at them."""
+        return [] if self.networks.features is None else self.networks.features(image)
+
+    def _one_hot(self, channels: Tensor, instances: Tensor | None) -> Tensor:
+        edges = instances if self.networks.generator.config.instance_edges else None
+        return one_hot(channels, self.label_channels, edges).contiguous(memory_format=torch.channels_last)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16)
+
+    def _backward(self, terms: Losses, losses: dict[str, float]) -> None:
+        """Add the gradients of one part of the batch, and its share to the losses of the step."""
+        if not terms:  # a warm-up without a perceptual loss
             return
-        each = torch.stack(list(losses.values())) / self.config.accumulate
-        for name, value in zip(losses, joined.averaged(each).tolist(), strict=True):
+        each = torch.stack(list(terms.values())) / self.config.accumulate
+        for name, value in zip(terms, distributed.all_reduce_mean(each).tolist(), strict=True):
             if not math.isfinite(value):
                 raise Internal(
                     f"The loss {name} is no longer a number at step {self.step}.",
                     fix="Continue from the last checkpoint with lower rates.",
                 )
-            told[name] += value
+            losses[name] += value
         each.sum().backward()
 
-    def _descend(self, optimiser: torch.optim.Optimizer) -> None:
+    def _optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Step along the gradients of the joined batch."""
-        joined.average_gradients(weight for group in optimiser.param_groups for weight in group["params"])
-        for group in optimiser.param_groups:
+        distributed.average_gradients(
+            weight for group in optimizer.param_groups for weight in group["params"]
+        )
+        for group in optimizer.param_groups:
             # Not the saved rate: a run may be continued with another.
-            group["lr"] = optimiser.defaults["lr"] * self.pace
-        optimiser.step()
+            group["lr"] = optimizer.defaults["lr"] * self.lr_scale
+        optimizer.step()
 
 
 @contextmanager
-def held(network: nn.Module) -> Iterator[None]:
+def frozen(network: nn.Module) -> Iterator[None]:
     """Its weights take no gradient inside; what is built inside may be differentiated outside."""
     network.requires_grad_(False)
     try:

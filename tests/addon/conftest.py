@@ -11,6 +11,7 @@ from __future__ import annotations
 import faulthandler
 import importlib
 import importlib.util
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ SECONDS_A_TEST = 120
 SECONDS_TO_EXIT = 30
 
 HAS_BLENDER = importlib.util.find_spec("bpy") is not None
-collect_ignore_glob = [] if HAS_BLENDER else ["test_*.py"]
+collect_ignore_glob = [] if HAS_BLENDER else ["*test_*.py"]
 
 if HAS_BLENDER:
     from build_steps.staging import stage
@@ -77,3 +78,23 @@ def pixels(scene):
 def snapshot():
     """Takes down what a user could see of the file, to compare before and after."""
     return importlib.import_module("pixel_scene").snapshot
+
+
+@pytest.fixture
+def yard(scene, pixels):
+    """A few boxes on a plane under a sun, seen by a camera at eye height: quick to render."""
+    import bpy
+    from spade_backdrops.scene.label_rules import auto_assign
+
+    camera = pixels.camera()
+    camera.name, camera.data.type, camera.location = "Eye", "PERSP", (0, -20, 3)
+    camera.rotation_euler = (math.radians(87), 0, 0)
+    scene.collection.objects.link(bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN")))
+    bpy.ops.mesh.primitive_plane_add(size=300)
+    bpy.context.object.name = "Grass"
+    for name, x, y in (("Rock", -5, 4), ("House", 4, 9), ("Tree", 0, 16), ("Mountain", -9, 40)):
+        bpy.ops.mesh.primitive_cube_add(size=6, location=(x, y, 2))
+        bpy.context.object.name = name
+    auto_assign(scene)
+    bpy.context.view_layer.update()
+    return scene

@@ -19,6 +19,15 @@ def command(*extra: str) -> str:
     return " ".join((PYTHON, "-m", "server", "--synthesizer", SYNTHESIZER, *extra))
 
 
+def renew_session() -> None:
+    """End the add-on's session with its server, and begin another one: no test inherits the jobs of the one before."""
+    from spade_backdrops import session, timer
+
+    timer.unregister()
+    session.unregister()
+    session.register()
+
+
 def until(condition: Callable[[], object], step: Callable[[], object], seconds: float = 30.0) -> None:
     """Call `step` until `condition` holds; the timer that does it in the GUI never fires in the module."""
     deadline = time.monotonic() + seconds

@@ -68,11 +68,11 @@ def test_the_addon_is_all_under_its_own_licence():
 
 
 def test_everything_else_is_apache_licensed():
-    """Tests, demo, benchmarks and the script that run inside Blender may be under the add-on's licence."""
-    folders = ("spade_core", "server", "build_steps", "tests", "docs", "benchmarks")
+    """Tests, examples, benchmarks and the script that run inside Blender may be under the add-on's licence."""
+    folders = ("spade_core", "server", "build_steps", "tests", "examples", "tools", "benchmarks")
     files = [ROOT / "build.py", *(file for folder in folders for file in (ROOT / folder).rglob("*.py"))]
     others = without_licence(files, "Apache-2.0")
-    inside_blender = [ROOT / name for name in ("tests/addon", "tests/system", "docs", "benchmarks")]
+    inside_blender = [ROOT / name for name in ("tests/addon", "tests/system", "examples", "benchmarks")]
     assert not without_licence(others, "GPL-3.0-or-later")
     inside_blender.append(ROOT / "spade_core" / "render_in_blender.py")
     assert all(any(place in (file, *file.parents) for place in inside_blender) for file in others)

@@ -75,10 +75,9 @@ def tiny_model(tmp_path_factory) -> Path:
     """A real checkpoint of the landscape set, with untrained weights and few of them."""
     import torch
 
-    from spade_core.checkpoint import Checkpoint, save_checkpoint
-    from spade_core.model.config import GeneratorConfig, StyleEncoderConfig
-    from spade_core.model.generator import Generator
-    from spade_core.model.style_encoder import StyleEncoder
+    from spade_core.checkpoint.file import Checkpoint, save_checkpoint
+    from spade_core.model.spade import Generator, GeneratorConfig
+    from spade_core.model.style_encoder import StyleEncoder, StyleEncoderConfig
 
     torch.manual_seed(0)
     label_set = load_label_set("landscape")

@@ -4,12 +4,15 @@
 import json
 import subprocess
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from spade_core.commands.dataset import LayoutName
 from spade_core.contract.labels import load_label_set
+from spade_core.data.layouts.layouts import LAYOUTS
 
 LANDSCAPE = load_label_set("landscape")
 IDS = np.repeat(np.array([0, 3, 6, 8], np.uint8), 12)[:, None] * np.ones((1, 64), np.uint8)
@@ -30,6 +33,10 @@ def data(tmp_path):
     own = type(LANDSCAPE)("own", 1, tuple(used))
     (tmp_path / "data" / "label_set.toml").write_text(own.to_toml())
     return tmp_path / "data"
+
+
+def test_every_layout_can_be_named_on_the_command_line():
+    assert set(get_args(LayoutName)) == {"auto", *LAYOUTS}
 
 
 def test_check_says_what_there_is_and_leaves_with_0(spade, data):

@@ -18,10 +18,10 @@ from PIL import Image
 from build_steps.staging import stage
 from spade_core import blender
 from spade_core.contract.errors import SpadeError, Unavailable
-from spade_core.data.checks import check
-from spade_core.data.layouts import find_pairs, label_set_of
+from spade_core.data.checks.checks import check
+from spade_core.data.layouts.layouts import find_pairs, label_set_of
 from spade_core.data.pairs import read_pair
-from tests.core.small_disk import assert_told_full, command, grown, small_disk
+from tests.support.small_disk import assert_told_full, command, grown, small_disk
 
 needs_blender = pytest.mark.skipif(
     importlib.util.find_spec("bpy") is None, reason="there is no Blender module for this Python"

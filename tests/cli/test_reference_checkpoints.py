@@ -13,7 +13,7 @@ from PIL import Image
 
 from spade_core.cli import main
 from tests.cli.conftest import Ended
-from tests.core.published import REFERENCE_SET, recorded, write_options, write_reference_files
+from tests.support.published import REFERENCE_SET, recorded, write_options, write_reference_files
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.build import AnyGeneratorConfig, build_generator
-from spade_core.model.config import GeneratorConfig
 from spade_core.model.interface import ImageGenerator
-from spade_core.model.spade import one_hot
+from spade_core.model.semantic_input import one_hot
+from spade_core.model.spade import GeneratorConfig
 from spade_core.synthesis.synthesizer import Synthesizer
 
 CLASSES, SKY, GRASS = 7, 0, 6

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import tyro
 
+from spade_core.checkpoint.reference.facts import PRESETS as DATASETS
 from spade_core.cli import Command
 from spade_core.commands.model import fitted, generator_parameters
 from spade_core.model.paper import GENERATORS
-from spade_core.reference.facts import PRESETS as DATASETS
 from spade_core.training.__main__ import wanted
 from spade_core.training.presets import PRESETS
 

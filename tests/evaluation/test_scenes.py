@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Photos and label maps in one frame, and which photos pictures are compared with."""
+"""Photos and label maps of one size, and which photos pictures are compared with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from spade_core.contract.errors import BadImage, BadOption, LabelSetMismatch, TooFewImages
 from spade_core.contract.labels import load_label_set
-from spade_core.evaluation.scenes import Comparison, Frame, Scenes
-from tests.core.small_data import save, stripes, write_pair
+from spade_core.evaluation.scenes import Comparison, PictureSize, Scenes
+from tests.support.small_data import save, stripes, write_pair
 
 LANDSCAPE = load_label_set("landscape")
 
@@ -27,16 +27,18 @@ def folder(root: Path, count: int, val: int | None = None) -> Path:
 
 
 def scenes(root: Path, split: str = "val", limit: int | None = None) -> Scenes:
-    return Scenes.of(root, split, LANDSCAPE, Frame(32, 32), limit)
+    return Scenes.of(root, split, LANDSCAPE, PictureSize(32, 32), limit)
 
 
-@pytest.mark.parametrize("frame", [Frame(32, 32), Frame(32, 64), Frame(64, 32), Frame(32, 32, "squeeze")])
-def test_photo_and_label_map_are_cut_alike_to_the_frame(tmp_path: Path, frame: Frame):
+@pytest.mark.parametrize(
+    "size", [PictureSize(32, 32), PictureSize(32, 64), PictureSize(64, 32), PictureSize(32, 32, "squeeze")]
+)
+def test_photo_and_label_map_are_cut_alike_to_the_size(tmp_path: Path, size: PictureSize):
     ids = np.tile(np.repeat(np.arange(8, dtype=np.uint8), 8), (48, 1))  # columns, 64 wide
     write_pair(tmp_path, "a", ids)
-    scene = Scenes.of(tmp_path, "val", LANDSCAPE, frame)[0]
-    assert scene.photo.shape == (frame.height, frame.width, 3)
-    assert scene.label_map.shape == (frame.height, frame.width)
+    scene = Scenes.of(tmp_path, "val", LANDSCAPE, size)[0]
+    assert scene.photo.shape == (size.height, size.width, 3)
+    assert scene.label_map.shape == (size.height, size.width)
     assert np.abs(scene.photo[..., 0] / 10.0 - scene.label_map).mean() < 0.2  # a photo is 10 times its ids
 
 
@@ -44,7 +46,8 @@ def test_a_cut_keeps_the_shape_and_a_squeeze_keeps_everything(tmp_path: Path):
     ids = np.tile(np.repeat(np.arange(8, dtype=np.uint8), 8), (32, 1))  # 64 x 32
     write_pair(tmp_path, "a", ids)
     cut, squeezed = (
-        Scenes.of(tmp_path, "val", LANDSCAPE, Frame(32, 32, fit))[0].label_map for fit in ("cut", "squeeze")
+        Scenes.of(tmp_path, "val", LANDSCAPE, PictureSize(32, 32, fit))[0].label_map
+        for fit in ("cut", "squeeze")
     )
     assert np.unique(cut).tolist() == [2, 3, 4, 5]
     assert np.unique(squeezed).tolist() == [*range(8)]
@@ -60,7 +63,7 @@ def test_pictures_are_compared_with_photos_of_the_other_split(tmp_path: Path):
     comparison = Comparison.of(scenes(tmp_path), tmp_path, "val", count=20)
     assert len(comparison.painted) == 12 and len(comparison.reference) == 20
     assert {pair.name for pair in comparison.reference.pairs} <= {f"p{index:02}" for index in range(12, 40)}
-    assert "'train'" in comparison.said
+    assert "'train'" in comparison.reference_description
 
 
 @pytest.mark.parametrize("limit", [None, 12])
@@ -71,7 +74,7 @@ def test_without_splits_no_picture_is_compared_with_the_photo_of_its_own_label_m
         {pair.name for pair in part.pairs} for part in (comparison.painted, comparison.reference)
     )
     assert len(painted) == len(compared) == 12 and not painted & compared
-    assert "not painted" in comparison.said
+    assert "not painted" in comparison.reference_description
 
 
 @pytest.mark.parametrize(("count", "val"), [(14, None), (30, 4), (4, None)])
@@ -95,12 +98,12 @@ def test_a_photo_that_cannot_be_read_is_named(tmp_path: Path):
         list(scenes(tmp_path))
 
 
-def test_instance_maps_come_along_in_the_same_frame(tmp_path: Path):
+def test_instance_maps_come_along_in_the_same_size(tmp_path: Path):
     folder(tmp_path, 1)
     objects = np.zeros((32, 32), np.uint8)
     objects[:, 16:] = 7
     save(tmp_path / "instances" / "p00.png", objects)
-    scene = Scenes.of(tmp_path, "val", LANDSCAPE, Frame(64, 64))[0]
+    scene = Scenes.of(tmp_path, "val", LANDSCAPE, PictureSize(64, 64))[0]
     assert scene.instance_map is not None
     assert scene.instance_map[:, :32].max() == 0 and scene.instance_map[:, 32:].min() == 7
 
@@ -109,7 +112,7 @@ def test_blocked_out_label_maps_are_the_same_every_time_and_photos_keep_their_ow
     ragged = np.where(np.arange(64)[:, None] < 30 + np.random.default_rng(0).integers(-1, 2, 64), 0, 6)
     write_pair(tmp_path, "a", ragged.astype(np.uint8))
     plain, first, again = (
-        Scenes.of(tmp_path, "val", LANDSCAPE, Frame(64, 64), grey_box=grey_box)[0]
+        Scenes.of(tmp_path, "val", LANDSCAPE, PictureSize(64, 64), grey_box=grey_box)[0]
         for grey_box in (False, True, True)
     )
     assert np.array_equal(plain.label_map, plain.photo_labels)
@@ -120,6 +123,7 @@ def test_blocked_out_label_maps_are_the_same_every_time_and_photos_keep_their_ow
 
 
 def test_sizes_and_numbers_that_cannot_be_are_refused(tmp_path: Path):
-    for wrong in (lambda: Frame(16, 64), lambda: Frame(64, 0), lambda: scenes(folder(tmp_path, 2), limit=0)):
+    pairs = folder(tmp_path, 2)
+    for wrong in (lambda: PictureSize(16, 64), lambda: PictureSize(64, 0), lambda: scenes(pairs, limit=0)):
         with pytest.raises(BadOption):
             wrong()

@@ -16,12 +16,12 @@ import pytest
 from spade_core.cli import main
 from spade_core.contract.errors import LabelSetMismatch
 from spade_core.contract.labels import load_label_set
-from spade_core.evaluation.judge import load_contenders
-from spade_core.evaluation.scenes import Frame, Scenes
-from spade_core.evaluation.study import Study, legend
-from tests.core.small_data import stripes, write_pair
-from tests.core.small_disk import assert_told_full, command, small_disk
-from tests.core.tiny import tiny_model
+from spade_core.evaluation.evaluator import load_candidates
+from spade_core.evaluation.scenes import PictureSize, Scenes
+from spade_core.evaluation.study import PreferenceStudy, legend
+from tests.support.small_data import stripes, write_pair
+from tests.support.small_disk import assert_told_full, command, small_disk
+from tests.support.tiny import tiny_model
 
 PAIRS = 6
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -53,10 +53,10 @@ def page(data: Path, models: list[Path], tmp_path_factory: pytest.TempPathFactor
     return path
 
 
-def study(models: list[Path], data: Path, seed: int = 0) -> Study:
-    first, second = load_contenders(list(map(str, models)), "cpu")
-    scenes = Scenes.of(data, "val", load_label_set("landscape"), Frame(64, 64))
-    return Study(first, second, scenes, seed)
+def study(models: list[Path], data: Path, seed: int = 0) -> PreferenceStudy:
+    first, second = load_candidates(list(map(str, models)), "cpu")
+    scenes = Scenes.of(data, "val", load_label_set("landscape"), PictureSize(64, 64))
+    return PreferenceStudy(first, second, scenes, seed)
 
 
 def told(page: Path) -> dict:

@@ -18,7 +18,7 @@ from spade_core.contract.client import Client
 from spade_core.contract.errors import Forbidden
 from spade_core.contract.messages import Failed, Finished, GoAway, Submit
 from spade_core.contract.request import PictureRequest
-from spade_core.device import physical_cores
+from spade_core.runtime import physical_cores
 from tests.server.running import ROOT, TRIVIAL, RawPeer, RunningServer, process_exists
 from tests.server.trivial import SLOW
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spade_core.checkpoint import save_checkpoint
-from spade_core.checkpoint_sources import checkpoint_versions, model_source
+from spade_core.checkpoint.file import save_checkpoint
+from spade_core.checkpoint.sources import checkpoint_versions, model_source
 from spade_core.contract.client import Client
 from spade_core.contract.errors import LabelSetMismatch, UnknownModel
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Failed, Finished, Progress
 from spade_core.contract.request import PictureRequest
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.core.tiny import tiny_checkpoint
 from tests.server.running import RunningServer, process_exists
 from tests.server.test_lifecycle import start
 from tests.server.trivial import SLOW, write_checkpoint
+from tests.support.tiny import tiny_checkpoint
 
 PATIENCE_S = 20
 

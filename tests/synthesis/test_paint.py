@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from spade_core.checkpoint import Checkpoint
+from spade_core.checkpoint.file import Checkpoint
 from spade_core.contract.errors import BadOption, BadShape, Cancelled
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.request import (
@@ -19,11 +19,11 @@ from spade_core.contract.request import (
     Style,
 )
 from spade_core.model.config import GeneratorConfig
-from spade_core.model.generator import Generator
+from spade_core.model.spade import Generator
 from spade_core.synthesis.paint import paint
 from spade_core.synthesis.style import at_strength, between
 from spade_core.synthesis.synthesizer import Synthesizer
-from tests.core.tiny import tiny_model
+from tests.support.tiny import tiny_model
 
 LANDSCAPE = load_label_set("landscape")
 LABEL_MAP = np.repeat(np.arange(48, dtype=np.uint8)[:, None] // 16 * 3, 64, axis=1)

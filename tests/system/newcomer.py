@@ -63,8 +63,8 @@ def build_scene() -> None:
 
 
 def backdrops() -> list[bpy.types.Object]:
-    contents = part("scene.contents")
-    return [thing for thing in bpy.context.scene.objects if contents.is_backdrop(thing)]
+    visible = part("scene.visible")
+    return [thing for thing in bpy.context.scene.objects if visible.is_backdrop(thing)]
 
 
 def frame_corners() -> list[list[float]]:
@@ -131,9 +131,10 @@ def tell(file: str, server: str, folder: Path) -> dict:
     for name in ("cold_s", "warm_s"):
         began = time.monotonic()
         seen[name] = (bpy.ops.spade.generate() == {"FINISHED"}) and time.monotonic() - began
-    board = part("bridge.pump").board
+    session = part("session").current_session()
+    board = session.board
     rgb = board.last_placed.rgb
-    seen["server_pid"] = board.connection.server.pid
+    seen["server_pid"] = session.connection.server.pid
     seen["shape"], seen["colours"] = rgb.shape, len(np.unique(rgb.reshape(-1, 3), axis=0))
     seen["corners"], seen["backdrops"] = frame_corners(), len(backdrops())
 
@@ -150,10 +151,8 @@ def tell(file: str, server: str, folder: Path) -> dict:
     bpy.ops.wm.open_mainfile(filepath=str(saved))
     seen["after_load"] = len(backdrops())
     seen["rules_after_load"] = len(bpy.context.scene.spade.rules)
-    stored = part("place.image")
-    seen["packed"] = [
-        image.packed_file is not None for image in bpy.data.images if stored.provenance_of(image)
-    ]
+    mark = part("place.image").PROVENANCE
+    seen["packed"] = [image.packed_file is not None for image in bpy.data.images if mark in image]
     seen["AgX"] = difference("AgX", rgb, folder)
     bpy.ops.wm.open_mainfile(filepath=str(saved))
     bpy.context.scene.view_settings.view_transform = "Standard"
@@ -168,11 +167,11 @@ def tell(file: str, server: str, folder: Path) -> dict:
     # and once more, so that quitting has to clean up after a working add-on
     addon_utils.enable(MODULE)
     bpy.ops.spade.start_server()
-    pump = part("bridge.pump")
-    while pump.board.connection.is_starting:
-        pump.step()
+    timer, connection = part("timer"), part("session").current_session().connection
+    while connection.is_starting:
+        timer.step()
         time.sleep(0.02)
-    seen["last_server_pid"] = pump.board.connection.server.pid
+    seen["last_server_pid"] = connection.server.pid
     return seen
 
 

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from ..config import ImageGeneratorConfig
 from ..interface import AfterBlock, ImageGenerator
-from ..spade import LEAK, conv, resize_labels
+from ..layers import LEAK, conv
+from ..semantic_input import resize_labels
 
 WIDTHS = (1024, 1024, 1024, 1024, 1024, 512, 512, 128, 32)
 """Feature maps of the modules of a cascade that paints 1024 rows."""

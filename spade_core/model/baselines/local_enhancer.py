@@ -15,7 +15,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from ..interface import AfterBlock, ImageGenerator
-from ..spade import resize_labels
+from ..semantic_input import resize_labels
 from .pix2pixhd import EncoderDecoderConfig, NormedConv, ResidualBlock, block_count, global_generator, run
 
 

@@ -15,11 +15,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ..config import GeneratorConfig, ImageGeneratorConfig, ParamFreeNorm
+from ..config import ImageGeneratorConfig, ParamFreeNorm
 from ..interface import AfterBlock, ImageGenerator
-from ..norms import learned_norm
-from ..spade import SpadeNorm, resize_labels
-from ..spectral_norm import spectral_norm
+from ..norms import learned_norm, spectral_norm
+from ..semantic_input import resize_labels
+from ..spade import GeneratorConfig, SpadeNorm
 
 LabelsAt = Literal["input", "blocks", "norms"]
 

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A photograph of the scene and its exact label map, from one render.
+
+Cycles writes object and material index at the centre of each pixel whatever the number of samples, so the render that
+makes the picture makes the labels too: they cannot disagree. What would move an edge between the two is off: depth of
+field, motion blur, and compositing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ..contract.errors import Internal, NothingLabelled, Unavailable
+from ..properties import settings
+from ..scene.borrow import borrowed, set_if_known
+from ..scene.exr import read_channels
+from ..scene.label_pass import LabelPass, channel, labels_in, quiet_handlers, render_still, scene_copy
+from ..scene.label_rules import scene_label_set
+from ..scene.label_table import LabelTable
+from ..scene.pass_indices import PassIndices
+from ..scene.render_copy import aim
+from ..scene.view import camera_data, camera_of, frame_aspect
+from ..scene.visible import active_view_layer
+from .camera_sampler import View
+from .daylight import Daylight, lit
+
+_COMBINED, _OBJECT = (".Combined.R",), (".IndexOB.X", ".Object Index.X")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture to take. camera: which one; view: where it stands instead, if not where it is; day: likewise."""
+
+    camera: bpy.types.Object
+    frame: int
+    view: View | None = None
+    day: Daylight | None = None
+    seed: int = 0
+    """Of the render's own noise."""
+
+
+@dataclass(frozen=True)
+class RenderedPair:
+    """labels: as the label pass has them. instances: (H, W) int32, a number for each object that is seen, or None."""
+
+    labels: LabelPass
+    instances: np.ndarray | None
+
+
+def render_pair(
+    scene: bpy.types.Scene,
+    shot: Shot,
+    shape: tuple[int, int],
+    samples: int,
+    photo: Path,
+    with_instances: bool = False,
+) -> RenderedPair:
+    """Render `shape` (height, width) pixels; the photograph goes into the PNG file `photo`, through the view transform.
+
+    The user's scene is as it was when this returns. Raises NothingLabelled (nothing of the scene, or nothing that is
+    seen), NoCamera, Unavailable (Cycles is switched off), Busy, TooLarge and Internal.
+    """
+    label_set = scene_label_set(scene)
+    table = LabelTable(scene, label_set)
+    if not table:
+        raise NothingLabelled(
+            f"Nothing in the scene '{scene.name}' has a label.",
+            "Label it in Blender, or by the names of things.",
+        )
+    indices = PassIndices.by_object(table) if with_instances else PassIndices.by_class(table)
+    layer, aspect = active_view_layer(scene).name, frame_aspect(scene)
+    with (
+        tempfile.TemporaryDirectory(prefix="spade-") as folder,
+        indices.written(),
+        quiet_handlers(),
+        _at_frame(scene, shot.frame),
+        scene_copy(scene) as copy,
+        _seen_by(copy, shot),
+        lit(copy, shot.day),
+    ):
+        _prepare(copy, layer, samples, shot)
+        aim(copy, shape, aspect, Path(folder) / "pair.exr")
+        render_still(copy)
+        _save_photo(copy, photo)
+        background = settings(scene).background_class
+        found = labels_in(Path(folder) / "pair.exr", indices, label_set, background)
+        objects = _instances(copy, shape, aspect, Path(folder) / "objects.exr") if with_instances else None
+    return RenderedPair(found, objects)
+
+
+@contextmanager
+def _at_frame(scene: bpy.types.Scene, frame: int) -> Iterator[None]:
+    """The user's scene at a frame: what is keyed moves there only by it, not by the frame of a copy."""
+    before = scene.frame_current, scene.frame_subframe
+    if before == (frame, 0.0):
+        yield
+        return
+    try:
+        scene.frame_set(frame)
+        yield
+    finally:
+        scene.frame_set(before[0], subframe=before[1])
+
+
+@contextmanager
+def _seen_by(copy: bpy.types.Scene, shot: Shot) -> Iterator[None]:
+    """Let a copy of the scene look through the shot's camera, or one that stands elsewhere; all of it in focus."""
+    if shot.view is None:
+        copy.camera = shot.camera
+        with borrowed(camera_data(camera_of(copy)).dof, use_dof=False):
+            yield
+        return
+    lens = camera_data(shot.camera).copy()
+    assert isinstance(lens, bpy.types.Camera)
+    camera = bpy.data.objects.new("Sampled camera", lens)
+    try:
+        lens.animation_data_clear()
+        lens.dof.use_dof = False
+        lens.lens *= shot.view.zoom
+        lens.ortho_scale /= shot.view.zoom
+        camera.matrix_world = shot.view.matrix
+        copy.collection.objects.link(camera)
+        copy.camera = camera
+        yield
+    finally:
+        copy.camera = None
+        bpy.data.batch_remove([camera, lens])
+
+
+def _prepare(copy: bpy.types.Scene, layer_name: str, samples: int, shot: Shot) -> None:
+    """The user's look, in Cycles, with index passes."""
+    try:
+        copy.render.engine = "CYCLES"
+    except TypeError:
+        raise Unavailable("Cycles is switched off.", "Enable the add-on 'Cycles Render Engine'.") from None
+    set_if_known(
+        copy.render,
+        use_border=False,
+        use_motion_blur=False,
+        use_compositing=False,
+        use_sequencer=False,
+        use_freestyle=False,
+        use_multiview=False,
+        use_stamp=False,
+        film_transparent=False,
+        use_overwrite=True,
+        save_output=True,
+    )
+    # Only the very first sample lies on the pixel centre, and it is the one that writes the indices.
+    set_if_known(
+        copy.cycles,
+        samples=samples,
+        sample_offset=0,
+        use_sample_subset=False,
+        use_denoising=True,
+        time_limit=0.0,
+        seed=shot.seed % 2**31,
+        use_animated_seed=False,
+    )
+    for layer in copy.view_layers:
+        layer.use = layer.name == layer_name
+    _passes(copy.view_layers[layer_name])
+
+
+def _passes(layer: bpy.types.ViewLayer) -> None:
+    for name in layer.bl_rna.properties.keys():
+        if name.startswith("use_pass_"):
+            set_if_known(layer, **{name: False})
+    layer.use_pass_combined = layer.use_pass_z = True
+    layer.use_pass_object_index = layer.use_pass_material_index = True
+    layer.material_override = None
+    layer.samples = 0
+    layer.pass_alpha_threshold = 0.5
+
+
+def _save_photo(copy: bpy.types.Scene, photo: Path) -> None:
+    """The render as people see it, 8 bits."""
+    output = copy.render.image_settings
+    set_if_known(output, media_type="IMAGE")
+    output.file_format = "PNG"
+    output.color_mode, output.color_depth, output.compression = "RGB", "8", 40
+    result = next(image for image in bpy.data.images if image.type == "RENDER_RESULT")
+    try:
+        result.save_render(str(photo), scene=copy)
+    except RuntimeError as problem:
+        raise Internal(f"The picture could not be written: {problem}".strip(), "Is there room?") from None
+
+
+def _instances(copy: bpy.types.Scene, shape: tuple[int, int], aspect: float, file: Path) -> np.ndarray:
+    """(H, W) int32: 0 where nothing is, else a number for each object, its copies by instancing told apart.
+
+    A second render of one sample, in which everything glows with the number that Cycles gives each instance. It makes
+    cut-out leaves solid: what is seen through them counts as part of them.
+    """
+    glow = bpy.data.materials.new("Instances")
+    try:
+        set_if_known(glow, use_nodes=True)
+        tree = glow.node_tree
+        assert tree is not None
+        tree.nodes.clear()
+        info, emit = tree.nodes.new("ShaderNodeObjectInfo"), tree.nodes.new("ShaderNodeEmission")
+        tree.links.new(info.outputs["Random"], emit.inputs["Color"])
+        end = tree.nodes.new("ShaderNodeOutputMaterial")
+        tree.links.new(emit.outputs["Emission"], end.inputs["Surface"])
+        layer = next(layer for layer in copy.view_layers if layer.use)
+        layer.material_override = glow
+        set_if_known(copy.cycles, samples=1, use_denoising=False, use_adaptive_sampling=False, max_bounces=0)
+        aim(copy, shape, aspect, file)
+        render_still(copy)
+        layer.material_override = None
+    finally:
+        bpy.data.materials.remove(glow)
+    channels = read_channels(file, _COMBINED + _OBJECT)
+    thing, number = channel(channels, _OBJECT), channel(channels, _COMBINED)
+    both = np.stack([thing.ravel(), np.where(thing == 0, 0.0, number).ravel()], axis=1)
+    kinds, instance = np.unique(both, axis=0, return_inverse=True)
+    first = 0 if kinds[0, 0] == 0 else 1  # 0 is nothing, and may not occur
+    return (instance.reshape(thing.shape) + first).astype(np.int32)

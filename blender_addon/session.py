@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lasts from registering the add-on to unregistering it: the connection, the jobs, and the error that is shown.
+
+There is one session at a time, made by register() and closed by unregister(); everybody asks for `current_session()`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .bridge.connection import Connection, State
+from .bridge.jobs import JobBoard
+from .bridge.label_set_question import LabelSetQuestion
+from .contract.errors import SpadeError
+from .preferences import server_choice, server_target
+
+
+@dataclass(frozen=True)
+class WantedLabelSet:
+    """A scene that waits for the label set of the server's model. scene_uid: Blender's session uid of it."""
+
+    scene_uid: int
+    question: LabelSetQuestion
+
+
+class Session:
+    """Owns the connection to the server, the board of jobs, and what the panel has to say."""
+
+    def __init__(self) -> None:
+        self.connection = Connection()
+        self.board = JobBoard(self.connection)
+        self.error: SpadeError | None = None
+        self.wanted_label_set: WantedLabelSet | None = None
+        self.last_drawn: tuple | None = None  # what the panel showed when it was last redrawn
+        self._opened_for: tuple[str, ...] = ()
+
+    def show(self, error: SpadeError) -> None:
+        """Let the panel say this until it is dismissed, or something newer goes wrong."""
+        self.error = error
+
+    def dismiss(self) -> None:
+        """Let the panel say nothing of errors."""
+        self.error = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether step() has nothing to do."""
+        return self.connection.is_idle and not self.board.live and not self.board.finished
+
+    def connect(self) -> None:
+        """Connect, or start the local server, unless that has happened; returns at once. Raises SpadeError.
+
+        Where the preferences name another server than the one we are at, that one is left, and its jobs with it.
+        """
+        chosen = server_choice()
+        is_open = self.connection.state not in (State.OFF, State.LOST)
+        if is_open and chosen == self._opened_for:
+            return
+        target = server_target()
+        if is_open:
+            self._cancel_all()
+        self.connection.open(target)
+        self._opened_for = chosen
+
+    def disconnect(self) -> None:
+        """Cancel what runs, leave the server, and stop it if we started it; returns at once."""
+        self._cancel_all()
+        self.connection.leave()
+
+    def want_label_set(self, scene_uid: int, digest: str) -> WantedLabelSet:
+        """Ask the server for its model's label set, for a scene; returns at once. Raises Unavailable."""
+        self.wanted_label_set = WantedLabelSet(scene_uid, self.connection.ask_label_set(digest))
+        return self.wanted_label_set
+
+    def step(self) -> None:
+        """Move what can move, show what went wrong. Never waits."""
+        for job in self.board.step():
+            if job.error is not None:
+                self.show(job.error)
+
+    def close(self) -> None:
+        """The end: waits until a server that we started is gone."""
+        self.connection.close()
+
+    def _cancel_all(self) -> None:
+        for job in self.board.live:
+            self.board.cancel(job)
+
+
+_current: Session | None = None
+
+
+def current_session() -> Session:
+    """The session of this registration."""
+    assert _current is not None, "the add-on is not registered"
+    return _current
+
+
+def register() -> None:
+    global _current
+    _current = Session()
+
+
+def unregister() -> None:
+    global _current
+    if _current is not None:
+        _current.close()
+        _current = None

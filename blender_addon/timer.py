@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one timer: moves the jobs, places their pictures, and redraws the panel when something has changed.
+
+`step()` is all it does; the timer calls it in the GUI, tests and scripts call it themselves, or `run_until` (timers
+never fire in Blender as a module).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+import bpy
+
+from .contract.errors import Internal, SpadeError
+from .place.picture import hindrance, place_picture, scene_of
+from .scene.label_sets import use_label_set
+from .session import Session, current_session
+
+BUSY_INTERVAL_S = 0.04
+IDLE_INTERVAL_S = 0.5
+SCRIPT_STEP_S = 0.005
+
+_log = logging.getLogger(__name__)
+
+
+def register() -> None:
+    """Nothing runs until somebody wakes the timer."""
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+
+
+def wake() -> None:
+    """Run the timer, if it does not run yet."""
+    if not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=0.0, persistent=True)  # persistent: survives a file load
+
+
+def step() -> None:
+    """Everything the timer does, once. Never waits, never raises for what the user can mend."""
+    session = current_session()
+    session.step()
+    if hindrance() is None:
+        _place_pictures(session)
+        _take_label_set(session)
+    if (shown := _shown(session)) != session.last_drawn:
+        session.last_drawn = shown
+        redraw()
+
+
+def run_until(done: Callable[[], bool], seconds: float) -> bool:
+    """For scripts, which have no timer: step until it is done. False where it was not done in time."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        step()
+        time.sleep(SCRIPT_STEP_S)
+    return True
+
+
+def tick() -> float | None:
+    """What Blender calls: a step, and the seconds until the next one; None when there is nothing left to do."""
+    session = current_session()
+    try:
+        step()
+    except Exception as problem:
+        # An error that left here would end the timer, and with it every job to come.
+        _log.exception("a step failed")
+        sentence = f"A fault in the add-on stopped a step ({type(problem).__name__})."
+        session.show(Internal(sentence, fix="Please report it with what the system console says."))
+    if session.is_idle:
+        return None
+    is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None
+    return BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S
+
+
+def redraw() -> None:
+    """Ask for a new drawing of the sidebars."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+def _place_pictures(session: Session) -> None:
+    for job in session.board.finished:
+        scene = scene_of(job.request)
+        # One that its scene refused is not tried again until the user says so.
+        if scene is not None and job.error is None:
+            try:
+                place_picture(session.board, job, scene)
+            except SpadeError as problem:
+                session.show(problem)
+
+
+def _take_label_set(session: Session) -> None:
+    """Give the scene that waits for the model's label set what the server answered."""
+    wanted = session.wanted_label_set
+    if wanted is None or not wanted.question.has_ended:
+        return
+    session.wanted_label_set = None
+    scene = next((scene for scene in bpy.data.scenes if scene.session_uid == wanted.scene_uid), None)
+    if wanted.question.error is not None:
+        session.show(wanted.question.error)
+    elif wanted.question.label_set is not None and scene is not None:
+        use_label_set(scene, wanted.question.label_set)
+        session.dismiss()
+        bpy.ops.ed.undo_push(message="Use the Model's Label Set")
+
+
+def _shown(session: Session) -> tuple:
+    """What the panels show of the session; another value asks for another drawing."""
+    board, connection = session.board, session.connection
+    jobs = [(id(job), job.state, job.stage, round(job.fraction, 2)) for job in board.live + board.finished]
+    models = connection.welcome.models if connection.welcome else ()
+    waits = int(connection.waited_s), session.wanted_label_set is not None
+    return jobs, connection.state, waits, models, session.error, id(board.last_placed), hindrance()

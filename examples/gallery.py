@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gallery of the README: label maps, and what the model paints from them in three styles; the valley in winter, the
+lake, and what is hard for the model.
+
+python -m examples.gallery --data photos/ [--model FILE]
+
+Six label maps are those of held-out photos (a data set of the label set 'landscape' with a split), the others are two
+grey-box scenes, straight from Blender: examples/lake_scene.py and the example valley. The photos themselves are not
+shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from PIL import Image
+
+from spade_core.contract.labels import LabelSet
+from spade_core.data.layouts.layouts import find_pairs
+from spade_core.data.pairs import read_labels
+from spade_core.synthesis.synthesizer import Synthesizer
+
+ROOT = Path(__file__).resolve().parent.parent
+VALLEY, LAKE = ROOT / "examples" / "demo_labels.png", ROOT / "examples" / "lake_labels.png"
+PAPER = (251, 250, 247)
+GAP = 8
+STYLES = (11, 12, 13)
+"""Seeds: each draws a style and its noise."""
+HARD = ("building", "flower", "fog", "waterfall")
+"""Classes whose largest held-out region is shown on the model card, however it comes out."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Paint the gallery, the winter, the lake and the hard ones."""
+
+    data: Path
+    """a data set with held-out label maps"""
+    model: str = "landscape"
+    """an embedded model, or a checkpoint file"""
+    output: Path = ROOT / "docs" / "pictures"
+    """folder of gallery.jpg, winter.jpg, lake.jpg and hard.jpg"""
+    size: int = 256
+    """side of a picture in pixels"""
+    every: int = 27
+    """of the held-out label maps, sorted by name, every Nth is shown"""
+
+
+def rows_of(pictures: list[list[np.ndarray]]) -> Image.Image:
+    """Equal pictures, (H, W, 3) uint8, with gaps between them."""
+    height, width = pictures[0][0].shape[:2]
+    across, down = len(pictures[0]), len(pictures)
+    sheet = Image.new("RGB", (across * (width + GAP) - GAP, down * (height + GAP) - GAP), PAPER)
+    for row, cells in enumerate(pictures):
+        for column, cell in enumerate(cells):
+            sheet.paste(Image.fromarray(cell), (column * (width + GAP), row * (height + GAP)))
+    return sheet
+
+
+def label_map(file: Path, size: int, label_set: LabelSet) -> np.ndarray:
+    """(size, size) ids: the middle of a label map."""
+    ids = Image.fromarray(read_labels(file, label_set))
+    left = (ids.width - ids.height) // 2 if ids.width > ids.height else 0
+    square = ids.crop((left, 0, left + min(ids.size), min(ids.size)))
+    return np.asarray(square.resize((size, size), Image.Resampling.NEAREST))
+
+
+def with_most(name: str, files: list[Path], label_set: LabelSet) -> Path:
+    """The label map that has most of a class."""
+    wanted = next(entry.id for entry in label_set.classes if entry.name == name)
+    return max(files, key=lambda file: float((read_labels(file, label_set) == wanted).mean()))
+
+
+def winter(model: Synthesizer, seed: int) -> Image.Image:
+    """The valley as it is, and with its grass and bushes turned to snow, in the same style and noise."""
+    summer = read_labels(VALLEY, model.label_set)
+    ids = {entry.name: entry.id for entry in model.label_set.classes}
+    snowy = summer.copy()
+    snowy[np.isin(summer, [ids["grass"], ids["bush"]])] = ids["snow"]
+    maps = (summer, snowy)
+    return rows_of([[model.label_set.colorize(each), model.render(each, seed=seed)] for each in maps])
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    model = Synthesizer.load(options.model)
+    held_out = [pair.labels for pair in find_pairs(options.data, "val")]
+
+    def row(file: Path, seeds: tuple[int, ...]) -> list[np.ndarray]:
+        ids = label_map(file, options.size, model.label_set)
+        return [model.label_set.colorize(ids), *(model.render(ids, seed=seed) for seed in seeds)]
+
+    rows = [row(file, STYLES) for file in (*held_out[3 :: options.every][:6], LAKE, VALLEY)]
+    # Two scenes side by side: eight rows would be a long page.
+    pairs = [[*left, *right] for left, right in zip(rows[::2], rows[1::2], strict=True)]
+    rows_of(pairs).save(options.output / "gallery.jpg", quality=88)
+    hard = [row(with_most(name, held_out, model.label_set), STYLES[:1]) for name in HARD]
+    rows_of([[*hard[0], *hard[1]], [*hard[2], *hard[3]]]).save(options.output / "hard.jpg", quality=88)
+    winter(model, STYLES[0]).save(options.output / "winter.jpg", quality=88)
+    lake = read_labels(LAKE, model.label_set)
+    painted = rows_of([[model.label_set.colorize(lake), model.render(lake, seed=STYLES[0])]])
+    painted.save(options.output / "lake.jpg", quality=88)
+
+
+if __name__ == "__main__":
+    main()

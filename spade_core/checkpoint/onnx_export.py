@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A checkpoint's generator as an ONNX file, for programs without PyTorch: Unity, Unreal, ONNX Runtime.
+
+The graph takes what a program has at hand, a label map of ids, and gives what it can show:
+
+    labels     (1, H, W) int32: ids of the label set; H and W multiples of the file's `multiple`, or its fixed size
+    instances  (1, H, W) int32: one number an object; only where the network looks at instances
+    style      (1, Z) float32: a style code, standard normal; only where it has one
+    noise_0... (1, 1, h, w) float32, standard normal or zeros; only where it has noise
+    image      (1, 3, H', W') float32 in [0, 1]
+
+The metadata say which label set it is, and the rest that has to be known. Nothing is added around the map here, as
+Synthesizer does so that the border looks like the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..contract.errors import CannotWrite, Internal, Unavailable
+from ..files import replacing
+from ..model.interface import ImageGenerator
+from .file import Checkpoint
+from .folding import fold_spectral_norms
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+
+LARGEST_SIDE = 8192
+
+TOLERANCE = 1e-3
+"""A quarter of a step of 8-bit colour. Most networks agree within 1e-6; ONNX Runtime sums up a layer norm over a whole
+picture, as in cascaded refinement, less exactly."""
+
+
+class PaintFromIds(nn.Module):
+    """The network between what a program has and what it can show; the inputs in the module's order, those it has."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__()
+        self.generator: ImageGenerator = checkpoint.build_generator()
+        fold_spectral_norms(self.generator)
+        config = checkpoint.generator
+        self.edges, self.style_size = config.instance_edges, config.style_size
+        channels = checkpoint.label_channels
+        ids = np.arange(max(id for id, _ in channels.of_ids) + 1)
+        self.channel_of_id: Tensor
+        self.every_channel: Tensor
+        self.register_buffer("channel_of_id", torch.from_numpy(channels.indices(ids).astype(np.int32)))
+        self.register_buffer("every_channel", torch.arange(channels.count, dtype=torch.int32)[:, None, None])
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        labels, *rest = inputs
+        channels = F.embedding(labels.long(), self.channel_of_id[:, None]).squeeze(-1)
+        semantic = (channels[:, None] == self.every_channel).float()
+        if self.edges:
+            semantic = torch.cat([semantic, _edges(rest.pop(0)[:, None])], 1)
+        style = rest.pop(0) if self.style_size else None
+        return self.generator(semantic, style, rest) * 0.5 + 0.5
+
+    def examples(self, rows: int, columns: int) -> dict[str, Tensor]:
+        """Random inputs by name, for so many times the smallest step of a picture's sides."""
+        generator, step = self.generator, self.generator.multiple
+        height, width = generator.fixed_size or (rows * step, columns * step)
+        labels = torch.randint(len(self.channel_of_id), (1, height, width), dtype=torch.int32)
+        inputs = {"labels": labels}
+        if self.edges:
+            inputs["instances"] = torch.randint(3, (1, height, width), dtype=torch.int32)
+        if self.style_size:
+            inputs["style"] = torch.randn(1, self.style_size)
+        planes = generator.draw_noise(1, height, width)
+        return inputs | {f"noise_{index}": plane for index, plane in enumerate(planes)}
+
+
+def _edges(objects: Tensor) -> Tensor:
+    """As model.semantic_input.instance_edges, without writing into slices, which other runtimes do not know."""
+    across = (objects[..., :, 1:] != objects[..., :, :-1]).float()
+    down = (objects[..., 1:, :] != objects[..., :-1, :]).float()
+    return torch.maximum(
+        torch.maximum(F.pad(across, (1, 0)), F.pad(across, (0, 1))),
+        torch.maximum(F.pad(down, (0, 0, 1, 0)), F.pad(down, (0, 0, 0, 1))),
+    )
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is in the file."""
+
+    shapes: dict[str, str]
+    """Of inputs and output by name, for people."""
+    difference: float
+    """The largest between the pictures of ONNX Runtime and PyTorch."""
+
+
+def export_onnx(checkpoint: Checkpoint, path: Path, name: str) -> Written:
+    """Write the file, after comparing what it paints in ONNX Runtime with PyTorch.
+
+    Raises Unavailable without the onnx extra, Internal where they differ by more than TOLERANCE, and CannotWrite.
+    """
+    if any(importlib.util.find_spec(package) is None for package in ("onnx", "onnxruntime", "onnxscript")):
+        raise Unavailable("ONNX is not installed.", "Run: pip install 'spade-backdrops[onnx]'")
+    if not path.parent.is_dir():
+        raise CannotWrite(f"There is no folder {path.parent}.", "Make it first, or choose another one.")
+    import onnx
+
+    network = PaintFromIds(checkpoint).eval()
+    smallest = -(-network.generator.smallest_side // network.generator.multiple)
+    model = _translated(network, smallest)
+    onnx.helper.set_model_props(model, _metadata(checkpoint, network, name))
+    onnx.checker.check_model(model)
+    content = model.SerializeToString()
+    difference = _compared(content, network, smallest)
+    if not difference < TOLERANCE:
+        raise Internal(
+            f"ONNX Runtime paints another picture than PyTorch (they differ by {difference:.1g}).",
+            "Report it with the versions of torch, onnx and onnxruntime; the file was not written.",
+        )
+    _write(content, path)
+    return Written(_shapes(model), difference)
+
+
+def _translated(network: PaintFromIds, smallest: int) -> onnx.ModelProto:
+    """The ONNX graph, with sides that may change where the network allows it."""
+    inputs = network.examples(
+        smallest + 1, smallest + 2
+    )  # two different ones: equal ones would be tied together
+    with _quiet():
+        program = torch.onnx.export(
+            network,
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=["image"],
+            opset_version=OPSET,
+            dynamic_shapes=(_dynamic_shapes(network, inputs, smallest),),
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def _dynamic_shapes(
+    network: PaintFromIds, inputs: dict[str, Tensor], smallest: int
+) -> tuple[dict[int, Any], ...]:
+    """Of every input the axes that change, as multiples of the number of steps in a picture's height and width."""
+    if network.generator.fixed_size is not None:
+        return ({},) * len(inputs)
+    most = LARGEST_SIDE // network.generator.multiple
+    rows, columns = (torch.export.Dim(axis, min=smallest, max=most) for axis in ("rows", "columns"))
+    return tuple(
+        {}
+        if tensor.dim() == 2
+        else {
+            tensor.dim() - 2: tensor.shape[-2] // (smallest + 1) * rows,
+            tensor.dim() - 1: tensor.shape[-1] // (smallest + 2) * columns,
+        }
+        for tensor in inputs.values()
+    )
+
+
+def _compared(content: bytes, network: PaintFromIds, smallest: int) -> float:
+    """The largest difference between the runtimes, on random input of two sizes."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    differences = []
+    for rows, columns in ((smallest + 1, smallest + 2), (smallest + 2, smallest)):
+        inputs = network.examples(rows, columns)
+        with torch.inference_mode():
+            expected = network(*inputs.values()).numpy()
+        [image] = session.run(None, {key: value.numpy() for key, value in inputs.items()})
+        differences.append(float(np.abs(image - expected).max()))
+    return max(differences)
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, str]:
+    types = {value.name: value.type.tensor_type for value in [*model.graph.input, *model.graph.output]}
+    axes = {
+        name: [axis.dim_param or str(axis.dim_value) for axis in kind.shape.dim]
+        for name, kind in types.items()
+    }
+    return {
+        name: f"{'float32' if types[name].elem_type == 1 else 'int32'} ({', '.join(axes[name])})"
+        for name in types
+    }
+
+
+def _metadata(checkpoint: Checkpoint, network: PaintFromIds, name: str) -> dict[str, str]:
+    fixed = network.generator.fixed_size
+    return {
+        "name": name,
+        "label_set": checkpoint.label_set.to_toml(),
+        "label_set_digest": checkpoint.label_set.digest,
+        "native_size": str(checkpoint.native_size),
+        "multiple": str(network.generator.multiple),
+        "fixed_size": "" if fixed is None else f"{fixed[0]} {fixed[1]}",
+        "provenance": json.dumps(checkpoint.provenance, ensure_ascii=False),
+    }
+
+
+def _write(content: bytes, path: Path) -> None:
+    with replacing(path) as part:
+        part.write_bytes(content)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of packages that are not needed here, and of itself."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        exporter.setLevel(level)

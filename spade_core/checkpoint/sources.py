@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a model comes from, by the word for it: an embedded model, a checkpoint file, or a training run's folder.
+
+A run writes model_00002000.safetensors, model_00004000.safetensors, ... into its folder, each in one piece; the
+number, of photos seen, says which is the newest. Only names and file times are looked at here, no weights.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from ..contract.errors import BadOption
+from .names import MODELS, photos_seen
+
+_EMBEDDED = Path(__file__).parents[1] / "weights"
+
+
+@dataclass(frozen=True)
+class CheckpointVersion:
+    """A file at one moment: a file that was written again under its name is another version.
+
+    path: where a synthesizer loads it from. times_and_size: empty for what is not followed.
+    """
+
+    path: str
+    times_and_size: tuple[int, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        return os.path.basename(self.path)
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model is: `path` for a synthesizer, or, `is_run`, a folder to follow. `name` is for clients."""
+
+    name: str
+    path: str
+    is_run: bool = False
+
+
+def model_source(model: str) -> ModelSource:
+    """What the word on the command line means; asked once, for a folder may go while it is served.
+
+    A run is called by its folder ("runs/my" is "my"), a file by its name without suffix. A bare name means an
+    embedded model before it means a folder; a path that is not there yet means a folder if it has no suffix.
+    """
+    path, is_bare = Path(model), Path(model).name == model
+    if is_bare and (_EMBEDDED / f"{model}.safetensors").exists():
+        return ModelSource(model, model)
+    if path.is_dir() or not (is_bare or path.suffix or path.exists()):
+        return ModelSource(os.path.basename(os.path.abspath(model)), model, is_run=True)
+    return ModelSource(path.stem, model)
+
+
+def checkpoint_versions(folder: Path) -> Iterator[CheckpointVersion]:
+    """The checkpoints of a run, the newest first; none before its folder is made, and after it has gone.
+
+    Raises OSError where the folder cannot be read.
+    """
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    paths = [folder / name for name in names if fnmatchcase(name, MODELS) and photos_seen(Path(name)) >= 0]
+    for path in map(str, sorted(paths, key=photos_seen, reverse=True)):
+        try:
+            yield CheckpointVersion(path, _times_and_size(path))
+        except OSError:
+            continue  # deleted since the folder was read
+
+
+def is_unchanged(version: CheckpointVersion) -> bool:
+    """Whether the file is still the one it was; what is not followed always is."""
+    try:
+        return not version.times_and_size or _times_and_size(version.path) == version.times_and_size
+    except OSError:
+        return False
+
+
+def model_sources(models: Sequence[str]) -> tuple[ModelSource, ...]:
+    """Raises BadOption where two models would be called the same, and one could never be asked for."""
+    sources: dict[str, ModelSource] = {}
+    for source in map(model_source, models):
+        other = sources.setdefault(source.name, source)
+        if other != source:
+            raise BadOption(
+                f"'{other.path}' and '{source.path}' would both be served as '{source.name}'.",
+                "Rename one of them, or serve them by two servers.",
+            )
+    return tuple(sources.values())
+
+
+def _times_and_size(path: str) -> tuple[int, ...]:
+    # The change time too: a file that was renamed into place keeps the time at which it was written.
+    facts = os.stat(path)
+    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size

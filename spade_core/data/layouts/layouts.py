@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data sets SPADE is trained on, as people have them on disk, and the plain folder.
+
+Each layout says which files are pairs; ids are read as they are on disk, as the label set of the same name has them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...contract.errors import BadImage
+from ...contract.labels import LabelSet, load_label_set
+from ..pairs import Pair
+from ..placement import Preprocess
+from .listing import IMAGE_ENDINGS, LABEL_ENDINGS, Listing, paired, pictures, pictures_below
+from .outdoor import is_outdoor_by_classes, is_outdoor_by_scene
+
+TRAIN, VAL = "train", "val"
+
+OWN_LABEL_SET = "label_set.toml"
+"""The label set a plain folder may carry."""
+
+FLICKR_VAL_SHARE = 1000 / 41_000  # of the paper's Flickr Landscapes
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one data set lies on disk."""
+
+    name: str
+    listing: Callable[[Path, str], Listing]
+    """(root, train or val) -> what that split holds."""
+    recognises: Callable[[Path], bool]
+    expects: str
+    """Where its files belong, in a few words."""
+    label_set: str = ""
+    """The shipped set whose ids the files hold; "" where that is the folder's own affair."""
+    preprocess: Preprocess = Preprocess()
+    """As the reference trains on it."""
+
+
+def find_pairs(root: Path, split: str | None, layout: str = "auto") -> list[Pair]:
+    """The pairs of a data set sorted by photo; split is train, val, or None for both.
+
+    Raises BadImage where no photo has a label map of the same name, and as `layout_of`.
+    """
+    chosen = layout_of(root, layout)
+    found = list_files(root, split, chosen.name)
+    if not found.pairs:
+        where = f" for '{split}'" if split else ""
+        raise BadImage(
+            f"No photo with a label map of the same name was found in {root}{where}.", f"{chosen.expects}."
+        )
+    return found.pairs
+
+
+def list_files(root: Path, split: str | None, layout: str = "auto") -> Listing:
+    """Pairs, and files without a partner. Raises as `layout_of`."""
+    chosen = layout_of(root, layout)
+    if split is not None:
+        return chosen.listing(root, split)
+    return chosen.listing(root, TRAIN) + chosen.listing(root, VAL)
+
+
+def layout_of(root: Path, name: str = "auto") -> Layout:
+    """The layout of this name, or the one that a folder has. Raises BadImage."""
+    if name in LAYOUTS:
+        return LAYOUTS[name]
+    if name != "auto":
+        raise BadImage(f"There is no layout '{name}'.", f"Choose one of {', '.join(LAYOUTS)}.")
+    if not root.is_dir():
+        raise BadImage(f"There is no folder {root}.", "Check the path.")
+    for layout in LAYOUTS.values():
+        if layout.recognises(root):
+            return layout
+    raise BadImage(
+        f"{root} is laid out as none of the known data sets.",
+        f"{LAYOUTS['folder'].expects}; or name one of {', '.join(LAYOUTS)}.",
+    )
+
+
+def own_label_set(root: Path, layout: str = "auto") -> LabelSet | None:
+    """The folder's own label_set.toml, or that of the layout; None where neither says which set it is.
+
+    Raises BadImage and BadLabelSet.
+    """
+    own = root / OWN_LABEL_SET
+    name = str(own) if own.exists() else layout_of(root, layout).label_set
+    return load_label_set(name) if name else None
+
+
+def label_set_of(root: Path, layout: str = "auto", named: str | None = None) -> LabelSet:
+    """The label set that was named, or the data's own, or landscape. Raises BadImage and BadLabelSet."""
+    return load_label_set(named) if named else own_label_set(root, layout) or load_label_set("landscape")
+
+
+def _folder(root: Path, split: str) -> Listing:
+    found = paired(
+        pictures(root / "images", IMAGE_ENDINGS),
+        pictures(root / "labels", LABEL_ENDINGS),
+        pictures(root / "instances", LABEL_ENDINGS),
+    )
+    index = root / "index.csv"
+    return found.indexed(index, split) if index.exists() else found
+
+
+def _flickr(root: Path, split: str) -> Listing:
+    """Folders inside images/ are looked through; without an index.csv a hash of the name decides on the split."""
+    images, labels = root / "images", root / "labels"
+    found = paired(
+        pictures_below(images, IMAGE_ENDINGS, lambda file: _inside(images, file)),
+        pictures_below(labels, LABEL_ENDINGS, lambda file: _inside(labels, file)),
+    )
+    if (root / "index.csv").exists():
+        return found.indexed(root / "index.csv", split)
+    return found.only(lambda name: (_lot(name) < FLICKR_VAL_SHARE) == (split == VAL))
+
+
+def _is_flickr(root: Path) -> bool:
+    """Photos lie in folders inside images/, and none beside those."""
+    images = root / "images"
+    if not (images.is_dir() and (root / "labels").is_dir()):
+        return False
+    return any(each.is_dir() for each in images.iterdir()) and not pictures(images, IMAGE_ENDINGS)
+
+
+def _coco_stuff(root: Path, split: str) -> Listing:
+    """As the reference wants it ({split}_img, _label, _inst), or as COCO and COCO-Stuff come ({split}2017)."""
+    if (root / f"{split}_img").is_dir():
+        places = [root / f"{split}_{kind}" for kind in ("img", "label", "inst")]
+    else:
+        images = _first_folder(root / "images" / f"{split}2017", root / f"{split}2017")
+        labels = _first_folder(
+            *(root / place / f"{split}2017" for place in ("stuffthingmaps", "labels", "annotations"))
+        )
+        places = [images, labels, root / "instances" / f"{split}2017"]
+    images, labels, instances = places
+    return paired(
+        pictures(images, IMAGE_ENDINGS),
+        pictures(labels, LABEL_ENDINGS),
+        pictures(instances, LABEL_ENDINGS),
+    )
+
+
+def _ade20k(root: Path, split: str) -> Listing:
+    """All photos and annotations below root; the names say which are which split (ADE_train_..., ADE_val_...)."""
+    marked = f"_{split}_"
+
+    def of_split(file: Path) -> str | None:
+        return file.stem if marked in file.name else None
+
+    labels = pictures_below(root, (".png",), of_split)
+    parts = [file for name, file in labels.items() if name.endswith("_seg") or "_parts_" in name]
+    if parts and len(parts) == len(labels):
+        raise BadImage(
+            f"{parts[0].name} and its like are the full ADE20K's colour-coded objects and parts.",
+            "Use the annotations of the scene parsing benchmark (ADEChallengeData2016): ids 0 to 150.",
+        )
+    return paired(pictures_below(root, (".jpg", ".jpeg"), of_split), labels)
+
+
+def _cityscapes(root: Path, split: str) -> Listing:
+    """leftImg8bit/ and gtFine/; the first three parts of a name (city, sequence, frame) are what pairs share."""
+    ids, instances = (f"_gtFine_{kind}" for kind in ("labelIds", "instanceIds"))
+
+    def frames(place: Path, ending: str) -> dict[str, Path]:
+        return pictures_below(
+            place,
+            (".png",),
+            lambda file: "_".join(file.stem.split("_")[:3]) if file.stem.endswith(ending) else None,
+        )
+
+    annotations = root / "gtFine" / split
+    return paired(
+        frames(root / "leftImg8bit" / split, "_leftImg8bit"),
+        frames(annotations, ids),
+        frames(annotations, instances),
+    )
+
+
+def _outdoor_by_classes(root: Path, split: str) -> Listing:
+    found = _ade20k(root, split)
+    outdoor = is_outdoor_by_classes(found.pairs)
+    return found.only(outdoor.__getitem__)
+
+
+def _outdoor_by_scene(root: Path, split: str) -> Listing:
+    return _ade20k(root, split).only(is_outdoor_by_scene(root))
+
+
+def _is_ade20k(root: Path) -> bool:
+    inner = _first_folder(root / "ADEChallengeData2016", root)
+    return (inner / "images" / "training").is_dir() and (inner / "annotations" / "training").is_dir()
+
+
+def _is_coco_stuff(root: Path) -> bool:
+    return any((root / f"{split}_img").is_dir() for split in (TRAIN, VAL)) or any(
+        (root / place / f"{split}2017").is_dir()
+        for place in ("stuffthingmaps", "labels", "annotations")
+        for split in (TRAIN, VAL)
+    )
+
+
+def _first_folder(*places: Path) -> Path:
+    return next((place for place in places if place.is_dir()), places[-1])
+
+
+def _inside(folder: Path, file: Path) -> str:
+    return file.relative_to(folder).with_suffix("").as_posix()
+
+
+def _lot(name: str) -> float:
+    """A number in 0..1 that depends on the name alone: adding photos moves none from one split to the other."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+
+
+_NEVER: Callable[[Path], bool] = lambda root: False  # noqa: E731  (to be named: another layout looks the same)
+
+_ADE20K = "Put photos and annotations (ids 0 to 150) of ADEChallengeData2016 below one folder"
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout(
+            "cityscapes",
+            _cityscapes,
+            lambda root: (root / "leftImg8bit").is_dir() and (root / "gtFine").is_dir(),
+            "Put leftImg8bit/ and gtFine/ (with *_gtFine_labelIds.png) into it, as they come",
+            "cityscapes",
+            Preprocess("fixed", 512, 512, aspect=2.0),
+        ),
+        Layout(
+            "coco_stuff",
+            _coco_stuff,
+            _is_coco_stuff,
+            "Put train2017/ and val2017/ into images/ and into stuffthingmaps/, or use train_img/ and train_label/",
+            "coco_stuff",
+        ),
+        Layout("ade20k", _ade20k, _is_ade20k, _ADE20K, "ade20k"),
+        Layout("ade20k-outdoor", _outdoor_by_classes, _NEVER, _ADE20K, "ade20k"),
+        Layout("ade20k-outdoor-scenes", _outdoor_by_scene, _NEVER, _ADE20K, "ade20k"),
+        Layout(
+            "flickr",
+            _flickr,
+            _is_flickr,
+            "Put photos below images/ and their predicted label maps (PNG, ids) below labels/, at the same paths",
+        ),
+        Layout(
+            "folder",
+            _folder,
+            lambda root: (root / "images").is_dir() and (root / "labels").is_dir(),
+            "Put photos in images/ and label maps (PNG, ids) of the same names in labels/",
+        ),
+    )
+}

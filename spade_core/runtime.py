@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine: which device computes and with how many cores, how memory is kept, and how its lack is told."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .contract.errors import Unavailable
+
+if TYPE_CHECKING:
+    import torch
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""mallopt's parameters, as glibc's malloc.h numbers them."""
+LARGEST = 2**31 - 1
+
+
+def chosen_device(wanted: str) -> torch.device:
+    """The device of this name; "auto" takes CUDA, then MPS, then the CPU. Raises Unavailable where it is not there."""
+    import torch  # here: it takes seconds, and a worker wants its memory settled before
+
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise Unavailable(
+            f"The device '{wanted}' cannot be used here.", "Use the device 'auto', or run 'spade doctor'."
+        ) from None
+    return device
+
+
+def physical_cores() -> int:
+    """Cores this process may use, hyper-threads not counted: two threads on one core only slow each other."""
+    try:
+        usable = os.sched_getaffinity(0)
+        siblings = {
+            Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
+            for cpu in usable
+        }
+        return max(1, len(siblings))
+    except (AttributeError, OSError):  # not Linux
+        return os.cpu_count() or 1
+
+
+def keep_freed_memory() -> bool:
+    """Keep what is freed until `return_freed_memory`; returns whether this system's allocator can be told."""
+    glibc = _glibc()
+    if glibc is None:
+        return False
+    taken = [glibc.mallopt(M_MMAP_MAX, 0), glibc.mallopt(M_TRIM_THRESHOLD, LARGEST)]
+    return taken == [1, 1]
+
+
+def return_freed_memory() -> None:
+    """Give what is free to other programs: a server that waits holds no more than it needs."""
+    glibc = _glibc()
+    if glibc is not None:
+        glibc.malloc_trim(0)
+
+
+@cache
+def _glibc() -> Any:
+    """The C library of this process, where it is glibc."""
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return library if hasattr(library, "gnu_get_libc_version") else None
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Each device says it in its own way."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")
+    )

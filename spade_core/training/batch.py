@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a training step is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Photos and what they show: this process's rows of the joined batch."""
+
+    photos: Tensor
+    """(B, 3, H, W) in [-1, 1]."""
+    channels: Tensor
+    """(B, H, W) int64, the one-hot channel of each pixel."""
+    instances: Tensor | None = None
+    """(B, H, W) int64 instance ids, for networks that look at instance edges."""
+
+    def parts(self, count: int) -> list[Batch]:
+        """The rows in `count` equal parts."""
+        instances = [None] * count if self.instances is None else self.instances.chunk(count)
+        return [
+            Batch(*rows)
+            for rows in zip(self.photos.chunk(count), self.channels.chunk(count), instances, strict=True)
+        ]

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starting and stopping what serves: real processes, with small programs in the server's place."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from spade_backdrops.bridge.server_process import ServerConfig, ServerProcess
+from spade_backdrops.contract.errors import Unavailable
+
+
+def config(folder: Path, program: str) -> ServerConfig:
+    return ServerConfig(command=(sys.executable, "-c", program), folder=folder, parent_pid=os.getpid())
+
+
+def until(condition, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+
+
+def test_a_server_that_dies_at_the_start_is_quoted(tmp_path):
+    with ServerProcess(config(tmp_path, "print('no weights here'); raise SystemExit(2)")) as server:
+        until(lambda: not server.is_running)
+        with pytest.raises(Unavailable) as refused:
+            server.check()
+    assert "exit code 2" in refused.value.message
+    assert "no weights here" in refused.value.message
+
+
+def test_a_program_that_cannot_run_is_one_sentence(tmp_path):
+    server = ServerProcess(ServerConfig((str(tmp_path),), tmp_path / "run", os.getpid()))
+    with pytest.raises(Unavailable):
+        server.start()
+
+
+def test_the_connection_file_is_what_makes_it_ready(tmp_path):
+    program = "import sys, time; time.sleep(0.3); open(sys.argv[2], 'w').write('{}'); time.sleep(60)"
+    with ServerProcess(config(tmp_path / "Größe", program)) as server:
+        assert server.is_running and not server.is_ready
+        until(lambda: server.is_ready)
+    assert not server.config.connection_file.exists()
+
+
+def test_an_old_connection_file_does_not_count(tmp_path):
+    settings = config(tmp_path, "import time; time.sleep(60)")
+    settings.connection_file.write_text("{}")
+    with ServerProcess(settings) as server:
+        assert not server.is_ready
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no TERM to ignore")
+def test_a_server_that_ignores_term_is_killed(tmp_path):
+    program = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(60)"
+    )
+    server = ServerProcess(config(tmp_path, program), stop_patience_s=0.3)
+    server.start()
+    until(lambda: "deaf" in server.console())
+    began = time.monotonic()
+    server.close()
+    assert time.monotonic() - began < 3
+    assert not server.is_running
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no TERM to ignore")
+def test_stopping_does_not_wait_for_a_server_that_ignores_term(tmp_path):
+    program = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(60)"
+    )
+    server = ServerProcess(config(tmp_path, program), stop_patience_s=0.3)
+    server.start()
+    until(lambda: "deaf" in server.console())
+    began = time.monotonic()
+    server.stop()
+    assert not server.has_ended()
+    assert time.monotonic() - began < 0.1
+    until(server.has_ended)
+    assert not server.is_running
+
+
+def test_blenders_own_python_settings_do_not_reach_the_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/blender/modules")
+    program = "import os; print('path:', os.environ.get('PYTHONPATH'))"
+    with ServerProcess(config(tmp_path, program)) as server:
+        until(lambda: not server.is_running)
+        assert "path: None" in server.console()
+
+
+def test_a_server_that_keeps_dying_is_not_started_for_ever(tmp_path):
+    with ServerProcess(config(tmp_path, "raise SystemExit(1)")) as server:
+        starts = 0
+        while server.restart():
+            starts += 1
+        assert starts == 3

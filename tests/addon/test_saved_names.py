@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names that lie in users' files and scripts: whoever renames one has to keep reading the old one."""
+
+from __future__ import annotations
+
+import bpy
+from spade_backdrops.place.backdrop import COLLECTION_NAME
+from spade_backdrops.place.image import PROVENANCE
+from spade_backdrops.properties import SpadeLabelRule, SpadeSettings
+from spade_backdrops.scene.visible import BACKDROP_MARK
+
+SETTINGS = {
+    *("label_set", "custom_label_set", "rules", "background_class", "width", "height", "match_camera"),
+    *("seed", "own_style_seed", "style_seed", "model"),
+}
+RULE = {"kind", "object", "material", "collection", "class_name"}
+OPERATORS = {
+    *("generate", "cancel", "new_seed", "place_kept", "discard_kept", "show_backdrop", "dismiss_error"),
+    *("assign_label", "search_label", "clear_label", "auto_assign", "select_unlabelled"),
+    *("import_label_set", "use_model_label_set", "use_served_model", "export_label_map", "render_pairs"),
+    *("add_camera", "add_example", "start_server", "stop_server", "show_console", "open_preferences"),
+}
+
+
+def test_a_scenes_settings_and_rules_keep_their_names(addon):
+    assert SETTINGS <= set(SpadeSettings.bl_rna.properties.keys())
+    assert RULE <= set(SpadeLabelRule.bl_rna.properties.keys())
+    assert hasattr(bpy.types.Scene, "spade")
+
+
+def test_what_marks_backdrops_and_pictures_keeps_its_name(addon):
+    assert (BACKDROP_MARK, PROVENANCE) == ("spade_backdrop", "spade_provenance")
+    assert COLLECTION_NAME == "Spade Backdrops"
+
+
+def test_operators_keep_their_names(addon):
+    assert OPERATORS <= set(dir(bpy.ops.spade))

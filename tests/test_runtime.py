@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""On a CPU, memory for a step or a picture is not cleared again and again, and is given back in the end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PIECES = """
+import resource, sys
+import torch
+from spade_core.runtime import keep_freed_memory, return_freed_memory
+
+def held():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) // 1024
+
+def work():
+    pieces = [torch.empty(12_000_000).fill_(1) for _ in range(4)]
+
+if "keep" in sys.argv and not keep_freed_memory():
+    sys.exit(77)
+for _ in range(4):  # until there is room for all of them
+    work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    work()
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+kept = held()
+return_freed_memory()
+print(faults, kept, held())
+"""
+PAGES = 5 * 4 * 12_000_000 * 4 // 4096
+"""Pages of 4 KB that the five rounds fill."""
+
+
+def run(*words: str) -> tuple[int, int, int]:
+    """Pages that the system had to clear, MB held after the work, and MB held when it was given back."""
+    ended = subprocess.run([sys.executable, "-c", PIECES, *words], capture_output=True, text=True)
+    if ended.returncode == 77:
+        pytest.skip("This system's allocator is not glibc's.")
+    faults, kept, left = map(int, ended.stdout.split())
+    return faults, kept, left
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and glibc is what is told")
+def test_what_a_round_has_freed_serves_the_next_one_and_goes_back_when_asked():
+    cleared, _, _ = run()
+    assert cleared > PAGES / 2  # as the allocator is: the test would notice if nothing were told
+    faults, kept, left = run("keep")
+    assert faults < PAGES / 100
+    assert left < kept - 150
