@@ -10,7 +10,6 @@ A host with a loop of its own (Blender) calls `submit`, and then `poll` from a t
 from __future__ import annotations
 
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -111,12 +110,12 @@ class Client(Session):
 
     def fetch_label_set(self, digest: str, timeout_s: float = 5) -> LabelSet:
         """Ask for the label set of a served model, by its digest. Raises LabelSetMismatch or Unavailable."""
-        question = GetLabelSet(digest, uuid.uuid4().hex)
-        self._questions.add(question.id)
+        question = self.ask_label_set(digest)
         try:
-            reply = self._ask(question, lambda event: getattr(event, "id", "") == question.id, timeout_s)
+            message = GetLabelSet(digest, question)
+            reply = self._ask(message, lambda event: getattr(event, "id", "") == question, timeout_s)
         finally:
-            self._questions.discard(question.id)
+            self.drop_question(question)
         if isinstance(reply, Failed):
             raise reply.error
         assert isinstance(reply, LabelSetText)

@@ -21,6 +21,7 @@ from .messages import (
     Cancelled,
     Failed,
     Finished,
+    GetLabelSet,
     Hello,
     LabelSetText,
     Ping,
@@ -116,6 +117,18 @@ class Session:
         if job in self._pending.jobs:
             self._transport.send(encode(Cancel(job)))
             self._end(Cancelled(job))
+
+    def ask_label_set(self, digest: str, question: str = "") -> str:
+        """Ask for the label set of a served model, by its digest, and return the id of the LabelSetText or Failed that
+        `poll` will bring; the same `question` again where it does not come."""
+        question = question or uuid.uuid4().hex
+        self._questions.add(question)
+        self._transport.send(encode(GetLabelSet(digest, question)))
+        return question
+
+    def drop_question(self, question: str) -> None:
+        """Nobody waits for this answer any more."""
+        self._questions.discard(question)
 
     def release_device(self) -> None:
         """Ask the server to give the device's memory back until the next job, as for a render; answered by

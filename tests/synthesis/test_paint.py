@@ -18,8 +18,7 @@ from spade_core.contract.request import (
     SeedStyle,
     Style,
 )
-from spade_core.model.config import GeneratorConfig
-from spade_core.model.spade import Generator
+from spade_core.model.spade import Generator, GeneratorConfig
 from spade_core.synthesis.paint import paint
 from spade_core.synthesis.style import at_strength, between
 from spade_core.synthesis.synthesizer import Synthesizer
