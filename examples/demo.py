@@ -25,7 +25,7 @@ from build_steps.staging import stage_for_import
 from spade_core.contract.client import Client
 from spade_core.contract.errors import SpadeError, Unavailable
 from spade_core.contract.labels import LabelSet, load_label_set
-from spade_core.contract.messages import Progress
+from spade_core.contract.request import PictureRequest
 
 from .contact_sheet import LegendEntry, Panel, contact_sheet
 from .demo_terminal import Steps, chatter_in
@@ -99,13 +99,8 @@ def from_stored_labels(steps: Steps, out: Path) -> Painted:
         running_server(out / "server") as file,
         Client.from_connection_file(file) as client,
     ):
-
-        def tell(event: object) -> None:
-            if isinstance(event, Progress):
-                report(event.stage, event.fraction)
-
         started = time.monotonic()
-        rgb = client.generate(label_map, label_set, seed=SEED, on_event=tell)
+        picture = client.generate(PictureRequest(label_map, label_set, seed=SEED), progress=report)
         seconds = time.monotonic() - started
     captions = {
         "labels.png": ("Label map", "as the label pass rendered it from the example valley"),
@@ -114,7 +109,7 @@ def from_stored_labels(steps: Steps, out: Path) -> Painted:
             f"model landscape, seed {SEED}, {seconds:.1f} s with loading the model",
         ),
     }
-    return Painted(label_map, label_set, rgb, captions)
+    return Painted(label_map, label_set, picture.rgb, captions)
 
 
 @contextlib.contextmanager

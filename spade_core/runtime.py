@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The machine: which device computes, how memory is kept, and how its lack is told."""
+"""The machine: which device computes and with how many cores, how memory is kept, and how its lack is told."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .contract.errors import Unavailable
@@ -36,6 +38,19 @@ def chosen_device(wanted: str) -> torch.device:
     return device
 
 
+def physical_cores() -> int:
+    """Cores this process may use, hyper-threads not counted: two threads on one core only slow each other."""
+    try:
+        usable = os.sched_getaffinity(0)
+        siblings = {
+            Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
+            for cpu in usable
+        }
+        return max(1, len(siblings))
+    except (AttributeError, OSError):  # not Linux
+        return os.cpu_count() or 1
+
+
 def keep_freed_memory() -> bool:
     """Keep what is freed until `return_freed_memory`; returns whether this system's allocator can be told."""
     glibc = _glibc()
@@ -61,7 +76,7 @@ def _glibc() -> Any:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Each device says it in its own way."""
-    said = str(error).lower()
+    text = str(error).lower()
     return isinstance(error, MemoryError) or any(
-        words in said for words in ("out of memory", "not enough memory", "can't allocate memory")
+        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")
     )

@@ -17,7 +17,7 @@ from ..contract.client import Client, Event
 from ..contract.connection import read_connection_file
 from ..contract.errors import LabelSetMismatch, SpadeError, TooLarge, Unavailable, UnknownModel
 from ..contract.labels import LabelSet
-from ..contract.messages import ModelInfo, Welcome
+from ..contract.messages import ModelInfo, Problem, Welcome
 from ..contract.version import VERSION
 from .label_set_question import LabelSetQuestion
 from .server_command import running_server
@@ -102,7 +102,8 @@ class Connection:
         if model is None:
             served = ", ".join(each.name for each in self.welcome.models) or "none"
             # A run without a model yet, a file that cannot be read: the server says which.
-            why = f" {self.welcome.problem}" if self.welcome.problem else ""
+            problem = self.welcome.problem_with(name)
+            why = f" {problem.message} {problem.fix}".rstrip() if problem else ""
             raise UnknownModel(
                 f"The server has no model '{name}'.{why}", fix=f"Choose one of those it has: {served}."
             )
@@ -243,8 +244,8 @@ class Connection:
         ):
             return
         elif welcome.state == "failed":
-            message, _, fix = welcome.problem.partition(". ")
-            self._lose(Unavailable(f"{message.rstrip('.')}.", fix=fix or "Look at the server's console."))
+            problem = next(iter(welcome.problems), Problem("", "The server has no model.", ""))
+            self._lose(Unavailable(problem.message, fix=problem.fix or "Look at the server's console."))
         else:
             self._enter(State.WARMING if welcome.state == "warming" else State.READY)
 

@@ -8,7 +8,7 @@ import shlex
 import shutil
 from pathlib import Path
 
-from ..contract.connection import read_connection_file
+from ..contract.connection import process_is_alive, read_connection_file
 from ..contract.errors import SpadeError, Unavailable
 
 
@@ -72,27 +72,6 @@ def _find_installed() -> str:
 def running_server(connection_file: Path) -> bool:
     """Whether the server that wrote this connection file is alive on this computer."""
     try:
-        return _is_alive(read_connection_file(connection_file).pid)
+        return process_is_alive(read_connection_file(connection_file).pid)
     except SpadeError:
         return False
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name != "nt":
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
-    import ctypes  # On Windows os.kill(pid, 0) would end the process.
-
-    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
-    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-    if not handle:
-        return False
-    code = ctypes.c_ulong()
-    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-    kernel.CloseHandle(handle)
-    return code.value == 259  # STILL_ACTIVE

@@ -20,14 +20,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from .errors import BadFrames, BadHeader, BadKind, BadShape, BadVersion, SizeMismatch, SpadeError
-from .messages import REPLY_KINDS, REQUEST_KINDS, Finished, Reply, Request
+from .messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Finished, ServerMessage
 from .version import PROTOCOL_MAGIC
 
 MAX_HEADER = 16 * 1024
 MAX_BUFFERS = 16
 BAND_BYTES = 16 * 2**20
 
-_KIND_OF = {kind: name for name, kind in (REQUEST_KINDS | REPLY_KINDS).items()}
+_KIND_OF = {kind: name for name, kind in (CLIENT_MESSAGES | SERVER_MESSAGES).items()}
 _UPDATE = "Update the add-on and the server to the same release."
 
 
@@ -46,14 +46,14 @@ def encode(message: Any, buffers: Sequence[Any] = ()) -> list[Any]:
     return [PROTOCOL_MAGIC, text, *buffers]
 
 
-def decode_request(frames: Sequence[bytes | memoryview]) -> tuple[Request, list[memoryview]]:
+def decode_client_message(frames: Sequence[bytes | memoryview]) -> tuple[ClientMessage, list[memoryview]]:
     """What a client sent, and its buffers. Raises BadFrames, BadVersion, BadHeader or BadKind."""
-    return decode(frames, REQUEST_KINDS)
+    return decode(frames, CLIENT_MESSAGES)
 
 
-def decode_reply(frames: Sequence[bytes | memoryview]) -> tuple[Reply, list[memoryview]]:
+def decode_server_message(frames: Sequence[bytes | memoryview]) -> tuple[ServerMessage, list[memoryview]]:
     """What the server sent, and its buffers. Raises BadFrames, BadVersion, BadHeader or BadKind."""
-    return decode(frames, REPLY_KINDS)
+    return decode(frames, SERVER_MESSAGES)
 
 
 def id_in(frames: Sequence[bytes | memoryview]) -> str:

@@ -67,6 +67,12 @@ class BadLabel(SpadeError):
     code = "BAD_LABEL"
 
 
+class BadImage(SpadeError):
+    """A picture file cannot be read, or is not what is wanted."""
+
+    code = "BAD_IMAGE"
+
+
 class SizeMismatch(SpadeError):
     """A buffer is longer or shorter than its header says."""
 
@@ -185,12 +191,6 @@ class BadOption(SpadeError):
     code = "BAD_OPTION"
 
 
-class BadImage(SpadeError):
-    """A picture file cannot be read, or is not what is wanted."""
-
-    code = "BAD_IMAGE"
-
-
 class TooFewImages(SpadeError):
     """There are fewer images than a statistic needs."""
 
@@ -224,8 +224,8 @@ class NothingLabelled(SpadeError):
 WIRE_ERRORS: dict[str, type[SpadeError]] = {
     kind.code: kind
     for kind in (
-        BadFrames, BadVersion, BadHeader, BadKind, BadShape, BadLabel, SizeMismatch, LabelSetMismatch,
-        UnknownModel, TooLarge, Forbidden, Poison, OutOfMemory, Deadline, Cancelled, Internal,
+        BadFrames, BadVersion, BadHeader, BadKind, BadShape, BadLabel, BadImage, SizeMismatch,
+        LabelSetMismatch, UnknownModel, TooLarge, Forbidden, Poison, OutOfMemory, Deadline, Cancelled, Internal,
         Busy, Draining, Unavailable, Warming,
     )
 }  # fmt: skip

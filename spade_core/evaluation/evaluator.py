@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from ..checkpoint.file import file_digest, load_checkpoint
+from ..checkpoint.sources import model_file
 from ..contract.errors import BadImage, LabelSetMismatch
 from ..contract.version import VERSION
 from ..features.base import FeatureNetwork, in_batches, perceptual_distance
 from ..progress import Progress
 from ..runtime import chosen_device
-from ..synthesis.synthesizer import Synthesizer, model_file
+from ..synthesis.synthesizer import Synthesizer
 from .fid import frechet_distance, kernel_distance
 from .results import Distance, EvaluationProtocol, ModelResult, PictureMeasures, RealBaseline
 from .scenes import Comparison, Scene, Scenes

@@ -15,11 +15,11 @@ from PIL import Image
 
 from ..contract.errors import BadImage, BadOption, LabelSetMismatch, TooFewImages
 from ..contract.labels import LabelSet
+from ..contract.limits import MIN_SIDE
 from ..data.grey_box.augment import blocky
 from ..data.layouts.layouts import find_pairs, own_label_set
 from ..data.pairs import Pair, read_instances, read_pair
 from ..data.placement import Placement
-from ..synthesis.synthesizer import SMALLEST_SIDE
 
 Fit = Literal["cut", "squeeze"]
 FEWEST = 10
@@ -40,10 +40,10 @@ class PictureSize:
 
     def __post_init__(self) -> None:
         """Raises BadOption."""
-        if min(self.height, self.width) < SMALLEST_SIDE:
+        if min(self.height, self.width) < MIN_SIDE:
             raise BadOption(
                 f"Pictures of {self.width} x {self.height} pixels cannot be painted.",
-                f"Choose a size and an aspect that give at least {SMALLEST_SIDE} a side.",
+                f"Choose a size and an aspect that give at least {MIN_SIDE} a side.",
             )
 
     @property

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,11 @@ import torch
 from torch import Tensor
 
 from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
-from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge, UnknownModel
+from ..checkpoint.sources import model_file
+from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge
 from ..contract.labels import LabelSet
+from ..contract.limits import MAX_SIDE, MIN_SIDE
+from ..contract.progress import ProgressCallback
 from ..model.config import ImageGeneratorConfig
 from ..model.semantic_input import one_hot
 from ..model.spade import GeneratorConfig
@@ -21,12 +23,8 @@ from ..pixels import as_array, to_rgb
 from ..runtime import chosen_device
 from .framing import Framing
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
-SMALLEST_SIDE, LARGEST_SIDE = 32, 4096
 MARGIN = 16
 """Pixels painted beyond every side and cut away: a network that sees zeros past its border paints a frame."""
-
-Progress = Callable[[str, float], None]
 
 
 class Synthesizer:
@@ -62,7 +60,7 @@ class Synthesizer:
         label_map: np.ndarray,
         style: np.ndarray | None = None,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
         instance_map: np.ndarray | None = None,
     ) -> np.ndarray:
         """Paint a picture.
@@ -91,7 +89,7 @@ class Synthesizer:
         label_map: np.ndarray,
         style: np.ndarray | None,
         seed: int,
-        progress: Progress | None,
+        progress: ProgressCallback | None,
         instance_map: np.ndarray | None,
     ) -> Tensor:
         """(3, H, W) float32 in [-1, 1], on the device."""
@@ -154,14 +152,14 @@ class Synthesizer:
 
     def _checked(self, label_map: np.ndarray) -> np.ndarray:
         ids = self.label_set.check(label_map)
-        if min(ids.shape) < SMALLEST_SIDE:
+        if min(ids.shape) < MIN_SIDE:
             raise BadShape(
-                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the smallest side is {SMALLEST_SIDE}.",
+                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the smallest side is {MIN_SIDE}.",
                 "Make it larger.",
             )
-        if max(ids.shape) > LARGEST_SIDE:
+        if max(ids.shape) > MAX_SIDE:
             raise TooLarge(
-                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the largest side is {LARGEST_SIDE}.",
+                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the largest side is {MAX_SIDE}.",
                 "Make it smaller and scale the picture up.",
             )
         return ids
@@ -198,17 +196,3 @@ def _paints_a_frame(config: ImageGeneratorConfig) -> bool:
     if not isinstance(config, GeneratorConfig) or config.start != "labels+style":
         return False
     return not config.replicate_padding
-
-
-def model_file(model: str | Path) -> Path:
-    """The file of a model: a path as it is, a bare name among the embedded ones. Raises UnknownModel."""
-    path = Path(model)
-    if isinstance(model, Path) or path.suffix or len(path.parts) > 1:
-        return path
-    embedded = WEIGHTS / f"{model}.safetensors"
-    if not embedded.exists():
-        known = ", ".join(sorted(file.stem for file in WEIGHTS.glob("*.safetensors"))) or "none"
-        raise UnknownModel(
-            f"There is no embedded model '{model}'.", f"Use one of: {known}; or name a .safetensors file."
-        )
-    return embedded

@@ -8,9 +8,26 @@ import numpy as np
 import pytest
 
 from spade_core.contract.client import Client
-from spade_core.contract.errors import BadImage, BadLabel, BadShape, Forbidden, TooLarge, Unavailable
+from spade_core.contract.errors import (
+    BadHeader,
+    BadImage,
+    BadLabel,
+    BadOption,
+    BadShape,
+    Forbidden,
+    TooLarge,
+    Unavailable,
+)
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Cancelled, Failed
+from spade_core.contract.request import (
+    CodeStyle,
+    Delivery,
+    ImageStyle,
+    MixedStyle,
+    PictureRequest,
+    SeedStyle,
+)
 
 LANDSCAPE = load_label_set("landscape")
 GRASS = np.full((64, 64), 6, np.uint8)
@@ -29,12 +46,12 @@ def nowhere():
 def test_an_unreachable_server_is_unavailable_within_seconds(nowhere):
     began = time.monotonic()
     with pytest.raises(Unavailable, match="does not answer.*spade-server"):
-        nowhere.generate(GRASS, LANDSCAPE)
+        nowhere.generate(PictureRequest(GRASS, LANDSCAPE))
     assert time.monotonic() - began < 4
 
 
 def test_a_job_for_an_unreachable_server_fails_once_and_polling_never_blocks(nowhere):
-    job = nowhere.submit(GRASS, LANDSCAPE)
+    job = nowhere.submit(PictureRequest(GRASS, LANDSCAPE))
     ends, longest, end = [], 0.0, time.monotonic() + 3
     while time.monotonic() < end:
         began = time.monotonic()
@@ -46,7 +63,7 @@ def test_a_job_for_an_unreachable_server_fails_once_and_polling_never_blocks(now
 
 
 def test_a_job_is_cancelled_although_nobody_answers(nowhere):
-    job = nowhere.submit(GRASS, LANDSCAPE)
+    job = nowhere.submit(PictureRequest(GRASS, LANDSCAPE))
     nowhere.cancel(job)
     nowhere.cancel(job)
     nowhere.cancel("unknown")
@@ -54,8 +71,8 @@ def test_a_job_is_cancelled_although_nobody_answers(nowhere):
 
 
 def test_a_replaced_job_is_cancelled(nowhere):
-    first = nowhere.submit(GRASS, LANDSCAPE)
-    second = nowhere.submit(GRASS, LANDSCAPE, replaces=first)
+    first = nowhere.submit(PictureRequest(GRASS, LANDSCAPE))
+    second = nowhere.submit(PictureRequest(GRASS, LANDSCAPE), Delivery(replaces=first))
     assert nowhere.poll() == [Cancelled(first)] and nowhere.live == (second,)
 
 
@@ -67,14 +84,33 @@ def test_a_replaced_job_is_cancelled(nowhere):
         (np.zeros((64, 5000), np.uint8), {}, TooLarge),
         (np.zeros((64, 20), np.uint8), {}, BadShape),
         (GRASS, {"size": (64, 5000)}, TooLarge),
-        (GRASS, {"style_image": np.zeros((64, 64), np.uint8)}, BadImage),
-        (GRASS, {"style_image": np.zeros((64, 64, 3), np.float32)}, BadImage),
-        (GRASS, {"style_image": np.zeros((64, 9000, 3), np.uint8)}, TooLarge),
+        (GRASS, {"style": ImageStyle(np.zeros((64, 64), np.uint8))}, BadImage),
+        (GRASS, {"style": ImageStyle(np.zeros((64, 64, 3), np.float32))}, BadImage),
+        (GRASS, {"style": ImageStyle(np.zeros((64, 9000, 3), np.uint8))}, TooLarge),
+        (GRASS, {"style": MixedStyle(SeedStyle(1), ImageStyle(np.zeros((64, 9000, 3), np.uint8)))}, TooLarge),
+        (GRASS, {"style": CodeStyle(np.zeros((2, 8), np.float32))}, BadShape),
+        (GRASS, {"style": CodeStyle(np.full(8, np.nan, np.float32))}, BadShape),
+        (GRASS, {"style": SeedStyle(-1)}, BadHeader),
+        (GRASS, {"style": MixedStyle(SeedStyle(1), SeedStyle(2), 1.5)}, BadHeader),
+        (GRASS, {"seed": -1}, BadHeader),
+        (GRASS, {"strength": 3}, BadHeader),
+        (GRASS, {"mode": "tile"}, BadHeader),
+        (GRASS, {"instance_map": np.zeros((64, 65), np.int32)}, BadShape),
+        (GRASS, {"instance_map": np.zeros((64, 64), np.int32)}, BadOption),
     ],
 )
 def test_a_bad_job_is_refused_before_it_is_sent(nowhere, label_map, options, refusal):
     with pytest.raises(refusal):
-        nowhere.submit(label_map, LANDSCAPE, **options)
+        nowhere.submit(PictureRequest(label_map, LANDSCAPE, **options))
+    assert nowhere.live == ()
+
+
+@pytest.mark.parametrize(
+    "delivery", [Delivery(encoding="exe"), Delivery(priority=7), Delivery(deadline_s=0)], ids=repr
+)
+def test_an_impossible_delivery_is_refused_before_anything_is_sent(nowhere, delivery):
+    with pytest.raises(BadHeader):
+        nowhere.submit(PictureRequest(GRASS, LANDSCAPE), delivery)
     assert nowhere.live == ()
 
 

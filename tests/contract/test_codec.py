@@ -9,8 +9,8 @@ import pytest
 from spade_core.contract import messages as m
 from spade_core.contract.codec import (
     MAX_HEADER,
-    decode_reply,
-    decode_request,
+    decode_client_message,
+    decode_server_message,
     encode,
     id_in,
     pack_label_map,
@@ -34,7 +34,8 @@ from spade_core.contract.errors import (
 ID = "0123456789abcdef" * 2
 SUBMIT = m.Submit(
     ID, ID, "paysage é木", "d" * 64, 2**62, (256, 512), "uint8", 131072, "zlib",
-    m.Style("image", 3, "dusk", (64, 48), 0.5, 0.25), m.Output((512, 1024), "image", "png"),
+    m.SubmitStyle("mixed", 3, (64, 48), 0.5, 0.25, (m.StylePart("code"), m.StylePart("image", 2, (64, 48)))),
+    m.Output((512, 1024), "image", "png"),
     deadline_ms=5000, priority=2, replaces=ID, no_cache=True,
 )  # fmt: skip
 REQUESTS = [
@@ -42,8 +43,11 @@ REQUESTS = [
     m.Ping(), m.Drain(),
 ]  # fmt: skip
 REPLIES = [
-    m.Welcome(0, ID, m.Limits(), (m.ModelInfo("a", "b", "c", "d", 256, 64),), ("raw", "zlib"), "ready", ""),
-    m.Accepted(ID, "queued", 3, 1500), m.Progress(ID, "painting", 0.5),
+    m.Welcome(
+        0, ID, m.Limits(), (m.ModelInfo("a", "b", "c", "d", 256, 64),), ("raw", "png"), "ready",
+        (m.Problem("a", "It is broken.", "Mend it."),),
+    ),
+    m.Accepted(ID, "queued", 3), m.Progress(ID, "painting", 0.5),
     m.Finished(ID, (4, 6), "d" * 64, digest="e" * 64, cached=True, timings=m.Timings(1.5, 2.5, 0.0)),
     m.LabelSetText(ID), m.Failed(ID, "BUSY", "Busy.", "Wait.", True, 500), m.Cancelled(ID),
     m.Pong(3, ID), m.ServerStatus("ready", ID, 1, 1, 5, 0, 12.5, (1, 2)), m.GoAway(30000),
@@ -52,23 +56,23 @@ REPLIES = [
 
 @pytest.mark.parametrize("message", REQUESTS, ids=lambda message: type(message).__name__)
 def test_every_request_arrives_as_it_was_sent(message):
-    assert decode_request(encode(message, [b"buffer"])) == (message, [b"buffer"])
+    assert decode_client_message(encode(message, [b"buffer"])) == (message, [b"buffer"])
 
 
 @pytest.mark.parametrize("message", REPLIES, ids=lambda message: type(message).__name__)
 def test_every_reply_arrives_as_it_was_sent(message):
-    assert decode_reply(encode(message)) == (message, [])
+    assert decode_server_message(encode(message)) == (message, [])
 
 
 def test_every_kind_is_tried_above():
-    assert {type(message) for message in REQUESTS} == set(m.REQUEST_KINDS.values())
-    assert {type(message) for message in REPLIES} == set(m.REPLY_KINDS.values())
+    assert {type(message) for message in REQUESTS} == set(m.CLIENT_MESSAGES.values())
+    assert {type(message) for message in REPLIES} == set(m.SERVER_MESSAGES.values())
 
 
 def test_fields_of_a_newer_minor_version_are_ignored():
     magic, header = encode(m.Ping())
     newer = json.dumps({**json.loads(header), "colour": {"deep": [1, 2]}}).encode()
-    assert decode_request([magic, newer])[0] == m.Ping()
+    assert decode_client_message([magic, newer])[0] == m.Ping()
 
 
 @pytest.mark.parametrize(
@@ -98,13 +102,13 @@ def test_fields_of_a_newer_minor_version_are_ignored():
 )
 def test_what_is_no_request_is_refused_by_type(frames, refusal):
     with pytest.raises(refusal) as refused:
-        decode_request(frames)
+        decode_client_message(frames)
     assert refused.value.fix
 
 
 def test_another_version_is_told_the_one_spoken_here():
     with pytest.raises(BadVersion, match="SPB9.*SPB1"):
-        decode_request([b"SPB9", b"{}"])
+        decode_client_message([b"SPB9", b"{}"])
 
 
 @pytest.mark.parametrize(
@@ -112,6 +116,7 @@ def test_another_version_is_told_the_one_spoken_here():
     [
         ("seed", "1"), ("seed", 1.5), ("seed", True), ("seed", 2**63), ("shape", [1]), ("shape", [1, 2, 3]),
         ("shape", ["1", 2]), ("style", 3), ("style", {"strength": "big"}), ("style", {"shape": [1]}),
+        ("style", {"parts": [{}]}), ("style", {"parts": [1]}),
         ("no_cache", 1), ("deadline_ms", "soon"), ("output", []), ("model", None),
     ],
 )  # fmt: skip
@@ -119,7 +124,7 @@ def test_a_field_of_the_wrong_type_is_named(field, value):
     magic, header = encode(SUBMIT)
     broken = json.dumps({**json.loads(header), field: value}).encode()
     with pytest.raises(BadHeader, match=f"Submit.{field}"):
-        decode_request([magic, broken])
+        decode_client_message([magic, broken])
 
 
 def test_garbage_is_never_anything_but_a_typed_refusal():
@@ -134,7 +139,7 @@ def test_garbage_is_never_anything_but_a_typed_refusal():
             frames = frames[: dice.randrange(len(frames))]
         frames = [bytes(frame) for frame in frames]
         try:
-            decode_request(frames)
+            decode_client_message(frames)
         except SpadeError:
             pass
         assert isinstance(id_in(frames), str)

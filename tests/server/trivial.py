@@ -44,6 +44,7 @@ class TrivialSynthesizer:
     shade = 0
     native_size = 64
     style_size = 4
+    looks_at_instances = False
 
     def __init__(self, name):
         self.name = name
@@ -71,7 +72,7 @@ class TrivialSynthesizer:
         self.digest, self.shade = hashlib.sha256(text.encode()).hexdigest(), recipe["shade"]
         self.label_set = parse_label_set(recipe["label_set"])
 
-    def render(self, label_map, style=None, seed=0, progress=None):
+    def render(self, label_map, style=None, seed=0, progress=None, instance_map=None):
         if seed == DIES or (seed == DIES_ONCE and not _already_tried()):
             os.kill(os.getpid(), signal.SIGKILL)
         if seed == HANGS:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Talking to a running server from the command line."""
+"""A running server by its address: met, asked for a model. For commands, which may wait."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 import time
 from pathlib import Path
 
-from ..contract.client import Client
-from ..contract.errors import Unavailable, UnknownModel
-from ..contract.messages import ModelInfo, Welcome
+from .contract.client import Client
+from .contract.errors import Unavailable, UnknownModel
+from .contract.messages import ModelInfo, Welcome
 
 SOFTWARE = "spade command"
 LOADING_S = 60.0
@@ -50,8 +50,9 @@ def served_model(client: Client, name: str, address: str) -> ModelInfo:
     models = {model.name: model for model in welcome.models}
     if name in models:
         return models[name]
-    if welcome.problem:
-        raise Unavailable(f"The server cannot paint: {welcome.problem}", "Mend that and start it again.")
+    problem = welcome.problem_with(name)
+    if problem is not None:
+        raise Unavailable(f"The server cannot paint with '{name}': {problem.message}", problem.fix)
     raise UnknownModel(
         f"The server does not serve the model '{name}'.",
         f"Choose {', '.join(models)}." if models else "Wait until it has loaded its models, and try again.",
