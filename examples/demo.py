@@ -23,7 +23,7 @@ from rich.console import Console
 
 from build_steps.staging import stage_for_import
 from spade_core.contract.client import Client
-from spade_core.contract.errors import SpadeError, Unavailable
+from spade_core.contract.errors import SpadeError, UnavailableError
 from spade_core.contract.labels import LabelSet, load_label_set
 from spade_core.contract.request import PictureRequest
 
@@ -114,7 +114,7 @@ def from_stored_labels(steps: Steps, out: Path) -> Painted:
 
 @contextlib.contextmanager
 def running_server(folder: Path) -> Iterator[Path]:
-    """A server of our own; hands out its connection file. Raises Unavailable when it does not come up."""
+    """A server of our own; hands out its connection file. Raises UnavailableError when it does not come up."""
     file = folder / "server.json"
     file.unlink(missing_ok=True)
     words = [*SERVER, "--connection-file", str(file), "--parent-pid", str(os.getpid())]
@@ -124,7 +124,7 @@ def running_server(folder: Path) -> Iterator[Path]:
         deadline = time.monotonic() + 90
         while not file.is_file():
             if server.poll() is not None or time.monotonic() > deadline:
-                raise Unavailable("The server did not start.", f"Read {folder / 'server.log'}.")
+                raise UnavailableError("The server did not start.", f"Read {folder / 'server.log'}.")
             time.sleep(0.05)
         yield file
     finally:

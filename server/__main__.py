@@ -9,7 +9,7 @@ import zmq
 
 from spade_core.checkpoint.sources import model_sources
 from spade_core.contract.console import print_error
-from spade_core.contract.errors import SpadeError, Unavailable
+from spade_core.contract.errors import SpadeError, UnavailableError
 
 from .backends.local import LocalBackend
 from .broker import Broker
@@ -39,7 +39,7 @@ def serve(config: ServerConfig) -> None:
         broker = Broker(config, backend, _log)
     except zmq.ZMQError as problem:
         backend.close()
-        raise Unavailable(
+        raise UnavailableError(
             f"'{config.bind}' cannot be listened at: {problem}.", "Choose another port."
         ) from None
     try:

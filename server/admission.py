@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from spade_core.contract.errors import BadHeader, LabelSetMismatch, TooLarge
+from spade_core.contract.errors import BadHeaderError, LabelSetMismatchError, TooLargeError
 from spade_core.contract.labels import LabelSet
 from spade_core.contract.limits import Limits, refuse_size
 from spade_core.contract.messages import PICTURE_ENCODINGS, PRIORITIES, Submit
@@ -48,21 +48,22 @@ class AdmittedJob:
 
 
 def job_key(submit: Submit) -> JobKey:
-    """How a job is known. Raises BadHeader unless its ids are uuid hex: they are keys, and go into the log."""
+    """How a job is known. Raises BadHeaderError unless its ids are uuid hex: they are keys, and go into the log."""
     for name, value in (
         ("id", submit.id),
         ("client", submit.client),
         ("replaces", submit.replaces or "0" * 32),
     ):
         if not _IDENTITY.fullmatch(value):
-            raise BadHeader(f"Submit.{name} is not 32 hexadecimal digits.", "Use uuid4().hex.")
+            raise BadHeaderError(f"Submit.{name} is not 32 hexadecimal digits.", "Use uuid4().hex.")
     return submit.client, submit.id
 
 
 def admit(submit: Submit, buffers: Sequence[Buffer], models: ServedModels, limits: Limits) -> AdmittedJob:
     """The job, checked as PictureRequest.check does.
 
-    Raises what that raises, what ServedModels.require raises, and LabelSetMismatch, BadFrames, SizeMismatch.
+    Raises what that raises, what ServedModels.require raises, and LabelSetMismatchError, BadFramesError,
+    SizeMismatchError.
     """
     model = models.require(submit.model)
     refuse_other_labels(submit, model.info.name, model.label_set)
@@ -79,9 +80,9 @@ def admit(submit: Submit, buffers: Sequence[Buffer], models: ServedModels, limit
 
 
 def refuse_other_labels(submit: Submit, model: str, label_set: LabelSet) -> None:
-    """Raises LabelSetMismatch where the job's label map was made with another set than the model's."""
+    """Raises LabelSetMismatchError where the job's label map was made with another set than the model's."""
     if submit.label_set != label_set.digest:
-        raise LabelSetMismatch(
+        raise LabelSetMismatchError(
             f"The model '{model}' paints with the label set '{label_set.name}' "
             f"({len(label_set.classes)} classes), the map was made with another.",
             f"Choose the label set '{label_set.name}' for the scene, or another model.",
@@ -93,7 +94,7 @@ def _refuse_sizes(submit: Submit, limits: Limits) -> None:
     refuse_size(submit.shape, "label map", limits)
     refuse_size(submit.output.size or submit.shape, "picture", limits)
     if not 0 <= submit.raw_bytes <= limits.max_bytes:
-        raise TooLarge(
+        raise TooLargeError(
             f"A label map of {submit.raw_bytes} bytes is over the limit.", "Choose a smaller size."
         )
     for part in style_parts(submit.style):

@@ -15,7 +15,7 @@ import zmq
 
 from spade_core.contract.codec import decode_client_message, encode, id_in
 from spade_core.contract.connection import ConnectionInfo
-from spade_core.contract.errors import BadKind, Internal, SpadeError
+from spade_core.contract.errors import BadKindError, InternalError, SpadeError
 from spade_core.contract.limits import Limits
 from spade_core.contract.messages import (
     Cancel,
@@ -141,7 +141,7 @@ class Broker:
                 self._complain(socket, peer, frames, error, now)
             except Exception as fault:  # a fault of ours in one message must not end the others' jobs
                 self._log("".join(traceback.format_exception(fault)))
-                error = Internal("The server failed on this message.", "See the server's console.")
+                error = InternalError("The server failed on this message.", "See the server's console.")
                 self._complain(socket, peer, frames, error, now)
 
     def _answer(
@@ -171,7 +171,7 @@ class Broker:
                 self._scheduler.release_device()
                 self._send(socket, peer.identity, self._scheduler.status(now))
             case _:
-                raise BadKind(
+                raise BadKindError(
                     f"{type(message).__name__} is not for this address.", "Use the server's other one."
                 )
 

@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spade_core.contract.connection import ConnectionInfo, process_is_alive, write_connection_file
-from spade_core.contract.errors import CannotWrite
+from spade_core.contract.errors import CannotWriteError
 
 
 @contextmanager
 def announced(path: Path, connection: ConnectionInfo) -> Iterator[None]:
-    """The connection file exists within. Raises CannotWrite."""
+    """The connection file exists within. Raises CannotWriteError."""
     try:
         write_connection_file(path, connection)
     except OSError as problem:
-        raise CannotWrite(
+        raise CannotWriteError(
             f"The connection file '{path}' cannot be written: {problem.strerror}.",
             "Choose another place with --connection-file.",
         ) from None

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from spade_core.contract.errors import Busy
+from spade_core.contract.errors import BusyError
 from spade_core.contract.limits import Limits
 
 from .admission import AdmittedJob, JobKey
@@ -74,18 +74,18 @@ class JobQueue:
         return len(self._jobs) - self.running
 
     def add(self, job: ScheduledJob) -> None:
-        """Take a job in. Raises Busy where its client or everybody together has too many."""
+        """Take a job in. Raises BusyError where its client or everybody together has too many."""
         client = job.key[0]
         own = sum(other.key[0] == client for other in self._jobs.values())
         total = sum(other.admitted.nbytes for other in self._jobs.values())
         if own >= self._limits.max_inflight:
-            raise Busy(
+            raise BusyError(
                 f"This client already has {own} jobs here.", "Wait for one to end.", retry_after_ms=500
             )
         if len(self._jobs) >= self._limits.max_queue or (
             total and total + job.admitted.nbytes > _QUEUE_BYTES
         ):
-            raise Busy(
+            raise BusyError(
                 f"The server has {len(self._jobs)} jobs waiting.", "Try again later.", retry_after_ms=1000
             )
         self._jobs[job.key] = job

@@ -12,7 +12,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from spade_core.contract.errors import Busy, Deadline, Draining, Poison, SpadeError, error_from
+from spade_core.contract.errors import (
+    BusyError,
+    DeadlineError,
+    DrainingError,
+    PoisonError,
+    SpadeError,
+    error_from,
+)
 from spade_core.contract.limits import Limits
 from spade_core.contract.messages import (
     PICTURE_ENCODINGS,
@@ -118,20 +125,22 @@ class Scheduler:
         return Pong(self.live, self._epoch)
 
     def label_set_text(self, digest: str) -> str:
-        """A served model's label set as TOML. Raises LabelSetMismatch."""
+        """A served model's label set as TOML. Raises LabelSetMismatchError."""
         return self._models.label_set(digest).to_toml()
 
     def release_device(self) -> None:
-        """Give the device's memory back until the next job. Raises Busy while there are jobs."""
+        """Give the device's memory back until the next job. Raises BusyError while there are jobs."""
         if self.live:
-            raise Busy("The server is painting.", "Wait for it, or cancel the jobs.", retry_after_ms=1000)
+            raise BusyError(
+                "The server is painting.", "Wait for it, or cancel the jobs.", retry_after_ms=1000
+            )
         if not self._models.loading:
             self._backend.release()
 
     # --- from clients ---
 
     def submit(self, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
-        """A job, perhaps one that is known already. Raises BadHeader where it cannot even be named."""
+        """A job, perhaps one that is known already. Raises BadHeaderError where it cannot even be named."""
         key = job_key(submit)
         job, ended = self._queue.get(key), self._endings.get(key, now)
         if job is not None:
@@ -184,7 +193,7 @@ class Scheduler:
         """What time brings: deadlines, clients that never came back, news for those who wait, and work."""
         for job in self._queue:
             if now > job.deadline:
-                error = Deadline(
+                error = DeadlineError(
                     "The picture was not finished in its time.", "Allow more time, or a smaller size."
                 )
                 self._fail(job, error, now)
@@ -200,7 +209,7 @@ class Scheduler:
 
     def close(self, now: float) -> None:
         """The server leaves: what could not be finished fails."""
-        error = Draining("The server had to leave before the picture was finished.", "Submit it again.")
+        error = DrainingError("The server had to leave before the picture was finished.", "Submit it again.")
         self._fail_all(error, now)
 
     # --- within ---
@@ -229,7 +238,7 @@ class Scheduler:
 
     def _prepare_for(self, submit: Submit) -> None:
         if self.draining:
-            raise Draining(
+            raise DrainingError(
                 "The server is leaving and takes no more jobs.", "Start it again.", retry_after_ms=1000
             )
         cannot_start = self._models.start_error is not None
@@ -283,7 +292,7 @@ class Scheduler:
             self._queue.requeue(job)
             self._send_progress(job)
             return
-        error = Poison(f"The job took its worker down {TRIES} times.", "Try another size or model.")
+        error = PoisonError(f"The job took its worker down {TRIES} times.", "Try another size or model.")
         self._fail(job, error, now)
 
     def _fail_all(self, error: SpadeError, now: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spade_core.contract.errors import Internal, LabelSetMismatch, UnknownModel, Warming
+from spade_core.contract.errors import InternalError, LabelSetMismatchError, UnknownModelError, WarmingError
 from spade_core.contract.labels import LabelSet, parse_label_set
 from spade_core.contract.messages import ModelInfo, Problem
 
@@ -28,7 +28,7 @@ class ServedModels:
     def __init__(self) -> None:
         self.loading = True
         self.ms_per_megapixel = 0.0
-        self.start_error: Internal | None = None
+        self.start_error: InternalError | None = None
         self._by_name: dict[str, ServedModel] = {}
         self._problems: tuple[Problem, ...] = ()
 
@@ -60,27 +60,32 @@ class ServedModels:
         return any(problem.model == model for problem in self._problems)
 
     def require(self, name: str) -> ServedModel:
-        """The model of this name. Raises Warming, UnknownModel, and Internal where no worker can start."""
+        """The model of this name.
+
+        Raises WarmingError, UnknownModelError, and InternalError where no worker can start.
+        """
         if self.loading:
-            raise Warming("The server is loading its model.", "It takes a few seconds.", retry_after_ms=300)
+            raise WarmingError(
+                "The server is loading its model.", "It takes a few seconds.", retry_after_ms=300
+            )
         if self.start_error is not None:
             raise self.start_error
         if name in self._by_name:
             return self._by_name[name]
         for problem in self._problems:
             if problem.model == name:
-                raise UnknownModel(problem.message, problem.fix)
-        raise UnknownModel(
+                raise UnknownModelError(problem.message, problem.fix)
+        raise UnknownModelError(
             f"This server has no model '{name[:80]}'.",
             f"Choose one of: {', '.join(sorted(self._by_name))}, or start the server with --models.",
         )
 
     def label_set(self, digest: str) -> LabelSet:
-        """The label set of this digest. Raises LabelSetMismatch where no model uses it."""
+        """The label set of this digest. Raises LabelSetMismatchError where no model uses it."""
         for model in self._by_name.values():
             if model.info.label_set_digest == digest:
                 return model.label_set
-        raise LabelSetMismatch(
+        raise LabelSetMismatchError(
             "No model of this server uses that label set.", "Ask for one that Welcome names."
         )
 
@@ -94,9 +99,9 @@ class ServedModels:
         self._problems, self.start_error, self.loading = event.ready.problems, None, False
         self.ms_per_megapixel = event.ready.ms_per_megapixel
 
-    def on_cannot_start(self, reason: str) -> Internal:
+    def on_cannot_start(self, reason: str) -> InternalError:
         """Returns what to tell those who wait."""
-        self.start_error = Internal(f"The worker cannot start: {reason}.", "See the server's console.")
+        self.start_error = InternalError(f"The worker cannot start: {reason}.", "See the server's console.")
         self.loading = False
         return self.start_error
 

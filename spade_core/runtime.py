@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .contract.errors import Unavailable
+from .contract.errors import UnavailableError
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,10 @@ LARGEST = 2**31 - 1
 
 
 def chosen_device(wanted: str) -> torch.device:
-    """The device of this name; "auto" takes CUDA, then MPS, then the CPU. Raises Unavailable where it is not there."""
+    """The device of this name; "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises UnavailableError where it is not there.
+    """
     import torch  # here: it takes seconds, and a worker wants its memory settled before
 
     if wanted == "auto":
@@ -32,7 +35,7 @@ def chosen_device(wanted: str) -> torch.device:
         device = torch.device(wanted)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError):
-        raise Unavailable(
+        raise UnavailableError(
             f"The device '{wanted}' cannot be used here.", "Use the device 'auto', or run 'spade doctor'."
         ) from None
     return device

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 from ..contract.client import Client, Event
-from ..contract.errors import SpadeError, Unavailable
+from ..contract.errors import SpadeError, UnavailableError
 from ..contract.labels import LabelSet, parse_label_set
 from ..contract.messages import Failed, LabelSetText
 
@@ -47,7 +47,7 @@ class LabelSetQuestion:
                 self.error = problem
         elif time.monotonic() > self._give_up_at:
             problem = "The server does not answer the question for its model's label set."
-            self.fail(Unavailable(problem, fix="Look at the server's console, then ask again."))
+            self.fail(UnavailableError(problem, fix="Look at the server's console, then ask again."))
         else:
             self._ask_again()
 

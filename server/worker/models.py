@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spade_core.checkpoint.sources import CheckpointVersion, ModelSource, checkpoint_versions, is_unchanged
-from spade_core.contract.errors import BadCheckpoint, Internal, OutOfMemory, SpadeError
+from spade_core.contract.errors import BadCheckpointError, InternalError, OutOfMemoryError, SpadeError
 from spade_core.contract.messages import ModelInfo, Problem
 from spade_core.runtime import is_out_of_memory
 
@@ -108,7 +108,7 @@ class ModelLoader:
     def _load(self, version: CheckpointVersion) -> LoadedModel:
         synthesizer = self._synthesizer().load(version.path, self._device)
         if not is_unchanged(version):  # its digest and its weights may be of two files
-            raise BadCheckpoint(f"{version.file_name} changed while it was read.", "It is read again.")
+            raise BadCheckpointError(f"{version.file_name} changed while it was read.", "It is read again.")
         speed = _warm_up(synthesizer)
         labels = synthesizer.label_set
         info = ModelInfo(
@@ -168,17 +168,19 @@ def as_spade_error(problem: Exception, what: str) -> SpadeError:
     if isinstance(problem, SpadeError):
         return problem
     if is_out_of_memory(problem):
-        return OutOfMemory("The device has too little memory for this picture.", "Choose a smaller size.")
+        return OutOfMemoryError(
+            "The device has too little memory for this picture.", "Choose a smaller size."
+        )
     traceback.print_exception(problem)
     first_line = (str(problem).splitlines() or [""])[0][:200]
-    return Internal(f"{what}: {type(problem).__name__}: {first_line}", "See the server's console.")
+    return InternalError(f"{what}: {type(problem).__name__}: {first_line}", "See the server's console.")
 
 
 def _load_error(version: CheckpointVersion, problem: Exception) -> SpadeError:
     error = as_spade_error(problem, f"The model '{version.path}' cannot be loaded")
-    if not isinstance(error, OutOfMemory):
+    if not isinstance(error, OutOfMemoryError):
         return error
-    return OutOfMemory(
+    return OutOfMemoryError(
         f"The device has too little memory to load '{version.file_name}' beside what it holds already.",
         "Start the server again, or serve fewer models.",
     )

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from spade_core.contract.codec import pack_picture
-from spade_core.contract.errors import WIRE_ERRORS, Cancelled, Internal, UnknownModel
+from spade_core.contract.errors import WIRE_ERRORS, CancelledError, InternalError, UnknownModelError
 from spade_core.contract.progress import ProgressCallback
 from spade_core.contract.submission import Buffer, request_from
 from spade_core.synthesis.paint import paint
@@ -50,7 +50,7 @@ class Renderer:
             rendered, bands = self._rendered(job, buffers)
         except Exception as problem:
             error = as_spade_error(problem, "The model failed on this job")
-            code = error.code if error.code in WIRE_ERRORS else Internal.code
+            code = error.code if error.code in WIRE_ERRORS else InternalError.code
             self._send(RenderFailed(job.ticket, code, error.message, error.fix))
         else:
             self._send(rendered, bands)
@@ -59,7 +59,7 @@ class Renderer:
         began, submit = time.perf_counter(), job.submit
         loaded = self._models.by_name.get(submit.model)
         if loaded is None:  # its worker was replaced, and its file had gone
-            raise UnknownModel(f"The model '{submit.model}' is no longer there.", "Choose another one.")
+            raise UnknownModelError(f"The model '{submit.model}' is no longer there.", "Choose another one.")
         # The job may have been admitted for another checkpoint than is there now.
         label_set = loaded.synthesizer.label_set
         refuse_other_labels(submit, submit.model, label_set)
@@ -87,7 +87,7 @@ class Renderer:
         def progress(stage: str, done: float) -> None:
             nonlocal reported_at
             if ticket in self._abandoned:
-                raise Cancelled("The job was cancelled.")
+                raise CancelledError("The job was cancelled.")
             if time.monotonic() - reported_at > _PROGRESS_S:
                 reported_at = time.monotonic()
                 self._send(RenderProgress(ticket, stage, float(done)))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ..contract.errors import BadOption, UnknownModel
+from ..contract.errors import BadOptionError, UnknownModelError
 from .names import MODELS, photos_seen
 
 EMBEDDED = Path(__file__).parents[1] / "weights"
@@ -84,12 +84,12 @@ def is_unchanged(version: CheckpointVersion) -> bool:
 
 
 def model_sources(models: Sequence[str]) -> tuple[ModelSource, ...]:
-    """Raises BadOption where two models would be called the same, and one could never be asked for."""
+    """Raises BadOptionError where two models would be called the same, and one could never be asked for."""
     sources: dict[str, ModelSource] = {}
     for source in map(model_source, models):
         other = sources.setdefault(source.name, source)
         if other != source:
-            raise BadOption(
+            raise BadOptionError(
                 f"'{other.path}' and '{source.path}' would both be served as '{source.name}'.",
                 "Rename one of them, or serve them by two servers.",
             )
@@ -103,14 +103,14 @@ def _times_and_size(path: str) -> tuple[int, ...]:
 
 
 def model_file(model: str | Path) -> Path:
-    """The file of a model: a path as it is, a bare name among the embedded ones. Raises UnknownModel."""
+    """The file of a model: a path as it is, a bare name among the embedded ones. Raises UnknownModelError."""
     path = Path(model)
     if isinstance(model, Path) or path.suffix or len(path.parts) > 1:
         return path
     embedded = EMBEDDED / f"{model}.safetensors"
     if not embedded.exists():
         known = ", ".join(sorted(file.stem for file in EMBEDDED.glob("*.safetensors"))) or "none"
-        raise UnknownModel(
+        raise UnknownModelError(
             f"There is no embedded model '{model}'.", f"Use one of: {known}; or name a .safetensors file."
         )
     return embedded

@@ -68,16 +68,16 @@ class Generate:
         return 0
 
     def _check_options(self) -> None:
-        from ..contract.errors import BadOption
+        from ..contract.errors import BadOptionError
 
         if self.style is None and (self.style_mix is not None or self.mix is not None):
-            raise BadOption("There is no style to mix with.", "Name the first picture with --style.")
+            raise BadOptionError("There is no style to mix with.", "Name the first picture with --style.")
         if self.mix is not None and not 0 <= self.mix <= 1:
-            raise BadOption(f"--mix is {self.mix:g}.", "Give a number from 0 to 1.")
+            raise BadOptionError(f"--mix is {self.mix:g}.", "Give a number from 0 to 1.")
         if not 0 <= self.strength <= 2:
-            raise BadOption(f"--strength is {self.strength:g}.", "Give a number from 0 to 2.")
+            raise BadOptionError(f"--strength is {self.strength:g}.", "Give a number from 0 to 2.")
         if self.server and self.instances is not None:
-            raise BadOption("A server takes no instance map.", "Leave --server out, or --instances.")
+            raise BadOptionError("A server takes no instance map.", "Leave --server out, or --instances.")
 
     def _in_process(self, inputs: Inputs, progress: ProgressCallback) -> Picture:
         progress("loading the model", 0.0)
@@ -98,7 +98,7 @@ class Generate:
             return client.generate(self._request(inputs, label_set, model.name), progress=progress)
 
     def _request(self, inputs: Inputs, label_set: LabelSet, model: str) -> PictureRequest:
-        """Raises LabelSetMismatch, and what is wrong with the label map."""
+        """Raises LabelSetMismatchError, and what is wrong with the label map."""
         from ..contract.request import PictureRequest
         from ..image_files import ids_in
 
@@ -140,10 +140,10 @@ class Inputs:
 
 
 def read_style(path: Path) -> ImageStyle | CodeStyle:
-    """A picture, or a style code in a .npy file. Raises BadImage and TooLarge."""
+    """A picture, or a style code in a .npy file. Raises BadImageError and TooLargeError."""
     import numpy as np
 
-    from ..contract.errors import BadImage
+    from ..contract.errors import BadImageError
     from ..contract.request import CodeStyle, ImageStyle
     from ..image_files import read_rgb
 
@@ -152,20 +152,20 @@ def read_style(path: Path) -> ImageStyle | CodeStyle:
     try:
         code = np.load(path, allow_pickle=False)
     except (OSError, ValueError):
-        raise BadImage(f"{path} is no array of numbers.", "Save a style code with numpy.save.") from None
+        raise BadImageError(f"{path} is no array of numbers.", "Save a style code with numpy.save.") from None
     if code.ndim != 1 or code.dtype.kind != "f":
-        raise BadImage(
+        raise BadImageError(
             f"{path} holds {code.dtype} of the shape {code.shape}.", "A style code is one row of floats."
         )
     return CodeStyle(code.astype(np.float32))
 
 
 def agreed(stated: LabelSet | None, models_own: LabelSet, model: str) -> LabelSet:
-    """The model's label set. Raises LabelSetMismatch where the user says the map was made with another."""
-    from ..contract.errors import LabelSetMismatch
+    """The model's label set. Raises LabelSetMismatchError where the user says the map was made with another."""
+    from ..contract.errors import LabelSetMismatchError
 
     if stated is not None and stated.digest != models_own.digest:
-        raise LabelSetMismatch(
+        raise LabelSetMismatchError(
             f"The model '{model}' was trained on the label set '{models_own.name}' "
             f"({len(models_own.classes)} classes), not on '{stated.name}' ({len(stated.classes)}).",
             f"Make the label map with '{models_own.name}', or name a model trained on '{stated.name}'.",

@@ -18,8 +18,7 @@ from typing import Any
 
 from .codec import encode
 from .connection import read_connection_file
-from .errors import Cancelled as CancelledError
-from .errors import Deadline, Forbidden
+from .errors import CancelledError, DeadlineError, ForbiddenError
 from .labels import LabelSet, parse_label_set
 from .messages import (
     Cancelled,
@@ -54,9 +53,9 @@ class Client(Session):
         first_patience_s: float = 4.0,
         patience_s: float = 15.0,
     ):
-        """Raises Unavailable where `address` is not an address; nothing is waited for."""
+        """Raises UnavailableError where `address` is not an address; nothing is waited for."""
         if server_key is not None:
-            raise Forbidden(
+            raise ForbiddenError(
                 "This release cannot talk to a server with keys.", "Use a server on this machine."
             )
         # Here and not above: ZeroMQ takes as long to import as all the rest, and Blender starts without it.
@@ -67,7 +66,7 @@ class Client(Session):
 
     @classmethod
     def from_connection_file(cls, path: Path | str, **options: Any) -> Client:
-        """The server that announced itself in a connection file. Raises Unavailable."""
+        """The server that announced itself in a connection file. Raises UnavailableError."""
         connection = read_connection_file(Path(path))
         key = connection.server_key.encode() if connection.server_key else None
         return cls(connection.address, server_key=key, **options)
@@ -83,8 +82,8 @@ class Client(Session):
     ) -> Picture:
         """Submit, wait, and return the picture; `timeout_s` stands for the delivery's patience.
 
-        Raises SpadeError: what `submit` raises, what the server refuses, Unavailable within seconds where no server
-        answers, Deadline after `timeout_s`.
+        Raises SpadeError: what `submit` raises, what the server refuses, UnavailableError within seconds where no
+        server answers, DeadlineError after `timeout_s`.
         """
 
         def notify(event: Event) -> None:
@@ -105,11 +104,13 @@ class Client(Session):
         if isinstance(last, Finished):
             return Picture(last.rgb, request.model, last.model_digest, request.seed, last.file)
         if last is None:
-            raise Deadline(f"There was no picture in {timeout_s:g} s.", "Allow more time, or a smaller size.")
+            raise DeadlineError(
+                f"There was no picture in {timeout_s:g} s.", "Allow more time, or a smaller size."
+            )
         raise CancelledError("The job was cancelled.", "Start it again.")
 
     def fetch_label_set(self, digest: str, timeout_s: float = 5) -> LabelSet:
-        """Ask for the label set of a served model, by its digest. Raises LabelSetMismatch or Unavailable."""
+        """Ask for the label set of a served model, by its digest. Raises LabelSetMismatchError or UnavailableError."""
         question = self.ask_label_set(digest)
         try:
             message = GetLabelSet(digest, question)
@@ -122,13 +123,13 @@ class Client(Session):
         return parse_label_set(reply.toml)
 
     def status(self, timeout_s: float = 5) -> ServerStatus:
-        """How the server is doing. Raises Unavailable."""
+        """How the server is doing. Raises UnavailableError."""
         reply = self._ask(Status(), lambda event: isinstance(event, ServerStatus), timeout_s)
         assert isinstance(reply, ServerStatus)
         return reply
 
     def drain(self, timeout_s: float = 5) -> GoAway:
-        """Over a control address: have the server finish its jobs and leave. Raises Unavailable."""
+        """Over a control address: have the server finish its jobs and leave. Raises UnavailableError."""
         reply = self._ask(Drain(), lambda event: isinstance(event, GoAway), timeout_s)
         assert isinstance(reply, GoAway)
         return reply

@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .errors import Unavailable
+from .errors import UnavailableError
 from .version import PROTOCOL_MAGIC, VERSION
 
 
@@ -57,15 +57,17 @@ def write_connection_file(path: Path, connection: ConnectionInfo) -> None:
 
 
 def read_connection_file(path: Path) -> ConnectionInfo:
-    """What the file says. Raises Unavailable where there is none, or none that this release understands."""
+    """What the file says. Raises UnavailableError where there is none, or none that this release understands."""
     try:
         table = json.loads(Path(path).read_text(encoding="utf-8"))
         known = {name: table[name] for name in ConnectionInfo.__dataclass_fields__ if name in table}
         connection = ConnectionInfo(**known)
     except (OSError, ValueError, TypeError):
-        raise Unavailable(f"No server is announced in '{path}'.", "Start one with: spade-server") from None
+        raise UnavailableError(
+            f"No server is announced in '{path}'.", "Start one with: spade-server"
+        ) from None
     if connection.protocol != PROTOCOL_MAGIC.decode():
-        raise Unavailable(
+        raise UnavailableError(
             f"The server of '{path}' speaks {connection.protocol}.", "Update both sides to the same release."
         )
     return connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import BadShape, TooLarge
+from .errors import BadShapeError, TooLargeError
 
 MIN_SIDE, MAX_SIDE = 32, 4096
 """Pixels of a label map's and a picture's sides; a server may be started with a smaller maximum."""
@@ -25,15 +25,15 @@ class Limits:
 
 
 def refuse_size(size: tuple[int, int], what: str, limits: Limits) -> None:
-    """Raises TooLarge or BadShape where a (height, width) is outside the limits."""
+    """Raises TooLargeError or BadShapeError where a (height, width) is outside the limits."""
     height, width = size
     if max(height, width) > limits.max_side:
-        raise TooLarge(
+        raise TooLargeError(
             f"The {what} is {width} x {height} pixels, the server takes up to {limits.max_side} a side.",
             "Choose a smaller size.",
         )
     if min(height, width) < limits.min_side:
-        raise BadShape(
+        raise BadShapeError(
             f"The {what} is {width} x {height} pixels, at least {limits.min_side} a side are needed.",
             "Choose a larger size.",
         )

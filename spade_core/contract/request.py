@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from .errors import BadHeader, BadImage, BadShape, TooLarge
+from .errors import BadHeaderError, BadImageError, BadShapeError, TooLargeError
 from .labels import LabelSet
 from .limits import Limits, refuse_size
 from .messages import PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL
@@ -76,14 +76,15 @@ class PictureRequest:
     def check(self, limits: Limits) -> PictureRequest:
         """This request with its label map as it travels: C-contiguous, of the label set's dtype.
 
-        Raises BadLabel, BadShape, BadImage, TooLarge, and BadHeader where a number is out of range.
+        Raises BadLabelError, BadShapeError, BadImageError, TooLargeError, and BadHeaderError where a number is out of
+        range.
         """
         label_map = self.label_set.check(self.label_map)
         refuse_size((label_map.shape[0], label_map.shape[1]), "label map", limits)
         if self.size is not None:
             refuse_size(self.size, "picture", limits)
         if label_map.nbytes > limits.max_bytes:
-            raise TooLarge(
+            raise TooLargeError(
                 f"The label map has {label_map.nbytes} bytes, the server takes {limits.max_bytes}.",
                 "Choose a smaller size.",
             )
@@ -127,7 +128,7 @@ class Delivery:
     patience_s: float = 120.0
 
     def check(self) -> None:
-        """Raises BadHeader where a value is out of range."""
+        """Raises BadHeaderError where a value is out of range."""
         require(self.encoding in PICTURE_ENCODINGS, "The picture's encoding", ", ".join(PICTURE_ENCODINGS))
         require(self.priority in PRIORITIES, "The priority", "0, 1 or 2")
         require(self.deadline_s is None or self.deadline_s > 0, "The deadline", "more than 0")
@@ -148,9 +149,9 @@ class Picture:
 
 
 def require(holds: bool, what: str, allowed: str) -> None:
-    """Raises BadHeader where a value that travels in the header is out of its range."""
+    """Raises BadHeaderError where a value that travels in the header is out of its range."""
     if not holds:
-        raise BadHeader(f"{what} is not allowed here.", f"Use {allowed}.")
+        raise BadHeaderError(f"{what} is not allowed here.", f"Use {allowed}.")
 
 
 def _check_style(style: PlainStyle, limits: Limits) -> None:
@@ -159,7 +160,7 @@ def _check_style(style: PlainStyle, limits: Limits) -> None:
     elif isinstance(style, ImageStyle):
         rgb = style.rgb
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
-            raise BadImage(
+            raise BadImageError(
                 f"A style image is (height, width, 3) uint8, this is {rgb.shape} {rgb.dtype}.",
                 "Convert the picture to 8-bit RGB.",
             )
@@ -167,17 +168,19 @@ def _check_style(style: PlainStyle, limits: Limits) -> None:
     else:
         code = style.code
         if code.ndim != 1 or code.dtype.kind != "f" or not 1 <= code.size <= MAX_CODE_SIZE:
-            raise BadShape(
+            raise BadShapeError(
                 f"A style code is one row of numbers, this is {code.shape} {code.dtype}.",
                 "Use what encode_style of the model gives.",
             )
         if not np.isfinite(code).all():
-            raise BadShape("A style code holds numbers that are not finite.", "Read it from a picture again.")
+            raise BadShapeError(
+                "A style code holds numbers that are not finite.", "Read it from a picture again."
+            )
 
 
 def _check_instances(instance_map: np.ndarray, label_map: np.ndarray) -> None:
     if instance_map.shape != label_map.shape or instance_map.dtype.kind not in "ui":
-        raise BadShape(
+        raise BadShapeError(
             f"The instance map is {instance_map.dtype} of the shape {instance_map.shape}, "
             f"the label map's is {label_map.shape}.",
             "Give one whole number for each pixel of the label map.",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .codec import decode_server_message, encode, unpack_picture
-from .errors import BadHeader, BadVersion, Internal, SpadeError, Unavailable
+from .errors import BadHeaderError, BadVersionError, InternalError, SpadeError, UnavailableError
 from .limits import Limits
 from .messages import (
     Cancel,
@@ -97,11 +97,11 @@ class Session:
     def submit(self, request: PictureRequest, delivery: Delivery = _DELIVERY) -> str:
         """Send one job and return its id; its events come from `poll`.
 
-        Raises what `check` of both raises at once, before anything is sent, and BadOption for an instance map.
+        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map.
         """
         submit, buffers = submit_from(request, delivery, self._session, self.limits)
         if self.welcome is not None and delivery.encoding not in self.welcome.encodings:
-            raise BadHeader(
+            raise BadHeaderError(
                 f"This server cannot send a picture as '{delivery.encoding}'.",
                 f"Use {', '.join(self.welcome.encodings)}.",
             )
@@ -171,8 +171,8 @@ class Session:
         if actions.ping:
             self._transport.send(encode(Ping()))
 
-    def _unavailable(self) -> Unavailable:
-        return Unavailable(
+    def _unavailable(self) -> UnavailableError:
+        return UnavailableError(
             f"The server at {self._transport.address} does not answer.",
             "Start one with 'spade-server', or check the address.",
         )
@@ -183,7 +183,7 @@ class Session:
         try:
             reply, buffers = decode_server_message(frames)
             reply = _with_buffers(reply, buffers)
-        except BadVersion as error:
+        except BadVersionError as error:
             for identity in self.live:
                 self._end(Failed.of(identity, error))
             return
@@ -222,11 +222,11 @@ class Session:
 
 
 def _with_buffers(reply: ServerMessage, buffers: list[memoryview]) -> ServerMessage:
-    """The reply with what travelled beside its header. Raises SizeMismatch, Internal."""
+    """The reply with what travelled beside its header. Raises SizeMismatchError, InternalError."""
     if not isinstance(reply, Finished | LabelSetText):
         return reply
     if not buffers:
-        raise Internal("The server's reply is incomplete.", "Try again.")
+        raise InternalError("The server's reply is incomplete.", "Try again.")
     if isinstance(reply, LabelSetText):
         return replace(reply, toml=bytes(buffers[0]).decode("utf-8", "replace"))
     if reply.encoding == "raw":

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .codec import pack_label_map, unpack_label_map
-from .errors import BadFrames, BadHeader, BadOption, SizeMismatch
+from .errors import BadFramesError, BadHeaderError, BadOptionError, SizeMismatchError
 from .labels import LabelSet
 from .limits import Limits
 from .messages import Output, StylePart, Submit, SubmitStyle
@@ -35,11 +35,11 @@ def submit_from(
     request: PictureRequest, delivery: Delivery, client: str, limits: Limits
 ) -> tuple[Submit, list[Buffer]]:
     """A new job and its buffers, which share no memory with the arrays. Raises what `check` of both raises, and
-    BadOption for an instance map."""
+    BadOptionError for an instance map."""
     delivery.check()
     request = request.check(limits)
     if request.instance_map is not None:
-        raise BadOption("A server takes no instance map.", "Paint in this process, or leave it out.")
+        raise BadOptionError("A server takes no instance map.", "Paint in this process, or leave it out.")
     label_map, encoding = request.label_map, "zlib" if delivery.compress else "raw"
     deadline_s = delivery.deadline_s
     submit = Submit(
@@ -65,12 +65,13 @@ def submit_from(
 def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet) -> PictureRequest:
     """What a job asks for; nothing but its form is checked. The arrays are read-only and share the buffers' memory.
 
-    Raises BadFrames, BadHeader, BadShape, SizeMismatch; never inflates more than the job's `raw_bytes`.
+    Raises BadFramesError, BadHeaderError, BadShapeError, SizeMismatchError; never inflates more than the job's
+    `raw_bytes`.
     """
     parts = style_parts(submit.style)
     wanted = 1 + sum(part.kind != "seed" for part in parts)
     if len(buffers) != wanted:
-        raise BadFrames(
+        raise BadFramesError(
             f"The job has {len(buffers)} buffers where {wanted} belong.", "Send the arrays it names."
         )
     rest = iter(buffers[1:])
@@ -97,22 +98,22 @@ def style_buffers(request: PictureRequest) -> list[Buffer]:
 
 
 def style_parts(style: SubmitStyle) -> tuple[StylePart, ...]:
-    """The styles that a job's is made of: none, one, or two to mix. Raises BadHeader."""
+    """The styles that a job's is made of: none, one, or two to mix. Raises BadHeaderError."""
     if style.kind == "none":
         return ()
     parts = (StylePart(style.kind, style.seed, style.shape),)
     if style.kind == "mixed":
         parts = style.parts
         if len(parts) != 2:
-            raise BadHeader(f"A mixed style has {len(parts)} parts.", "Send two of them.")
+            raise BadHeaderError(f"A mixed style has {len(parts)} parts.", "Send two of them.")
     for part in parts:
         if part.kind not in ("seed", "image", "code"):
-            raise BadHeader(
+            raise BadHeaderError(
                 f"The style '{part.kind[:20]}' is not allowed here.",
                 "Use 'none', 'seed', 'image', 'code', or 'mixed' of two of them.",
             )
         if part.kind == "image" and part.shape is None:
-            raise BadHeader("A style image has no shape.", "Send its [height, width].")
+            raise BadHeaderError("A style image has no shape.", "Send its [height, width].")
     return parts
 
 
@@ -137,11 +138,11 @@ def _plain_style(part: StylePart, buffer: Buffer) -> PlainStyle:
         return SeedStyle(part.seed)
     if part.kind == "code":
         if len(buffer) % _CODE.itemsize:
-            raise SizeMismatch("The style code is no row of float32.", "Send it as float32.")
+            raise SizeMismatchError("The style code is no row of float32.", "Send it as float32.")
         return CodeStyle(np.frombuffer(buffer, _CODE))
     height, width = part.shape or (0, 0)
     if height < 1 or width < 1 or len(buffer) != height * width * 3:
-        raise SizeMismatch(f"The style image is not {width} x {height} RGB.", "Send it as 8-bit RGB.")
+        raise SizeMismatchError(f"The style image is not {width} x {height} RGB.", "Send it as 8-bit RGB.")
     return ImageStyle(np.frombuffer(buffer, np.uint8).reshape(height, width, 3))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import zmq
 
-from .errors import Unavailable
+from .errors import UnavailableError
 from .sockets import dealer
 
 
@@ -15,14 +15,14 @@ class DealerTransport:
     """A session.Transport: a DEALER socket that never blocks."""
 
     def __init__(self, address: str):
-        """Raises Unavailable where `address` is not an address; nothing is waited for."""
+        """Raises UnavailableError where `address` is not an address; nothing is waited for."""
         self.address = address
         self._context = zmq.Context()
         try:
             self._socket = dealer(self._context, address)
         except zmq.ZMQError:
             self.close()
-            raise Unavailable(
+            raise UnavailableError(
                 f"'{address}' is not an address.", "Write it like tcp://127.0.0.1:5555"
             ) from None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..contract.errors import BadOption, BadShape
+from ..contract.errors import BadOptionError, BadShapeError
 from ..contract.progress import ProgressCallback
 from ..contract.request import ImageStyle, MixedStyle, Picture, PictureRequest, PlainStyle, SeedStyle
 from .style import at_strength, between
@@ -22,13 +22,13 @@ def paint(
 ) -> Picture:
     """The picture, named after the synthesizer: it is of its model whatever `request.model` says.
 
-    Raises what Synthesizer.render and encode_style raise, BadShape for a style code of another model, and BadOption
-    for an instance map that the model does not look at.
+    Raises what Synthesizer.render and encode_style raise, BadShapeError for a style code of another model, and
+    BadOptionError for an instance map that the model does not look at.
     """
     if progress is not None:
         progress("painting", 0.0)
     if request.instance_map is not None and not synthesizer.looks_at_instances:
-        raise BadOption(
+        raise BadOptionError(
             f"The model '{synthesizer.name}' does not look at instances.", "Leave --instances out."
         )
     sized = _at_size(request)
@@ -56,7 +56,7 @@ def _plain_code(synthesizer: Synthesizer, style: PlainStyle) -> np.ndarray:
     if isinstance(style, ImageStyle):
         return synthesizer.encode_style(style.rgb)
     if style.code.shape != (synthesizer.style_size,):
-        raise BadShape(
+        raise BadShapeError(
             f"A style code of the model '{synthesizer.name}' has {synthesizer.style_size} numbers, "
             f"this one has the shape {style.code.shape}.",
             "Use a code that was read by this model.",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
 from ..checkpoint.sources import model_file
-from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge
+from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
 from ..contract.limits import MAX_SIDE, MIN_SIDE
 from ..contract.progress import ProgressCallback
@@ -31,11 +31,11 @@ class Synthesizer:
     """A loaded model."""
 
     def __init__(self, checkpoint: Checkpoint, name: str, digest: str, device: torch.device) -> None:
-        """Raises BadCheckpoint where weights, networks and label set do not belong together."""
+        """Raises BadCheckpointError where weights, networks and label set do not belong together."""
         config = checkpoint.generator
         self._channels = checkpoint.label_channels
         if self._channels.count != config.label_channels or not self._channels.serve(checkpoint.label_set):
-            raise BadCheckpoint(
+            raise BadCheckpointError(
                 f"The model '{name}' has {config.label_channels} label channels, "
                 f"its label set asks for {self._channels.count}.",
                 "Train or import it again with its own label set.",
@@ -51,7 +51,10 @@ class Synthesizer:
 
     @classmethod
     def load(cls, model: str | Path = "landscape", device: str = "auto") -> Synthesizer:
-        """An embedded model by name, or a checkpoint file. Raises UnknownModel, BadCheckpoint, Unavailable."""
+        """An embedded model by name, or a checkpoint file.
+
+        Raises UnknownModelError, BadCheckpointError, UnavailableError.
+        """
         path = model_file(model)
         return cls(load_checkpoint(path), path.stem, file_digest(path), chosen_device(device))
 
@@ -69,7 +72,7 @@ class Synthesizer:
         it from the seed; the seed also draws the noise. progress is told the stage and a fraction of 0 to 1, and may
         raise to stop. instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between
         objects; where None is given, the borders between labels stand in for them.
-        Returns (H, W, 3) uint8. Raises BadLabel, BadShape, TooLarge.
+        Returns (H, W, 3) uint8. Raises BadLabelError, BadShapeError, TooLargeError.
         """
         image = self._painted(label_map, style, seed, progress, instance_map)
         return to_rgb(image)
@@ -133,15 +136,15 @@ class Synthesizer:
         """The style code of a photo: rgb (h, w, 3) uint8, any size; returns (style_size,) float32.
 
         It is the mean of what the encoder says, or with a seed one draw from around it, as the paper samples.
-        Raises BadImage for a model without a style encoder, or an array of another kind.
+        Raises BadImageError for a model without a style encoder, or an array of another kind.
         """
         if self._encoder is None:
-            raise BadImage(
+            raise BadImageError(
                 f"The model '{self.name}' has no style encoder.",
                 "Leave the style image out, or use another model.",
             )
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
-            raise BadImage(f"A style image is (h, w, 3) of bytes, this one is {rgb.shape} {rgb.dtype}.")
+            raise BadImageError(f"A style image is (h, w, 3) of bytes, this one is {rgb.shape} {rgb.dtype}.")
         photo = (torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].float() / 255 - 0.5) / 0.5
         with torch.inference_mode():
             mean, log_variance = self._encoder(photo.to(self.device))
@@ -153,12 +156,12 @@ class Synthesizer:
     def _checked(self, label_map: np.ndarray) -> np.ndarray:
         ids = self.label_set.check(label_map)
         if min(ids.shape) < MIN_SIDE:
-            raise BadShape(
+            raise BadShapeError(
                 f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the smallest side is {MIN_SIDE}.",
                 "Make it larger.",
             )
         if max(ids.shape) > MAX_SIDE:
-            raise TooLarge(
+            raise TooLargeError(
                 f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the largest side is {MAX_SIDE}.",
                 "Make it smaller and scale the picture up.",
             )
@@ -169,7 +172,7 @@ class Synthesizer:
             return None
         code = self.style_from_seed(seed) if style is None else np.asarray(style, np.float32)
         if code.shape != (self.style_size,):
-            raise BadShape(
+            raise BadShapeError(
                 f"A style code of this model has {self.style_size} numbers, this one {code.shape}."
             )
         return code
@@ -179,7 +182,7 @@ class Synthesizer:
             return ids
         objects = np.asarray(instance_map)
         if objects.shape != ids.shape or objects.dtype.kind not in "ui":
-            raise BadShape(
+            raise BadShapeError(
                 f"The instance map is {objects.dtype} of the shape {objects.shape}, the label map's is {ids.shape}.",
                 "Give one whole number for each pixel of the label map.",
             )

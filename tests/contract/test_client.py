@@ -9,14 +9,14 @@ import pytest
 
 from spade_core.contract.client import Client
 from spade_core.contract.errors import (
-    BadHeader,
-    BadImage,
-    BadLabel,
-    BadOption,
-    BadShape,
-    Forbidden,
-    TooLarge,
-    Unavailable,
+    BadHeaderError,
+    BadImageError,
+    BadLabelError,
+    BadOptionError,
+    BadShapeError,
+    ForbiddenError,
+    TooLargeError,
+    UnavailableError,
 )
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Cancelled, Failed
@@ -45,7 +45,7 @@ def nowhere():
 
 def test_an_unreachable_server_is_unavailable_within_seconds(nowhere):
     began = time.monotonic()
-    with pytest.raises(Unavailable, match="does not answer.*spade-server"):
+    with pytest.raises(UnavailableError, match="does not answer.*spade-server"):
         nowhere.generate(PictureRequest(GRASS, LANDSCAPE))
     assert time.monotonic() - began < 4
 
@@ -79,24 +79,28 @@ def test_a_replaced_job_is_cancelled(nowhere):
 @pytest.mark.parametrize(
     ("label_map", "options", "refusal"),
     [
-        (np.full((64, 64), 99, np.uint8), {}, BadLabel),
-        (np.zeros((64, 64, 3), np.uint8), {}, BadShape),
-        (np.zeros((64, 5000), np.uint8), {}, TooLarge),
-        (np.zeros((64, 20), np.uint8), {}, BadShape),
-        (GRASS, {"size": (64, 5000)}, TooLarge),
-        (GRASS, {"style": ImageStyle(np.zeros((64, 64), np.uint8))}, BadImage),
-        (GRASS, {"style": ImageStyle(np.zeros((64, 64, 3), np.float32))}, BadImage),
-        (GRASS, {"style": ImageStyle(np.zeros((64, 9000, 3), np.uint8))}, TooLarge),
-        (GRASS, {"style": MixedStyle(SeedStyle(1), ImageStyle(np.zeros((64, 9000, 3), np.uint8)))}, TooLarge),
-        (GRASS, {"style": CodeStyle(np.zeros((2, 8), np.float32))}, BadShape),
-        (GRASS, {"style": CodeStyle(np.full(8, np.nan, np.float32))}, BadShape),
-        (GRASS, {"style": SeedStyle(-1)}, BadHeader),
-        (GRASS, {"style": MixedStyle(SeedStyle(1), SeedStyle(2), 1.5)}, BadHeader),
-        (GRASS, {"seed": -1}, BadHeader),
-        (GRASS, {"strength": 3}, BadHeader),
-        (GRASS, {"mode": "tile"}, BadHeader),
-        (GRASS, {"instance_map": np.zeros((64, 65), np.int32)}, BadShape),
-        (GRASS, {"instance_map": np.zeros((64, 64), np.int32)}, BadOption),
+        (np.full((64, 64), 99, np.uint8), {}, BadLabelError),
+        (np.zeros((64, 64, 3), np.uint8), {}, BadShapeError),
+        (np.zeros((64, 5000), np.uint8), {}, TooLargeError),
+        (np.zeros((64, 20), np.uint8), {}, BadShapeError),
+        (GRASS, {"size": (64, 5000)}, TooLargeError),
+        (GRASS, {"style": ImageStyle(np.zeros((64, 64), np.uint8))}, BadImageError),
+        (GRASS, {"style": ImageStyle(np.zeros((64, 64, 3), np.float32))}, BadImageError),
+        (GRASS, {"style": ImageStyle(np.zeros((64, 9000, 3), np.uint8))}, TooLargeError),
+        (
+            GRASS,
+            {"style": MixedStyle(SeedStyle(1), ImageStyle(np.zeros((64, 9000, 3), np.uint8)))},
+            TooLargeError,
+        ),
+        (GRASS, {"style": CodeStyle(np.zeros((2, 8), np.float32))}, BadShapeError),
+        (GRASS, {"style": CodeStyle(np.full(8, np.nan, np.float32))}, BadShapeError),
+        (GRASS, {"style": SeedStyle(-1)}, BadHeaderError),
+        (GRASS, {"style": MixedStyle(SeedStyle(1), SeedStyle(2), 1.5)}, BadHeaderError),
+        (GRASS, {"seed": -1}, BadHeaderError),
+        (GRASS, {"strength": 3}, BadHeaderError),
+        (GRASS, {"mode": "tile"}, BadHeaderError),
+        (GRASS, {"instance_map": np.zeros((64, 65), np.int32)}, BadShapeError),
+        (GRASS, {"instance_map": np.zeros((64, 64), np.int32)}, BadOptionError),
     ],
 )
 def test_a_bad_job_is_refused_before_it_is_sent(nowhere, label_map, options, refusal):
@@ -109,17 +113,17 @@ def test_a_bad_job_is_refused_before_it_is_sent(nowhere, label_map, options, ref
     "delivery", [Delivery(encoding="exe"), Delivery(priority=7), Delivery(deadline_s=0)], ids=repr
 )
 def test_an_impossible_delivery_is_refused_before_anything_is_sent(nowhere, delivery):
-    with pytest.raises(BadHeader):
+    with pytest.raises(BadHeaderError):
         nowhere.submit(PictureRequest(GRASS, LANDSCAPE), delivery)
     assert nowhere.live == ()
 
 
 @pytest.mark.parametrize("address", ["nonsense", "tcp://", "http://127.0.0.1:80", ""])
 def test_what_is_no_address_says_so(address):
-    with pytest.raises(Unavailable, match="not an address"):
+    with pytest.raises(UnavailableError, match="not an address"):
         Client(address)
 
 
 def test_keys_are_not_silently_ignored():
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         Client("tcp://127.0.0.1:5555", server_key=b"key")

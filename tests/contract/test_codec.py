@@ -19,15 +19,15 @@ from spade_core.contract.codec import (
     unpack_picture,
 )
 from spade_core.contract.errors import (
-    BadFrames,
-    BadHeader,
-    BadKind,
-    BadShape,
-    BadVersion,
-    Internal,
-    SizeMismatch,
+    BadFramesError,
+    BadHeaderError,
+    BadKindError,
+    BadShapeError,
+    BadVersionError,
+    InternalError,
+    SizeMismatchError,
     SpadeError,
-    Warming,
+    WarmingError,
     error_from,
 )
 
@@ -78,26 +78,26 @@ def test_fields_of_a_newer_minor_version_are_ignored():
 @pytest.mark.parametrize(
     ("frames", "refusal"),
     [
-        ([], BadFrames),
-        ([b""], BadVersion),
-        ([b"SPB2", b"{}"], BadVersion),
-        ([b"GET / HTTP/1.1"], BadVersion),
-        ([b"SPB1"], BadFrames),
-        ([b"SPB1", b"{}"] + [b""] * 17, BadFrames),
-        ([b"SPB1", b""], BadHeader),
-        ([b"SPB1", b"[]"], BadHeader),
-        ([b"SPB1", b"\xff\xfe"], BadHeader),
-        ([b"SPB1", b"[" * 16000], BadHeader),
-        ([b"SPB1", b"9" * 16000], BadHeader),
-        ([b"SPB1", b'{"kind":"Ping","x":NaN}'], BadHeader),
-        ([b"SPB1", b'{"kind":"Ping","x":"' + b"a" * MAX_HEADER + b'"}'], BadHeader),
-        ([b"SPB1", b"{}"], BadKind),
-        ([b"SPB1", b'{"kind":["Ping"]}'], BadKind),
-        ([b"SPB1", b'{"kind":"Dance"}'], BadKind),
-        ([b"SPB1", b'{"kind":"Welcome"}'], BadKind),
-        ([b"SPB1", b'{"kind":"Cancel"}'], BadHeader),
-        ([b"SPB1", b'{"kind":"Cancel","id":7}'], BadHeader),
-        ([b"SPB1", b'{"kind":"Cancel","id":null}'], BadHeader),
+        ([], BadFramesError),
+        ([b""], BadVersionError),
+        ([b"SPB2", b"{}"], BadVersionError),
+        ([b"GET / HTTP/1.1"], BadVersionError),
+        ([b"SPB1"], BadFramesError),
+        ([b"SPB1", b"{}"] + [b""] * 17, BadFramesError),
+        ([b"SPB1", b""], BadHeaderError),
+        ([b"SPB1", b"[]"], BadHeaderError),
+        ([b"SPB1", b"\xff\xfe"], BadHeaderError),
+        ([b"SPB1", b"[" * 16000], BadHeaderError),
+        ([b"SPB1", b"9" * 16000], BadHeaderError),
+        ([b"SPB1", b'{"kind":"Ping","x":NaN}'], BadHeaderError),
+        ([b"SPB1", b'{"kind":"Ping","x":"' + b"a" * MAX_HEADER + b'"}'], BadHeaderError),
+        ([b"SPB1", b"{}"], BadKindError),
+        ([b"SPB1", b'{"kind":["Ping"]}'], BadKindError),
+        ([b"SPB1", b'{"kind":"Dance"}'], BadKindError),
+        ([b"SPB1", b'{"kind":"Welcome"}'], BadKindError),
+        ([b"SPB1", b'{"kind":"Cancel"}'], BadHeaderError),
+        ([b"SPB1", b'{"kind":"Cancel","id":7}'], BadHeaderError),
+        ([b"SPB1", b'{"kind":"Cancel","id":null}'], BadHeaderError),
     ],
 )
 def test_what_is_no_request_is_refused_by_type(frames, refusal):
@@ -107,7 +107,7 @@ def test_what_is_no_request_is_refused_by_type(frames, refusal):
 
 
 def test_another_version_is_told_the_one_spoken_here():
-    with pytest.raises(BadVersion, match="SPB9.*SPB1"):
+    with pytest.raises(BadVersionError, match="SPB9.*SPB1"):
         decode_client_message([b"SPB9", b"{}"])
 
 
@@ -123,7 +123,7 @@ def test_another_version_is_told_the_one_spoken_here():
 def test_a_field_of_the_wrong_type_is_named(field, value):
     magic, header = encode(SUBMIT)
     broken = json.dumps({**json.loads(header), field: value}).encode()
-    with pytest.raises(BadHeader, match=f"Submit.{field}"):
+    with pytest.raises(BadHeaderError, match=f"Submit.{field}"):
         decode_client_message([magic, broken])
 
 
@@ -153,7 +153,7 @@ def test_the_id_of_a_broken_message_is_found_where_there_is_one():
 
 
 def test_a_header_that_would_be_refused_there_is_refused_here():
-    with pytest.raises(BadHeader, match="16384"):
+    with pytest.raises(BadHeaderError, match="16384"):
         encode(m.Hello(software="x" * MAX_HEADER))
 
 
@@ -169,7 +169,7 @@ def test_a_label_map_arrives_as_it_was_sent(encoding, dtype):
 @pytest.mark.parametrize("size", [10**5, 10**7])
 def test_a_zlib_bomb_is_refused_before_it_inflates(size):
     bomb = zlib.compress(bytes(size), 9)
-    with pytest.raises(SizeMismatch, match="promised 64"):
+    with pytest.raises(SizeMismatchError, match="promised 64"):
         unpack_label_map(bomb, (8, 8), "uint8", "zlib", 64)
 
 
@@ -184,20 +184,20 @@ def test_a_zlib_bomb_is_refused_before_it_inflates(size):
     ],
 )
 def test_a_damaged_zlib_stream_is_refused(stream):
-    with pytest.raises(SizeMismatch):
+    with pytest.raises(SizeMismatchError):
         unpack_label_map(stream, (8, 8), "uint8", "zlib", 64)
 
 
 def test_a_buffer_that_is_not_what_the_header_says_is_refused():
-    with pytest.raises(SizeMismatch):
+    with pytest.raises(SizeMismatchError):
         unpack_label_map(bytes(63), (8, 8), "uint8", "raw", 64)
-    with pytest.raises(SizeMismatch):
+    with pytest.raises(SizeMismatchError):
         unpack_label_map(bytes(64), (8, 9), "uint8", "raw", 64)
-    with pytest.raises(SizeMismatch):
+    with pytest.raises(SizeMismatchError):
         unpack_label_map(bytes(64), (-8, -8), "uint8", "raw", 64)
-    with pytest.raises(BadShape):
+    with pytest.raises(BadShapeError):
         unpack_label_map(bytes(64), (8, 8), "object", "raw", 64)
-    with pytest.raises(BadHeader):
+    with pytest.raises(BadHeaderError):
         unpack_label_map(bytes(64), (8, 8), "uint8", "lzma", 64)
 
 
@@ -208,13 +208,13 @@ def test_a_picture_travels_in_bands_and_arrives_whole(shape):
     assert all(len(band) <= 16 * 2**20 for band in bands) and len(bands) == -(-rgb.nbytes // (16 * 2**20))
     finished = m.Finished(ID, shape[:2], "d")
     assert np.array_equal(unpack_picture(finished, bands), rgb)
-    with pytest.raises(SizeMismatch):
+    with pytest.raises(SizeMismatchError):
         unpack_picture(finished, bands[:-1] + [bands[-1][:-1]])
 
 
 def test_a_code_from_the_wire_becomes_its_typed_error():
     error = error_from("WARMING", "The model loads.", "Wait.", True, 300)
-    assert isinstance(error, Warming) and error.retryable and error.retry_after_ms == 300
+    assert isinstance(error, WarmingError) and error.retryable and error.retry_after_ms == 300
     assert str(error) == "The model loads. Wait."
     assert m.Failed.of(ID, error).error.args == error.args
-    assert isinstance(error_from("FROM_THE_FUTURE", "Hm."), Internal)
+    assert isinstance(error_from("FROM_THE_FUTURE", "Hm."), InternalError)

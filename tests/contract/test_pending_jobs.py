@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from spade_core.contract.errors import Warming
+from spade_core.contract.errors import WarmingError
 from spade_core.contract.pending_jobs import PendingJobs
 
 FRAMES = [b"frames"]
@@ -65,7 +65,7 @@ def test_a_host_that_was_busy_elsewhere_does_not_blame_the_server(pending):
 
 
 def test_a_refusal_is_waited_out_and_then_sent_again(pending):
-    assert pending.delay("a", Warming("Loading.", retry_after_ms=300), 0.0)
+    assert pending.delay("a", WarmingError("Loading.", retry_after_ms=300), 0.0)
     pending.heard(0.0)
     assert not look(pending, 0.2).resend
     assert look(pending, 0.35).resend == [FRAMES]
@@ -73,7 +73,7 @@ def test_a_refusal_is_waited_out_and_then_sent_again(pending):
 
 
 def test_refusals_are_not_waited_out_for_ever(pending):
-    assert not pending.delay("a", Warming("Loading."), 120.0)
+    assert not pending.delay("a", WarmingError("Loading."), 120.0)
 
 
 def test_an_idle_client_asks_whether_the_server_is_there():

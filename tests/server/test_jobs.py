@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from spade_core.contract.errors import Deadline
+from spade_core.contract.errors import DeadlineError
 from spade_core.contract.messages import (
     Accepted,
     Cancel,
@@ -138,7 +138,7 @@ def test_a_newer_request_makes_the_older_one_stale(server, peer, slow):
 
 def test_a_job_past_its_deadline_fails(client, landscape, label_map):
     began = time.monotonic()
-    with pytest.raises(Deadline, match="in its time"):
+    with pytest.raises(DeadlineError, match="in its time"):
         client.generate(PictureRequest(label_map, landscape, seed=SLOW + 20_000), Delivery(deadline_s=0.3))
     assert time.monotonic() - began < 5
 

@@ -15,7 +15,7 @@ import pytest
 from server.config import parse
 from server.security import refuse_open_address
 from spade_core.contract.client import Client
-from spade_core.contract.errors import Forbidden
+from spade_core.contract.errors import ForbiddenError
 from spade_core.contract.messages import Failed, Finished, GoAway, Submit
 from spade_core.contract.request import PictureRequest
 from spade_core.runtime import physical_cores
@@ -133,7 +133,7 @@ def test_two_servers_never_clash(tmp_path, landscape, label_map):
      "ipc:///tmp/x", "127.0.0.1:5555", "tcp://127.0.0.1", "tcp://999.0.0.1:1", "tcp://127.0.0.1:5555;tcp://*:1"],
 )  # fmt: skip
 def test_an_address_open_to_others_is_refused(bind):
-    with pytest.raises(Forbidden) as refused:
+    with pytest.raises(ForbiddenError) as refused:
         refuse_open_address(bind)
     assert "127.0.0.1" in refused.value.fix
 

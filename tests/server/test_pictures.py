@@ -12,7 +12,7 @@ from PIL import Image
 
 from spade_core.contract.client import Delayed
 from spade_core.contract.codec import encode
-from spade_core.contract.errors import LabelSetMismatch
+from spade_core.contract.errors import LabelSetMismatchError
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Accepted, Finished, Ping, Pong, Progress, Submit
 from spade_core.contract.request import (
@@ -174,7 +174,7 @@ def test_the_label_set_of_a_model_can_be_fetched(client, landscape):
     assert client.fetch_label_set(landscape.digest) == landscape
     large = load_label_set("coco_stuff")
     assert client.fetch_label_set(large.digest) == large
-    with pytest.raises(LabelSetMismatch):
+    with pytest.raises(LabelSetMismatchError):
         client.fetch_label_set(load_label_set("ade20k").digest)
 
 

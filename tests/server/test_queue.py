@@ -6,7 +6,7 @@ import pytest
 from server.admission import AdmittedJob
 from server.queue import JobQueue, ScheduledJob
 from server.reply_cache import CachedReply, ReplyCache
-from spade_core.contract.errors import Busy
+from spade_core.contract.errors import BusyError
 from spade_core.contract.limits import Limits
 from spade_core.contract.messages import Cancelled, Submit
 
@@ -67,7 +67,7 @@ def test_a_job_is_removed_wherever_it_is():
 
 def test_one_client_cannot_fill_the_queue():
     queue = queue_of(*(job("a", str(n)) for n in range(4)))
-    with pytest.raises(Busy) as refused:
+    with pytest.raises(BusyError) as refused:
         queue.add(job("a", "one too many"))
     assert refused.value.retryable and refused.value.retry_after_ms > 0
     queue.add(job("b", "another client"))
@@ -75,10 +75,10 @@ def test_one_client_cannot_fill_the_queue():
 
 def test_the_queue_is_finite_in_jobs_and_in_bytes():
     queue = queue_of(*(job(str(n), str(n)) for n in range(10)))
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         queue.add(job("late", "late"))
     queue = queue_of(job("a", "huge", nbytes=200 * 2**20))
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         queue.add(job("b", "huge too", nbytes=100 * 2**20))
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from spade_core.contract.codec import encode
 from spade_core.contract.errors import (
-    BadHeader,
-    BadShape,
-    Internal,
-    LabelSetMismatch,
-    OutOfMemory,
-    UnknownModel,
+    BadHeaderError,
+    BadShapeError,
+    InternalError,
+    LabelSetMismatchError,
+    OutOfMemoryError,
+    UnknownModelError,
 )
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import (
@@ -140,11 +140,11 @@ def test_a_bad_job_gets_its_code_and_a_fix(peer, submit, changes, buffers, code)
 @pytest.mark.parametrize(
     ("options", "refusal"),
     [
-        ({"model": "unheard-of"}, UnknownModel),
-        ({"seed": NEEDS_TOO_MUCH}, OutOfMemory),
-        ({"seed": IS_BROKEN}, Internal),
-        ({"mode": "tile"}, BadHeader),
-        ({"style": CodeStyle(np.zeros(5, np.float32))}, BadShape),
+        ({"model": "unheard-of"}, UnknownModelError),
+        ({"seed": NEEDS_TOO_MUCH}, OutOfMemoryError),
+        ({"seed": IS_BROKEN}, InternalError),
+        ({"mode": "tile"}, BadHeaderError),
+        ({"style": CodeStyle(np.zeros(5, np.float32))}, BadShapeError),
     ],
 )
 def test_the_client_raises_the_typed_error(client, landscape, label_map, options, refusal):
@@ -158,7 +158,7 @@ def test_the_client_raises_the_typed_error(client, landscape, label_map, options
 
 def test_another_label_set_is_refused_with_the_one_to_choose(client):
     other = load_label_set("ade20k")
-    with pytest.raises(LabelSetMismatch, match="'landscape'"):
+    with pytest.raises(LabelSetMismatchError, match="'landscape'"):
         client.generate(PictureRequest(np.zeros((64, 64), np.uint8), other))
 
 
@@ -166,7 +166,7 @@ def test_the_client_knows_the_limits_of_its_server(client, landscape):
     client.status()
     with pytest.raises(Exception, match="up to 2048"):
         client.submit(PictureRequest(np.zeros((64, 2100), np.uint8), landscape))
-    with pytest.raises(BadShape, match="at least 32"):
+    with pytest.raises(BadShapeError, match="at least 32"):
         client.submit(PictureRequest(np.zeros((64, 31), np.uint8), landscape))
 
 

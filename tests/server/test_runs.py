@@ -12,7 +12,7 @@ import pytest
 from spade_core.checkpoint.file import save_checkpoint
 from spade_core.checkpoint.sources import checkpoint_versions, model_source
 from spade_core.contract.client import Client
-from spade_core.contract.errors import LabelSetMismatch, UnknownModel
+from spade_core.contract.errors import LabelSetMismatchError, UnknownModelError
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Failed, Finished, Progress
 from spade_core.contract.request import PictureRequest
@@ -191,7 +191,9 @@ def test_a_server_started_on_a_run_whose_newest_checkpoint_is_broken_serves_the_
 
 def test_a_run_without_a_model_says_so_and_is_served_when_the_first_one_comes(run, landscape, label_map):
     with serving(run, "landscape") as server, server.client() as client:
-        with pytest.raises(UnknownModel, match="no model yet.*as soon as its training writes the first one"):
+        with pytest.raises(
+            UnknownModelError, match="no model yet.*as soon as its training writes the first one"
+        ):
             client.generate(PictureRequest(label_map, landscape, model="my"))
         assert client.generate(PictureRequest(label_map, landscape, model="landscape")).rgb.shape == (
             64,
@@ -244,9 +246,11 @@ def test_a_newer_checkpoint_with_other_labels_refuses_maps_of_the_old_ones(run, 
             if isinstance(event, Finished | Failed):
                 ends[event.id] = event
         assert ends[running].model_digest == old
-        assert isinstance(ends[queued].error, LabelSetMismatch) and "cityscapes" in ends[queued].error.fix
+        assert (
+            isinstance(ends[queued].error, LabelSetMismatchError) and "cityscapes" in ends[queued].error.fix
+        )
         announced(client, new)
-        with pytest.raises(LabelSetMismatch, match="cityscapes"):
+        with pytest.raises(LabelSetMismatchError, match="cityscapes"):
             client.generate(PictureRequest(label_map, landscape, model="my"))
         fetched = client.fetch_label_set(served(client).label_set_digest)
         assert fetched == cityscapes
@@ -304,7 +308,7 @@ def test_a_checkpoint_deleted_while_it_is_served_is_served_on(run, landscape, la
             == older
         )
         os.kill(server.status().pids[1], signal.SIGKILL)  # now nothing is left of it
-        with pytest.raises(UnknownModel, match="no longer there"):
+        with pytest.raises(UnknownModelError, match="no longer there"):
             client.generate(PictureRequest(label_map, landscape, model="my", seed=2))
         run.mkdir()
         announced(client, write_checkpoint(run, 6000))

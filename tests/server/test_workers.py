@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spade_core.contract.client import Delayed
-from spade_core.contract.errors import Busy, Internal, Poison, UnknownModel, Warming
+from spade_core.contract.errors import BusyError, InternalError, PoisonError, UnknownModelError, WarmingError
 from spade_core.contract.messages import Finished, Progress
 from spade_core.contract.request import Delivery, PictureRequest
 from tests.server.running import RunningServer, process_exists, resident_mib
@@ -49,7 +49,7 @@ def test_a_poisonous_job_is_given_up_and_the_next_one_finished(server, client, l
         for event in client.poll(100):
             if getattr(event, "id", "") in (poison, good) and event.id not in client.live:
                 ends[event.id] = event
-    assert isinstance(ends[poison].error, Poison) and ends[poison].error.fix
+    assert isinstance(ends[poison].error, PoisonError) and ends[poison].error.fix
     assert isinstance(ends[good], Finished)
 
 
@@ -86,10 +86,10 @@ def test_the_device_is_not_released_under_a_running_job(server, client, landscap
     job = client.submit(PictureRequest(label_map, landscape, seed=SLOW + 1200))
     server.wait_for(lambda status: status.running == 1)
     client.release_device()
-    refusals = [event for event in client.poll(300) if getattr(event, "code", "") == Busy.code]
+    refusals = [event for event in client.poll(300) if getattr(event, "code", "") == BusyError.code]
     end = time.monotonic() + 5
     while job in client.live and time.monotonic() < end:
-        refusals += [event for event in client.poll(100) if getattr(event, "code", "") == Busy.code]
+        refusals += [event for event in client.poll(100) if getattr(event, "code", "") == BusyError.code]
     assert refusals and job not in client.live
 
 
@@ -102,13 +102,13 @@ def test_while_the_model_loads_a_job_is_told_to_wait_and_then_painted(tmp_path, 
             3,
         )
         waits = [event.error for event in events if isinstance(event, Delayed)]
-        assert waits and all(isinstance(error, Warming) and error.fix for error in waits)
+        assert waits and all(isinstance(error, WarmingError) and error.fix for error in waits)
 
 
 def test_a_model_that_cannot_be_loaded_is_explained_and_the_others_work(tmp_path, landscape, label_map):
     options = ("--models", "landscape", "weights/truncated.safetensors")
     with RunningServer(tmp_path, *options) as server, server.client() as client:
-        with pytest.raises(UnknownModel, match=r"ends too early\. Copy it again"):
+        with pytest.raises(UnknownModelError, match=r"ends too early\. Copy it again"):
             client.generate(PictureRequest(label_map, landscape, model="truncated"))
         assert client.generate(PictureRequest(label_map, landscape)).rgb.shape == (64, 96, 3)
         assert "ends too early" in server.console
@@ -118,9 +118,9 @@ def test_a_model_that_cannot_be_loaded_is_explained_and_the_others_work(tmp_path
 def test_a_server_without_any_model_stays_up_and_says_why(tmp_path, landscape, label_map):
     with RunningServer(tmp_path, "--models", "truncated") as server, server.client() as client:
         assert server.status().state == "failed"
-        with pytest.raises(UnknownModel, match="ends too early"):
+        with pytest.raises(UnknownModelError, match="ends too early"):
             client.generate(PictureRequest(label_map, landscape, model="truncated"))
-        with pytest.raises(UnknownModel, match="no model 'landscape'"):
+        with pytest.raises(UnknownModelError, match="no model 'landscape'"):
             client.generate(PictureRequest(label_map, landscape))
 
 
@@ -128,7 +128,7 @@ def test_a_worker_that_never_starts_is_given_up(tmp_path, landscape, label_map):
     with RunningServer(tmp_path, "--models", "crashing") as server, server.client() as client:
         status = server.wait_for(lambda status: status.state == "failed")
         assert "exit code -9" in status.problems[0].message
-        with pytest.raises((Internal, UnknownModel), match="cannot start"):
+        with pytest.raises((InternalError, UnknownModelError), match="cannot start"):
             client.generate(PictureRequest(label_map, landscape, model="crashing"))
         time.sleep(1)
         assert len(server.status().pids) == 1, "it is tried for ever"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from spade_core.checkpoint.file import Checkpoint
-from spade_core.contract.errors import BadOption, BadShape, Cancelled
+from spade_core.contract.errors import BadOptionError, BadShapeError, CancelledError
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.request import (
     CodeStyle,
@@ -89,12 +89,12 @@ def test_a_code_of_another_model_is_refused_with_the_length_wanted(model):
         CodeStyle(np.zeros(3, np.float32)),
         MixedStyle(SeedStyle(1), CodeStyle(np.zeros(3, np.float32))),
     ):
-        with pytest.raises(BadShape, match=f"has {model.style_size} numbers"):
+        with pytest.raises(BadShapeError, match=f"has {model.style_size} numbers"):
             painted(model, style)
 
 
 def test_an_instance_map_is_refused_by_a_model_that_does_not_look_at_it(model):
-    with pytest.raises(BadOption, match="does not look at instances"):
+    with pytest.raises(BadOptionError, match="does not look at instances"):
         painted(model, instance_map=np.zeros(LABEL_MAP.shape, np.int32))
 
 
@@ -119,7 +119,7 @@ def test_progress_begins_at_nothing_and_may_stop_the_work(model):
     assert seen == sorted(seen) and (seen[0], seen[-1]) == (0.0, 1.0)
 
     def stop(stage: str, done: float) -> None:
-        raise Cancelled("Enough.")
+        raise CancelledError("Enough.")
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         paint(model, asked(), stop)
