@@ -18,7 +18,7 @@ LIMIT_MS = 30.0
 ROUNDS = 15
 MODULES = {
     "all that Blender imports when it starts": "labels connection client",
-    "and what its first connection needs": "labels connection client link",
+    "and what its first connection needs": "labels connection client transport",
 }
 
 TIMED = """

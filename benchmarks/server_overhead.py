@@ -16,6 +16,7 @@ import numpy as np
 from spade_core.contract.client import Client
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Failed, Finished
+from spade_core.contract.request import Delivery, PictureRequest
 from tests.server.running import TRIVIAL, RunningServer, resident_mib
 
 REAL = "spade_core.synthesis.synthesizer:Synthesizer"
@@ -37,7 +38,7 @@ def valley(side: int) -> np.ndarray:
 def round_trip(client: Client, label_map: np.ndarray, seed: int) -> tuple[float, Finished]:
     """Milliseconds from submit to picture, and the reply."""
     began = time.perf_counter()
-    job = client.submit(label_map, LANDSCAPE, seed=seed, no_cache=True)
+    job = client.submit(PictureRequest(label_map, LANDSCAPE, seed=seed), Delivery(no_cache=True))
     while True:
         for event in client.poll(1000):
             if isinstance(event, Failed) and event.id == job:
@@ -52,7 +53,7 @@ def measure(name: str, synthesizer: str, rounds: int) -> None:
         with RunningServer(Path(folder), "--synthesizer", synthesizer) as server, server.client() as client:
             status = client.status()
             if status.state != "ready":
-                print(f"{name:10} not measured: {status.problem}")
+                print(f"{name:10} not measured: {status.problems}")
                 return
             round_trip(client, valley(512), 0)
             trips = [round_trip(client, valley(512), seed) for seed in range(1, rounds + 1)]

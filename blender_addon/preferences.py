@@ -14,7 +14,7 @@ from .bridge.connection import Target
 from .bridge.server_command import find_command
 from .bridge.server_process import ServerConfig
 from .contract.connection import default_connection_file
-from .contract.errors import Forbidden, Unavailable
+from .contract.errors import ForbiddenError, UnavailableError
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -68,7 +68,7 @@ class SpadePreferences(bpy.types.AddonPreferences):
 def server_target() -> Target:
     """Where pictures come from by the user's choice.
 
-    Raises Unavailable (no server program, an address that is none) and Forbidden (online access is off).
+    Raises UnavailableError (no server program, an address that is none) and ForbiddenError (online access is off).
     """
     chosen = preferences()
     if chosen is not None and chosen.server == "ADDRESS":
@@ -112,12 +112,12 @@ def _checked_address(address: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise Unavailable(
+        raise UnavailableError(
             f"'{address}' is not a server address.",
             fix="Write it as tcp://host:port in the add-on preferences.",
         )
     if not _is_loopback(address) and not bpy.app.online_access:
-        raise Forbidden(
+        raise ForbiddenError(
             "Blender may not go online, and the server is on another computer.",
             fix="Turn on Preferences > System > Network > Allow Online Access.",
         )

@@ -112,7 +112,7 @@ def settings(scene: bpy.types.Scene) -> SpadeSettings:
 
 
 def label_set_of(scene_settings: SpadeSettings) -> LabelSet:
-    """The label set that was chosen. Raises BadLabelSet when an imported one cannot be read."""
+    """The label set that was chosen. Raises BadLabelSetError when an imported one cannot be read."""
     return _label_set(scene_settings.label_set, scene_settings.custom_label_set)
 
 

@@ -68,7 +68,7 @@ class Session:
         self.connection.leave()
 
     def want_label_set(self, scene_uid: int, digest: str) -> WantedLabelSet:
-        """Ask the server for its model's label set, for a scene; returns at once. Raises Unavailable."""
+        """Ask the server for its model's label set, for a scene; returns at once. Raises UnavailableError."""
         self.wanted_label_set = WantedLabelSet(scene_uid, self.connection.ask_label_set(digest))
         return self.wanted_label_set
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import bpy
 
-from .contract.errors import Internal, SpadeError
+from .contract.errors import InternalError, SpadeError
 from .place.picture import hindrance, place_picture, scene_of
 from .scene.label_sets import use_label_set
 from .session import Session, current_session
@@ -72,7 +72,7 @@ def tick() -> float | None:
         # An error that left here would end the timer, and with it every job to come.
         _log.exception("a step failed")
         sentence = f"A fault in the add-on stopped a step ({type(problem).__name__})."
-        session.show(Internal(sentence, fix="Please report it with what the system console says."))
+        session.show(InternalError(sentence, fix="Please report it with what the system console says."))
     if session.is_idle:
         return None
     is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None

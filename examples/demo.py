@@ -23,9 +23,9 @@ from rich.console import Console
 
 from build_steps.staging import stage_for_import
 from spade_core.contract.client import Client
-from spade_core.contract.errors import SpadeError, Unavailable
+from spade_core.contract.errors import SpadeError, UnavailableError
 from spade_core.contract.labels import LabelSet, load_label_set
-from spade_core.contract.messages import Progress
+from spade_core.contract.request import PictureRequest
 
 from .contact_sheet import LegendEntry, Panel, contact_sheet
 from .demo_terminal import Steps, chatter_in
@@ -59,7 +59,7 @@ def in_blender(steps: Steps, out: Path) -> Painted:
 
         scene = demo_scene.empty_scene()
         build_valley(scene)
-        scene.spade.seed = SEED
+        scene.spade.seed = SEED  # pyright: ignore[reportAttributeAccessIssue]
         given = auto_assign(scene)
     with steps.step("Rendering the grey-box view"):
         demo_scene.render(scene, out / "greybox.png", samples=12)
@@ -99,13 +99,8 @@ def from_stored_labels(steps: Steps, out: Path) -> Painted:
         running_server(out / "server") as file,
         Client.from_connection_file(file) as client,
     ):
-
-        def tell(event: object) -> None:
-            if isinstance(event, Progress):
-                report(event.stage, event.fraction)
-
         started = time.monotonic()
-        rgb = client.generate(label_map, label_set, seed=SEED, on_event=tell)
+        picture = client.generate(PictureRequest(label_map, label_set, seed=SEED), progress=report)
         seconds = time.monotonic() - started
     captions = {
         "labels.png": ("Label map", "as the label pass rendered it from the example valley"),
@@ -114,12 +109,12 @@ def from_stored_labels(steps: Steps, out: Path) -> Painted:
             f"model landscape, seed {SEED}, {seconds:.1f} s with loading the model",
         ),
     }
-    return Painted(label_map, label_set, rgb, captions)
+    return Painted(label_map, label_set, picture.rgb, captions)
 
 
 @contextlib.contextmanager
 def running_server(folder: Path) -> Iterator[Path]:
-    """A server of our own; hands out its connection file. Raises Unavailable when it does not come up."""
+    """A server of our own; hands out its connection file. Raises UnavailableError when it does not come up."""
     file = folder / "server.json"
     file.unlink(missing_ok=True)
     words = [*SERVER, "--connection-file", str(file), "--parent-pid", str(os.getpid())]
@@ -129,7 +124,7 @@ def running_server(folder: Path) -> Iterator[Path]:
         deadline = time.monotonic() + 90
         while not file.is_file():
             if server.poll() is not None or time.monotonic() > deadline:
-                raise Unavailable("The server did not start.", f"Read {folder / 'server.log'}.")
+                raise UnavailableError("The server did not start.", f"Read {folder / 'server.log'}.")
             time.sleep(0.05)
         yield file
     finally:

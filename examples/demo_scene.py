@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The demo's part inside Blender: the valley, its pictures, and a balloon to float before the backdrop."""
 
+# What add-ons hang on Scene is unknown to the stubs.
+# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import math

@@ -5,24 +5,26 @@ from __future__ import annotations
 
 import sys
 
-import tyro
 import zmq
 
-from spade_core.contract.errors import SpadeError, Unavailable
+from spade_core.checkpoint.sources import model_sources
+from spade_core.contract.console import print_error
+from spade_core.contract.errors import SpadeError, UnavailableError
 
+from .backends.local import LocalBackend
 from .broker import Broker
-from .config import ServerConfig, refuse_open_address
+from .config import ServerConfig, parse
 from .lifecycle import ParentWatch, StopSignals, announced
-from .run_folder import places_of
+from .security import refuse_open_address
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until asked to stop."""
-    config = tyro.cli(ServerConfig, prog="spade-server", args=arguments)
+    config = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         serve(config)
     except SpadeError as error:
-        print(error, file=sys.stderr)
+        print_error(error.message, error.fix)
         return 2
     return 0
 
@@ -30,25 +32,26 @@ def main(arguments: list[str] | None = None) -> int:
 def serve(config: ServerConfig) -> None:
     """Raises SpadeError where the server cannot be started like this."""
     refuse_open_address(config.bind)
-    places = places_of(config.models)
+    backend = LocalBackend(config, model_sources(config.models), _log)
     signals = StopSignals()
     parent = ParentWatch(config.parent_pid)
     try:
-        broker = Broker(config, places, _say)
+        broker = Broker(config, backend, _log)
     except zmq.ZMQError as problem:
-        raise Unavailable(
+        backend.close()
+        raise UnavailableError(
             f"'{config.bind}' cannot be listened at: {problem}.", "Choose another port."
         ) from None
     try:
         with announced(config.connection_file, broker.connection):
-            _say(f"Listening at {broker.connection.address}. Ctrl+C stops.")
+            _log(f"Listening at {broker.connection.address}. Ctrl+C stops.")
             broker.run(lambda: signals.count, parent.gone)
     finally:
         broker.close()
-    _say("Stopped.")
+    _log("Stopped.")
 
 
-def _say(sentence: str) -> None:
+def _log(sentence: str) -> None:
     try:
         print(sentence, file=sys.stderr, flush=True)
     except OSError:

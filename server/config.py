@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import re
-from dataclasses import dataclass, field
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import tyro
+
 from spade_core.contract.connection import default_connection_file
-from spade_core.contract.errors import Forbidden
+from spade_core.contract.limits import MAX_SIDE
 
 
 @dataclass(frozen=True)
@@ -35,35 +36,19 @@ class ServerConfig:
     threads: int = 0
     """CPU threads for the network; 0 is one for each physical core."""
 
-    max_side: int = 4096
+    max_side: int = MAX_SIDE
     """Largest picture side to accept, in pixels."""
 
-    synthesizer: str = "spade_core.synthesis.synthesizer:Synthesizer"
-    """The class that loads and runs models, as module:class."""
+    synthesizer: tyro.conf.Suppress[str] = "spade_core.synthesis.synthesizer:Synthesizer"
+    """The class that loads and runs models, as module:class. Only tests name another, so --help does not tell."""
 
 
-def refuse_open_address(bind: str) -> None:
-    """Raises Forbidden unless `bind` is a loopback port: there are no keys to guard any other."""
-    found = re.fullmatch(r"tcp://(\d+\.\d+\.\d+\.\d+):(\*|\d{1,5})", bind)
-    try:
-        local = found is not None and ipaddress.ip_address(found[1]).is_loopback
-    except ValueError:
-        local = False
-    if not local:
-        raise Forbidden(
-            f"Listening at '{bind}' could let other machines in, and this release has no keys to guard it.",
-            "Use --bind tcp://127.0.0.1:* and reach it from elsewhere through an SSH tunnel.",
-        )
-
-
-def physical_cores() -> int:
-    """Cores this process may use, hyper-threads not counted: two threads on one core only slow each other."""
-    try:
-        usable = os.sched_getaffinity(0)
-        siblings = {
-            Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
-            for cpu in usable
-        }
-        return max(1, len(siblings))
-    except (AttributeError, OSError):  # not Linux
-        return os.cpu_count() or 1
+def parse(arguments: Sequence[str]) -> ServerConfig:
+    """Exits with code 2 where the words are none, or 0 after --help."""
+    hidden = argparse.ArgumentParser(
+        add_help=False, allow_abbrev=False
+    )  # tyro cannot parse what it does not show
+    hidden.add_argument("--synthesizer", default=ServerConfig.synthesizer)
+    found, rest = hidden.parse_known_args(arguments)
+    config = tyro.cli(ServerConfig, prog="spade-server", args=rest)
+    return replace(config, synthesizer=found.synthesizer)

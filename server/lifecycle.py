@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spade_core.contract.connection import Connection, write_connection_file
-from spade_core.contract.errors import CannotWrite
+from spade_core.contract.connection import ConnectionInfo, process_is_alive, write_connection_file
+from spade_core.contract.errors import CannotWriteError
 
 
 @contextmanager
-def announced(path: Path, connection: Connection) -> Iterator[None]:
-    """The connection file exists within. Raises CannotWrite."""
+def announced(path: Path, connection: ConnectionInfo) -> Iterator[None]:
+    """The connection file exists within. Raises CannotWriteError."""
     try:
         write_connection_file(path, connection)
     except OSError as problem:
-        raise CannotWrite(
+        raise CannotWriteError(
             f"The connection file '{path}' cannot be written: {problem.strerror}.",
             "Choose another place with --connection-file.",
         ) from None
@@ -53,27 +53,7 @@ class ParentWatch:
             return False
         if self._is_parent:  # the surest sign, and immune to the number being given to another process
             return os.getppid() != self._pid or _is_zombie(self._pid)
-        return not _is_alive(self._pid) or _is_zombie(self._pid)
-
-
-def _is_alive(pid: int) -> bool:
-    if sys.platform == "win32":  # there os.kill would end it
-        import ctypes
-
-        kernel = ctypes.windll.kernel32
-        handle = kernel.OpenProcess(0x00100000, False, pid)  # SYNCHRONIZE
-        if not handle:
-            return False
-        still_running = kernel.WaitForSingleObject(handle, 0) == 0x102  # WAIT_TIMEOUT
-        kernel.CloseHandle(handle)
-        return still_running
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # another user's, and alive
-    return True
+        return not process_is_alive(self._pid) or _is_zombie(self._pid)
 
 
 def _is_zombie(pid: int) -> bool:

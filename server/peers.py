@@ -10,7 +10,9 @@ from typing import Any
 
 import zmq
 
-ERROR_BURST = 50  # complaints a connection gets at once
+from spade_core.contract.sockets import Socket
+
+ERROR_BURST = 50  # errors that a connection is told at once
 ERROR_RATE = 10.0  # and then each second; garbage beyond that is dropped in silence
 OUTBOX_BYTES = 256 * 2**20
 OUTBOX_S = 30.0
@@ -19,8 +21,9 @@ IDLE_S = 600.0
 
 @dataclass
 class Peer:
-    """One connection. `client` is the session behind it, once it has said."""
+    """One connection. `client` is the session behind it, once it has introduced itself."""
 
+    identity: bytes
     client: str = ""
     greeted: bool = False
     outbox: deque[list[Any]] = field(default_factory=deque)
@@ -29,11 +32,20 @@ class Peer:
     budget: float = ERROR_BURST
     budget_at: float = 0.0
 
+    def may_be_told_of_an_error(self, now: float) -> bool:
+        """Whether this peer's next mistake is answered; takes one from its budget."""
+        self.budget = min(ERROR_BURST, self.budget + (now - self.budget_at) * ERROR_RATE)
+        self.budget_at = now
+        if self.budget < 1:
+            return False
+        self.budget -= 1
+        return True
+
 
 class Peers:
     """Sends to connections without ever blocking; `socket` is a ROUTER with router_mandatory."""
 
-    def __init__(self, socket: zmq.Socket[bytes]):
+    def __init__(self, socket: Socket):
         self._socket = socket
         self._peers: dict[bytes, Peer] = {}
         self.gone: set[bytes] = set()  # connections found closed; whoever holds their jobs empties it
@@ -45,29 +57,19 @@ class Peers:
 
     def heard(self, identity: bytes, now: float) -> Peer:
         """The peer that just sent something."""
-        peer = self._peers.setdefault(identity, Peer(budget_at=now))
+        peer = self._peers.setdefault(identity, Peer(identity, budget_at=now))
         peer.heard_at = now
         return peer
 
     def greeted(self) -> list[bytes]:
-        """Those who said Hello, and so expect to be told of changes."""
+        """Those who said Hello, and so expect to hear of changes."""
         return [identity for identity, peer in self._peers.items() if peer.greeted]
-
-    def may_complain(self, identity: bytes, now: float) -> bool:
-        """Whether this peer's next mistake is answered; takes one from its budget."""
-        peer = self.heard(identity, now)
-        peer.budget = min(ERROR_BURST, peer.budget + (now - peer.budget_at) * ERROR_RATE)
-        peer.budget_at = now
-        if peer.budget < 1:
-            return False
-        peer.budget -= 1
-        return True
 
     def send(self, identity: bytes, frames: list[Any], now: float, *, droppable: bool = False) -> None:
         """Send, or put in the outbox; what is droppable is not worth waiting for a slow reader."""
         peer = self._peers.get(identity)
         if peer is None:
-            return  # gone; a terminal reply is kept elsewhere for when its client comes back
+            return  # gone; a terminal reply is stored elsewhere for when its client comes back
         if peer.outbox:
             if not droppable:
                 peer.outbox.append(frames)
@@ -81,8 +83,8 @@ class Peers:
             while peer.outbox and self._sent(identity, peer.outbox[0]):
                 peer.outbox.popleft()
                 peer.stuck_since = now
-            held = sum(len(frame) for frames in peer.outbox for frame in frames)
-            if held > OUTBOX_BYTES or (peer.outbox and now - peer.stuck_since > OUTBOX_S):
+            waiting = sum(len(frame) for frames in peer.outbox for frame in frames)
+            if waiting > OUTBOX_BYTES or (peer.outbox and now - peer.stuck_since > OUTBOX_S):
                 self._forget(identity)
             elif not peer.outbox and now - peer.heard_at > IDLE_S:
                 del self._peers[identity]

@@ -4,52 +4,42 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 
-from spade_core.contract.errors import Busy
-from spade_core.contract.messages import Limits, Submit
+from spade_core.contract.errors import BusyError
+from spade_core.contract.limits import Limits
 
-Key = tuple[str, str]  # (client session, job id)
+from .admission import AdmittedJob, JobKey
+
 _QUEUE_BYTES = 256 * 2**20
 
 
-class State(Enum):
-    """Where a live job is; DONE, FAILED, CANCELLED and EXPIRED jobs are no longer live."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-
-
-@dataclass
-class Job:
+@dataclass(eq=False)
+class ScheduledJob:
     """One picture to make, from its admission to its terminal reply. Times are monotonic seconds."""
 
-    key: Key
-    submit: Submit
-    buffers: Sequence[bytes | memoryview]  # the raw label map, then the style image if any
-    content: str  # hash of everything the picture depends on beside the model
+    key: JobKey
+    admitted: AdmittedJob
     peer: bytes  # the connection to answer on; another one after the client reconnected
     queued_at: float
     deadline: float
-    state: State = State.QUEUED
+    running: bool = False
     started_at: float = 0.0
     tries: int = 0
     orphaned_at: float | None = None
     stage: str = ""
-    fraction: float = 0.0
+    done: float = 0.0
 
     @property
-    def pixels(self) -> int:
-        """Size of the picture wanted."""
-        height, width = self.submit.output.size or self.submit.shape
-        return height * width
+    def id(self) -> str:
+        """What its client calls it."""
+        return self.admitted.submit.id
 
     @property
-    def nbytes(self) -> int:
-        """Memory its buffers hold."""
-        return sum(len(buffer) for buffer in self.buffers)
+    def priority(self) -> int:
+        """Higher goes first."""
+        return self.admitted.submit.priority
 
 
 class JobQueue:
@@ -57,77 +47,87 @@ class JobQueue:
 
     def __init__(self, limits: Limits):
         self._limits = limits
-        self._jobs: dict[Key, Job] = {}
-        self._interrupted: deque[Job] = deque()  # they lost their worker and go first
-        self._waiting: dict[str, deque[Job]] = {}  # by client; the order of the keys is whose turn it is
+        self._jobs: dict[JobKey, ScheduledJob] = {}
+        self._interrupted: deque[ScheduledJob] = deque()  # they lost their worker and go first
+        self._waiting: dict[
+            str, deque[ScheduledJob]
+        ] = {}  # by client; the order of the keys is whose turn it is
 
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[ScheduledJob]:
         return iter(list(self._jobs.values()))
 
-    def get(self, key: Key) -> Job | None:
+    def get(self, key: JobKey) -> ScheduledJob | None:
         """The live job of this key."""
         return self._jobs.get(key)
 
-    def count(self, state: State) -> int:
-        """How many jobs are in this state."""
-        return sum(job.state is state for job in self._jobs.values())
+    @property
+    def running(self) -> int:
+        """How many jobs a worker has."""
+        return sum(job.running for job in self._jobs.values())
 
-    def add(self, job: Job) -> None:
-        """Take a job in. Raises Busy where its client or everybody together has too many."""
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for one."""
+        return len(self._jobs) - self.running
+
+    def add(self, job: ScheduledJob) -> None:
+        """Take a job in. Raises BusyError where its client or everybody together has too many."""
         client = job.key[0]
         own = sum(other.key[0] == client for other in self._jobs.values())
-        held = sum(other.nbytes for other in self._jobs.values())
+        total = sum(other.admitted.nbytes for other in self._jobs.values())
         if own >= self._limits.max_inflight:
-            raise Busy(
+            raise BusyError(
                 f"This client already has {own} jobs here.", "Wait for one to end.", retry_after_ms=500
             )
-        if len(self._jobs) >= self._limits.max_queue or (held and held + job.nbytes > _QUEUE_BYTES):
-            raise Busy(
+        if len(self._jobs) >= self._limits.max_queue or (
+            total and total + job.admitted.nbytes > _QUEUE_BYTES
+        ):
+            raise BusyError(
                 f"The server has {len(self._jobs)} jobs waiting.", "Try again later.", retry_after_ms=1000
             )
         self._jobs[job.key] = job
         self._waiting.setdefault(client, deque()).append(job)
 
-    def next(self) -> Job | None:
-        """The job whose turn it is, now RUNNING; None if none waits."""
+    def next(self) -> ScheduledJob | None:
+        """The job whose turn it is, now running; None if none waits."""
         if self._interrupted:
             job = self._interrupted.popleft()
         else:
-            heads = [max(jobs, key=lambda job: job.submit.priority) for jobs in self._waiting.values()]
+            heads = [max(jobs, key=lambda job: job.priority) for jobs in self._waiting.values()]
             if not heads:
                 return None
-            job = max(heads, key=lambda head: head.submit.priority)  # the first of equals: whose turn it is
+            job = max(heads, key=lambda head: head.priority)  # the first of equals: whose turn it is
             self._forget_waiting(job)
             if job.key[0] in self._waiting:  # its client goes to the end of the line
                 self._waiting[job.key[0]] = self._waiting.pop(job.key[0])
-        job.state = State.RUNNING
+        job.running = True
         return job
 
-    def requeue(self, job: Job) -> None:
+    def requeue(self, job: ScheduledJob) -> None:
         """Back to the front: it has waited already, and lost its worker through no fault of its client."""
-        job.state = State.QUEUED
+        job.running = False
         self._interrupted.append(job)
 
-    def remove(self, job: Job) -> None:
+    def remove(self, job: ScheduledJob) -> None:
         """The job has ended, wherever it was."""
         del self._jobs[job.key]
         if job in self._interrupted:
             self._interrupted.remove(job)
-        elif job.state is State.QUEUED:
+        elif not job.running:
             self._forget_waiting(job)
 
-    def ahead_of(self, job: Job) -> list[Job]:
+    def ahead_of(self, job: ScheduledJob) -> list[ScheduledJob]:
         """The jobs likely to be finished before this one: those that run and those admitted earlier."""
         return [
             other
             for other in self._jobs.values()
-            if other is not job and (other.state is State.RUNNING or other.queued_at < job.queued_at)
+            if other is not job and (other.running or other.queued_at < job.queued_at)
         ]
 
-    def _forget_waiting(self, job: Job) -> None:
+    def _forget_waiting(self, job: ScheduledJob) -> None:
         jobs = self._waiting[job.key[0]]
         jobs.remove(job)
         if not jobs:

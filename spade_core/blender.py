@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from .contract.errors import SpadeError, Unavailable
+from .contract.errors import SpadeError, UnavailableError
 
 SCRIPT = Path(__file__).with_name("render_in_blender.py")
 CHOSEN = "SPADE_BLENDER"
@@ -28,7 +28,7 @@ def render_pairs(
     """Let Blender render the pairs of a .blend; returns how many were. options: of the operator spade.render_pairs.
 
     `told` (done, of) as it goes. Blender leaves with this process, and when this function is left by an exception.
-    Raises Unavailable where there is no Blender or it breaks down, and SpadeError with what the operator refused.
+    Raises UnavailableError where there is no Blender or it breaks down, and SpadeError with what the operator refused.
     """
     log = tempfile.NamedTemporaryFile(
         "w", prefix="spade-blender-", suffix=".log", delete=False, encoding="utf-8"
@@ -50,7 +50,7 @@ def render_pairs(
         finally:
             _ended(child)
     if ended is None:
-        raise Unavailable(
+        raise UnavailableError(
             f"Blender broke down (exit code {child.returncode}).",
             f"The same command goes on where it stopped; what Blender said is in {log.name}.",
         )
@@ -63,17 +63,17 @@ def render_pairs(
 def command(blender: str | None = None) -> list[str]:
     """How to start the script in Blender, but for its words: the program that was named, `blender`, or the module.
 
-    Raises Unavailable where there is neither.
+    Raises UnavailableError where there is neither.
     """
     named = blender or os.environ.get(CHOSEN)
     program = shutil.which(named or "blender")
     if named and program is None:
-        raise Unavailable(f"There is no program {named}.", "Name the file that starts Blender.")
+        raise UnavailableError(f"There is no program {named}.", "Name the file that starts Blender.")
     if program is not None:
         return [program, "--background", "--python-exit-code", "1", "--python", str(SCRIPT), "--"]
     if importlib.util.find_spec("bpy") is not None:
         return [sys.executable, "-P", str(SCRIPT), "--"]  # -P: this folder's modules are not for Blender
-    raise Unavailable(
+    raise UnavailableError(
         "No Blender was found.",
         f"Name it with --blender or in {CHOSEN}, or install it as a module: pip install 'spade-backdrops[blender]'.",
     )

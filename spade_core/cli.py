@@ -24,6 +24,7 @@ from .commands.model import Model
 from .commands.segmenter import TrainSegmenter
 from .commands.study import Study, StudyResults
 from .commands.train import Train
+from .contract.console import print_error
 
 # None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
 from .runtime import keep_freed_memory
@@ -67,25 +68,24 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return command.run()
     except SpadeError as error:
-        return _say(error.message, error.fix, USER_ERROR)
+        return _failed(error.message, error.fix, USER_ERROR)
     except KeyboardInterrupt:
-        return _say("Stopped.", "", INTERRUPTED)
+        return _failed("Stopped.", "", INTERRUPTED)
     except BrokenPipeError:  # `spade labels show ade20k | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        return _say("There is not enough memory for this.", "Use a smaller label map.", USER_ERROR)
+        return _failed("There is not enough memory for this.", "Use a smaller label map.", USER_ERROR)
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         fix = f"This should not happen: run it again with {DEBUG}=1 and report what it prints."
-        return _say(f"Something broke inside spade ({what}).", fix, BROKEN)
+        return _failed(f"Something broke inside spade ({what}).", fix, BROKEN)
 
 
-def _say(message: str, fix: str, code: int) -> int:
-    sys.stdout.flush()
-    print(f"error: {message}" + (f"\n  fix: {fix}" if fix else ""), file=sys.stderr)
+def _failed(message: str, fix: str, code: int) -> int:
+    print_error(message, fix)
     return code
 
 

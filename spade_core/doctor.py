@@ -163,9 +163,10 @@ def _memory() -> CheckResult:
 
 def _weights() -> CheckResult:
     from .checkpoint.file import load_checkpoint
+    from .checkpoint.sources import EMBEDDED
     from .contract.errors import SpadeError
 
-    found = sorted((Path(__file__).parent / "weights").glob("*.safetensors"))
+    found = sorted(EMBEDDED.glob("*.safetensors"))
     if not found:
         return CheckResult(FAIL, "models", "no embedded model is installed", "Install the package again.")
     try:
@@ -216,7 +217,7 @@ def _server() -> CheckResult:
     if not file.exists():
         return CheckResult(OK, "server", "none is running (the add-on starts its own)")
     try:
-        from .commands.remote import connect, introduced
+        from .remote import connect, introduced
 
         with connect(str(file)) as client:
             welcome = introduced(client, str(file), timeout_s=3.0)

@@ -12,14 +12,14 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from .contract.errors import CannotWrite
+from .contract.errors import CannotWriteError
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """The name of a file to write beside `path`, which takes its place when the block ends well.
 
-    Folders on the way are made. Raises CannotWrite.
+    Folders on the way are made. Raises CannotWriteError.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -34,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def claim_folder(folder: Path) -> None:
-    """Make a folder and see that files can be written in it, before the long work starts. Raises CannotWrite."""
+    """Make a folder and see that files can be written in it, before the long work starts. Raises CannotWriteError."""
     probe = folder / ".probe"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -45,20 +45,20 @@ def claim_folder(folder: Path) -> None:
 
 
 def claim(path: Path) -> None:
-    """See that a file of this name can be written, before the long work starts. Raises CannotWrite."""
+    """See that a file of this name can be written, before the long work starts. Raises CannotWriteError."""
     if path.is_dir():
-        raise CannotWrite(f"{path} is a folder.", "Name a file after -o.")
+        raise CannotWriteError(f"{path} is a folder.", "Name a file after -o.")
     claim_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
-    """UTF-8, in one piece. Raises CannotWrite."""
+    """UTF-8, in one piece. Raises CannotWriteError."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def write_torch(path: Path, value: Any) -> None:
-    """Tensors and plain values, as torch.save writes them, in one piece. Raises CannotWrite."""
+    """Tensors and plain values, as torch.save writes them, in one piece. Raises CannotWriteError."""
     import torch  # here: most of what writes files does without
 
     held = io.BytesIO()  # torch's own writer turns a full disk into a RuntimeError that does not say so
@@ -67,8 +67,8 @@ def write_torch(path: Path, value: Any) -> None:
         part.write_bytes(held.getbuffer())
 
 
-def cannot_write(path: Path, problem: OSError | SafetensorError) -> CannotWrite:
+def cannot_write(path: Path, problem: OSError | SafetensorError) -> CannotWriteError:
     """The error for a file or folder that cannot be written."""
     why = (isinstance(problem, OSError) and problem.strerror or str(problem)).lower()
     fix = "Free some space, or choose another" if "space" in why else "Choose a"
-    return CannotWrite(f"{path} cannot be written: {why}.", f"{fix} folder that you may write to.")
+    return CannotWriteError(f"{path} cannot be written: {why}.", f"{fix} folder that you may write to.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from .contract.errors import BadImage, CannotWrite, TooLarge
+from .contract.errors import BadImageError, CannotWriteError, TooLargeError
 from .contract.messages import Limits
 from .files import claim, replacing
 
@@ -27,7 +27,7 @@ ONE_CHANNEL = "Save it as a PNG with one 8 or 16 bit channel of class ids"
 
 
 def open_picture(path: Path, largest_side: int = LARGEST_SIDE, at_least: int = 0) -> Image.Image:
-    """The decoded picture; `format` is kept. Raises BadImage, or TooLarge before decoding.
+    """The decoded picture; `format` is kept. Raises BadImageError, or TooLargeError before decoding.
 
     With at_least, a JPEG whose short side is twice that or more is decoded at a half, a quarter or an eighth of its
     size, which is much quicker; info["full_size"] is then what it was.
@@ -38,7 +38,7 @@ def open_picture(path: Path, largest_side: int = LARGEST_SIDE, at_least: int = 0
             with Image.open(path) as image:
                 width, height = full_size = image.size
                 if max(full_size) > largest_side:
-                    raise TooLarge(
+                    raise TooLargeError(
                         f"{path.name} is {width} x {height} pixels; at most {largest_side} a side are taken.",
                         "Scale it down (label maps without smoothing).",
                     )
@@ -49,20 +49,20 @@ def open_picture(path: Path, largest_side: int = LARGEST_SIDE, at_least: int = 0
                 image.load()
                 return image
     except FileNotFoundError:
-        raise BadImage(f"There is no file {path}.", "Check the path.") from None
+        raise BadImageError(f"There is no file {path}.", "Check the path.") from None
     except IsADirectoryError:
-        raise BadImage(f"{path} is a folder.", "Name a picture file.") from None
+        raise BadImageError(f"{path} is a folder.", "Name a picture file.") from None
     except PermissionError:
-        raise BadImage(f"{path} may not be read.", "Change its permissions or copy it.") from None
+        raise BadImageError(f"{path} may not be read.", "Change its permissions or copy it.") from None
     except Image.DecompressionBombError:
-        raise TooLarge(
+        raise TooLargeError(
             f"{path.name} is far too large; at most {largest_side} pixels a side are taken.", "Scale it down."
         ) from None
     except Image.UnidentifiedImageError:
         said = "is not a picture" if path.stat().st_size else "is empty"
-        raise BadImage(f"{path.name} {said}.", "Name a PNG file; copy it again if it was one.") from None
+        raise BadImageError(f"{path.name} {said}.", "Name a PNG file; copy it again if it was one.") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error):
-        raise BadImage(f"{path.name} is damaged or cut short.", "Export or copy it again.") from None
+        raise BadImageError(f"{path.name} is damaged or cut short.", "Export or copy it again.") from None
 
 
 def read_label_map(path: Path, label_set: LabelSet) -> np.ndarray:
@@ -75,10 +75,12 @@ def ids_in(picture: Image.Image, label_set: LabelSet) -> np.ndarray:
 
     One channel is ids, and so are the indices of a palette picture, unless its colours are the set's own and say
     something else. A colour picture counts as a label map only if each of its colours is exactly that of one
-    class. Raises BadImage, BadShape and BadLabel.
+    class. Raises BadImageError, BadShapeError and BadLabelError.
     """
     if picture.format == "JPEG":
-        raise BadImage("The label map is a JPEG, which smears ids at every border.", f"{ONE_CHANNEL}, anew.")
+        raise BadImageError(
+            "The label map is a JPEG, which smears ids at every border.", f"{ONE_CHANNEL}, anew."
+        )
     if picture.mode in ID_MODES:
         ids = np.asarray(picture)
         if picture.mode == "P":
@@ -90,7 +92,7 @@ def ids_in(picture: Image.Image, label_set: LabelSet) -> np.ndarray:
         return label_set.check(_ids_of_colors(np.asarray(picture), label_set))
     if picture.mode in ("RGBA", "PA"):
         return label_set.check(_ids_of_colors(_opaque(picture.convert("RGBA"))[..., :3], label_set))
-    raise BadImage(f"The label map holds {picture.mode} pixels, not class ids.", f"{ONE_CHANNEL}.")
+    raise BadImageError(f"The label map holds {picture.mode} pixels, not class ids.", f"{ONE_CHANNEL}.")
 
 
 def read_rgb(path: Path) -> np.ndarray:
@@ -116,10 +118,10 @@ def read_instances(path: Path) -> np.ndarray:
 def instances_in(picture: Image.Image) -> np.ndarray:
     """An instance map, (H, W) int32: one number an object, whatever the number.
 
-    One channel of 8, 16 or 32 bits, or colours (red first), where each colour is an object. Raises BadImage.
+    One channel of 8, 16 or 32 bits, or colours (red first), where each colour is an object. Raises BadImageError.
     """
     if picture.format == "JPEG":
-        raise BadImage(
+        raise BadImageError(
             "The instance map is a JPEG, which smears numbers at every border.", "Save it as a PNG anew."
         )
     if picture.mode in ID_MODES:
@@ -132,16 +134,20 @@ def instances_in(picture: Image.Image) -> np.ndarray:
 def picture_to_write(path: Path, source: Path | None = None) -> Iterator[PictureFile]:
     """Claim an output file before the long work starts; its content appears in one piece or not at all.
 
-    An existing file is kept until the new one is complete. Raises CannotWrite where the folder is missing or
+    An existing file is kept until the new one is complete. Raises CannotWriteError where the folder is missing or
     read-only, the suffix names no picture format, or the file is `source`, the label map itself.
     """
     if path.suffix.lower() not in FORMATS:
         known = ", ".join(FORMATS)
-        raise CannotWrite(f"'{path.name}' does not name a kind of picture.", f"End it in one of {known}.")
+        raise CannotWriteError(
+            f"'{path.name}' does not name a kind of picture.", f"End it in one of {known}."
+        )
     if source is not None and path.exists() and source.exists() and path.samefile(source):
-        raise CannotWrite("The output would replace the label map itself.", "Choose another name after -o.")
+        raise CannotWriteError(
+            "The output would replace the label map itself.", "Choose another name after -o."
+        )
     if not path.parent.is_dir():
-        raise CannotWrite(f"There is no folder {path.parent}.", "Make it first, or choose another one.")
+        raise CannotWriteError(f"There is no folder {path.parent}.", "Make it first, or choose another one.")
     claim(path)
     yield PictureFile(path)
 
@@ -153,7 +159,7 @@ class PictureFile:
         self.path = path
 
     def save(self, rgb: np.ndarray, notes: Mapping[str, str] | None = None) -> None:
-        """Write (H, W, 3) uint8 in one piece; PNG files carry `notes` as text. Raises CannotWrite."""
+        """Write (H, W, 3) uint8 in one piece; PNG files carry `notes` as text. Raises CannotWriteError."""
         image = Image.fromarray(rgb)
         kind = FORMATS[self.path.suffix.lower()]
         options: dict = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
@@ -168,7 +174,8 @@ class PictureFile:
 def _refuse_other_colors(picture: Image.Image, ids: np.ndarray, label_set: LabelSet) -> None:
     """A colour-coded map that a program saved with a palette: its indices are that program's, and no ids.
 
-    Raises BadImage where all colours in use are the set's own and one of them belongs to another class than the index.
+    Raises BadImageError where all colours in use are the set's own and one of them belongs to another class than the
+    index.
     """
     colors = np.frombuffer(picture.palette.tobytes() if picture.palette else b"", np.uint8)
     channels = len(picture.palette.mode) if picture.palette else 3
@@ -184,7 +191,7 @@ def _refuse_other_colors(picture: Image.Image, ids: np.ndarray, label_set: Label
     meant = {index: owners.get(color, set()) for index, color in shown.items()}
     wrong = [index for index, classes in meant.items() if classes and index not in classes]
     if wrong and all(meant[index] or color == (0, 0, 0) for index, color in shown.items()):
-        raise BadImage(
+        raise BadImageError(
             f"The label map's palette has the colours of '{label_set.name}', but in another order: index {wrong[0]} "
             f"shows the colour of class {min(meant[wrong[0]])}.",
             "Convert it by its colours with `spade dataset convert`, or save it as one channel of ids.",
@@ -194,7 +201,7 @@ def _refuse_other_colors(picture: Image.Image, ids: np.ndarray, label_set: Label
 def _opaque(image: Image.Image) -> np.ndarray:
     pixels = np.asarray(image)
     if pixels[..., -1].min() < 255:
-        raise BadImage(
+        raise BadImageError(
             "The label map is transparent in places, where it has no class.",
             f"{ONE_CHANNEL}, without transparency.",
         )
@@ -211,13 +218,13 @@ def _ids_of_colors(rgb: np.ndarray, label_set: LabelSet) -> np.ndarray:
     strange = [f"#{code:06X}" for code in present.tolist() if code not in owners]
     if strange:
         listed = ", ".join(strange[:4]) + (" and others" if len(strange) > 4 else "")
-        raise BadImage(
+        raise BadImageError(
             f"The label map is in colours that the label set '{label_set.name}' does not have: {listed}.",
             f"{ONE_CHANNEL}, or use the exact colours of `spade labels show {label_set.name}`.",
         )
     for code in present.tolist():
         if len(owners[code]) > 1:
             names = " and ".join(entry.name for entry in owners[code][:2])
-            raise BadImage(f"The colour #{code:06X} may mean {names}.", f"{ONE_CHANNEL}.")
+            raise BadImageError(f"The colour #{code:06X} may mean {names}.", f"{ONE_CHANNEL}.")
     ids = np.array([owners[code][0].id for code in present.tolist()], label_set.dtype)
     return ids[position.reshape(codes.shape)]

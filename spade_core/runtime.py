@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The machine: which device computes, how memory is kept, and how its lack is told."""
+"""The machine: which device computes and with how many cores, how memory is kept, and how its lack is told."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .contract.errors import Unavailable
+from .contract.errors import UnavailableError
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +21,10 @@ LARGEST = 2**31 - 1
 
 
 def chosen_device(wanted: str) -> torch.device:
-    """The device of this name; "auto" takes CUDA, then MPS, then the CPU. Raises Unavailable where it is not there."""
+    """The device of this name; "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises UnavailableError where it is not there.
+    """
     import torch  # here: it takes seconds, and a worker wants its memory settled before
 
     if wanted == "auto":
@@ -30,10 +35,23 @@ def chosen_device(wanted: str) -> torch.device:
         device = torch.device(wanted)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError):
-        raise Unavailable(
+        raise UnavailableError(
             f"The device '{wanted}' cannot be used here.", "Use the device 'auto', or run 'spade doctor'."
         ) from None
     return device
+
+
+def physical_cores() -> int:
+    """Cores this process may use, hyper-threads not counted: two threads on one core only slow each other."""
+    try:
+        usable = os.sched_getaffinity(0)
+        siblings = {
+            Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
+            for cpu in usable
+        }
+        return max(1, len(siblings))
+    except (AttributeError, OSError):  # not Linux
+        return os.cpu_count() or 1
 
 
 def keep_freed_memory() -> bool:
@@ -61,7 +79,7 @@ def _glibc() -> Any:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Each device says it in its own way."""
-    said = str(error).lower()
+    text = str(error).lower()
     return isinstance(error, MemoryError) or any(
-        words in said for words in ("out of memory", "not enough memory", "can't allocate memory")
+        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")
     )

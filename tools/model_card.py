@@ -20,8 +20,8 @@ import numpy as np
 import tyro
 
 from spade_core.checkpoint.file import load_checkpoint
+from spade_core.checkpoint.sources import model_file
 from spade_core.evaluation.charts import line_chart
-from spade_core.synthesis.synthesizer import model_file
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "model-card"
 STYLE = (

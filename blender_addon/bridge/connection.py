@@ -15,9 +15,15 @@ from pathlib import Path
 
 from ..contract.client import Client, Event
 from ..contract.connection import read_connection_file
-from ..contract.errors import LabelSetMismatch, SpadeError, TooLarge, Unavailable, UnknownModel
+from ..contract.errors import (
+    LabelSetMismatchError,
+    SpadeError,
+    TooLargeError,
+    UnavailableError,
+    UnknownModelError,
+)
 from ..contract.labels import LabelSet
-from ..contract.messages import ModelInfo, Welcome
+from ..contract.messages import ModelInfo, Problem, Welcome
 from ..contract.version import VERSION
 from .label_set_question import LabelSetQuestion
 from .server_command import running_server
@@ -44,7 +50,7 @@ class Target:
     """Where pictures come from: an address, or a local server.
 
     shared_connection_file: a server the user runs himself announces itself there, and is used when it is alive.
-    server: how to start one of our own; called only when needed, raises Unavailable.
+    server: how to start one of our own; called only when needed, raises UnavailableError.
     """
 
     address: str = ""
@@ -95,20 +101,21 @@ class Connection:
         return next((model for model in models if model.name == name), None)
 
     def required_model(self, name: str) -> ModelInfo:
-        """A model the server has. Raises Unavailable while it has said nothing, UnknownModel."""
+        """A model the server has. Raises UnavailableError while it has said nothing, UnknownModelError."""
         if self.welcome is None:
-            raise Unavailable("The server is not connected.", fix="Start the server first.")
+            raise UnavailableError("The server is not connected.", fix="Start the server first.")
         model = self.model_named(name)
         if model is None:
             served = ", ".join(each.name for each in self.welcome.models) or "none"
             # A run without a model yet, a file that cannot be read: the server says which.
-            why = f" {self.welcome.problem}" if self.welcome.problem else ""
-            raise UnknownModel(
+            problem = self.welcome.problem_with(name)
+            why = f" {problem.message} {problem.fix}".rstrip() if problem else ""
+            raise UnknownModelError(
                 f"The server has no model '{name}'.{why}", fix=f"Choose one of those it has: {served}."
             )
         return model
 
-    def mismatch(self, model_name: str, label_set: LabelSet) -> LabelSetMismatch | None:
+    def mismatch(self, model_name: str, label_set: LabelSet) -> LabelSetMismatchError | None:
         """Why this model cannot paint what this set labels; None where it can, or nobody knows yet.
 
         A model that is still being trained may come to know another set while we are connected.
@@ -119,17 +126,17 @@ class Connection:
         uses = f"the scene uses '{label_set.name}'"
         if model.label_set == label_set.name:
             uses = "the scene uses another version of it"
-        return LabelSetMismatch(
+        return LabelSetMismatchError(
             f"The model '{model.name}' was trained on the label set '{model.label_set}', {uses}.",
             fix="Take over the model's label set, or choose another model.",
         )
 
-    def too_large(self, shape: tuple[int, int]) -> TooLarge | None:
+    def too_large(self, shape: tuple[int, int]) -> TooLargeError | None:
         """Why the server does not take a label map of this (height, width); None where it does, or nobody knows yet."""
         if self.welcome is None or max(shape) <= self.welcome.limits.max_side:
             return None
         height, width = shape
-        return TooLarge(
+        return TooLargeError(
             f"The picture would have {width} x {height} pixels; "
             f"the server paints at most {self.welcome.limits.max_side} a side.",
             fix="Choose a smaller width and height.",
@@ -140,9 +147,12 @@ class Connection:
         return self._last_server.console() if self._last_server else ""
 
     def ask_label_set(self, digest: str) -> LabelSetQuestion:
-        """Ask for the label set of a served model; returns at once, step() takes the answer. Raises Unavailable."""
+        """Ask for the label set of a served model; returns at once, step() takes the answer.
+
+        Raises UnavailableError.
+        """
         if self.client is None:
-            raise Unavailable("The server is not connected.", fix="Start the server first.")
+            raise UnavailableError("The server is not connected.", fix="Start the server first.")
         question = LabelSetQuestion(self.client, digest)
         self._questions.append(question)
         return question
@@ -237,14 +247,14 @@ class Connection:
         if min(client.silent_s, time.monotonic() - self._since) > self.silence_s:
             if self.state is not State.LOST:
                 fix = "Check that it runs and that its address is right, then start it again."
-                self._lose(Unavailable(f"The server at {client.address} does not answer.", fix=fix))
+                self._lose(UnavailableError(f"The server at {client.address} does not answer.", fix=fix))
         elif (
             welcome is None or welcome.epoch == self._gone_epoch or (self.state is State.LOST and not events)
         ):
             return
         elif welcome.state == "failed":
-            message, _, fix = welcome.problem.partition(". ")
-            self._lose(Unavailable(f"{message.rstrip('.')}.", fix=fix or "Look at the server's console."))
+            problem = next(iter(welcome.problems), Problem("", "The server has no model.", ""))
+            self._lose(UnavailableError(problem.message, fix=problem.fix or "Look at the server's console."))
         else:
             self._enter(State.WARMING if welcome.state == "warming" else State.READY)
 
@@ -261,5 +271,7 @@ class Connection:
             self.state, self._since = state, time.monotonic()
 
 
-def _left() -> Unavailable:
-    return Unavailable("The connection to the server was closed.", fix="Start the server, then try again.")
+def _left() -> UnavailableError:
+    return UnavailableError(
+        "The connection to the server was closed.", fix="Start the server, then try again."
+    )

@@ -18,7 +18,8 @@ import numpy as np
 from ..contract.client import Delayed, Event
 from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
-from ..contract.messages import Accepted, Cancelled, Failed, Finished, Progress, Style
+from ..contract.messages import Accepted, Cancelled, Failed, Finished, Progress
+from ..contract.request import PictureRequest, SeedStyle
 from .connection import Connection, State
 
 # Results that nobody placed: a handful is a safety net, more would be a memory leak.
@@ -62,9 +63,10 @@ class Request:
     label_seconds: float = 0.0
 
     @property
-    def style(self) -> Style:
-        """The style to ask for: that of the style seed, or the seed's own."""
-        return Style() if self.style_seed is None else Style(kind="seed", seed=self.style_seed)
+    def picture(self) -> PictureRequest:
+        """What to ask the server for: in the style of the style seed, or in the seed's own."""
+        style = None if self.style_seed is None else SeedStyle(self.style_seed)
+        return PictureRequest(self.label_map, self.label_set, self.model, self.seed, style)
 
 
 @dataclass(eq=False)
@@ -186,13 +188,7 @@ class JobBoard:
         for job in [job for job in self._jobs if job.state is JobState.WAITING]:
             try:
                 self._check_model(job.request)
-                job.id = client.submit(
-                    job.request.label_map,
-                    job.request.label_set,
-                    model=job.request.model,
-                    seed=job.request.seed,
-                    style=job.request.style,
-                )
+                job.id = client.submit(job.request.picture)
                 job.state = JobState.SENT
             except SpadeError as problem:
                 self._fail(job, problem)

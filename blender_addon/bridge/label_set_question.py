@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import time
-import uuid
 
 from ..contract.client import Client, Event
-from ..contract.codec import encode
-from ..contract.errors import SpadeError, Unavailable
+from ..contract.errors import SpadeError, UnavailableError
 from ..contract.labels import LabelSet, parse_label_set
-from ..contract.messages import Failed, GetLabelSet, LabelSetText
+from ..contract.messages import Failed, LabelSetText
 
 PATIENCE_S = 5.0
 REPEAT_S = 1.0
@@ -19,7 +17,7 @@ REPEAT_S = 1.0
 class LabelSetQuestion:
     """One question to the server: `label_set` or `error` is there when it `has_ended`.
 
-    The client's own question waits for its answer. This one sends the same message and leaves the answer to `poll`.
+    Client.fetch_label_set waits for its answer. This one asks the same and leaves the answer to `poll`.
     """
 
     def __init__(self, client: Client, digest: str, patience_s: float = PATIENCE_S) -> None:
@@ -27,7 +25,7 @@ class LabelSetQuestion:
         self.label_set: LabelSet | None = None
         self.error: SpadeError | None = None
         self._client = client
-        self._id = uuid.uuid4().hex
+        self._id = ""
         self._give_up_at = time.monotonic() + patience_s
         self._ask_at = 0.0
         self._ask_again()
@@ -49,7 +47,7 @@ class LabelSetQuestion:
                 self.error = problem
         elif time.monotonic() > self._give_up_at:
             problem = "The server does not answer the question for its model's label set."
-            self.fail(Unavailable(problem, fix="Look at the server's console, then ask again."))
+            self.fail(UnavailableError(problem, fix="Look at the server's console, then ask again."))
         else:
             self._ask_again()
 
@@ -62,9 +60,8 @@ class LabelSetQuestion:
         now = time.monotonic()
         if now >= self._ask_at:
             self._ask_at = now + REPEAT_S
-            self._client._questions.add(self._id)
-            self._client._link.send(encode(GetLabelSet(self.digest, self._id)))
+            self._id = self._client.ask_label_set(self.digest, self._id)
 
     def _forget(self) -> None:
         """Let the client drop answers that still come."""
-        self._client._questions.discard(self._id)
+        self._client.drop_question(self._id)

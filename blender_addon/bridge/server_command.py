@@ -8,8 +8,8 @@ import shlex
 import shutil
 from pathlib import Path
 
-from ..contract.connection import read_connection_file
-from ..contract.errors import SpadeError, Unavailable
+from ..contract.connection import process_is_alive, read_connection_file
+from ..contract.errors import SpadeError, UnavailableError
 
 
 def find_command(preference: str) -> tuple[str, ...]:
@@ -17,7 +17,7 @@ def find_command(preference: str) -> tuple[str, ...]:
 
     preference: what the user wrote: nothing (look for `spade-server`), a program with or without arguments,
     the Python of an environment that has the server (then `-m spade_server` is added), or that environment's
-    folder. Raises Unavailable, with the remedy, when there is no such program.
+    folder. Raises UnavailableError, with the remedy, when there is no such program.
     """
     text = preference.strip()
     if not text:
@@ -31,7 +31,7 @@ def find_command(preference: str) -> tuple[str, ...]:
     else:
         found = shutil.which(str(program))
     if found is None:
-        raise Unavailable(
+        raise UnavailableError(
             f"The server command '{words[0]}' does not exist.",
             fix="Correct 'Server Command' in the add-on preferences, or empty it to look for spade-server.",
         )
@@ -44,7 +44,7 @@ def _split(text: str) -> list[str]:
     try:
         return shlex.split(text, posix=os.name != "nt")
     except ValueError as problem:
-        raise Unavailable(
+        raise UnavailableError(
             f"The server command cannot be read: {problem}.",
             fix="Close its quotes in the add-on preferences.",
         ) from None
@@ -62,7 +62,7 @@ def _find_installed() -> str:
     path = os.pathsep.join((os.environ.get("PATH", ""), *map(str, usual)))
     found = shutil.which("spade-server", path=path)
     if found is None:
-        raise Unavailable(
+        raise UnavailableError(
             "The picture server is not installed where Blender can see it.",
             fix="Install it, and give the folder of its environment as 'Server Command' in the preferences.",
         )
@@ -72,27 +72,6 @@ def _find_installed() -> str:
 def running_server(connection_file: Path) -> bool:
     """Whether the server that wrote this connection file is alive on this computer."""
     try:
-        return _is_alive(read_connection_file(connection_file).pid)
+        return process_is_alive(read_connection_file(connection_file).pid)
     except SpadeError:
         return False
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name != "nt":
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
-    import ctypes  # On Windows os.kill(pid, 0) would end the process.
-
-    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
-    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-    if not handle:
-        return False
-    code = ctypes.c_ulong()
-    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-    kernel.CloseHandle(handle)
-    return code.value == 259  # STILL_ACTIVE

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..contract.errors import Unavailable
+from ..contract.errors import UnavailableError
 
 CONSOLE_TAIL_BYTES = 8192
 STOP_PATIENCE_S = 3.0
@@ -87,7 +87,7 @@ class ServerProcess:
         return self.is_running and self.config.connection_file.is_file()
 
     def start(self) -> None:
-        """Start the server, unless it runs; returns at once. Raises Unavailable when the program cannot be run."""
+        """Start the server, unless it runs; returns at once. Raises UnavailableError when the program cannot be run."""
         if self.is_running:
             return
         config = self.config
@@ -109,7 +109,7 @@ class ServerProcess:
                     **_own_group(),
                 )
         except OSError as problem:
-            raise Unavailable(
+            raise UnavailableError(
                 f"The server could not be started: {problem.strerror or problem}.",
                 fix="Check 'Server Command' in the add-on preferences.",
             ) from None
@@ -121,9 +121,11 @@ class ServerProcess:
             return
         code = self._process.poll()
         if code is not None:
-            raise Unavailable(f"The server stopped ({_ending(code)}): {self.last_words()}", fix=_START_FIX)
+            raise UnavailableError(
+                f"The server stopped ({_ending(code)}): {self.last_words()}", fix=_START_FIX
+            )
         if not self.is_ready and time.monotonic() - self.started_at > START_PATIENCE_S:
-            raise Unavailable(
+            raise UnavailableError(
                 f"The server was not ready after {START_PATIENCE_S:.0f} s: {self.last_words()}",
                 fix=_START_FIX,
             )

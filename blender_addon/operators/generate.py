@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 
 from ..bridge.jobs import Job, JobState, Request
-from ..contract.errors import Busy, Cancelled, Unavailable
+from ..contract.errors import BusyError, CancelledError, UnavailableError
 from ..place.picture import hindrance
 from ..properties import settings
 from ..scene.label_pass import render_label_map
@@ -47,16 +47,18 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
         job = submit_scene(context)
         if not run_until(lambda: _is_settled(job), SCRIPT_PATIENCE_S):
             current_session().board.cancel(job)
-            raise Unavailable(
+            raise UnavailableError(
                 f"No picture came in {SCRIPT_PATIENCE_S:.0f} s.", fix="Look at the server's console."
             )
         if job.error is not None:
             raise job.error
         if job.state is JobState.FINISHED:
             why = hindrance() or "soon"
-            raise Busy(f"The picture is ready and lands {why}.", fix="It is kept: the sidebar places it.")
+            raise BusyError(
+                f"The picture is ready and lands {why}.", fix="It is kept: the sidebar places it."
+            )
         if job.state is JobState.CANCELLED:
-            raise Cancelled("The picture was cancelled.", fix="Generate again.")
+            raise CancelledError("The picture was cancelled.", fix="Generate again.")
 
 
 class SPADE_OT_cancel(ReportsErrors, bpy.types.Operator):
@@ -91,7 +93,7 @@ class SPADE_OT_new_seed(ReportsErrors, bpy.types.Operator):
 def submit_scene(context: bpy.types.Context) -> Job:
     """Check, take the labels, and hand the request to the board; the picture comes later. Raises SpadeError."""
     if bpy.app.is_job_running("RENDER"):
-        raise Busy("Blender is rendering.", fix="Generate again when the render is done.")
+        raise BusyError("Blender is rendering.", fix="Generate again when the render is done.")
     scene, session, pressed_at = context.scene, current_session(), time.monotonic()
     session.dismiss()
     # First what is wrong at once, then what costs time: a backdrop needs a flat camera.

@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ExportHelper
 
-from ..contract.errors import CannotWrite
+from ..contract.errors import CannotWriteError
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.png import png
@@ -36,7 +36,7 @@ class SPADE_OT_export_label_map(ReportsErrors, ExportHelper, bpy.types.Operator)
         try:
             path.write_bytes(png(pixels))
         except OSError as problem:
-            raise CannotWrite(
+            raise CannotWriteError(
                 f"'{path.name}' cannot be written: {problem.strerror}.",
                 fix="Choose a folder you may write to.",
             ) from None

@@ -57,7 +57,7 @@ class SPADE_OT_use_model_label_set(ReportsErrors, bpy.types.Operator):
 def want_model_label_set(context: bpy.types.Context) -> WantedLabelSet | None:
     """Take over a label set that is shipped at once, and ask the server for any other; returns what is waited for.
 
-    Raises Unavailable and UnknownModel.
+    Raises UnavailableError and UnknownModelError.
     """
     session, scene = current_session(), context.scene
     digest = session.connection.required_model(settings(scene).model).label_set_digest

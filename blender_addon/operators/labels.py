@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..contract.errors import NothingLabelled
+from ..contract.errors import NothingLabelledError
 from ..scene import label_rules
 from .reports_errors import ReportsErrors
 from .swatches import class_items
@@ -44,7 +44,7 @@ class SPADE_OT_assign_label(ReportsErrors, bpy.types.Operator):
     def run(self, context):
         found = targets(context, self.kind)
         if not found:
-            raise NothingLabelled("Nothing is selected to label.", fix="Select an object first.")
+            raise NothingLabelledError("Nothing is selected to label.", fix="Select an object first.")
         for target in found:
             label_rules.assign(context.scene, target, self.class_name)
 
@@ -97,7 +97,7 @@ class SPADE_OT_auto_assign(ReportsErrors, bpy.types.Operator):
     def run(self, context):
         given = label_rules.auto_assign(context.scene, overwrite=self.overwrite)
         if not given and not context.scene.spade.rules:
-            raise NothingLabelled(
+            raise NothingLabelledError(
                 "No name in the scene says what a thing is.",
                 fix="Rename objects or collections (Hill, Pine tree, River), or label them by hand.",
             )

@@ -15,7 +15,7 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from ..contract.errors import Cancelled, SpadeError
+from ..contract.errors import CancelledError, SpadeError
 from ..pairs.pair_set import KEPT, KEYED, PLACED, RANDOM, PairSet
 from ..properties import LARGEST_SIDE
 from ..scene import label_rules
@@ -104,7 +104,7 @@ class SPADE_OT_render_pairs(ReportsErrors, bpy.types.Operator):
     def _report_progress(self, done: int, of: int) -> None:
         say(kind="progress", done=done, of=of)
         if self.leave_with_input and input_has_ended():
-            raise Cancelled("The program that asked for the pictures is gone.")
+            raise CancelledError("The program that asked for the pictures is gone.")
 
 
 def input_has_ended() -> bool:

@@ -7,7 +7,7 @@ import logging
 
 import bpy
 
-from ..contract.errors import Internal, SpadeError
+from ..contract.errors import InternalError, SpadeError
 from ..session import current_session
 from ..timer import redraw
 
@@ -30,7 +30,7 @@ class ReportsErrors:
             _log.exception("%s failed", self.bl_idname)
             sentence = f"This did not work because of a fault in the add-on ({type(problem).__name__})."
             return self.show_error(
-                Internal(sentence, fix="Please report it with what the system console says.")
+                InternalError(sentence, fix="Please report it with what the system console says.")
             )
 
     def run(self, context: bpy.types.Context) -> set[str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..contract.errors import Unavailable
+from ..contract.errors import UnavailableError
 from ..example.valley import build_valley
 from ..properties import settings
 from ..scene import label_rules
@@ -57,7 +57,7 @@ class SPADE_OT_use_served_model(ReportsErrors, bpy.types.Operator):
     def run(self, context) -> None:
         welcome = current_session().connection.welcome
         if welcome is None or not welcome.models:
-            raise Unavailable("The server is not connected.", fix="Start the server first.")
+            raise UnavailableError("The server is not connected.", fix="Start the server first.")
         settings(context.scene).model = welcome.models[0].name
         current_session().dismiss()
 

@@ -41,7 +41,7 @@ class Sight:
 
 
 class CameraSampler:
-    """Samples views around that of the scene's camera. Raises NoCamera.
+    """Samples views around that of the scene's camera. Raises NoCameraError.
 
     spread: how far the camera may go, in metres; 0 takes a third of the distance to what is in the middle of the view.
     """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..contract.errors import BadImage, CannotWrite
+from ..contract.errors import BadImageError, CannotWriteError
 from ..contract.labels import LabelSet
 from ..scene.png import png
 from .pair_pass import RenderedPair
@@ -27,7 +27,7 @@ _PNG_END = b"IEND\xaeB`\x82"
 
 
 class PairFolder:
-    """What is in the folder, and how more gets there. Raises CannotWrite, also where it holds other pictures."""
+    """What is in the folder, and how more gets there. Raises CannotWriteError, also where it holds other pictures."""
 
     def __init__(
         self, folder: Path, recipe: dict[str, object], label_set: LabelSet, with_instances: bool
@@ -56,7 +56,7 @@ class PairFolder:
         try:
             # Blender does not always say that a disk is full.
             if not self.unfinished.read_bytes().endswith(_PNG_END):
-                raise CannotWrite(
+                raise CannotWriteError(
                     f"{photo} could not be written whole.", "Free some space; the same command goes on."
                 )
             self._write(self._folder / "labels" / f"{name}.png", png(pair.labels.label_map))
@@ -77,17 +77,17 @@ class PairFolder:
             try:
                 before = json.loads(file.read_text(encoding="utf-8"))
             except ValueError:
-                raise BadImage(
+                raise BadImageError(
                     f"{file} is damaged.", f"Delete {self._folder}, or choose another one."
                 ) from None
             differs = sorted(key for key in {*before, *recipe} if before.get(key) != recipe.get(key))
             if differs:
-                raise CannotWrite(
+                raise CannotWriteError(
                     f"{self._folder} holds pictures of another {_plain(differs)}.",
                     "Choose another folder, or the settings it was begun with (render.json).",
                 )
         elif any((self._folder / "images").glob("[!.]*")) or (self._folder / "index.csv").exists():
-            raise CannotWrite(f"{self._folder} holds other pictures.", "Choose another folder.")
+            raise CannotWriteError(f"{self._folder} holds other pictures.", "Choose another folder.")
         self._write(self._folder / "label_set.toml", label_set.to_toml().encode())
         self._write(file, json.dumps(recipe, indent=1).encode())
 
@@ -119,6 +119,8 @@ def _plain(keys: list[str]) -> str:
     return " and ".join(words.get(key, key) for key in keys)
 
 
-def _cannot_write(path: Path, problem: OSError) -> CannotWrite:
+def _cannot_write(path: Path, problem: OSError) -> CannotWriteError:
     reason = (problem.strerror or str(problem)).lower()
-    return CannotWrite(f"{path} cannot be written: {reason}.", "Free some space, or choose another folder.")
+    return CannotWriteError(
+        f"{path} cannot be written: {reason}.", "Free some space, or choose another folder."
+    )

@@ -17,7 +17,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..contract.errors import Internal, NothingLabelled, Unavailable
+from ..contract.errors import InternalError, NothingLabelledError, UnavailableError
 from ..properties import settings
 from ..scene.borrow import borrowed, set_if_known
 from ..scene.exr import read_channels
@@ -64,13 +64,14 @@ def render_pair(
 ) -> RenderedPair:
     """Render `shape` (height, width) pixels; the photograph goes into the PNG file `photo`, through the view transform.
 
-    The user's scene is as it was when this returns. Raises NothingLabelled (nothing of the scene, or nothing that is
-    seen), NoCamera, Unavailable (Cycles is switched off), Busy, TooLarge and Internal.
+    The user's scene is as it was when this returns. Raises NothingLabelledError (nothing of the scene, or nothing
+    that is
+    seen), NoCameraError, UnavailableError (Cycles is switched off), BusyError, TooLargeError and InternalError.
     """
     label_set = scene_label_set(scene)
     table = LabelTable(scene, label_set)
     if not table:
-        raise NothingLabelled(
+        raise NothingLabelledError(
             f"Nothing in the scene '{scene.name}' has a label.",
             "Label it in Blender, or by the names of things.",
         )
@@ -139,7 +140,9 @@ def _prepare(copy: bpy.types.Scene, layer_name: str, samples: int, shot: Shot) -
     try:
         copy.render.engine = "CYCLES"
     except TypeError:
-        raise Unavailable("Cycles is switched off.", "Enable the add-on 'Cycles Render Engine'.") from None
+        raise UnavailableError(
+            "Cycles is switched off.", "Enable the add-on 'Cycles Render Engine'."
+        ) from None
     set_if_known(
         copy.render,
         use_border=False,
@@ -190,7 +193,9 @@ def _save_photo(copy: bpy.types.Scene, photo: Path) -> None:
     try:
         result.save_render(str(photo), scene=copy)
     except RuntimeError as problem:
-        raise Internal(f"The picture could not be written: {problem}".strip(), "Is there room?") from None
+        raise InternalError(
+            f"The picture could not be written: {problem}".strip(), "Is there room?"
+        ) from None
 
 
 def _instances(copy: bpy.types.Scene, shape: tuple[int, int], aspect: float, file: Path) -> np.ndarray:

@@ -16,7 +16,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..contract.errors import NoCamera, NothingLabelled
+from ..contract.errors import NoCameraError, NothingLabelledError
 from ..scene.label_rules import scene_label_set
 from ..scene.view import camera_of
 from .camera_sampler import CameraSampler
@@ -55,7 +55,7 @@ class PairSet:
     ) -> int:
         """Render what is missing in `folder`; returns how many were. `progress` (done, of) before and after each.
 
-        Raises what `render_pair` raises, and CannotWrite, also where the folder holds other pictures than these.
+        Raises what `render_pair` raises, and CannotWriteError, also where the folder holds other pictures than these.
         """
         pairs = PairFolder(folder, self._recipe(scene), scene_label_set(scene), self.instances)
         shots = ShotSampler(self, scene)
@@ -87,7 +87,7 @@ class PairSet:
             shot = shots.sample(index, attempt)
             try:
                 return shot, render_pair(scene, shot, self.shape, self.samples, photo, self.instances)
-            except NothingLabelled:
+            except NothingLabelledError:
                 if shot.view is None or attempt == ATTEMPTS - 1:
                     raise
         raise AssertionError
@@ -124,7 +124,7 @@ class ShotSampler:
             (thing for thing in scene.objects if thing.type == "CAMERA"), key=lambda camera: camera.name
         )
         if wanted.cameras == PLACED and not self._placed:
-            raise NoCamera(f"The scene '{scene.name}' has no camera.", "Add one, or several.")
+            raise NoCameraError(f"The scene '{scene.name}' has no camera.", "Add one, or several.")
 
     def sample(self, index: int, attempt: int) -> Shot:
         """Shot `index` of the set; another `attempt`, another view and light."""

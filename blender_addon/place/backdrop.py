@@ -37,7 +37,7 @@ _MARGIN = 0.05
 def place_backdrop(scene: bpy.types.Scene, image: bpy.types.Image) -> bpy.types.Object:
     """Show a generated picture behind the scene, on the active camera's backdrop; makes it if there is none.
 
-    A picture that was there stays in the file. Raises NoCamera without a camera that has a flat frame.
+    A picture that was there stays in the file. Raises NoCameraError without a camera that has a flat frame.
     """
     camera = flat_camera_of(scene)
     backdrop = backdrop_of(scene, camera) or _new_backdrop(scene, camera)
@@ -51,7 +51,7 @@ def place_backdrop(scene: bpy.types.Scene, image: bpy.types.Image) -> bpy.types.
 def fit_backdrop(scene: bpy.types.Scene) -> None:
     """Bring the active camera's backdrop in line with lens, aspect, clip end and view transform of now.
 
-    Does nothing where there is none. Raises NoCamera without a camera that has a flat frame.
+    Does nothing where there is none. Raises NoCameraError without a camera that has a flat frame.
     """
     camera = flat_camera_of(scene)
     backdrop = backdrop_of(scene, camera)

@@ -16,7 +16,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..contract.errors import BadImage
+from ..contract.errors import BadImageError
 
 PROVENANCE = "spade_provenance"
 
@@ -37,10 +37,12 @@ def store_image(
     """Pack a picture, (H, W, 3) uint8 sRGB with row 0 at the top, into the .blend, to stay even while unused.
 
     `provenance` says how it was made, kept as JSON in the custom property PROVENANCE. A name that is taken gets a
-    number. Raises BadImage for an array that is no such picture.
+    number. Raises BadImageError for an array that is no such picture.
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-        raise BadImage(f"An array of {rgb.dtype} {rgb.shape} is no picture.", "Give (H, W, 3) bytes of sRGB.")
+        raise BadImageError(
+            f"An array of {rgb.dtype} {rgb.shape} is no picture.", "Give (H, W, 3) bytes of sRGB."
+        )
     height, width, _ = rgb.shape
     image = bpy.data.images.new(name, width, height, alpha=False)
     # First the tag, then the pixels: the bytes stay what they are, only their meaning is set.

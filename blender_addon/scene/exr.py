@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..contract.errors import Internal
+from ..contract.errors import InternalError
 
 _MAGIC = 20000630
 _MULTIPART = 0x1000
@@ -25,7 +25,7 @@ _UNCOMPRESSED = 0
 def read_channels(path: Path, endings: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The channels whose names end so, by full name: (H, W) float32, row 0 at the top.
 
-    Raises Internal for any other kind of EXR.
+    Raises InternalError for any other kind of EXR.
     """
     content = path.read_bytes()
     try:
@@ -42,7 +42,7 @@ def read_channels(path: Path, endings: tuple[str, ...]) -> dict[str, np.ndarray]
             found |= _read_rows(content, first_row, names, width, height, multipart, endings)
         return found
     except (ValueError, KeyError, IndexError, struct.error) as problem:
-        raise Internal(
+        raise InternalError(
             f"The label pass cannot be read back: {problem}.", "Please report this with your Blender version."
         ) from None
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..contract.errors import BadShape, Busy, Internal, NothingLabelled
+from ..contract.errors import BadShapeError, BusyError, InternalError, NothingLabelledError
 from ..contract.labels import LabelSet
 from ..properties import settings
 from .borrow import borrowed
@@ -63,21 +63,22 @@ def render_label_map(
 ) -> LabelPass:
     """Render the labels the scene's camera sees: `shape` (height, width) pixels over exactly its frame.
 
-    Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCamera,
-    NothingLabelled, BadLabelSet, BadShape, Busy (Blender is rendering), Unavailable (Cycles is switched off).
+    Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCameraError,
+    NothingLabelledError, BadLabelSetError, BadShapeError, BusyError (Blender is rendering), UnavailableError (Cycles
+    is switched off).
     """
     report = progress or (lambda done: None)
     if min(shape) < 1 or max(shape) > 65536:
-        raise BadShape(
+        raise BadShapeError(
             f"A label map of {shape[1]} x {shape[0]} pixels cannot be rendered.", "Choose a valid size."
         )
     camera_of(scene)
     label_set = scene_label_set(scene)
     table = LabelTable(scene, label_set)
     if not table:
-        raise NothingLabelled(f"Nothing in the scene '{scene.name}' has a label.", _HOW_TO_LABEL)
+        raise NothingLabelledError(f"Nothing in the scene '{scene.name}' has a label.", _HOW_TO_LABEL)
     if bpy.app.is_job_running("RENDER"):
-        raise Busy("Blender is rendering.", "Try again when the render has finished.")
+        raise BusyError("Blender is rendering.", "Try again when the render has finished.")
     report(0.0)
     indices = PassIndices.by_class(table)
     with tempfile.TemporaryDirectory(prefix="spade-") as folder, indices.written(), quiet_handlers():
@@ -91,18 +92,18 @@ def render_label_map(
 
 
 def labels_in(file: Path, indices: PassIndices, label_set: LabelSet, background_class: str) -> LabelPass:
-    """The labels from the index and depth passes of an EXR file. Raises NothingLabelled and Internal."""
+    """The labels from the index and depth passes of an EXR file. Raises NothingLabelledError and InternalError."""
     channels = read_channels(file, _OBJECT + _MATERIAL + _DEPTH)
     thing, material, depth = (channel(channels, names) for names in (_OBJECT, _MATERIAL, _DEPTH))
     for index in (thing, material):
         if (index != np.rint(index)).any():
             # What a filter has mixed would be read as other things.
-            raise Internal(
+            raise InternalError(
                 "The render has mixed its pass indices.", "Render on the CPU, and please report this."
             )
     classes = indices.classes(material, thing)
     if (classes < 0).all():
-        raise NothingLabelled("The camera sees nothing that has a label.", _HOW_TO_LABEL)
+        raise NothingLabelledError("The camera sees nothing that has a label.", _HOW_TO_LABEL)
     sky = (thing == 0) & (material == 0) & (depth > _FAR)
     label_map = indices.label_map(classes, sky, label_set, background_class)
     present, counts = np.unique(label_map, return_counts=True)
@@ -167,22 +168,22 @@ def scene_copy(scene: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
 
 
 def render_still(scene: bpy.types.Scene) -> None:
-    """Render a scene by its name into its file. Raises Internal and Busy."""
+    """Render a scene by its name into its file. Raises InternalError and BusyError."""
     try:
         result = bpy.ops.render.render(write_still=True, scene=scene.name)
     except RuntimeError as problem:
-        raise Internal(
+        raise InternalError(
             f"Blender could not render: {problem}".strip(), "Check that the scene renders."
         ) from None
     if "FINISHED" not in result:
-        raise Busy("Blender did not take the render.", "Try again when no other render is running.")
+        raise BusyError("Blender did not take the render.", "Try again when no other render is running.")
 
 
 def channel(channels: dict[str, np.ndarray], endings: tuple[str, ...]) -> np.ndarray:
-    """The one whose name ends so. Raises Internal."""
+    """The one whose name ends so. Raises InternalError."""
     for name, values in channels.items():
         if name.endswith(endings):
             return values
-    raise Internal(
+    raise InternalError(
         f"The label render has no pass '{endings[-1]}'.", "Please report this with your Blender version."
     )

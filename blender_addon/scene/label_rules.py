@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import bpy
 
-from ..contract.errors import BadLabel
+from ..contract.errors import BadLabelError
 from ..contract.labels import LabelClass, LabelSet
 from ..properties import SpadeLabelRule, label_set_of, settings
 from .label_table import LabelTable, used_materials
@@ -37,7 +37,7 @@ class Assignment:
 
 
 def scene_label_set(scene: bpy.types.Scene) -> LabelSet:
-    """The label set the scene uses. Raises BadLabelSet when an imported one cannot be read."""
+    """The label set the scene uses. Raises BadLabelSetError when an imported one cannot be read."""
     return label_set_of(settings(scene))
 
 
@@ -51,7 +51,7 @@ def kind_of(target: Target) -> str:
 def assign(scene: bpy.types.Scene, target: Target, class_name: str | None) -> None:
     """Label a thing, replacing its label; None takes its label away.
 
-    Raises BadLabel for a class that is not in the scene's label set.
+    Raises BadLabelError for a class that is not in the scene's label set.
     """
     forget_missing(scene)
     rules = settings(scene).rules
@@ -166,7 +166,7 @@ def _class_of(label_set: LabelSet, class_name: str) -> LabelClass:
     if entry is None:
         known = ", ".join(each.name for each in label_set.classes[:12])
         more = ", ..." if len(label_set.classes) > 12 else ""
-        raise BadLabel(
+        raise BadLabelError(
             f"The label set '{label_set.name}' has no class '{class_name}'.", f"Choose one of {known}{more}."
         )
     return entry

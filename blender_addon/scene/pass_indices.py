@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ..contract.errors import TooLarge
+from ..contract.errors import TooLargeError
 from ..contract.labels import LabelSet
 from .label_table import LabelTable
 
@@ -43,10 +43,10 @@ class PassIndices:
 
     @classmethod
     def by_object(cls, table: LabelTable) -> PassIndices:
-        """One index an object, so that objects of one class can be told apart. Raises TooLarge."""
+        """One index an object, so that objects of one class can be told apart. Raises TooLargeError."""
         objects = list(bpy.data.objects)
         if len(objects) > LARGEST_INDEX:
-            raise TooLarge(
+            raise TooLargeError(
                 f"The file has {len(objects)} objects; instance maps know at most {LARGEST_INDEX}.",
                 "Render without instance maps, or purge what is not used.",
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from ..contract.errors import Unavailable
+from ..contract.errors import UnavailableError
 from .borrow import set_if_known
 from .view import pixel_aspect_for
 
@@ -18,12 +18,14 @@ _TRANSPARENT_BOUNCES = 256
 def strip(scene: bpy.types.Scene, layer_name: str) -> None:
     """Leave one view layer, index and depth passes, one sample, and no effect that moves or blurs an edge.
 
-    Raises Unavailable when Cycles is switched off.
+    Raises UnavailableError when Cycles is switched off.
     """
     try:
         scene.render.engine = "CYCLES"
     except TypeError:
-        raise Unavailable("Cycles is switched off.", "Enable the add-on 'Cycles Render Engine'.") from None
+        raise UnavailableError(
+            "Cycles is switched off.", "Enable the add-on 'Cycles Render Engine'."
+        ) from None
     # No sky to sample: an environment picture alone can cost seconds.
     scene.world = None
     _strip_render(scene.render)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import bpy
 
-from ..contract.errors import NoCamera
+from ..contract.errors import NoCameraError
 from ..properties import LARGEST_SIDE, settings
 
 # Networks halve the map several times; whole multiples keep every level on the pixel grid.
@@ -40,10 +40,10 @@ class Frame(NamedTuple):
 
 
 def camera_of(scene: bpy.types.Scene) -> bpy.types.Object:
-    """The camera the scene renders through. Raises NoCamera."""
+    """The camera the scene renders through. Raises NoCameraError."""
     camera = scene.camera
     if camera is None or not isinstance(camera.data, bpy.types.Camera):
-        raise NoCamera(
+        raise NoCameraError(
             f"The scene '{scene.name}' has no camera to look through.",
             "Add a camera (Add > Camera) and make it active (View > Cameras > Set Active Object as Camera).",
         )
@@ -51,10 +51,10 @@ def camera_of(scene: bpy.types.Scene) -> bpy.types.Object:
 
 
 def flat_camera_of(scene: bpy.types.Scene) -> bpy.types.Object:
-    """The scene's camera if its picture is a flat rectangle that a plane can fill. Raises NoCamera."""
+    """The scene's camera if its picture is a flat rectangle that a plane can fill. Raises NoCameraError."""
     camera = camera_of(scene)
     if camera_data(camera).type not in {"PERSP", "ORTHO"}:
-        raise NoCamera(
+        raise NoCameraError(
             f"The camera '{camera.name}' is panoramic: no flat backdrop can fill its picture.",
             "Set the lens of the camera to Perspective or Orthographic.",
         )

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Worker processes on this machine, one for each device: started, watched, killed and started again.
 
-The broker asks `idle` and calls `run`, `abandon`, `release`, `wake`; `events` says what the workers did. A
-worker that dies, falls silent or stops making progress is replaced, and its ticket reported lost.
+A worker that dies, falls silent or stops making progress is replaced, and its ticket reported lost.
 """
 
 from __future__ import annotations
@@ -18,14 +17,17 @@ from pathlib import Path
 
 import zmq
 
+from spade_core.checkpoint.sources import ModelSource
 from spade_core.contract.codec import decode, encode
 from spade_core.contract.errors import SpadeError
 from spade_core.contract.messages import Submit
+from spade_core.contract.sockets import Socket, address_of, worker_router
+from spade_core.contract.submission import Buffer
+from spade_core.runtime import physical_cores
 
-from ..config import ServerConfig, physical_cores
-from ..run_folder import Place
-from .events import BackendEvent, CannotStart, Lost, Picture, Serving
-from .messages import FROM_WORKER, Abandon, Assignment, Painted, Ready, Run, Step, Stopped
+from ..config import ServerConfig
+from .base import BackendEvent, ReadyEvent, RenderedEvent, WorkerLost, WorkersCannotStart
+from .wire import FROM_WORKER, Abandon, Assignment, Ready, Render, Rendered, RenderFailed, RenderProgress
 
 LOAD_S = 180.0  # a worker that loads longer hangs
 SILENT_S = 3.0
@@ -50,92 +52,70 @@ class _Worker:
 
 
 class LocalBackend:
-    """See the module. `socket` is for the broker's poller: readable when `events` has something to say."""
+    """A Backend; see base for what each method promises. `log` is called, with a sentence, for the console."""
 
-    def __init__(
-        self,
-        config: ServerConfig,
-        models: Sequence[Place],
-        context: zmq.Context,
-        say: Callable[[str], None],
-    ):
+    def __init__(self, config: ServerConfig, models: Sequence[ModelSource], log: Callable[[str], None]):
         self._config = config
         self._models = tuple(models)
-        self._say = say
-        self.socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
-        self.socket.linger = 0
-        self.socket.router_mandatory = 1
-        self.socket.maxmsgsize = 128 * 2**20
-        self._address = f"tcp://127.0.0.1:{self.socket.bind_to_random_port('tcp://127.0.0.1')}"
+        self._log = log
+        self._context = zmq.Context()
+        self.socket: Socket = worker_router(self._context)
+        self._address = address_of(self.socket)
         self._workers = [_Worker(self._config.device)]
         self._looked_at: float | None = None
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Process ids of the workers that run."""
         return tuple(worker.process.pid for worker in self._workers if worker.process is not None)
 
     @property
     def released(self) -> bool:
-        """Whether the devices are given back until the next job."""
         return all(worker.process is None and worker.start_at is None for worker in self._workers)
 
     def wake(self) -> None:
-        """Start what was released."""
         for worker in self._workers:
             if worker.process is None and worker.start_at is None:
                 worker.start_at = 0.0
 
     def idle(self) -> bool:
-        """Whether `run` may be called now."""
         return any(worker.ready and worker.ticket is None for worker in self._workers)
 
-    def run(
-        self,
-        ticket: int,
-        submit: Submit,
-        buffers: Sequence[bytes | memoryview],
-        expected_s: float,
-        now: float,
+    def render(
+        self, ticket: int, submit: Submit, buffers: Sequence[Buffer], expected_s: float, now: float
     ) -> None:
-        """Give a job to an idle worker; it may be silent about its progress as long as its size explains."""
         worker = next(worker for worker in self._workers if worker.ready and worker.ticket is None)
         worker.ticket, worker.patience_s, worker.progress_at = ticket, STALL_S + 2 * expected_s, now
-        self._tell(worker, encode(Run(ticket, submit), buffers))
+        self._send(worker, encode(Render(ticket, submit), buffers))
 
     def abandon(self, ticket: int) -> None:
-        """Nobody wants this ticket any more; its worker is idle again when it has noticed."""
         for worker in self._workers:
             if worker.ticket == ticket:
-                self._tell(worker, encode(Abandon(ticket)))
+                self._send(worker, encode(Abandon(ticket)))
 
     def release(self) -> None:
-        """End the workers, and with them all that the devices hold, until `wake`."""
         for worker in self._workers:
             self._end(worker)
             worker.start_at = None
 
     def close(self) -> None:
-        """End the workers for good."""
         self.release()
         self.socket.close()
+        self._context.term()
 
     def events(self, now: float) -> list[BackendEvent]:
-        """What happened since the last call."""
         self._forgive_own_absence(now)
         events: list[BackendEvent] = []
         while self.socket.poll(0):
             token, *frames = self.socket.recv_multipart(zmq.DONTWAIT)
             worker = next((worker for worker in self._workers if worker.token == token), None)
-            if (
-                worker is not None
-            ):  # the token is a secret: others, and workers already given up, are not heard
-                events += self._heard(worker, frames, now)
+            # The token is a secret: others, and workers already given up, are not heard.
+            if worker is not None:
+                events += self._received(worker, frames, now)
         for worker in self._workers:
             events += self._supervise(worker, now)
         return events
 
-    def _heard(self, worker: _Worker, frames: list[bytes], now: float) -> list[BackendEvent]:
+    def _received(self, worker: _Worker, frames: list[bytes], now: float) -> list[BackendEvent]:
         worker.heard_at = now
         try:
             event, buffers = decode(frames, FROM_WORKER)
@@ -143,13 +123,13 @@ class LocalBackend:
             return []
         if isinstance(event, Ready):
             worker.ready, worker.failed_starts = True, 0
-            return [Serving(event, [bytes(buffer).decode() for buffer in buffers])]
-        if not isinstance(event, Step | Painted | Stopped) or event.ticket != worker.ticket:
+            return [ReadyEvent(event, [bytes(buffer).decode() for buffer in buffers])]
+        if not isinstance(event, RenderProgress | Rendered | RenderFailed) or event.ticket != worker.ticket:
             return []
         worker.progress_at = now
-        if not isinstance(event, Step):
+        if not isinstance(event, RenderProgress):
             worker.ticket = None
-        return [Picture(event, buffers) if isinstance(event, Painted) else event]
+        return [RenderedEvent(event, buffers) if isinstance(event, Rendered) else event]
 
     def _supervise(self, worker: _Worker, now: float) -> list[BackendEvent]:
         if worker.process is None:
@@ -168,17 +148,17 @@ class LocalBackend:
         return self._replace(worker, reason, now) if reason else []
 
     def _replace(self, worker: _Worker, reason: str, now: float) -> list[BackendEvent]:
-        self._say(f"The worker process is replaced: {reason}.")
+        self._log(f"The worker process is replaced: {reason}.")
         ticket, was_ready = worker.ticket, worker.ready
         self._end(worker)
         worker.start_at = now
-        events: list[BackendEvent] = [] if ticket is None else [Lost(ticket)]
+        events: list[BackendEvent] = [] if ticket is None else [WorkerLost(ticket)]
         if not was_ready:
             worker.failed_starts += 1
             worker.start_at = now + 0.2 * 2**worker.failed_starts
             if worker.failed_starts >= LOAD_TRIES:
                 worker.start_at, worker.failed_starts = None, 0
-                events.append(CannotStart(reason))
+                events.append(WorkersCannotStart(reason))
         return events
 
     def _start(self, worker: _Worker, now: float) -> None:
@@ -211,7 +191,7 @@ class LocalBackend:
                 worker.process.stdin.close()
         worker.process, worker.token, worker.ready, worker.ticket = None, b"", False, None
 
-    def _tell(self, worker: _Worker, frames: list) -> None:
+    def _send(self, worker: _Worker, frames: list) -> None:
         try:
             self.socket.send_multipart([worker.token, *frames], zmq.DONTWAIT, copy=False)
         except zmq.ZMQError:

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..contract.errors import BadCheckpoint, SpadeError
+from ..contract.errors import BadCheckpointError, SpadeError
 from ..contract.labels import LabelSet, parse_label_set
 from ..files import replacing
 from ..model.build import AnyGeneratorConfig, build_generator, config_from_json, config_to_json
@@ -59,7 +59,7 @@ class Checkpoint:
         return self.channels or LabelChannels.of(self.label_set)
 
     def build_generator(self) -> ImageGenerator:
-        """The generator in eval mode, float32, with these weights. Raises BadCheckpoint where they do not fit."""
+        """The generator in eval mode, float32, with these weights. Raises BadCheckpointError where they do not fit."""
         return _filled(build_generator(self.generator), self.generator_weights)
 
     def build_style_encoder(self) -> StyleEncoder | None:
@@ -74,7 +74,7 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype | None = torch.float16) -> None:
     """Write the file in one piece: an existing one is replaced only when the new one is complete.
 
-    dtype: what floating point weights are stored as; None: as they are. Raises CannotWrite.
+    dtype: what floating point weights are stored as; None: as they are. Raises CannotWriteError.
     """
     networks = (
         (GENERATOR, checkpoint.generator_weights),
@@ -107,20 +107,20 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype | Non
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a file. Raises BadCheckpoint where it is missing, truncated, a pickle or of another kind."""
+    """Read a file. Raises BadCheckpointError where it is missing, truncated, a pickle or of another kind."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise BadCheckpoint(
+                raise BadCheckpointError(
                     f"{path.name} is a safetensors file, but not a Spade Backdrops checkpoint.",
                     fix="Choose a checkpoint written by this program's training or import.",
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
-        raise BadCheckpoint(f"There is no checkpoint at {path}.", fix="Check the path.") from None
+        raise BadCheckpointError(f"There is no checkpoint at {path}.", fix="Check the path.") from None
     except (SafetensorError, OSError) as error:
-        raise BadCheckpoint(f"{path.name} cannot be read: {_kind(path, error)}.", fix=_FIX) from None
+        raise BadCheckpointError(f"{path.name} cannot be read: {_kind(path, error)}.", fix=_FIX) from None
     return _parsed(path, metadata, tensors)
 
 
@@ -171,7 +171,7 @@ def _parsed(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) ->
             provenance=provenance,
         )
     except (KeyError, ValueError, TypeError, AttributeError, SpadeError):
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"{path.name} was written by another version of this program, or its description is damaged.",
             fix="Update this program, or train or download the model again.",
         ) from None
@@ -201,7 +201,7 @@ def _filled(network: Network, weights: dict[str, Tensor]) -> Network:
         network.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).splitlines()[1:2]
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"The weights do not fit the network that the file describes ({''.join(first).strip()}).",
             fix=_FIX,
         ) from None

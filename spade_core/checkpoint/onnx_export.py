@@ -30,7 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..contract.errors import CannotWrite, Internal, Unavailable
+from ..contract.errors import CannotWriteError, InternalError, UnavailableError
 from ..files import replacing
 from ..model.interface import ImageGenerator
 from .file import Checkpoint
@@ -110,12 +110,13 @@ class Written:
 def export_onnx(checkpoint: Checkpoint, path: Path, name: str) -> Written:
     """Write the file, after comparing what it paints in ONNX Runtime with PyTorch.
 
-    Raises Unavailable without the onnx extra, Internal where they differ by more than TOLERANCE, and CannotWrite.
+    Raises UnavailableError without the onnx extra, InternalError where they differ by more than TOLERANCE, and
+    CannotWriteError.
     """
     if any(importlib.util.find_spec(package) is None for package in ("onnx", "onnxruntime", "onnxscript")):
-        raise Unavailable("ONNX is not installed.", "Run: pip install 'spade-backdrops[onnx]'")
+        raise UnavailableError("ONNX is not installed.", "Run: pip install 'spade-backdrops[onnx]'")
     if not path.parent.is_dir():
-        raise CannotWrite(f"There is no folder {path.parent}.", "Make it first, or choose another one.")
+        raise CannotWriteError(f"There is no folder {path.parent}.", "Make it first, or choose another one.")
     import onnx
 
     network = PaintFromIds(checkpoint).eval()
@@ -126,7 +127,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path, name: str) -> Written:
     content = model.SerializeToString()
     difference = _compared(content, network, smallest)
     if not difference < TOLERANCE:
-        raise Internal(
+        raise InternalError(
             f"ONNX Runtime paints another picture than PyTorch (they differ by {difference:.1g}).",
             "Report it with the versions of torch, onnx and onnxruntime; the file was not written.",
         )

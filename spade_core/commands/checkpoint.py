@@ -63,10 +63,12 @@ class Import:
         from ..checkpoint.file import save_checkpoint
         from ..checkpoint.reference.facts import Facts
         from ..checkpoint.reference.importing import ImportRequest, import_reference
-        from ..contract.errors import CannotWrite
+        from ..contract.errors import CannotWriteError
 
         if self.output.suffix != ".safetensors":
-            raise CannotWrite(f"'{self.output.name}' does not name a checkpoint.", "End it in .safetensors.")
+            raise CannotWriteError(
+                f"'{self.output.name}' does not name a checkpoint.", "End it in .safetensors."
+            )
         given = Facts(
             self.classes,
             None if self.dont_care is None else self.dont_care == "yes",
@@ -114,10 +116,10 @@ class ExportOnnx:
     def run(self) -> int:
         from ..checkpoint.file import load_checkpoint
         from ..checkpoint.onnx_export import export_onnx
-        from ..contract.errors import CannotWrite
+        from ..contract.errors import CannotWriteError
 
         if self.output.suffix != ".onnx":
-            raise CannotWrite(f"'{self.output.name}' does not name an ONNX file.", "End it in .onnx.")
+            raise CannotWriteError(f"'{self.output.name}' does not name an ONNX file.", "End it in .onnx.")
         written = export_onnx(load_checkpoint(self.file), self.output, self.file.stem)
         for name, shape in written.shapes.items():
             print(f"{name:<12}{shape}")

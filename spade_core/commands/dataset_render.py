@@ -44,11 +44,11 @@ class Render:
 
     def run(self) -> int:
         from ..blender import render_pairs
-        from ..contract.errors import BadImage
+        from ..contract.errors import BadImageError
         from ..progress import progress_bar
 
         if not self.scene.is_file():
-            raise BadImage(f"There is no file {self.scene}.", "Name a saved .blend file.")
+            raise BadImageError(f"There is no file {self.scene}.", "Name a saved .blend file.")
         width, height = self.size or (0, 0)
         options: dict[str, object] = {
             "directory": str(self.output.resolve()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..contract.labels import LabelSet
-    from ..synthesis.synthesizer import Synthesizer
-
-Report = Callable[[str, float], None]  # (stage, fraction 0..1)
+    from ..contract.progress import ProgressCallback
+    from ..contract.request import CodeStyle, ImageStyle, Picture, PictureRequest, Style
 
 
 @dataclass(frozen=True)
@@ -57,89 +56,71 @@ class Generate:
             labels = open_picture(self.labels)  # what is wrong with the input is said before torch is loaded
             stated = self._stated_label_set()
             instances = None if self.instances is None else read_instances(self.instances)
-            inputs = Inputs(labels, stated, instances, [read_style(path) for path in self._style_files()])
-            paint = self._by_server if self.server else self._in_process
-            with _progress() as report:
-                rgb, notes = paint(inputs, report)
-            result.save(rgb, {"Software": "Spade Backdrops", "spade:seed": str(self.seed), **notes})
-        height, width = rgb.shape[:2]
-        print(f"{self.output}: {width} x {height}, model {notes['spade:model']}, seed {self.seed}")
+            styles = [read_style(path) for path in (self.style, self.style_mix) if path is not None]
+            inputs = Inputs(labels, stated, instances, styles)
+            with _progress() as progress:
+                paint = self._by_server if self.server else self._in_process
+                picture = paint(inputs, progress)
+            made = {"spade:model": picture.model, "spade:model-digest": picture.model_digest}
+            result.save(picture.rgb, {"Software": "Spade Backdrops", "spade:seed": str(self.seed), **made})
+        height, width = picture.rgb.shape[:2]
+        print(f"{self.output}: {width} x {height}, model {picture.model}, seed {self.seed}")
         return 0
 
     def _check_options(self) -> None:
-        from ..contract.errors import BadOption
+        from ..contract.errors import BadOptionError
 
         if self.style is None and (self.style_mix is not None or self.mix is not None):
-            raise BadOption("There is no style to mix with.", "Name the first picture with --style.")
+            raise BadOptionError("There is no style to mix with.", "Name the first picture with --style.")
         if self.mix is not None and not 0 <= self.mix <= 1:
-            raise BadOption(f"--mix is {self.mix:g}.", "Give a number from 0 to 1.")
+            raise BadOptionError(f"--mix is {self.mix:g}.", "Give a number from 0 to 1.")
         if not 0 <= self.strength <= 2:
-            raise BadOption(f"--strength is {self.strength:g}.", "Give a number from 0 to 2.")
-        if self.server and (self.style_mix is not None or self.instances is not None):
-            raise BadOption(
-                "A server takes one style picture, and no instance map.",
-                "Leave --server out, or --style-mix and --instances.",
-            )
+            raise BadOptionError(f"--strength is {self.strength:g}.", "Give a number from 0 to 2.")
+        if self.server and self.instances is not None:
+            raise BadOptionError("A server takes no instance map.", "Leave --server out, or --instances.")
 
-    def _style_files(self) -> list[Path]:
-        return [path for path in (self.style, self.style_mix) if path is not None]
-
-    def _in_process(self, inputs: Inputs, report: Report) -> tuple[np.ndarray, dict[str, str]]:
-        report("loading the model", 0.0)
-        from ..contract.errors import BadOption
-        from ..image_files import ids_in
+    def _in_process(self, inputs: Inputs, progress: ProgressCallback) -> Picture:
+        progress("loading the model", 0.0)
+        from ..synthesis.paint import paint
         from ..synthesis.synthesizer import Synthesizer
 
         synthesizer = Synthesizer.load(self.model)
-        if inputs.instances is not None and not synthesizer.looks_at_instances:
-            raise BadOption(f"The model '{self.model}' does not look at instances.", "Leave --instances out.")
-        rgb = synthesizer.render(
-            ids_in(inputs.labels, agreed(inputs.stated, synthesizer.label_set, self.model)),
-            style=self._style_code(synthesizer, inputs.styles),
-            seed=self.seed,
-            progress=report,
-            instance_map=inputs.instances,
-        )
-        return rgb, {"spade:model": synthesizer.name, "spade:model-digest": synthesizer.digest}
+        return paint(synthesizer, self._request(inputs, synthesizer.label_set, self.model), progress)
 
-    def _style_code(self, synthesizer: Synthesizer, styles: list[np.ndarray]) -> np.ndarray:
-        from ..synthesis.style import at_strength, between
+    def _by_server(self, inputs: Inputs, progress: ProgressCallback) -> Picture:
+        from ..remote import connect, served_model
 
-        codes = [style if style.ndim == 1 else synthesizer.encode_style(style) for style in styles]
-        code = synthesizer.style_from_seed(self.seed)
-        if len(codes) == 1:
-            code = between(code, codes[0], 1.0 if self.mix is None else self.mix)
-        elif len(codes) == 2:
-            code = between(codes[0], codes[1], 0.5 if self.mix is None else self.mix)
-        return at_strength(code, self.strength)
-
-    def _by_server(self, inputs: Inputs, report: Report) -> tuple[np.ndarray, dict[str, str]]:
-        from ..contract.errors import BadOption
-        from ..contract.messages import Progress, Style
-        from ..image_files import ids_in
-        from .remote import connect, served_model
-
-        def tell(event: object) -> None:
-            if isinstance(event, Progress):
-                report(event.stage, event.fraction)
-
-        if any(style.ndim == 1 for style in inputs.styles):
-            raise BadOption("A server takes no style code.", "Give it a picture, or leave --server out.")
         address = str(self.server)
-        report("connecting", 0.0)
+        progress("connecting", 0.0)
         with connect(address) as client:
             model = served_model(client, self.model, address)
-            label_set = agreed(inputs.stated, client.label_set(model.label_set_digest), self.model)
-            rgb = client.generate(
-                ids_in(inputs.labels, label_set),
-                label_set,
-                model=model.name,
-                seed=self.seed,
-                style=Style(strength=self.strength, mix=1.0 if self.mix is None else self.mix),
-                style_image=inputs.styles[0] if inputs.styles else None,
-                on_event=tell,
-            )
-        return rgb, {"spade:model": model.name, "spade:model-digest": model.digest}
+            label_set = client.fetch_label_set(model.label_set_digest)
+            return client.generate(self._request(inputs, label_set, model.name), progress=progress)
+
+    def _request(self, inputs: Inputs, label_set: LabelSet, model: str) -> PictureRequest:
+        """Raises LabelSetMismatchError, and what is wrong with the label map."""
+        from ..contract.request import PictureRequest
+        from ..image_files import ids_in
+
+        return PictureRequest(
+            ids_in(inputs.labels, agreed(inputs.stated, label_set, self.model)),
+            label_set,
+            model,
+            self.seed,
+            self._style(inputs.styles),
+            self.strength,
+            instance_map=inputs.instances,
+        )
+
+    def _style(self, styles: list[ImageStyle | CodeStyle]) -> Style | None:
+        """Two are mixed with each other; one, where a mix is asked for, with the seed's own."""
+        from ..contract.request import MixedStyle, SeedStyle
+
+        if len(styles) == 2:
+            return MixedStyle(styles[0], styles[1], 0.5 if self.mix is None else self.mix)
+        if styles and self.mix is not None:
+            return MixedStyle(SeedStyle(self.seed), styles[0], self.mix)
+        return styles[0] if styles else None
 
     def _stated_label_set(self) -> LabelSet | None:
         from ..contract.labels import load_label_set
@@ -155,36 +136,36 @@ class Inputs:
     stated: LabelSet | None
     """The label set that the user says the map was made with."""
     instances: np.ndarray | None
-    styles: list[np.ndarray]
-    """Pictures, (h, w, 3) uint8, and style codes, (Z,) float32."""
+    styles: list[ImageStyle | CodeStyle]
 
 
-def read_style(path: Path) -> np.ndarray:
-    """A picture, (h, w, 3) uint8, or a style code, (Z,) float32. Raises BadImage and TooLarge."""
+def read_style(path: Path) -> ImageStyle | CodeStyle:
+    """A picture, or a style code in a .npy file. Raises BadImageError and TooLargeError."""
     import numpy as np
 
-    from ..contract.errors import BadImage
+    from ..contract.errors import BadImageError
+    from ..contract.request import CodeStyle, ImageStyle
     from ..image_files import read_rgb
 
     if path.suffix.lower() != ".npy":
-        return read_rgb(path)
+        return ImageStyle(read_rgb(path))
     try:
         code = np.load(path, allow_pickle=False)
     except (OSError, ValueError):
-        raise BadImage(f"{path} is no array of numbers.", "Save a style code with numpy.save.") from None
+        raise BadImageError(f"{path} is no array of numbers.", "Save a style code with numpy.save.") from None
     if code.ndim != 1 or code.dtype.kind != "f":
-        raise BadImage(
+        raise BadImageError(
             f"{path} holds {code.dtype} of the shape {code.shape}.", "A style code is one row of floats."
         )
-    return code.astype(np.float32)
+    return CodeStyle(code.astype(np.float32))
 
 
 def agreed(stated: LabelSet | None, models_own: LabelSet, model: str) -> LabelSet:
-    """The model's label set. Raises LabelSetMismatch where the user says the map was made with another."""
-    from ..contract.errors import LabelSetMismatch
+    """The model's label set. Raises LabelSetMismatchError where the user says the map was made with another."""
+    from ..contract.errors import LabelSetMismatchError
 
     if stated is not None and stated.digest != models_own.digest:
-        raise LabelSetMismatch(
+        raise LabelSetMismatchError(
             f"The model '{model}' was trained on the label set '{models_own.name}' "
             f"({len(models_own.classes)} classes), not on '{stated.name}' ({len(stated.classes)}).",
             f"Make the label map with '{models_own.name}', or name a model trained on '{stated.name}'.",
@@ -193,10 +174,10 @@ def agreed(stated: LabelSet | None, models_own: LabelSet, model: str) -> LabelSe
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Report]:
+def _progress() -> Iterator[ProgressCallback]:
     """A progress bar on the terminal, and silence where there is none."""
     if not sys.stderr.isatty():
-        yield lambda stage, fraction: None
+        yield lambda stage, done: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -204,4 +185,4 @@ def _progress() -> Iterator[Report]:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
-        yield lambda stage, fraction: bar.update(task, description=stage, completed=fraction)
+        yield lambda stage, done: bar.update(task, description=stage, completed=done)

@@ -70,11 +70,11 @@ class StudyResults:
     """files that the study page saved, one a person"""
 
     def run(self) -> int:
-        from ..contract.errors import BadAnswers
+        from ..contract.errors import BadAnswersError
         from ..evaluation.preference import Answers, preference
 
         if not self.answers:
-            raise BadAnswers("No answers were named.", "Name the files that the study page saved.")
+            raise BadAnswersError("No answers were named.", "Name the files that the study page saved.")
         found = preference([Answers.read(path) for path in self.answers])
         first, second = found.models
         people = f"{len(found.raters)} people" if len(found.raters) > 1 else "one person"

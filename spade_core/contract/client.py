@@ -2,7 +2,7 @@
 """The client: sends label maps, gets pictures, and never blocks its host unless asked to.
 
     with Client.from_connection_file(default_connection_file()) as client:
-        rgb = client.generate(label_map, label_set, seed=7)
+        picture = client.generate(PictureRequest(label_map, label_set, seed=7))
 
 A host with a loop of its own (Blender) calls `submit`, and then `poll` from a timer; see session.
 """
@@ -10,39 +10,39 @@ A host with a loop of its own (Blender) calls `submit`, and then `poll` from a t
 from __future__ import annotations
 
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .codec import encode
 from .connection import read_connection_file
-from .errors import Cancelled as CancelledError
-from .errors import Deadline, Forbidden
+from .errors import CancelledError, DeadlineError, ForbiddenError
 from .labels import LabelSet, parse_label_set
-from .ledger import REPEAT_S
 from .messages import (
     Cancelled,
+    ClientMessage,
     Drain,
     Failed,
     Finished,
     GetLabelSet,
     GoAway,
     LabelSetText,
-    Request,
+    Progress,
     ServerStatus,
     Status,
 )
+from .pending_jobs import REPEAT_S
+from .progress import ProgressCallback
+from .request import Delivery, Picture, PictureRequest
 from .session import Delayed, Event, Session
 
 __all__ = ["Client", "Delayed", "Event"]
 
 
 class Client(Session):
-    """A connection to one server over ZeroMQ. Only `generate`, `label_set`, `status` and `drain` block."""
+    """A connection to one server over ZeroMQ. `generate`, `fetch_label_set`, `status` and `drain` wait."""
 
     def __init__(
         self,
@@ -53,40 +53,48 @@ class Client(Session):
         first_patience_s: float = 4.0,
         patience_s: float = 15.0,
     ):
-        """Raises Unavailable where `address` is not an address; nothing is waited for."""
+        """Raises UnavailableError where `address` is not an address; nothing is waited for."""
         if server_key is not None:
-            raise Forbidden(
+            raise ForbiddenError(
                 "This release cannot talk to a server with keys.", "Use a server on this machine."
             )
         # Here and not above: ZeroMQ takes as long to import as all the rest, and Blender starts without it.
-        from .link import DealerLink
+        from .transport import DealerTransport
 
         self.address = address
-        super().__init__(DealerLink(address), software, first_patience_s, patience_s)
+        super().__init__(DealerTransport(address), software, first_patience_s, patience_s)
 
     @classmethod
     def from_connection_file(cls, path: Path | str, **options: Any) -> Client:
-        """The server that announced itself in a connection file. Raises Unavailable."""
+        """The server that announced itself in a connection file. Raises UnavailableError."""
         connection = read_connection_file(Path(path))
         key = connection.server_key.encode() if connection.server_key else None
         return cls(connection.address, server_key=key, **options)
 
     def generate(
         self,
-        label_map: np.ndarray,
-        label_set: LabelSet,
+        request: PictureRequest,
+        delivery: Delivery | None = None,
         *,
         timeout_s: float = 120,
+        progress: ProgressCallback | None = None,
         on_event: Callable[[Event], None] | None = None,
-        **job: Any,
-    ) -> np.ndarray:
-        """Submit, wait, and return the picture, (H, W, 3) uint8; takes the keywords of `submit`.
+    ) -> Picture:
+        """Submit, wait, and return the picture; `timeout_s` stands for the delivery's patience.
 
-        Raises SpadeError: Unavailable within seconds where no server answers, Deadline after `timeout_s`.
+        Raises SpadeError: what `submit` raises, what the server refuses, UnavailableError within seconds where no
+        server answers, DeadlineError after `timeout_s`.
         """
-        identity = self.submit(label_map, label_set, patience_s=timeout_s, **job)
+
+        def notify(event: Event) -> None:
+            if on_event is not None:
+                on_event(event)
+            if progress is not None and isinstance(event, Progress) and event.id == identity:
+                progress(event.stage, event.fraction)
+
+        identity = self.submit(request, replace(delivery or Delivery(), patience_s=timeout_s))
         try:
-            last = self._wait(lambda event: _ends(event, identity), timeout_s, on_event=on_event)
+            last = self._wait(lambda event: _ends(event, identity), timeout_s, on_event=notify)
         finally:
             self.cancel(identity)  # only where it has not ended
             others = [event for event in self._events if getattr(event, "id", "") != identity]
@@ -94,39 +102,41 @@ class Client(Session):
         if isinstance(last, Failed):
             raise last.error
         if isinstance(last, Finished):
-            return last.rgb
+            return Picture(last.rgb, request.model, last.model_digest, request.seed, last.file)
         if last is None:
-            raise Deadline(f"There was no picture in {timeout_s:g} s.", "Allow more time, or a smaller size.")
+            raise DeadlineError(
+                f"There was no picture in {timeout_s:g} s.", "Allow more time, or a smaller size."
+            )
         raise CancelledError("The job was cancelled.", "Start it again.")
 
-    def label_set(self, digest: str, timeout_s: float = 5) -> LabelSet:
-        """The label set of a served model, by its digest. Raises LabelSetMismatch or Unavailable."""
-        question = GetLabelSet(digest, uuid.uuid4().hex)
-        self._questions.add(question.id)
+    def fetch_label_set(self, digest: str, timeout_s: float = 5) -> LabelSet:
+        """Ask for the label set of a served model, by its digest. Raises LabelSetMismatchError or UnavailableError."""
+        question = self.ask_label_set(digest)
         try:
-            reply = self._ask(question, lambda event: getattr(event, "id", "") == question.id, timeout_s)
+            message = GetLabelSet(digest, question)
+            reply = self._ask(message, lambda event: getattr(event, "id", "") == question, timeout_s)
         finally:
-            self._questions.discard(question.id)
+            self.drop_question(question)
         if isinstance(reply, Failed):
             raise reply.error
         assert isinstance(reply, LabelSetText)
         return parse_label_set(reply.toml)
 
     def status(self, timeout_s: float = 5) -> ServerStatus:
-        """How the server is doing. Raises Unavailable."""
+        """How the server is doing. Raises UnavailableError."""
         reply = self._ask(Status(), lambda event: isinstance(event, ServerStatus), timeout_s)
         assert isinstance(reply, ServerStatus)
         return reply
 
     def drain(self, timeout_s: float = 5) -> GoAway:
-        """Over a control address: have the server finish its jobs and leave. Raises Unavailable."""
+        """Over a control address: have the server finish its jobs and leave. Raises UnavailableError."""
         reply = self._ask(Drain(), lambda event: isinstance(event, GoAway), timeout_s)
         assert isinstance(reply, GoAway)
         return reply
 
     def close(self) -> None:
         """Leave at once; jobs that have not ended are given up (the server notices)."""
-        self._link.close()
+        self._transport.close()
 
     def __enter__(self) -> Client:
         return self
@@ -136,7 +146,7 @@ class Client(Session):
 
     # --- waiting ---
 
-    def _ask(self, question: Request, answers: Callable[[Event], bool], timeout_s: float) -> Event:
+    def _ask(self, question: ClientMessage, answers: Callable[[Event], bool], timeout_s: float) -> Event:
         reply = self._wait(answers, timeout_s, again=encode(question))
         if reply is None:
             raise self._unavailable()
@@ -158,7 +168,7 @@ class Client(Session):
             while now < end:
                 if again is not None and now >= ask_at:
                     ask_at = now + REPEAT_S
-                    self._link.send(again)
+                    self._transport.send(again)
                 self._turn(min(0.1, end - now))
                 while self._events:
                     event = self._events.popleft()

@@ -19,41 +19,49 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from .errors import BadFrames, BadHeader, BadKind, BadShape, BadVersion, SizeMismatch, SpadeError
-from .messages import REPLY_KINDS, REQUEST_KINDS, Finished, Reply, Request
+from .errors import (
+    BadFramesError,
+    BadHeaderError,
+    BadKindError,
+    BadShapeError,
+    BadVersionError,
+    SizeMismatchError,
+    SpadeError,
+)
+from .messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Finished, ServerMessage
 from .version import PROTOCOL_MAGIC
 
 MAX_HEADER = 16 * 1024
 MAX_BUFFERS = 16
 BAND_BYTES = 16 * 2**20
 
-_KIND_OF = {kind: name for name, kind in (REQUEST_KINDS | REPLY_KINDS).items()}
+_KIND_OF = {kind: name for name, kind in (CLIENT_MESSAGES | SERVER_MESSAGES).items()}
 _UPDATE = "Update the add-on and the server to the same release."
 
 
 def encode(message: Any, buffers: Sequence[Any] = ()) -> list[Any]:
     """The frames of a message; buffers are bytes or contiguous arrays and are not copied.
 
-    Raises BadHeader where the header is over 16 KiB.
+    Raises BadHeaderError where the header is over 16 KiB.
     """
     kind = type(message)
     header = {"kind": _KIND_OF.get(kind, kind.__name__), **_write(message)}
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     if len(text) > MAX_HEADER:
-        raise BadHeader(
+        raise BadHeaderError(
             f"The message's header has {len(text)} bytes, {MAX_HEADER} are allowed.", "Use shorter names."
         )
     return [PROTOCOL_MAGIC, text, *buffers]
 
 
-def decode_request(frames: Sequence[bytes | memoryview]) -> tuple[Request, list[memoryview]]:
-    """What a client sent, and its buffers. Raises BadFrames, BadVersion, BadHeader or BadKind."""
-    return decode(frames, REQUEST_KINDS)
+def decode_client_message(frames: Sequence[bytes | memoryview]) -> tuple[ClientMessage, list[memoryview]]:
+    """What a client sent, and its buffers. Raises BadFramesError, BadVersionError, BadHeaderError or BadKindError."""
+    return decode(frames, CLIENT_MESSAGES)
 
 
-def decode_reply(frames: Sequence[bytes | memoryview]) -> tuple[Reply, list[memoryview]]:
-    """What the server sent, and its buffers. Raises BadFrames, BadVersion, BadHeader or BadKind."""
-    return decode(frames, REPLY_KINDS)
+def decode_server_message(frames: Sequence[bytes | memoryview]) -> tuple[ServerMessage, list[memoryview]]:
+    """What the server sent, and its buffers. Raises BadFramesError, BadVersionError, BadHeaderError or BadKindError."""
+    return decode(frames, SERVER_MESSAGES)
 
 
 def id_in(frames: Sequence[bytes | memoryview]) -> str:
@@ -76,21 +84,23 @@ def unpack_label_map(
 ) -> np.ndarray:
     """The (H, W) map in a buffer, read-only; the caller has checked `raw_bytes` against the limits.
 
-    Raises BadShape, BadHeader (encoding) and SizeMismatch; never inflates more than `raw_bytes` + 1.
+    Raises BadShapeError, BadHeaderError (encoding) and SizeMismatchError; never inflates more than `raw_bytes` + 1.
     """
     if dtype not in ("uint8", "uint16"):
-        raise BadShape(f"A label map is uint8 or uint16, not '{dtype}'.", _UPDATE)
+        raise BadShapeError(f"A label map is uint8 or uint16, not '{dtype}'.", _UPDATE)
     itemsize = np.dtype(dtype).itemsize
     if shape[0] < 1 or shape[1] < 1 or shape[0] * shape[1] * itemsize != raw_bytes:
-        raise SizeMismatch(
+        raise SizeMismatchError(
             f"A {shape[0]} by {shape[1]} map of {dtype} does not have {raw_bytes} bytes.", _UPDATE
         )
     if encoding == "zlib":
         buffer = _inflate(buffer, raw_bytes)
     elif encoding != "raw":
-        raise BadHeader(f"The server cannot read a label map encoded as '{encoding}'.", _UPDATE)
+        raise BadHeaderError(f"The server cannot read a label map encoded as '{encoding}'.", _UPDATE)
     if len(buffer) != raw_bytes:
-        raise SizeMismatch(f"The label map has {len(buffer)} bytes where {raw_bytes} were promised.", _UPDATE)
+        raise SizeMismatchError(
+            f"The label map has {len(buffer)} bytes where {raw_bytes} were promised.", _UPDATE
+        )
     return np.frombuffer(buffer, np.dtype(dtype).newbyteorder("<")).reshape(shape)
 
 
@@ -103,11 +113,11 @@ def pack_picture(rgb: np.ndarray) -> list[memoryview]:
 
 
 def unpack_picture(finished: Finished, buffers: Sequence[memoryview]) -> np.ndarray:
-    """The (H, W, 3) uint8 picture of a raw reply. Raises SizeMismatch."""
+    """The (H, W, 3) uint8 picture of a raw reply. Raises SizeMismatchError."""
     height, width = finished.shape
     whole = buffers[0] if len(buffers) == 1 else b"".join(buffers)
     if height < 1 or width < 1 or len(whole) != height * width * 3:
-        raise SizeMismatch(f"The picture has {len(whole)} bytes, not {height} x {width} x 3.", _UPDATE)
+        raise SizeMismatchError(f"The picture has {len(whole)} bytes, not {height} x {width} x 3.", _UPDATE)
     return np.frombuffer(whole, np.uint8).reshape(height, width, 3)
 
 
@@ -116,47 +126,50 @@ def _inflate(buffer: bytes | memoryview, promised: int) -> bytes:
     try:
         raw = stream.decompress(buffer, promised + 1)
     except zlib.error:
-        raise SizeMismatch("The label map's zlib stream is damaged.", "Send it again.") from None
+        raise SizeMismatchError("The label map's zlib stream is damaged.", "Send it again.") from None
     if len(raw) != promised or not stream.eof or stream.unused_data:
-        raise SizeMismatch(
+        raise SizeMismatchError(
             f"The label map does not inflate to the promised {promised} bytes.", "Send it again."
         )
     return raw
 
 
 def decode(frames: Sequence[bytes | memoryview], kinds: dict[str, type]) -> tuple[Any, list[memoryview]]:
-    """A message of one of `kinds` and its buffers. Raises BadFrames, BadVersion, BadHeader or BadKind."""
+    """A message of one of `kinds` and its buffers.
+
+    Raises BadFramesError, BadVersionError, BadHeaderError or BadKindError.
+    """
     header = _header(frames)
     name = header.get("kind")
     kind = kinds.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise BadKind(f"There is no message of the kind {str(name)[:40]!r} in this direction.", _UPDATE)
+        raise BadKindError(f"There is no message of the kind {str(name)[:40]!r} in this direction.", _UPDATE)
     return _read(kind, header, kind.__name__), [memoryview(buffer) for buffer in frames[2:]]
 
 
 def _header(frames: Sequence[bytes | memoryview]) -> dict[str, Any]:
     if not frames:
-        raise BadFrames("The message has no frames.", _UPDATE)
+        raise BadFramesError("The message has no frames.", _UPDATE)
     magic = bytes(frames[0][:16])
     if magic != PROTOCOL_MAGIC:
         spoken = PROTOCOL_MAGIC.decode()
         if len(magic) == 4 and magic[:3] == PROTOCOL_MAGIC[:3]:
-            raise BadVersion(
+            raise BadVersionError(
                 f"The peer speaks {magic.decode('ascii', 'replace')}, this side speaks {spoken}.", _UPDATE
             )
-        raise BadVersion(f"The message is not of this protocol; spoken here: {spoken}.", _UPDATE)
+        raise BadVersionError(f"The message is not of this protocol; spoken here: {spoken}.", _UPDATE)
     if not 2 <= len(frames) <= 2 + MAX_BUFFERS:
-        raise BadFrames(
+        raise BadFramesError(
             f"The message has {len(frames)} frames; a header and up to 16 buffers belong there.", _UPDATE
         )
     if len(frames[1]) > MAX_HEADER:
-        raise BadHeader(f"The header has {len(frames[1])} bytes, {MAX_HEADER} are allowed.", _UPDATE)
+        raise BadHeaderError(f"The header has {len(frames[1])} bytes, {MAX_HEADER} are allowed.", _UPDATE)
     try:
         header = json.loads(bytes(frames[1]), parse_constant=_no_constant)
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        raise BadHeader("The header is not JSON.", _UPDATE) from None
+        raise BadHeaderError("The header is not JSON.", _UPDATE) from None
     if not isinstance(header, dict):
-        raise BadHeader("The header is not a JSON object.", _UPDATE)
+        raise BadHeaderError("The header is not a JSON object.", _UPDATE)
     return header
 
 
@@ -195,7 +208,7 @@ def _read(kind: type, table: dict[str, Any], where: str) -> Any:
         if name in table:
             values[name] = _value(expected, table[name], f"{where}.{name}")
         elif required:
-            raise BadHeader(f"{where} lacks '{name}'.", _UPDATE)
+            raise BadHeaderError(f"{where} lacks '{name}'.", _UPDATE)
     return kind(**values)
 
 
@@ -219,4 +232,4 @@ def _value(expected: Any, value: Any, where: str) -> Any:
             return value
     elif type(value) is expected and isinstance(value, (str, bool)):
         return value
-    raise BadHeader(f"{where} is not {getattr(expected, '__name__', expected)}.", _UPDATE)
+    raise BadHeaderError(f"{where} is not {getattr(expected, '__name__', expected)}.", _UPDATE)

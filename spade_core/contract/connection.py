@@ -13,12 +13,12 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .errors import Unavailable
+from .errors import UnavailableError
 from .version import PROTOCOL_MAGIC, VERSION
 
 
 @dataclass(frozen=True)
-class Connection:
+class ConnectionInfo:
     """Where a server listens: work at `address`, health and drain at `control_address` (this machine)."""
 
     address: str
@@ -40,7 +40,7 @@ def default_connection_file() -> Path:
     return base / "spade-backdrops" / "server.json"
 
 
-def write_connection_file(path: Path, connection: Connection) -> None:
+def write_connection_file(path: Path, connection: ConnectionInfo) -> None:
     """Write atomically and for the owner alone (0600). Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
@@ -56,16 +56,39 @@ def write_connection_file(path: Path, connection: Connection) -> None:
         raise
 
 
-def read_connection_file(path: Path) -> Connection:
-    """What the file says. Raises Unavailable where there is none, or none that this release understands."""
+def read_connection_file(path: Path) -> ConnectionInfo:
+    """What the file says. Raises UnavailableError where there is none, or none that this release understands."""
     try:
         table = json.loads(Path(path).read_text(encoding="utf-8"))
-        known = {name: table[name] for name in Connection.__dataclass_fields__ if name in table}
-        connection = Connection(**known)
+        known = {name: table[name] for name in ConnectionInfo.__dataclass_fields__ if name in table}
+        connection = ConnectionInfo(**known)
     except (OSError, ValueError, TypeError):
-        raise Unavailable(f"No server is announced in '{path}'.", "Start one with: spade-server") from None
+        raise UnavailableError(
+            f"No server is announced in '{path}'.", "Start one with: spade-server"
+        ) from None
     if connection.protocol != PROTOCOL_MAGIC.decode():
-        raise Unavailable(
+        raise UnavailableError(
             f"The server of '{path}' speaks {connection.protocol}.", "Update both sides to the same release."
         )
     return connection
+
+
+def process_is_alive(pid: int) -> bool:
+    """Whether a process of this machine, also another user's, has not ended."""
+    if sys.platform == "win32":  # there os.kill would end it
+        import ctypes
+
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(0x00100000, False, pid)  # SYNCHRONIZE
+        if not handle:
+            return False
+        still_running = kernel.WaitForSingleObject(handle, 0) == 0x102  # WAIT_TIMEOUT
+        kernel.CloseHandle(handle)
+        return still_running
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's, and alive
+    return True

@@ -31,97 +31,103 @@ class SpadeError(Exception):
 # --- on the wire, final: the same request will fail again ---
 
 
-class BadFrames(SpadeError):
+class BadFramesError(SpadeError):
     """The multipart message is not magic, header and the promised buffers."""
 
     code = "BAD_FRAMES"
 
 
-class BadVersion(SpadeError):
+class BadVersionError(SpadeError):
     """The peer speaks another major protocol version."""
 
     code = "BAD_VERSION"
 
 
-class BadHeader(SpadeError):
+class BadHeaderError(SpadeError):
     """The JSON header is not JSON, too long, or a field is missing, mistyped or out of range."""
 
     code = "BAD_HEADER"
 
 
-class BadKind(SpadeError):
+class BadKindError(SpadeError):
     """The header names a kind of message that is not spoken in this direction."""
 
     code = "BAD_KIND"
 
 
-class BadShape(SpadeError):
+class BadShapeError(SpadeError):
     """An array has the wrong number of dimensions, dtype or side lengths."""
 
     code = "BAD_SHAPE"
 
 
-class BadLabel(SpadeError):
+class BadLabelError(SpadeError):
     """A label map holds ids that its label set does not know."""
 
     code = "BAD_LABEL"
 
 
-class SizeMismatch(SpadeError):
+class BadImageError(SpadeError):
+    """A picture file cannot be read, or is not what is wanted."""
+
+    code = "BAD_IMAGE"
+
+
+class SizeMismatchError(SpadeError):
     """A buffer is longer or shorter than its header says."""
 
     code = "SIZE_MISMATCH"
 
 
-class LabelSetMismatch(SpadeError):
+class LabelSetMismatchError(SpadeError):
     """The label map was made with another label set than the model was trained on."""
 
     code = "LABEL_SET_MISMATCH"
 
 
-class UnknownModel(SpadeError):
+class UnknownModelError(SpadeError):
     """No model of this name is served."""
 
     code = "UNKNOWN_MODEL"
 
 
-class TooLarge(SpadeError):
+class TooLargeError(SpadeError):
     """A side or a buffer is over the server's limits."""
 
     code = "TOO_LARGE"
 
 
-class Forbidden(SpadeError):
+class ForbiddenError(SpadeError):
     """The server does not allow this to this peer."""
 
     code = "FORBIDDEN"
 
 
-class Poison(SpadeError):
+class PoisonError(SpadeError):
     """The job took its worker down each time it was tried."""
 
     code = "POISON"
 
 
-class OutOfMemory(SpadeError):
+class OutOfMemoryError(SpadeError):
     """The device has too little memory for this job."""
 
     code = "OUT_OF_MEMORY"
 
 
-class Deadline(SpadeError):
+class DeadlineError(SpadeError):
     """The job was not finished in the time it was given."""
 
     code = "DEADLINE"
 
 
-class Cancelled(SpadeError):
+class CancelledError(SpadeError):
     """The job was cancelled, or replaced by a newer one."""
 
     code = "CANCELLED"
 
 
-class Internal(SpadeError):
+class InternalError(SpadeError):
     """A fault of the program itself."""
 
     code = "INTERNAL"
@@ -130,28 +136,28 @@ class Internal(SpadeError):
 # --- on the wire, retryable: the same request may succeed later ---
 
 
-class Busy(SpadeError):
+class BusyError(SpadeError):
     """The queue is full."""
 
     code = "BUSY"
     retryable = True
 
 
-class Draining(SpadeError):
+class DrainingError(SpadeError):
     """The server finishes its work and leaves; it takes no more."""
 
     code = "DRAINING"
     retryable = True
 
 
-class Unavailable(SpadeError):
+class UnavailableError(SpadeError):
     """The server cannot be reached."""
 
     code = "UNAVAILABLE"
     retryable = True
 
 
-class Warming(SpadeError):
+class WarmingError(SpadeError):
     """The server is loading its model."""
 
     code = "WARMING"
@@ -161,61 +167,55 @@ class Warming(SpadeError):
 # --- only where the user is ---
 
 
-class BadLabelSet(SpadeError):
+class BadLabelSetError(SpadeError):
     """A label set file is not a label set."""
 
     code = "BAD_LABEL_SET"
 
 
-class BadCheckpoint(SpadeError):
+class BadCheckpointError(SpadeError):
     """A checkpoint file is truncated, a pickle, or of another kind."""
 
     code = "BAD_CHECKPOINT"
 
 
-class NeedsDetail(SpadeError):
+class NeedsDetailError(SpadeError):
     """A file does not say all that has to be known; the fix names the options that do."""
 
     code = "NEEDS_DETAIL"
 
 
-class BadOption(SpadeError):
+class BadOptionError(SpadeError):
     """An option's value is out of range, or does not go together with another option or with the model."""
 
     code = "BAD_OPTION"
 
 
-class BadImage(SpadeError):
-    """A picture file cannot be read, or is not what is wanted."""
-
-    code = "BAD_IMAGE"
-
-
-class TooFewImages(SpadeError):
+class TooFewImagesError(SpadeError):
     """There are fewer images than a statistic needs."""
 
     code = "TOO_FEW_IMAGES"
 
 
-class BadAnswers(SpadeError):
+class BadAnswersError(SpadeError):
     """A file holds no answers of a preference study, or those of another one."""
 
     code = "BAD_ANSWERS"
 
 
-class CannotWrite(SpadeError):
+class CannotWriteError(SpadeError):
     """The output place refuses the file."""
 
     code = "CANNOT_WRITE"
 
 
-class NoCamera(SpadeError):
+class NoCameraError(SpadeError):
     """The scene has no camera to look through."""
 
     code = "NO_CAMERA"
 
 
-class NothingLabelled(SpadeError):
+class NothingLabelledError(SpadeError):
     """No object of the scene has a label."""
 
     code = "NOTHING_LABELLED"
@@ -224,9 +224,10 @@ class NothingLabelled(SpadeError):
 WIRE_ERRORS: dict[str, type[SpadeError]] = {
     kind.code: kind
     for kind in (
-        BadFrames, BadVersion, BadHeader, BadKind, BadShape, BadLabel, SizeMismatch, LabelSetMismatch,
-        UnknownModel, TooLarge, Forbidden, Poison, OutOfMemory, Deadline, Cancelled, Internal,
-        Busy, Draining, Unavailable, Warming,
+        BadFramesError, BadVersionError, BadHeaderError, BadKindError, BadShapeError, BadLabelError, BadImageError,
+        SizeMismatchError, LabelSetMismatchError, UnknownModelError, TooLargeError, ForbiddenError, PoisonError,
+        OutOfMemoryError, DeadlineError, CancelledError, InternalError, BusyError, DrainingError, UnavailableError,
+        WarmingError,
     )
 }  # fmt: skip
 
@@ -234,6 +235,6 @@ WIRE_ERRORS: dict[str, type[SpadeError]] = {
 def error_from(
     code: str, message: str, fix: str = "", retryable: bool | None = None, retry_after_ms: int = 0
 ) -> SpadeError:
-    """The typed error for a code read from the wire; an unknown code becomes Internal and keeps its text."""
-    kind = WIRE_ERRORS.get(code, Internal)
+    """The typed error for a code read from the wire; an unknown code becomes InternalError and keeps its text."""
+    kind = WIRE_ERRORS.get(code, InternalError)
     return kind(message, fix, retryable=retryable, retry_after_ms=retry_after_ms)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import BadLabel, BadLabelSet, BadShape
+from .errors import BadLabelError, BadLabelSetError, BadShapeError
 from .matching import AliasTable
 
 _FOLDER = Path(__file__).parent / "label_sets"
@@ -46,7 +46,7 @@ class LabelSet:
 
     `ignore_id` is usually outside the classes (255) and then has an input channel of its own, after theirs.
     Where the networks know no such channel (Cityscapes) it is the id of the class for unlabelled things.
-    Raises BadLabelSet when ids or names repeat or are out of range.
+    Raises BadLabelSetError when ids or names repeat or are out of range.
     """
 
     name: str
@@ -58,16 +58,18 @@ class LabelSet:
         # Ordered by id whatever the file's order: the digest and the one-hot channels must not depend on it.
         object.__setattr__(self, "classes", tuple(sorted(self.classes, key=lambda entry: entry.id)))
         if not self.classes:
-            raise BadLabelSet(
+            raise BadLabelSetError(
                 f"The label set '{self.name}' has no classes.", "Add at least one [[classes]] entry."
             )
         for entry in self.classes:
             if not 0 <= entry.id <= _LARGEST_ID:
-                raise BadLabelSet(
+                raise BadLabelSetError(
                     f"Class '{entry.name}' has the id {entry.id}.", f"Use ids from 0 to {_LARGEST_ID}."
                 )
         if not 0 <= self.ignore_id <= _LARGEST_ID:
-            raise BadLabelSet(f"The ignore id is {self.ignore_id}.", f"Use an id from 0 to {_LARGEST_ID}.")
+            raise BadLabelSetError(
+                f"The ignore id is {self.ignore_id}.", f"Use an id from 0 to {_LARGEST_ID}."
+            )
         _refuse_repeats("id", [entry.id for entry in self.classes])
         _refuse_repeats("name", [entry.name.casefold() for entry in self.classes])
 
@@ -85,16 +87,16 @@ class LabelSet:
     def check(self, label_map: np.ndarray) -> np.ndarray:
         """The map as a C-contiguous (H, W) array of `dtype`, copied only if needed.
 
-        Raises BadShape (not two-dimensional, empty, not whole numbers) and BadLabel (naming the strange ids).
+        Raises BadShapeError (not two-dimensional, empty, not whole numbers) and BadLabelError (naming the strange ids).
         """
         label_map = np.asarray(label_map)
         if label_map.ndim != 2 or label_map.size == 0:
-            raise BadShape(
+            raise BadShapeError(
                 f"A label map has a height and a width, this array has the shape {label_map.shape}.",
                 "Use a single-channel image of class ids, not a coloured picture.",
             )
         if label_map.dtype.kind not in "ui":
-            raise BadShape(
+            raise BadShapeError(
                 f"A label map holds whole numbers, this one holds {label_map.dtype}.",
                 "Save it as 8 or 16 bit ids.",
             )
@@ -105,7 +107,7 @@ class LabelSet:
         if not valid.all():
             strange = np.unique(label_map[~valid])
             listed = ", ".join([str(value) for value in strange[:8].tolist()] + ["..."] * (strange.size > 8))
-            raise BadLabel(
+            raise BadLabelError(
                 f"The label map holds ids that the label set '{self.name}' does not know: {listed}.",
                 f"Use ids of '{self.name}' (0 to {self.classes[-1].id}, or {self.ignore_id} for 'any'), "
                 "or choose the label set the map was made with.",
@@ -162,19 +164,19 @@ class LabelSet:
 
 
 def parse_label_set(toml_text: str) -> LabelSet:
-    """Read the text of a label set file. Raises BadLabelSet with what is wrong and where."""
+    """Read the text of a label set file. Raises BadLabelSetError with what is wrong and where."""
     import tomllib  # here and not above: it takes milliseconds, and most users of the contract parse no file
 
     try:
         table = tomllib.loads(toml_text)
     except (tomllib.TOMLDecodeError, RecursionError) as problem:
-        raise BadLabelSet(
+        raise BadLabelSetError(
             f"The label set is not TOML: {problem}.", "Compare it with a shipped label set."
         ) from None
     name = _field(table, "name", str, "the label set")
     entries = table.get("classes")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BadLabelSet(
+        raise BadLabelSetError(
             f"The label set '{name}' has no [[classes]].", "Add one [[classes]] entry for each class."
         )
     return LabelSet(
@@ -186,7 +188,7 @@ def parse_label_set(toml_text: str) -> LabelSet:
 
 
 def load_label_set(name_or_path: str | Path) -> LabelSet:
-    """A shipped label set by name ("landscape"), or one of the user's by path. Raises BadLabelSet."""
+    """A shipped label set by name ("landscape"), or one of the user's by path. Raises BadLabelSetError."""
     if str(name_or_path) in shipped_label_sets():
         path = _FOLDER / f"{name_or_path}.toml"
     else:
@@ -195,11 +197,11 @@ def load_label_set(name_or_path: str | Path) -> LabelSet:
         text = path.read_text(encoding="utf-8-sig")
     except OSError:
         shipped = ", ".join(shipped_label_sets())
-        raise BadLabelSet(
+        raise BadLabelSetError(
             f"There is no label set '{name_or_path}'.", f"Use {shipped}, or a .toml file."
         ) from None
     except UnicodeDecodeError:
-        raise BadLabelSet(
+        raise BadLabelSetError(
             f"'{path.name}' is not a text file in UTF-8.", "Choose a .toml label set."
         ) from None
     return parse_label_set(text)
@@ -215,10 +217,10 @@ def _read_class(entry: dict) -> LabelClass:
     where = f"class '{name}'"
     color = _field(entry, "color", str, where, default="#808080").upper()
     if len(color) != 7 or color[0] != "#" or not set(color[1:]) <= set("0123456789ABCDEF"):
-        raise BadLabelSet(f"The color of {where} is '{color}'.", 'Write colors as "#RRGGBB".')
+        raise BadLabelSetError(f"The color of {where} is '{color}'.", 'Write colors as "#RRGGBB".')
     aliases = entry.get("aliases", [])
     if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
-        raise BadLabelSet(
+        raise BadLabelSetError(
             f"The aliases of {where} are not a list of words.", 'Write aliases = ["word", "word"].'
         )
     return LabelClass(_field(entry, "id", int, where), name, color, tuple(map(_clean, aliases)))
@@ -227,7 +229,7 @@ def _read_class(entry: dict) -> LabelClass:
 def _field(table: dict, key: str, kind: type, where: str, default: Any = None) -> Any:
     value = table.get(key, default)
     if type(value) is not kind or value == "":
-        raise BadLabelSet(
+        raise BadLabelSetError(
             f"{where[0].upper()}{where[1:]} has no valid '{key}'.", f"Give it a {kind.__name__} '{key}'."
         )
     return _clean(value) if kind is str else value
@@ -247,4 +249,6 @@ def _refuse_repeats(what: str, values: list) -> None:
     repeated = {value for value in values if values.count(value) > 1}
     if repeated:
         listed = ", ".join(str(value) for value in sorted(repeated))
-        raise BadLabelSet(f"Two classes have the same {what}: {listed}.", f"Give every class its own {what}.")
+        raise BadLabelSetError(
+            f"Two classes have the same {what}: {listed}.", f"Give every class its own {what}."
+        )

@@ -1,47 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that travels between a client and the server, as frozen dataclasses.
 
-The fields are the JSON header; raw buffers (label map, style image, picture bands) travel beside it, see
+The fields are the JSON header; raw buffers (label map, styles, picture bands) travel beside it, see
 codec. Sizes and shapes are [height, width]. The client chooses a job's id: the same id again is the same job.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .errors import SpadeError, error_from
-from .frozen import record
+from .limits import Limits
 from .version import PROTOCOL_MINOR
 
-PRIORITY_BACKGROUND, PRIORITY_NORMAL, PRIORITY_INTERACTIVE = 0, 1, 2
+PRIORITIES = PRIORITY_BACKGROUND, PRIORITY_NORMAL, PRIORITY_INTERACTIVE = 0, 1, 2
+PICTURE_ENCODINGS = ("raw", "png", "jpeg", "webp")
 
 
-@record
-class Style:
-    """What the picture should look like: a style code, and how it is used.
+@dataclass(frozen=True)
+class StylePart:
+    """One style: that of a seed, or of the next buffer, which is an "image", rgb uint8 of `shape` [h, w], or a "code",
+    a row of float32."""
 
-    kind: "none" (a style of the job's own seed), "seed" (the style of another seed), "image" (the style of
-    the style-image buffer, rgb uint8 of `shape` [h, w]) or "code" (a code the server knows by `name`).
-    mix: how far from the style of the job's seed (0) to the one named (1). strength: 0 is the average look,
-    1 the style as it is, at most 2.
+    kind: str
+    seed: int = 0
+    shape: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class SubmitStyle:
+    """The look of a picture. strength: 0 is the average look, 1 the style as it is, at most 2.
+
+    kind: "none" (a style of the job's own seed), or a StylePart's kind with its fields, or "mixed" of the two `parts`
+    (since minor version 2). mix: how far from the first part (0) to the second (1); with a single style, how far from
+    that of the job's own seed to it.
     """
 
     kind: str = "none"
     seed: int = 0
-    name: str = ""
     shape: tuple[int, int] | None = None
     strength: float = 1.0
     mix: float = 1.0
+    parts: tuple[StylePart, ...] = ()
 
 
-@record
+@dataclass(frozen=True)
 class Output:
-    """The picture wanted: size None means the label map's own; mode "image" | "panorama" | "tile"; encoding
-    "raw" | "png" | "jpeg" | "webp"."""
+    """The picture wanted: size None means the label map's own, encoding is one of PICTURE_ENCODINGS.
+
+    mode: "image"; "panorama" and "tile" are added together with the synthesis that wraps around.
+    """
 
     size: tuple[int, int] | None = None
     mode: str = "image"
@@ -56,7 +68,7 @@ def _beside_header(empty: Callable[[], Any]) -> Any:
 # --- client to server ---
 
 
-@record
+@dataclass(frozen=True)
 class Hello:
     """First message on every connection; answered by Welcome."""
 
@@ -65,9 +77,10 @@ class Hello:
     client: str = ""
 
 
-@record
+@dataclass(frozen=True)
 class Submit:
-    """One picture to make. Buffers: the label map as `encoding` says, then the style image if any."""
+    """One picture to paint; `submission` makes it from a PictureRequest. Buffers: the label map as `encoding` says,
+    then that of each style which has one."""
 
     id: str
     client: str
@@ -78,7 +91,7 @@ class Submit:
     dtype: str
     raw_bytes: int
     encoding: str = "raw"
-    style: Style = Style()
+    style: SubmitStyle = SubmitStyle()
     output: Output = Output()
     deadline_ms: int | None = None
     priority: int = PRIORITY_NORMAL
@@ -86,14 +99,14 @@ class Submit:
     no_cache: bool = False
 
 
-@record
+@dataclass(frozen=True)
 class Cancel:
     """Stop this client's job, wherever it is; answered by Cancelled unless it is already over."""
 
     id: str
 
 
-@record
+@dataclass(frozen=True)
 class GetLabelSet:
     """Ask for the label set of a served model; answered by LabelSetText, or by Failed with the same id."""
 
@@ -101,22 +114,22 @@ class GetLabelSet:
     id: str = ""
 
 
-@record
+@dataclass(frozen=True)
 class ReleaseDevice:
     """Give the device's memory back (a render needs it) until the next job; answered by ServerStatus."""
 
 
-@record
+@dataclass(frozen=True)
 class Status:
     """How is the server? Answered by ServerStatus, also while it is busy."""
 
 
-@record
+@dataclass(frozen=True)
 class Ping:
     """Are you there? Answered by Pong, also while the device is busy."""
 
 
-@record
+@dataclass(frozen=True)
 class Drain:
     """Control socket only: finish what is accepted, take no more, leave; answered by GoAway."""
 
@@ -124,18 +137,7 @@ class Drain:
 # --- server to client ---
 
 
-@record
-class Limits:
-    """What one request may ask; a message over max_bytes must not be sent: the transport would drop it."""
-
-    min_side: int = 32
-    max_side: int = 4096
-    max_bytes: int = 64 * 2**20 - 2**16
-    max_inflight: int = 16
-    max_queue: int = 128
-
-
-@record
+@dataclass(frozen=True)
 class ModelInfo:
     """A model that is served; `label_set` and `label_set_digest` say which label maps it understands.
 
@@ -152,12 +154,22 @@ class ModelInfo:
     file: str = ""
 
 
-@record
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong with a model, or, where `model` is empty, with the server; and the remedy."""
+
+    model: str
+    message: str
+    fix: str
+
+
+@dataclass(frozen=True)
 class Welcome:
     """The server introduces itself, and again whenever its state or its models change.
 
-    epoch: another one means another process, which knows nothing of earlier jobs. state: "warming" |
-    "ready" | "failed" | "released" | "draining". problem: a sentence and its fix, when something is wrong.
+    epoch: another one means another process, which knows nothing of earlier jobs. encodings: those of a picture that
+    this server can send. state: "warming" | "ready" | "failed" | "released" | "draining". problems: what is wrong, as
+    many as fit (since minor version 2).
     """
 
     minor: int
@@ -166,21 +178,24 @@ class Welcome:
     models: tuple[ModelInfo, ...]
     encodings: tuple[str, ...]
     state: str = "ready"
-    problem: str = ""
+    problems: tuple[Problem, ...] = ()
     software: str = ""
 
+    def problem_with(self, model: str) -> Problem | None:
+        """Why a model cannot paint: what is wrong with itself, or with the server."""
+        return next((each for each in self.problems if each.model in (model, "")), None)
 
-@record
+
+@dataclass(frozen=True)
 class Accepted:
     """The job is known; repeated while it waits. state "queued" | "running"; position 0 is the next."""
 
     id: str
     state: str
     position: int = 0
-    eta_ms: int = 0
 
 
-@record
+@dataclass(frozen=True)
 class Progress:
     """The job runs; fraction 0..1; repeated at least twice a second."""
 
@@ -189,7 +204,7 @@ class Progress:
     fraction: float
 
 
-@record
+@dataclass(frozen=True)
 class Timings:
     """Milliseconds a job waited, ran, and took to be encoded."""
 
@@ -198,7 +213,7 @@ class Timings:
     encode_ms: float = 0.0
 
 
-@record
+@dataclass(frozen=True)
 class Finished:
     """The picture; terminal. Buffers: rgb (H, W, 3) uint8 in row bands, or one encoded file.
 
@@ -218,7 +233,7 @@ class Finished:
     file: bytes = _beside_header(bytes)
 
 
-@record
+@dataclass(frozen=True)
 class LabelSetText:
     """A label set, for labels.parse_label_set. Buffer: the TOML text; large sets do not fit in a header."""
 
@@ -226,7 +241,7 @@ class LabelSetText:
     toml: str = _beside_header(str)
 
 
-@record
+@dataclass(frozen=True)
 class Failed:
     """The job failed, or, with an empty id, a message that belongs to none; terminal unless retryable."""
 
@@ -248,14 +263,14 @@ class Failed:
         return cls(id, error.code, error.message, error.fix, error.retryable, error.retry_after_ms)
 
 
-@record
+@dataclass(frozen=True)
 class Cancelled:
     """The job was cancelled or replaced; terminal: no picture follows."""
 
     id: str
 
 
-@record
+@dataclass(frozen=True)
 class Pong:
     """The server is there; queue is the number of jobs that wait or run."""
 
@@ -263,7 +278,7 @@ class Pong:
     epoch: str
 
 
-@record
+@dataclass(frozen=True)
 class ServerStatus:
     """What the server is doing; the pids are those of broker and workers."""
 
@@ -275,18 +290,18 @@ class ServerStatus:
     failed: int
     uptime_s: float
     pids: tuple[int, ...] = ()
-    problem: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
-@record
+@dataclass(frozen=True)
 class GoAway:
     """The server leaves at the latest in deadline_ms; jobs it has accepted are finished first."""
 
     deadline_ms: int
 
 
-Request = Hello | Submit | Cancel | GetLabelSet | ReleaseDevice | Status | Ping | Drain
-Reply = (
+ClientMessage = Hello | Submit | Cancel | GetLabelSet | ReleaseDevice | Status | Ping | Drain
+ServerMessage = (
     Welcome
     | Accepted
     | Progress
@@ -300,10 +315,10 @@ Reply = (
 )
 
 # The names on the wire. "Status" and "LabelSet" are called in their replies what they are in the requests.
-REQUEST_KINDS: dict[str, type] = {
+CLIENT_MESSAGES: dict[str, type] = {
     kind.__name__: kind for kind in (Hello, Submit, Cancel, GetLabelSet, ReleaseDevice, Status, Ping, Drain)
 }
-REPLY_KINDS: dict[str, type] = {
+SERVER_MESSAGES: dict[str, type] = {
     "LabelSet": LabelSetText,
     "Status": ServerStatus,
     **{

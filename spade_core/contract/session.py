@@ -2,7 +2,7 @@
 """A session with a server: jobs go out, events come back, and nothing blocks or knows of sockets.
 
 What is lost on the way is sent again under the same id, so each job ends in exactly one of Finished, Failed
-or Cancelled. The link that carries the frames is given; the client brings one of ZeroMQ.
+or Cancelled. The transport that carries the frames is given; the client brings one of ZeroMQ.
 """
 
 from __future__ import annotations
@@ -13,27 +13,26 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-import numpy as np
-
-from .codec import decode_reply, encode, unpack_picture
-from .errors import BadVersion, Internal, SpadeError, Unavailable
-from .labels import LabelSet
-from .ledger import Ledger
+from .codec import decode_server_message, encode, unpack_picture
+from .errors import BadHeaderError, BadVersionError, InternalError, SpadeError, UnavailableError
+from .limits import Limits
 from .messages import (
     Cancel,
     Cancelled,
     Failed,
     Finished,
+    GetLabelSet,
     Hello,
     LabelSetText,
-    Limits,
     Ping,
     Pong,
     ReleaseDevice,
-    Reply,
+    ServerMessage,
     Welcome,
 )
-from .submission import submission
+from .pending_jobs import PendingJobs
+from .request import Delivery, PictureRequest
+from .submission import submit_from
 
 
 @dataclass(frozen=True)
@@ -45,38 +44,40 @@ class Delayed:
 
 
 # What poll() hands out; `Finished.rgb` is filled in, and each job has exactly one terminal event.
-Event = Reply | Delayed
+Event = ServerMessage | Delayed
+
+_DELIVERY = Delivery()
 
 
-class Link(Protocol):
+class Transport(Protocol):
     """Carries frames to one address, in order and without blocking, or not at all."""
 
     address: str
 
     def send(self, frames: list[Any]) -> None: ...
     def wait(self, seconds: float) -> bool: ...
-    def received(self) -> list[bytes] | None: ...
-    def renew(self) -> None: ...
+    def receive(self) -> list[bytes] | None: ...
+    def reconnect(self) -> None: ...
     def close(self) -> None: ...
 
 
 class Session:
-    """Talks to one server over a link; belongs to one thread.
+    """Talks to one server over a transport; belongs to one thread.
 
     first_patience_s: how long a server that was never heard may be silent until jobs fail with Unavailable;
     patience_s: the same for one that was heard, and may just be starting again.
     """
 
-    def __init__(self, link: Link, software: str, first_patience_s: float, patience_s: float):
+    def __init__(self, transport: Transport, software: str, first_patience_s: float, patience_s: float):
         self.welcome: Welcome | None = None
-        self._link = link
+        self._transport = transport
         self._session = uuid.uuid4().hex
         self._hello = encode(Hello(software=software[:80], client=self._session))
-        self._ledger = Ledger(first_patience_s, patience_s, time.monotonic())
+        self._pending = PendingJobs(first_patience_s, patience_s, time.monotonic())
         self._questions: set[str] = set()
         self._events: deque[Event] = deque()
         self._epoch = ""
-        link.send(self._hello)
+        transport.send(self._hello)
 
     @property
     def limits(self) -> Limits:
@@ -86,41 +87,53 @@ class Session:
     @property
     def live(self) -> tuple[str, ...]:
         """The ids of jobs that have not ended."""
-        return tuple(self._ledger.jobs)
+        return tuple(self._pending.jobs)
 
     @property
     def silent_s(self) -> float:
         """Seconds without a word from the server; stays under 3 while it lives and `poll` is called."""
-        return self._ledger.silent_s(time.monotonic())
+        return self._pending.silent_s(time.monotonic())
 
-    def submit(
-        self, label_map: np.ndarray, label_set: LabelSet, *, patience_s: float = 120, **job: Any
-    ) -> str:
+    def submit(self, request: PictureRequest, delivery: Delivery = _DELIVERY) -> str:
         """Send one job and return its id; its events come from `poll`.
 
-        label_map: (H, W) ids of `label_set`, row 0 at the top. Keywords, all optional: model="landscape",
-        seed, style=Style(...), style_image (h, w, 3) uint8 for its look, size (height, width) of the picture
-        (the map's by default), mode, encoding ("raw", or "png" | "jpeg" | "webp" for a slow net), compress
-        (deflate the map), deadline_s, priority 0..2, replaces (id of a job this one makes stale), no_cache.
-        patience_s: how long a busy or warming server is asked again. Raises BadShape, BadLabel, BadImage and
-        TooLarge at once, before anything is sent.
+        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map.
         """
-        identity, frames = submission(label_map, label_set, client=self._session, limits=self.limits, **job)
-        if job.get("replaces"):
-            self._end(Cancelled(job["replaces"]))
-        self._ledger.add(identity, frames, time.monotonic(), patience_s)
-        self._link.send(frames)
-        return identity
+        submit, buffers = submit_from(request, delivery, self._session, self.limits)
+        if self.welcome is not None and delivery.encoding not in self.welcome.encodings:
+            raise BadHeaderError(
+                f"This server cannot send a picture as '{delivery.encoding}'.",
+                f"Use {', '.join(self.welcome.encodings)}.",
+            )
+        frames = encode(submit, buffers)
+        if delivery.replaces:
+            self._end(Cancelled(delivery.replaces))
+        self._pending.add(submit.id, frames, time.monotonic(), delivery.patience_s)
+        self._transport.send(frames)
+        return submit.id
 
     def cancel(self, job: str) -> None:
         """Stop a job: it ends with Cancelled at once, whatever the server manages to do."""
-        if job in self._ledger.jobs:
-            self._link.send(encode(Cancel(job)))
+        if job in self._pending.jobs:
+            self._transport.send(encode(Cancel(job)))
             self._end(Cancelled(job))
 
+    def ask_label_set(self, digest: str, question: str = "") -> str:
+        """Ask for the label set of a served model, by its digest, and return the id of the LabelSetText or Failed that
+        `poll` will bring; the same `question` again where it does not come."""
+        question = question or uuid.uuid4().hex
+        self._questions.add(question)
+        self._transport.send(encode(GetLabelSet(digest, question)))
+        return question
+
+    def drop_question(self, question: str) -> None:
+        """Nobody waits for this answer any more."""
+        self._questions.discard(question)
+
     def release_device(self) -> None:
-        """Ask the server to give the device's memory back until the next job; answered by ServerStatus."""
-        self._link.send(encode(ReleaseDevice()))
+        """Ask the server to give the device's memory back until the next job, as for a render; answered by
+        ServerStatus."""
+        self._transport.send(encode(ReleaseDevice()))
 
     def poll(self, timeout_ms: int = 0) -> list[Event]:
         """What has happened since the last call; waits up to `timeout_ms` for something to happen.
@@ -139,38 +152,38 @@ class Session:
 
     def _turn(self, wait_s: float) -> None:
         """Take in what has arrived, waiting at most `wait_s` for it, then do what is due."""
-        self._ledger.looked(time.monotonic())
-        if self._link.wait(wait_s):
-            while (frames := self._link.received()) is not None:
-                self._take(frames)
+        self._pending.listening(time.monotonic())
+        if self._transport.wait(wait_s):
+            while (frames := self._transport.receive()) is not None:
+                self._on_frames(frames)
         now = time.monotonic()
-        self._ledger.looked(now)
-        due = self._ledger.due(now)
-        if due.unavailable:
+        self._pending.listening(now)
+        actions = self._pending.due(now)
+        if actions.unavailable:
             for identity in self.live:
                 self._end(Failed.of(identity, self._unavailable()))
             return
-        if due.reconnect:
-            self._link.renew()
-            self._link.send(self._hello)
-        for frames in due.resend:
-            self._link.send(frames)
-        if due.ping:
-            self._link.send(encode(Ping()))
+        if actions.reconnect:
+            self._transport.reconnect()
+            self._transport.send(self._hello)
+        for frames in actions.resend:
+            self._transport.send(frames)
+        if actions.ping:
+            self._transport.send(encode(Ping()))
 
-    def _unavailable(self) -> Unavailable:
-        return Unavailable(
-            f"The server at {self._link.address} does not answer.",
+    def _unavailable(self) -> UnavailableError:
+        return UnavailableError(
+            f"The server at {self._transport.address} does not answer.",
             "Start one with 'spade-server', or check the address.",
         )
 
-    def _take(self, frames: list[bytes]) -> None:
+    def _on_frames(self, frames: list[bytes]) -> None:
         now = time.monotonic()
-        self._ledger.heard(now)
+        self._pending.heard(now)
         try:
-            reply, buffers = decode_reply(frames)
+            reply, buffers = decode_server_message(frames)
             reply = _with_buffers(reply, buffers)
-        except BadVersion as error:
+        except BadVersionError as error:
             for identity in self.live:
                 self._end(Failed.of(identity, error))
             return
@@ -178,40 +191,42 @@ class Session:
             return  # repeating will bring it again
         if isinstance(reply, Welcome):
             self.welcome = reply
-            self._meet(reply.epoch)
+            self._on_epoch(reply.epoch)
         elif isinstance(reply, Pong):
-            self._meet(reply.epoch)
+            self._on_epoch(reply.epoch)
         identity = getattr(reply, "id", "")
         if not identity or identity in self._questions:
             self._events.append(reply)
-        elif identity not in self._ledger.jobs:
+        elif identity not in self._pending.jobs:
             return  # ended already; an answer to a repeated message
-        elif isinstance(reply, Failed) and reply.retryable and self._ledger.delay(identity, reply.error, now):
+        elif (
+            isinstance(reply, Failed) and reply.retryable and self._pending.delay(identity, reply.error, now)
+        ):
             self._events.append(Delayed(identity, reply.error))
         elif isinstance(reply, Finished | Failed | Cancelled):
             self._end(reply)
         else:
             self._events.append(reply)
 
-    def _meet(self, epoch: str) -> None:
+    def _on_epoch(self, epoch: str) -> None:
         """Another epoch is another server process: introduce oneself, and tell it of the live jobs."""
         if self._epoch and epoch != self._epoch:
-            self._link.send(self._hello)
-            for frames in self._ledger.unanswered():
-                self._link.send(frames)
+            self._transport.send(self._hello)
+            for frames in self._pending.unanswered():
+                self._transport.send(frames)
         self._epoch = epoch
 
     def _end(self, event: Finished | Failed | Cancelled) -> None:
-        if self._ledger.jobs.pop(event.id, None) is not None:
+        if self._pending.jobs.pop(event.id, None) is not None:
             self._events.append(event)
 
 
-def _with_buffers(reply: Reply, buffers: list[memoryview]) -> Reply:
-    """The reply with what travelled beside its header. Raises SizeMismatch, Internal."""
+def _with_buffers(reply: ServerMessage, buffers: list[memoryview]) -> ServerMessage:
+    """The reply with what travelled beside its header. Raises SizeMismatchError, InternalError."""
     if not isinstance(reply, Finished | LabelSetText):
         return reply
     if not buffers:
-        raise Internal("The server's reply is incomplete.", "Try again.")
+        raise InternalError("The server's reply is incomplete.", "Try again.")
     if isinstance(reply, LabelSetText):
         return replace(reply, toml=bytes(buffers[0]).decode("utf-8", "replace"))
     if reply.encoding == "raw":

@@ -1,97 +1,156 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From arrays to a Submit message: what the client checks before anything is sent."""
+"""A PictureRequest as a Submit message with its buffers, and back: the one place that knows their order.
+
+Buffers: the label map, then for each style, in order, an image's rgb or a code's float32; a seed needs none.
+"""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from .codec import encode, pack_label_map
-from .errors import BadImage, BadShape, TooLarge
+from .codec import pack_label_map, unpack_label_map
+from .errors import BadFramesError, BadHeaderError, BadOptionError, SizeMismatchError
 from .labels import LabelSet
-from .messages import PRIORITY_NORMAL, Limits, Output, Style, Submit
+from .limits import Limits
+from .messages import Output, StylePart, Submit, SubmitStyle
+from .request import (
+    CodeStyle,
+    Delivery,
+    ImageStyle,
+    MixedStyle,
+    PictureRequest,
+    PlainStyle,
+    SeedStyle,
+    Style,
+)
 
-_NO_STYLE = Style()
+Buffer = bytes | memoryview
+_CODE = np.dtype("<f4")
 
 
-def submission(
-    label_map: np.ndarray,
-    label_set: LabelSet,
-    *,
-    client: str,
-    limits: Limits,
-    model: str = "landscape",
-    seed: int = 0,
-    style: Style = _NO_STYLE,
-    style_image: np.ndarray | None = None,
-    size: tuple[int, int] | None = None,
-    mode: str = "image",
-    encoding: str = "raw",
-    compress: bool = False,
-    deadline_s: float | None = None,
-    priority: int = PRIORITY_NORMAL,
-    replaces: str | None = None,
-    no_cache: bool = False,
-) -> tuple[str, list[Any]]:
-    """A new job's id and its frames, which share no memory with the arrays; see Client.submit."""
-    label_map = label_set.check(label_map)
-    refuse_size((label_map.shape[0], label_map.shape[1]), "label map", limits)
-    if size is not None:
-        refuse_size(size, "picture", limits)
-    buffers = [bytes(pack_label_map(label_map, "zlib" if compress else "raw"))]
-    if style_image is not None:
-        height, width = _checked_style(style_image, limits)
-        style = replace(style, kind="image", shape=(height, width))
-        buffers.append(style_image.tobytes())
-    if label_map.nbytes > limits.max_bytes:
-        raise TooLarge(
-            f"The label map has {label_map.nbytes} bytes, the server takes {limits.max_bytes}.",
-            "Choose a smaller size.",
-        )
-    job = Submit(
+def submit_from(
+    request: PictureRequest, delivery: Delivery, client: str, limits: Limits
+) -> tuple[Submit, list[Buffer]]:
+    """A new job and its buffers, which share no memory with the arrays. Raises what `check` of both raises, and
+    BadOptionError for an instance map."""
+    delivery.check()
+    request = request.check(limits)
+    if request.instance_map is not None:
+        raise BadOptionError("A server takes no instance map.", "Paint in this process, or leave it out.")
+    label_map, encoding = request.label_map, "zlib" if delivery.compress else "raw"
+    deadline_s = delivery.deadline_s
+    submit = Submit(
         id=uuid.uuid4().hex,
         client=client,
-        model=model,
-        label_set=label_set.digest,
-        seed=int(seed),
+        model=request.model,
+        label_set=request.label_set.digest,
+        seed=int(request.seed),
         shape=(label_map.shape[0], label_map.shape[1]),
         dtype=label_map.dtype.name,
         raw_bytes=label_map.nbytes,
-        encoding="zlib" if compress else "raw",
-        style=style,
-        output=Output(size, mode, encoding),
-        deadline_ms=None if deadline_s is None else round(deadline_s * 1000),
-        priority=priority,
-        replaces=replaces,
-        no_cache=no_cache,
+        encoding=encoding,
+        style=_style_message(request),
+        output=Output(request.size, request.mode, delivery.encoding),
+        deadline_ms=None if deadline_s is None else max(1, round(deadline_s * 1000)),
+        priority=delivery.priority,
+        replaces=delivery.replaces,
+        no_cache=delivery.no_cache,
     )
-    return job.id, encode(job, buffers)
+    return submit, [bytes(pack_label_map(label_map, encoding)), *style_buffers(request)]
 
 
-def refuse_size(size: tuple[int, int], what: str, limits: Limits) -> None:
-    """Raises TooLarge or BadShape where a (height, width) is outside the limits."""
-    height, width = size
-    if max(height, width) > limits.max_side:
-        raise TooLarge(
-            f"The {what} is {width} x {height} pixels, the server takes up to {limits.max_side} a side.",
-            "Choose a smaller size.",
+def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet) -> PictureRequest:
+    """What a job asks for; nothing but its form is checked. The arrays are read-only and share the buffers' memory.
+
+    Raises BadFramesError, BadHeaderError, BadShapeError, SizeMismatchError; never inflates more than the job's
+    `raw_bytes`.
+    """
+    parts = style_parts(submit.style)
+    wanted = 1 + sum(part.kind != "seed" for part in parts)
+    if len(buffers) != wanted:
+        raise BadFramesError(
+            f"The job has {len(buffers)} buffers where {wanted} belong.", "Send the arrays it names."
         )
-    if min(height, width) < limits.min_side:
-        raise BadShape(
-            f"The {what} is {width} x {height} pixels, at least {limits.min_side} a side are needed.",
-            "Choose a larger size.",
-        )
+    rest = iter(buffers[1:])
+    styles = [_plain_style(part, b"" if part.kind == "seed" else next(rest)) for part in parts]
+    return PictureRequest(
+        unpack_label_map(buffers[0], submit.shape, submit.dtype, submit.encoding, submit.raw_bytes),
+        label_set,
+        submit.model,
+        submit.seed,
+        _style(submit, styles),
+        submit.style.strength,
+        submit.output.size,
+        mode=submit.output.mode,  # type: ignore[arg-type]  # `check` refuses the modes that are none
+    )
 
 
-def _checked_style(style_image: np.ndarray, limits: Limits) -> tuple[int, int]:
-    if style_image.ndim != 3 or style_image.shape[2] != 3 or style_image.dtype != np.uint8:
-        raise BadImage(
-            f"A style image is (height, width, 3) uint8, this is {style_image.shape} {style_image.dtype}.",
-            "Convert the picture to 8-bit RGB.",
-        )
-    height, width = style_image.shape[:2]
-    refuse_size((height, width), "style image", limits)
-    return height, width
+def style_buffers(request: PictureRequest) -> list[Buffer]:
+    """What travels beside the header for a request's styles."""
+    return [
+        style.rgb.tobytes() if isinstance(style, ImageStyle) else style.code.astype(_CODE).tobytes()
+        for style in request.plain_styles
+        if not isinstance(style, SeedStyle)
+    ]
+
+
+def style_parts(style: SubmitStyle) -> tuple[StylePart, ...]:
+    """The styles that a job's is made of: none, one, or two to mix. Raises BadHeaderError."""
+    if style.kind == "none":
+        return ()
+    parts = (StylePart(style.kind, style.seed, style.shape),)
+    if style.kind == "mixed":
+        parts = style.parts
+        if len(parts) != 2:
+            raise BadHeaderError(f"A mixed style has {len(parts)} parts.", "Send two of them.")
+    for part in parts:
+        if part.kind not in ("seed", "image", "code"):
+            raise BadHeaderError(
+                f"The style '{part.kind[:20]}' is not allowed here.",
+                "Use 'none', 'seed', 'image', 'code', or 'mixed' of two of them.",
+            )
+        if part.kind == "image" and part.shape is None:
+            raise BadHeaderError("A style image has no shape.", "Send its [height, width].")
+    return parts
+
+
+def _style_message(request: PictureRequest) -> SubmitStyle:
+    parts = tuple(map(_part, request.plain_styles))
+    if isinstance(request.style, MixedStyle):
+        return SubmitStyle("mixed", strength=request.strength, mix=request.style.share, parts=parts)
+    part = parts[0] if parts else StylePart("none")
+    return SubmitStyle(part.kind, part.seed, part.shape, request.strength)
+
+
+def _part(style: PlainStyle) -> StylePart:
+    if isinstance(style, SeedStyle):
+        return StylePart("seed", seed=int(style.seed))
+    if isinstance(style, ImageStyle):
+        return StylePart("image", shape=(style.rgb.shape[0], style.rgb.shape[1]))
+    return StylePart("code")
+
+
+def _plain_style(part: StylePart, buffer: Buffer) -> PlainStyle:
+    if part.kind == "seed":
+        return SeedStyle(part.seed)
+    if part.kind == "code":
+        if len(buffer) % _CODE.itemsize:
+            raise SizeMismatchError("The style code is no row of float32.", "Send it as float32.")
+        return CodeStyle(np.frombuffer(buffer, _CODE))
+    height, width = part.shape or (0, 0)
+    if height < 1 or width < 1 or len(buffer) != height * width * 3:
+        raise SizeMismatchError(f"The style image is not {width} x {height} RGB.", "Send it as 8-bit RGB.")
+    return ImageStyle(np.frombuffer(buffer, np.uint8).reshape(height, width, 3))
+
+
+def _style(submit: Submit, styles: list[PlainStyle]) -> Style | None:
+    if not styles:
+        return None
+    if submit.style.kind == "mixed":
+        return MixedStyle(styles[0], styles[1], submit.style.mix)
+    if submit.style.mix != 1:  # how clients of minor version 1 mix: from the style of the job's own seed
+        return MixedStyle(SeedStyle(submit.seed), styles[0], submit.style.mix)
+    return styles[0]

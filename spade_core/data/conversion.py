@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from ..contract.errors import BadImage, CannotWrite, SpadeError
+from ..contract.errors import BadImageError, CannotWriteError, SpadeError
 from ..files import cannot_write, replacing, write_text
 from ..image_files import open_picture
 from ..progress import Progress, silent
@@ -51,11 +51,12 @@ def convert(
     unknown: what becomes of pixels whose colour means nothing: their picture is refused, they get the ignore id, or
     that of the nearest pixel that means something (for soft borders). Pictures appear in one piece; what is there
     already, and newer than its source, is left: the same command goes on where it was stopped.
-    Raises BadImage where there is no picture, and CannotWrite, also where the folder holds another conversion.
+    Raises BadImageError where there is no picture, and CannotWriteError, also where the folder holds another
+    conversion.
     """
     place, own = source.resolve(), output.resolve()
     if place == own:
-        raise CannotWrite(
+        raise CannotWriteError(
             "The label maps would take the place of the pictures they are made of.",
             "Name another folder after -o.",
         )
@@ -63,7 +64,9 @@ def convert(
         file for file in _below(source) if own not in (place / file.relative_to(source)).parents
     )
     if not pictures:
-        raise BadImage(f"There are no pictures in {source}.", "Name the folder of the coloured label images.")
+        raise BadImageError(
+            f"There are no pictures in {source}.", "Name the folder of the coloured label images."
+        )
     _claim(output, {"palette": palette.digest, "tolerance": tolerance, "unknown": unknown})
     done = Converted()
     _refuse_twins(pictures, source)
@@ -75,7 +78,7 @@ def convert(
         try:
             ids, unmapped = ids_by(palette, open_picture(file, LARGEST_PHOTO), tolerance, unknown)
             write_label_map(target, ids)
-        except CannotWrite:
+        except CannotWriteError:
             raise
         except SpadeError as problem:
             return target, problem, getattr(problem, "unmapped", {})
@@ -127,7 +130,7 @@ class UnmappedColors(SpadeError):
 
 
 def write_label_map(path: Path, ids: np.ndarray) -> None:
-    """Write ids, (H, W) uint8 or uint16, as a PNG that appears in one piece. Raises CannotWrite."""
+    """Write ids, (H, W) uint8 or uint16, as a PNG that appears in one piece. Raises CannotWriteError."""
     with replacing(path) as part:
         Image.fromarray(ids).save(part, "PNG")
 
@@ -137,7 +140,7 @@ def _claim(output: Path, recipe: dict) -> None:
     file = output / RECIPE
     try:
         if file.exists() and json.loads(file.read_text(encoding="utf-8")) != recipe:
-            raise CannotWrite(
+            raise CannotWriteError(
                 f"{output} holds a conversion by another palette, tolerance or treatment of the unknown.",
                 "Choose another folder, or delete that one.",
             )
@@ -145,14 +148,14 @@ def _claim(output: Path, recipe: dict) -> None:
     except OSError as problem:
         raise cannot_write(file, problem) from None
     except ValueError:
-        raise CannotWrite(f"{file} is damaged.", f"Delete {output}, or choose another folder.") from None
+        raise CannotWriteError(f"{file} is damaged.", f"Delete {output}, or choose another folder.") from None
 
 
 def _refuse_twins(pictures: list[Path], source: Path) -> None:
     names = Counter(file.relative_to(source).with_suffix("") for file in pictures)
     name, count = names.most_common(1)[0]
     if count > 1:
-        raise BadImage(f"{count} pictures in {source} have the name {name}.", "Keep one of them.")
+        raise BadImageError(f"{count} pictures in {source} have the name {name}.", "Keep one of them.")
 
 
 def _below(folder: Path) -> Iterable[Path]:

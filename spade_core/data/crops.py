@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..contract.errors import BadImage, BadShape
+from ..contract.errors import BadImageError, BadShapeError
 from ..contract.labels import LabelSet
 from ..model.label_channels import LabelChannels
 from .grey_box.augment import GreyBox
@@ -83,24 +83,24 @@ class CropSampler:
         self._sizes: dict[str, tuple[int, int]] = {}
         self._orders: dict[int, np.ndarray] = {}
         if not pairs:
-            raise BadImage("There are no pairs to train on.", "Put some into the split 'train'.")
+            raise BadImageError("There are no pairs to train on.", "Put some into the split 'train'.")
         if batch < 1 or batch % ranks:
-            raise BadShape(
+            raise BadShapeError(
                 f"A batch of {batch} cannot be shared by {ranks} processes.", "Choose a multiple of them."
             )
         if grey_box and with_instances:
-            raise BadShape(
+            raise BadShapeError(
                 "Blocked-out label maps have no instance map that fits.", "Leave out one of the two options."
             )
         lacking = [pair.name for pair in pairs if pair.instances is None] if with_instances else []
         if lacking:
-            raise BadImage(
+            raise BadImageError(
                 f"{len(lacking)} pairs have no instance map, the first is {lacking[0]}.",
                 "Add them in instances/, or train without instance edges.",
             )
 
     def __getitem__(self, index: int) -> CropBatch:
-        """Batch `index`, this process's part of it. Raises as `read_pair`, and BadShape where sizes differ."""
+        """Batch `index`, this process's part of it. Raises as `read_pair`, and BadShapeError where sizes differ."""
         random = np.random.default_rng((self.seed, index))
         part = self.batch // self.ranks
         rgb, ids, instances = [], [], []

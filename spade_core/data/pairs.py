@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..contract.errors import BadImage, SpadeError
+from ..contract.errors import BadImageError, SpadeError
 from ..contract.labels import LabelSet
 from ..image_files import ID_MODES, ids_in, instances_in, open_picture, rgb_in
 
@@ -34,7 +34,7 @@ def read_pair(pair: Pair, label_set: LabelSet, short_side: int = 0) -> tuple[Ima
 
     With short_side, a JPEG at least twice as large is decoded at a half, a quarter or an eighth, never below that
     many pixels: the photo is then smaller than its label map, of the same shape to within a pixel.
-    Raises BadImage, BadLabel, BadShape or TooLarge, naming the file.
+    Raises BadImageError, BadLabelError, BadShapeError or TooLargeError, naming the file.
     """
     label_map = read_labels(pair.labels, label_set)
     photo, full_size = _read_photo(pair.image, short_side)
@@ -43,10 +43,10 @@ def read_pair(pair: Pair, label_set: LabelSet, short_side: int = 0) -> tuple[Ima
     return photo, Image.fromarray(label_map)
 
 
-def sizes_differ(pair: Pair, photo: tuple[int, int], labels: tuple[int, int]) -> BadImage:
+def sizes_differ(pair: Pair, photo: tuple[int, int], labels: tuple[int, int]) -> BadImageError:
     """The error for a photo and a label map of different (width, height)."""
     turned = photo == labels[::-1] and photo[0] != photo[1]
-    return BadImage(
+    return BadImageError(
         f"{pair.labels} is {labels[0]} x {labels[1]} pixels, its photo {photo[0]} x {photo[1]}.",
         "The photo is stored on its side and turned by a note in the file: save it upright."
         if turned
@@ -54,9 +54,9 @@ def sizes_differ(pair: Pair, photo: tuple[int, int], labels: tuple[int, int]) ->
     )
 
 
-def instances_differ(pair: Pair, instances: tuple[int, int], photo: tuple[int, int]) -> BadImage:
+def instances_differ(pair: Pair, instances: tuple[int, int], photo: tuple[int, int]) -> BadImageError:
     """The error for an instance map of another (width, height) than its photo."""
-    return BadImage(
+    return BadImageError(
         f"{pair.instances} is {instances[0]} x {instances[1]} pixels, its photo {photo[0]} x {photo[1]}.",
         "Give the instance map the photo's size (without smoothing).",
     )
@@ -66,7 +66,8 @@ def read_labels(path: Path, label_set: LabelSet) -> np.ndarray:
     """The ids of a label image, (H, W) of the set's dtype, every one of them known to the set.
 
     One channel, a palette, or exactly the set's colours, as `image_files.ids_in` takes them. 255 becomes the set's
-    ignore id where neither of the two is a class. Raises BadImage, BadLabel, BadShape or TooLarge, naming the file.
+    ignore id where neither of the two is a class. Raises BadImageError, BadLabelError, BadShapeError or
+    TooLargeError, naming the file.
     """
     try:
         picture = open_picture(path, LARGEST_PHOTO)
@@ -84,12 +85,15 @@ def read_labels(path: Path, label_set: LabelSet) -> np.ndarray:
 
 
 def read_photo(path: Path) -> np.ndarray:
-    """A photo as (H, W, 3) uint8. Raises BadImage or TooLarge, naming the file."""
+    """A photo as (H, W, 3) uint8. Raises BadImageError or TooLargeError, naming the file."""
     return np.asarray(_read_photo(path, 0)[0])
 
 
 def read_instances(path: Path) -> np.ndarray:
-    """An instance map, (H, W) int32, as `image_files.instances_in`. Raises BadImage or TooLarge, naming the file."""
+    """An instance map, (H, W) int32, as `image_files.instances_in`.
+
+    Raises BadImageError or TooLargeError, naming the file.
+    """
     try:
         return instances_in(open_picture(path, LARGEST_PHOTO))
     except SpadeError as problem:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..contract.errors import BadLabelSet, SpadeError
+from ..contract.errors import BadLabelSetError, SpadeError
 from ..contract.labels import LabelSet, load_label_set
 from ..image_files import ID_MODES
 
@@ -35,14 +35,14 @@ class Palette:
 
     @classmethod
     def of(cls, label_set: LabelSet) -> Palette:
-        """The set's own colours. Raises BadLabelSet where two classes share one."""
+        """The set's own colours. Raises BadLabelSetError where two classes share one."""
         return cls(label_set, _distinct([(int(each.color[1:], 16), each.id) for each in label_set.classes]))
 
     @classmethod
     def read(cls, source: str, label_set: LabelSet) -> Palette:
         """A CSV table, or a label set (a name or a TOML file) whose colours and class names are to be used.
 
-        Raises BadLabelSet.
+        Raises BadLabelSetError.
         """
         if not source.lower().endswith(".csv"):
             colors = load_label_set(source)
@@ -54,13 +54,15 @@ class Palette:
             codes = [_code(row) for row in rows]
             ids = [_class_id(row["class"], label_set) for row in rows]
         except OSError as problem:
-            raise BadLabelSet(f"{source} cannot be read: {problem.strerror}.", "Check the path.") from None
+            raise BadLabelSetError(
+                f"{source} cannot be read: {problem.strerror}.", "Check the path."
+            ) from None
         except SpadeError:
             raise
         except (KeyError, ValueError, TypeError, csv.Error):
-            raise BadLabelSet(f"{source} is no table of colours and classes.", _TABLE) from None
+            raise BadLabelSetError(f"{source} is no table of colours and classes.", _TABLE) from None
         if not rows:
-            raise BadLabelSet(f"{source} is empty.", _TABLE)
+            raise BadLabelSetError(f"{source} is empty.", _TABLE)
         return cls(label_set, _distinct(list(zip(codes, ids, strict=True))), of_colors="id" not in rows[0])
 
     @cached_property
@@ -73,7 +75,7 @@ class Palette:
         """The code of each pixel, (H, W) int64; -1 where it is transparent."""
         if not self.of_colors:
             if picture.mode not in ID_MODES:
-                raise BadLabelSet(
+                raise BadLabelSetError(
                     "A table of ids is for one-channel pictures, not for colours.",
                     "Use a table with the columns color and class.",
                 )
@@ -131,7 +133,7 @@ def _code(row: dict[str, str]) -> int:
 
 
 def _class_id(text: str, label_set: LabelSet) -> int:
-    """A class by name or id; "ignore" and the ignore id itself stand for no class. Raises BadLabelSet."""
+    """A class by name or id; "ignore" and the ignore id itself stand for no class. Raises BadLabelSetError."""
     text = text.strip()
     found = label_set.class_named(text)
     if found is not None:
@@ -140,7 +142,7 @@ def _class_id(text: str, label_set: LabelSet) -> int:
         return label_set.ignore_id
     if text.isdigit() and any(each.id == int(text) for each in label_set.classes):
         return int(text)
-    raise BadLabelSet(
+    raise BadLabelSetError(
         f"The label set '{label_set.name}' has no class '{text}'.",
         f"Use its names or ids (`spade labels show {label_set.name}`), or 'ignore'.",
     )
@@ -150,7 +152,7 @@ def _distinct(entries: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     meant: dict[int, int] = {}
     for code, id in entries:
         if meant.setdefault(code, id) != id:
-            raise BadLabelSet(
+            raise BadLabelSetError(
                 f"#{code:06X} stands for two classes, {meant[code]} and {id}.",
                 "Write a table (CSV) in which each colour has one class.",
             )

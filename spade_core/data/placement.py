@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from ..contract.errors import BadShape
+from ..contract.errors import BadShapeError
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
@@ -160,11 +160,11 @@ def _rounded(side: float) -> int:
 
 
 def stacked(pictures: list[np.ndarray]) -> np.ndarray:
-    """One batch, (B, ...). Raises BadShape where they differ in size."""
+    """One batch, (B, ...). Raises BadShapeError where they differ in size."""
     shapes = {picture.shape[:2] for picture in pictures}
     if len(shapes) > 1:
         listed = ", ".join(f"{width} x {height}" for height, width in sorted(shapes)[:4])
-        raise BadShape(
+        raise BadShapeError(
             f"The pictures of a batch differ in size: {listed}.",
             "Choose a way of cutting that gives every picture one size (resize_and_crop, or fixed), or a batch of 1.",
         )

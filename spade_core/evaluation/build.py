@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ..contract.errors import LabelSetMismatch
+from ..contract.errors import LabelSetMismatchError
 from ..contract.labels import LabelSet
 from .own_segmenter import OwnSegmenter, SegmenterFile
 from .segmenter import Segmenter
@@ -16,7 +16,8 @@ from .segmenter import Segmenter
 def load_segmenter(path: Path, label_set: LabelSet, device: torch.device) -> Segmenter:
     """Our own segmenter from a file, or a Hugging Face one from a folder.
 
-    Raises BadCheckpoint, LabelSetMismatch, and Unavailable where a folder needs a library that is not installed.
+    Raises BadCheckpointError, LabelSetMismatchError, and UnavailableError where a folder needs a library that is not
+    installed.
     """
     if path.is_dir():
         from .hugging_face import HuggingFaceSegmenter
@@ -24,7 +25,7 @@ def load_segmenter(path: Path, label_set: LabelSet, device: torch.device) -> Seg
         return HuggingFaceSegmenter(path, label_set, device)
     file = SegmenterFile.load(path)
     if file.label_set.digest != label_set.digest:
-        raise LabelSetMismatch(
+        raise LabelSetMismatchError(
             f"The segmenter {path.name} tells the classes of '{file.label_set.name}', not of '{label_set.name}'.",
             "Train one on pairs of that label set with: spade train-segmenter",
         )

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from ..checkpoint.file import file_digest, load_checkpoint
-from ..contract.errors import BadImage, LabelSetMismatch
+from ..checkpoint.sources import model_file
+from ..contract.errors import BadImageError, LabelSetMismatchError
 from ..contract.version import VERSION
 from ..features.base import FeatureNetwork, in_batches, perceptual_distance
 from ..progress import Progress
 from ..runtime import chosen_device
-from ..synthesis.synthesizer import Synthesizer, model_file
+from ..synthesis.synthesizer import Synthesizer
 from .fid import frechet_distance, kernel_distance
 from .results import Distance, EvaluationProtocol, ModelResult, PictureMeasures, RealBaseline
 from .scenes import Comparison, Scene, Scenes
@@ -46,7 +47,7 @@ class Candidate:
 
 
 def load_candidates(names_or_files: Sequence[str], device: str) -> list[Candidate]:
-    """Raises UnknownModel, BadCheckpoint, Unavailable."""
+    """Raises UnknownModelError, BadCheckpointError, UnavailableError."""
     paths = [model_file(each) for each in names_or_files]
     candidates = []
     for path, given in zip(paths, names_or_files, strict=True):
@@ -61,10 +62,10 @@ def load_candidates(names_or_files: Sequence[str], device: str) -> list[Candidat
 
 
 def refuse_other_label_sets(models: Iterable[Synthesizer], scenes: Scenes) -> None:
-    """Raises LabelSetMismatch for a model that does not paint these label maps."""
+    """Raises LabelSetMismatchError for a model that does not paint these label maps."""
     for model in models:
         if model.label_set.digest != scenes.label_set.digest:
-            raise LabelSetMismatch(
+            raise LabelSetMismatchError(
                 f"The model '{model.name}' paints '{model.label_set.name}', the label maps are of "
                 f"'{scenes.label_set.name}'.",
                 "Compare models of one label set, on data of that set.",
@@ -213,7 +214,7 @@ def _scores(matrix: ConfusionMatrix | None) -> Scores | None:
     if matrix is None:
         return None
     if matrix.counts.sum() == 0:
-        raise BadImage(
+        raise BadImageError(
             "No pixel of these label maps has a class that the segmenter can tell.",
             "Use another segmenter, or leave it out.",
         )

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadCheckpointError
 from ..contract.labels import LabelSet
 from ..data.crops import training_crop
 from ..data.pairs import Pair, read_pair
@@ -36,7 +36,10 @@ class FeatureCache:
     def __init__(
         self, folder: Path, pairs: list[Pair], label_set: LabelSet, rule: CropRule, count: int, seed: int
     ) -> None:
-        """Finds what an earlier run has filled. Raises CannotWrite, or BadCheckpoint in a folder of other crops."""
+        """Finds what an earlier run has filled.
+
+        Raises CannotWriteError, or BadCheckpointError in a folder of other crops.
+        """
         self.folder, self.pairs, self.label_set = folder, pairs, label_set
         self.rule, self.count, self.seed = rule, count, seed
         self._settings = json.dumps(
@@ -62,7 +65,7 @@ class FeatureCache:
         except (OSError, ValueError):
             return 0
         if noted["settings"] != self._settings:
-            raise BadCheckpoint(
+            raise BadCheckpointError(
                 f"{self.folder} holds the beginning of a segmenter with other settings or data.",
                 "Delete that folder, or choose another output.",
             )

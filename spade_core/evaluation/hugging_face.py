@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..contract.errors import BadCheckpoint, LabelSetMismatch, Unavailable
+from ..contract.errors import BadCheckpointError, LabelSetMismatchError, UnavailableError
 from ..contract.labels import LabelSet
 from ..contract.matching import AliasTable
 from .segmenter import Segmenter
@@ -29,7 +29,8 @@ class HuggingFaceSegmenter(Segmenter):
     """Its classes are matched to the label set's by name and alias; what matches none is predicted as none of them."""
 
     def __init__(self, folder: Path, label_set: LabelSet, device: torch.device) -> None:
-        """Raises Unavailable without transformers, BadCheckpoint, and LabelSetMismatch where no class matches."""
+        """Raises UnavailableError without transformers, BadCheckpointError, and LabelSetMismatchError where no
+        class matches."""
         self._network = _loaded(folder).eval().to(device)
         self._preprocessing = _Preprocessing.read(folder)
         self.device = device
@@ -41,7 +42,7 @@ class HuggingFaceSegmenter(Segmenter):
             self._class_index[id] = -1 if place is None else place
         self.known_classes = np.isin(np.arange(len(label_set.classes)), self._class_index)
         if not self.known_classes.any():
-            raise LabelSetMismatch(
+            raise LabelSetMismatchError(
                 f"No class of the segmenter {folder.name} has the name of a class of '{label_set.name}'.",
                 "Use one that was trained on similar classes, or add its names as aliases to the label set.",
             )
@@ -84,7 +85,7 @@ class _Preprocessing:
         try:
             return cls(json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
-            raise BadCheckpoint(
+            raise BadCheckpointError(
                 f"{folder} has no usable preprocessor_config.json.", "Download the whole checkpoint again."
             ) from None
 
@@ -120,14 +121,14 @@ def _loaded(folder: Path) -> Any:
         # No pickles: model.safetensors only.
         return kind.from_pretrained(folder, config=config, local_files_only=True, use_safetensors=True)
     except ImportError:  # transformers, or scipy, which Mask2Former wants
-        raise Unavailable(
+        raise UnavailableError(
             f"{folder} is a folder, and reading Hugging Face checkpoints needs the libraries transformers and scipy.",
             "Run: pip install 'spade-backdrops[segmenters]', or name a file of `spade train-segmenter`.",
             retryable=False,
         ) from None
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         first = (str(error).splitlines() or [""])[0]
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"{folder} is not a segmentation checkpoint that can be read ({first[:120]}).",
             "It needs config.json, preprocessor_config.json and model.safetensors.",
         ) from None

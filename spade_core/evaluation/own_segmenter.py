@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..contract.errors import BadCheckpoint, SpadeError
+from ..contract.errors import BadCheckpointError, SpadeError
 from ..contract.labels import LabelSet, parse_label_set
 from ..features.efficientnet_lite import LITE2_TAP_WIDTHS, Lite2
 from ..files import replacing
@@ -93,7 +93,9 @@ class OwnSegmenter(Segmenter):
         try:
             self._decoder.load_state_dict(file.weights)
         except RuntimeError:
-            raise BadCheckpoint(f"The weights of {name} do not fit what it says of itself.", _FIX) from None
+            raise BadCheckpointError(
+                f"The weights of {name} do not fit what it says of itself.", _FIX
+            ) from None
         self._decoder.eval().to(device)
 
     def predict(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -120,7 +122,7 @@ class SegmenterFile:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        """Write in one piece. Raises CannotWrite."""
+        """Write in one piece. Raises CannotWriteError."""
         metadata = {
             "format": FORMAT,
             "config": json.dumps(dataclasses.asdict(self.config)),
@@ -133,7 +135,7 @@ class SegmenterFile:
 
     @classmethod
     def load(cls, path: Path) -> SegmenterFile:
-        """Raises BadCheckpoint where the file is missing, damaged or of another kind."""
+        """Raises BadCheckpointError where the file is missing, damaged or of another kind."""
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
@@ -145,9 +147,9 @@ class SegmenterFile:
                 parse_label_set(metadata["label_set"]), json.loads(metadata["provenance"]),
             )  # fmt: skip
         except FileNotFoundError:
-            raise BadCheckpoint(f"There is no segmenter at {path}.", "Check the path.") from None
+            raise BadCheckpointError(f"There is no segmenter at {path}.", "Check the path.") from None
         except (SafetensorError, OSError, KeyError, ValueError, TypeError, SpadeError):
-            raise BadCheckpoint(
+            raise BadCheckpointError(
                 f"{path.name} is not a segmenter of this program, or it is damaged.",
                 _FIX,
             ) from None

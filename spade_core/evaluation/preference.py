@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..contract.errors import BadAnswers
+from ..contract.errors import BadAnswersError
 from .study import ANSWERS_FORMAT
 
 Z95 = 1.959964
@@ -36,7 +36,7 @@ class Answers:
 
     @classmethod
     def read(cls, path: Path) -> Answers:
-        """A file that the study page saved. Raises BadAnswers."""
+        """A file that the study page saved. Raises BadAnswersError."""
         try:
             held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if held["format"] != ANSWERS_FORMAT:
@@ -52,9 +52,9 @@ class Answers:
                 np.array(chosen) == np.array(left),
             )  # fmt: skip
         except OSError as problem:
-            raise BadAnswers(f"{path} cannot be read: {problem.strerror}.", "Check the path.") from None
+            raise BadAnswersError(f"{path} cannot be read: {problem.strerror}.", "Check the path.") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise BadAnswers(
+            raise BadAnswersError(
                 f"{path.name} holds no answers of a preference study.",
                 "Name files that the study page saved, with at least one answer, unchanged.",
             ) from None
@@ -90,11 +90,11 @@ class Preference:
 
 
 def preference(everyone: Sequence[Answers]) -> Preference:
-    """Raises BadAnswers where answers are of different studies, or one person's twice."""
+    """Raises BadAnswersError where answers are of different studies, or one person's twice."""
     first = everyone[0]
     for answers in everyone[1:]:
         if answers.study != first.study:
-            raise BadAnswers(
+            raise BadAnswersError(
                 f"The answers of {answers.rater} are of another study than those of {first.rater} "
                 f"({answers.study[:8]} and {first.study[:8]}).",
                 "Count the answers of one study at a time.",
@@ -102,7 +102,7 @@ def preference(everyone: Sequence[Answers]) -> Preference:
     names = [answers.rater for answers in everyone]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise BadAnswers(
+        raise BadAnswersError(
             f"The answers of {twice} are there twice.",
             "Leave one of the files out, or change the name in it.",
         )

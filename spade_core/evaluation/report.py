@@ -36,7 +36,7 @@ class Column:
 def write_report(
     path: Path, evaluation: Evaluation, evaluator: Evaluator, candidates: list[Candidate]
 ) -> None:
-    """Raises CannotWrite."""
+    """Raises CannotWriteError."""
     columns = table_columns(evaluation)
     environment = Environment(
         loader=PackageLoader("spade_core.evaluation", "pages"), autoescape=True, undefined=StrictUndefined,

@@ -105,7 +105,7 @@ class Evaluation:
     models: list[ModelResult]
 
     def write(self, path: Path) -> None:
-        """JSON, in one piece. Raises CannotWrite."""
+        """JSON, in one piece. Raises CannotWriteError."""
         held: dict[str, Any] = {"format": FORMAT, **dataclasses.asdict(self)}
         write_text(path, json.dumps(_plain(held), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 

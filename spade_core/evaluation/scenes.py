@@ -13,13 +13,13 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from ..contract.errors import BadImage, BadOption, LabelSetMismatch, TooFewImages
+from ..contract.errors import BadImageError, BadOptionError, LabelSetMismatchError, TooFewImagesError
 from ..contract.labels import LabelSet
+from ..contract.limits import MIN_SIDE
 from ..data.grey_box.augment import blocky
 from ..data.layouts.layouts import find_pairs, own_label_set
 from ..data.pairs import Pair, read_instances, read_pair
 from ..data.placement import Placement
-from ..synthesis.synthesizer import SMALLEST_SIDE
 
 Fit = Literal["cut", "squeeze"]
 FEWEST = 10
@@ -39,11 +39,11 @@ class PictureSize:
     fit: Fit = "cut"
 
     def __post_init__(self) -> None:
-        """Raises BadOption."""
-        if min(self.height, self.width) < SMALLEST_SIDE:
-            raise BadOption(
+        """Raises BadOptionError."""
+        if min(self.height, self.width) < MIN_SIDE:
+            raise BadOptionError(
                 f"Pictures of {self.width} x {self.height} pixels cannot be painted.",
-                f"Choose a size and an aspect that give at least {SMALLEST_SIDE} a side.",
+                f"Choose a size and an aspect that give at least {MIN_SIDE} a side.",
             )
 
     @property
@@ -79,7 +79,8 @@ class Scene:
 
 @dataclass(frozen=True)
 class Scenes:
-    """The pairs of a split, brought to one size. Indexing reads files, and raises BadImage, BadLabel or BadShape."""
+    """The pairs of a split, brought to one size. Indexing reads files, and raises BadImageError, BadLabelError or
+    BadShapeError."""
 
     pairs: list[Pair]
     label_set: LabelSet
@@ -100,11 +101,12 @@ class Scenes:
     ) -> Scenes:
         """limit: take so many, evenly spaced by name. layout: one of `data.layouts`.
 
-        Raises BadImage where there are no pairs, LabelSetMismatch where the data say that they are of another set.
+        Raises BadImageError where there are no pairs, LabelSetMismatchError where the data say that they are of
+        another set.
         """
         stated = own_label_set(root, layout)
         if stated is not None and stated.digest != label_set.digest:
-            raise LabelSetMismatch(
+            raise LabelSetMismatchError(
                 f"The label maps in {root} are of '{stated.name}' ({len(stated.classes)} classes), "
                 f"the model is of '{label_set.name}' ({len(label_set.classes)}).",
                 f"Use data of '{label_set.name}', or a model of '{stated.name}'.",
@@ -140,9 +142,9 @@ class Scenes:
 
 
 def evenly(pairs: list[Pair], limit: int | None) -> list[Pair]:
-    """At most so many, from the whole list. Raises BadOption."""
+    """At most so many, from the whole list. Raises BadOptionError."""
     if limit is not None and limit < 1:
-        raise BadOption(f"{limit} pairs are none.", "Choose a number from 1 up.")
+        raise BadOptionError(f"{limit} pairs are none.", "Choose a number from 1 up.")
     if limit is None or limit >= len(pairs):
         return pairs
     return [pairs[place] for place in np.linspace(0, len(pairs) - 1, limit).round().astype(int)]
@@ -162,11 +164,11 @@ class Comparison:
         """At most `count` photos of another split, where there is one. Else every second scene gives its photo away and
         is not painted: no picture may be compared with the photo of its own label map, no photo with itself.
 
-        Raises TooFewImages where too few are left.
+        Raises TooFewImagesError where too few are left.
         """
         painted, other = {pair.name for pair in scenes.pairs}, "val" if split == "train" else "train"
         others: list[Pair] = []
-        with contextlib.suppress(BadImage):  # everything is in one split
+        with contextlib.suppress(BadImageError):  # everything is in one split
             others = find_pairs(root, other, layout)
         pairs = [pair for pair in others if pair.name not in painted]
         description = f"photos of the split '{other}', evenly spaced by name"
@@ -178,7 +180,7 @@ class Comparison:
             description = f"every second photo of the split '{split}', whose label maps are not painted"
         reference = replace(scenes, pairs=evenly(pairs, count))
         if min(len(scenes), len(reference)) < FEWEST:
-            raise TooFewImages(
+            raise TooFewImagesError(
                 f"{len(scenes)} pictures against {len(reference)} photos say nothing about a distribution.",
                 f"Give at least {FEWEST} pairs in the split '{split}', or {2 * FEWEST} where it is the only one.",
             )

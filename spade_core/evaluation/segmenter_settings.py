@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from ..contract.errors import BadOption
+from ..contract.errors import BadOptionError
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,13 @@ class SegmenterTraining:
     """of weights, crops and order"""
 
     def __post_init__(self) -> None:
-        """Raises BadOption."""
+        """Raises BadOptionError."""
         if self.size < 32 or self.size % 32:
-            raise BadOption(f"Crops of {self.size} pixels cannot be trained on.", "Choose a multiple of 32.")
+            raise BadOptionError(
+                f"Crops of {self.size} pixels cannot be trained on.", "Choose a multiple of 32."
+            )
         if min(self.crops, self.passes, self.batch, self.width) < 1 or self.rate <= 0 or self.max_scale < 1:
-            raise BadOption(
+            raise BadOptionError(
                 "A number of the training is too small.", "Choose numbers above 0, and a scale of 1 or more."
             )
 

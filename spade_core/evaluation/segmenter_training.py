@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..contract.errors import BadCheckpoint, BadImage
+from ..contract.errors import BadCheckpointError, BadImageError
 from ..contract.labels import LabelSet
 from ..data.layouts.layouts import find_pairs, layout_of
 from ..data.pairs import Pair
@@ -40,7 +40,8 @@ class SegmenterRun:
         self, data: Path, label_set: LabelSet, output: Path, training: SegmenterTraining,
         device: torch.device, layout: str = "auto",
     ) -> None:  # fmt: skip
-        """Raises BadImage where there are no pairs, CannotWrite, BadCheckpoint where .work is of other settings."""
+        """Raises BadImageError where there are no pairs, CannotWriteError, BadCheckpointError where .work is of
+        other settings."""
         self.label_set, self.output, self.training, self.device = label_set, output, training, device
         pairs, held_out = learned_and_held_out(data, layout)
         side = 2 * training.size
@@ -116,7 +117,7 @@ class SegmenterRun:
         self.step += 1
 
     def save(self) -> None:
-        """Keep what has been learned in .work, for the same command to continue from. Raises CannotWrite."""
+        """Keep what has been learned in .work, for the same command to continue from. Raises CannotWriteError."""
         state = {
             "step": self.step,
             "decoder": self.decoder.state_dict(),
@@ -134,7 +135,7 @@ class SegmenterRun:
             self.optimizer.load_state_dict(state["optimizer"])
             self.step = state["step"]
         except Exception as error:  # torch.load raises a different type for each way a file can be broken
-            raise BadCheckpoint(
+            raise BadCheckpointError(
                 f"{path} cannot be continued from: {type(error).__name__}.",
                 "Delete it: the decoder starts anew.",
             ) from None
@@ -143,11 +144,11 @@ class SegmenterRun:
 def learned_and_held_out(data: Path, layout: str = "auto") -> tuple[list[Pair], list[Pair]]:
     """The pairs to learn from, and others to measure on: the two splits, or all but every tenth pair, and those.
 
-    Raises BadImage where there are no pairs to learn from.
+    Raises BadImageError where there are no pairs to learn from.
     """
     learned = find_pairs(data, "train", layout)
     held_out: list[Pair] = []
-    with contextlib.suppress(BadImage):  # everything is in one split
+    with contextlib.suppress(BadImageError):  # everything is in one split
         held_out = [pair for pair in find_pairs(data, "val", layout) if pair not in learned]
     if not held_out:
         held_out = learned[::10]

@@ -37,7 +37,7 @@ class PreferenceStudy:
     seed: int
 
     def __post_init__(self) -> None:
-        """Raises LabelSetMismatch where a model does not paint these label maps."""
+        """Raises LabelSetMismatchError where a model does not paint these label maps."""
         refuse_other_label_sets((self.first.model, self.second.model), self.scenes)
 
     @property
@@ -49,7 +49,7 @@ class PreferenceStudy:
         return hashlib.sha256(identity.encode()).hexdigest()
 
     def write(self, path: Path, progress: Progress) -> None:
-        """Paint everything and write the page. Raises CannotWrite, and as Scenes does."""
+        """Paint everything and write the page. Raises CannotWriteError, and as Scenes does."""
         environment = Environment(
             loader=PackageLoader("spade_core.evaluation", "pages"), autoescape=True, undefined=StrictUndefined
         )

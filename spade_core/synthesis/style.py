@@ -11,22 +11,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..contract.errors import BadShape
+from ..contract.errors import BadShapeError
 
 
 def mixed(codes: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
     """The weighted mean of two or more codes; weights need not sum to one, and may be zero but not negative.
 
-    Raises BadShape where codes and weights do not belong together.
+    Raises BadShapeError where codes and weights do not belong together.
     """
     shares = np.asarray(weights, np.float64)
     if len(codes) != len(shares) or len({code.shape for code in codes}) != 1:
-        raise BadShape(
+        raise BadShapeError(
             f"{len(codes)} style codes and {len(shares)} weights cannot be mixed.",
             "Give one weight a code, and codes of one model.",
         )
     if not np.isfinite(shares).all() or shares.min() < 0 or shares.sum() == 0:
-        raise BadShape(
+        raise BadShapeError(
             f"The weights {list(map(float, shares))} mix nothing.",
             "Use numbers from 0 up, at least one above 0.",
         )

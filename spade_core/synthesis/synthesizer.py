@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,11 @@ import torch
 from torch import Tensor
 
 from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
-from ..contract.errors import BadCheckpoint, BadImage, BadShape, TooLarge, UnknownModel
+from ..checkpoint.sources import model_file
+from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
+from ..contract.limits import MAX_SIDE, MIN_SIDE
+from ..contract.progress import ProgressCallback
 from ..model.config import ImageGeneratorConfig
 from ..model.semantic_input import class_shares, instance_edges, one_hot
 from ..model.spade import GeneratorConfig
@@ -22,23 +24,19 @@ from ..runtime import chosen_device
 from .framing import Framing
 from .painting_size import painting_size
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
-SMALLEST_SIDE, LARGEST_SIDE = 32, 4096
 MARGIN = 16
 """Pixels painted beyond every side and cut away: a network that sees zeros past its border paints a frame."""
-
-Progress = Callable[[str, float], None]
 
 
 class Synthesizer:
     """A loaded model."""
 
     def __init__(self, checkpoint: Checkpoint, name: str, digest: str, device: torch.device) -> None:
-        """Raises BadCheckpoint where weights, networks and label set do not belong together."""
+        """Raises BadCheckpointError where weights, networks and label set do not belong together."""
         config = checkpoint.generator
         self._channels = checkpoint.label_channels
         if self._channels.count != config.label_channels or not self._channels.serve(checkpoint.label_set):
-            raise BadCheckpoint(
+            raise BadCheckpointError(
                 f"The model '{name}' has {config.label_channels} label channels, "
                 f"its label set asks for {self._channels.count}.",
                 "Train or import it again with its own label set.",
@@ -56,7 +54,10 @@ class Synthesizer:
 
     @classmethod
     def load(cls, model: str | Path = "landscape", device: str = "auto") -> Synthesizer:
-        """An embedded model by name, or a checkpoint file. Raises UnknownModel, BadCheckpoint, Unavailable."""
+        """An embedded model by name, or a checkpoint file.
+
+        Raises UnknownModelError, BadCheckpointError, UnavailableError.
+        """
         path = model_file(model)
         return cls(load_checkpoint(path), path.stem, file_digest(path), chosen_device(device))
 
@@ -65,7 +66,7 @@ class Synthesizer:
         label_map: np.ndarray,
         style: np.ndarray | None = None,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
         instance_map: np.ndarray | None = None,
         size: tuple[int, int] | None = None,
     ) -> np.ndarray:
@@ -76,7 +77,7 @@ class Synthesizer:
         raise to stop. instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between
         objects; where None is given, the borders between labels stand in for them. size: (height, width) to paint at
         in place of the label map's: smaller, for an upscaler, with labels sampled as the model sees them.
-        Returns (H, W, 3) uint8, or of that size. Raises BadLabel, BadShape, TooLarge.
+        Returns (H, W, 3) uint8, or of that size. Raises BadLabelError, BadShapeError, TooLargeError.
         """
         return to_rgb(self._painted(label_map, style, seed, progress, instance_map, size))
 
@@ -95,7 +96,7 @@ class Synthesizer:
         label_map: np.ndarray,
         style: np.ndarray | None,
         seed: int,
-        progress: Progress | None,
+        progress: ProgressCallback | None,
         instance_map: np.ndarray | None,
         size: tuple[int, int] | None = None,
     ) -> Tensor:
@@ -159,15 +160,15 @@ class Synthesizer:
         """The style code of a photo: rgb (h, w, 3) uint8, any size; returns (style_size,) float32.
 
         It is the mean of what the encoder says, or with a seed one draw from around it, as the paper samples.
-        Raises BadImage for a model without a style encoder, or an array of another kind.
+        Raises BadImageError for a model without a style encoder, or an array of another kind.
         """
         if self._encoder is None:
-            raise BadImage(
+            raise BadImageError(
                 f"The model '{self.name}' has no style encoder.",
                 "Leave the style image out, or use another model.",
             )
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
-            raise BadImage(f"A style image is (h, w, 3) of bytes, this one is {rgb.shape} {rgb.dtype}.")
+            raise BadImageError(f"A style image is (h, w, 3) of bytes, this one is {rgb.shape} {rgb.dtype}.")
         photo = (torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].float() / 255 - 0.5) / 0.5
         with torch.inference_mode():
             mean, log_variance = self._encoder(photo.to(self.device))
@@ -178,14 +179,14 @@ class Synthesizer:
 
     def _checked(self, label_map: np.ndarray) -> np.ndarray:
         ids = self.label_set.check(label_map)
-        if min(ids.shape) < SMALLEST_SIDE:
-            raise BadShape(
-                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the smallest side is {SMALLEST_SIDE}.",
+        if min(ids.shape) < MIN_SIDE:
+            raise BadShapeError(
+                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the smallest side is {MIN_SIDE}.",
                 "Make it larger.",
             )
-        if max(ids.shape) > LARGEST_SIDE:
-            raise TooLarge(
-                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the largest side is {LARGEST_SIDE}.",
+        if max(ids.shape) > MAX_SIDE:
+            raise TooLargeError(
+                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the largest side is {MAX_SIDE}.",
                 "Make it smaller and scale the picture up.",
             )
         return ids
@@ -195,7 +196,7 @@ class Synthesizer:
             return None
         code = self.style_from_seed(seed) if style is None else np.asarray(style, np.float32)
         if code.shape != (self.style_size,):
-            raise BadShape(
+            raise BadShapeError(
                 f"A style code of this model has {self.style_size} numbers, this one {code.shape}."
             )
         return code
@@ -205,7 +206,7 @@ class Synthesizer:
             return ids
         objects = np.asarray(instance_map)
         if objects.shape != ids.shape or objects.dtype.kind not in "ui":
-            raise BadShape(
+            raise BadShapeError(
                 f"The instance map is {objects.dtype} of the shape {objects.shape}, the label map's is {ids.shape}.",
                 "Give one whole number for each pixel of the label map.",
             )
@@ -222,17 +223,3 @@ def _paints_a_frame(config: ImageGeneratorConfig) -> bool:
     if not isinstance(config, GeneratorConfig) or config.start != "labels+style":
         return False
     return not config.replicate_padding
-
-
-def model_file(model: str | Path) -> Path:
-    """The file of a model: a path as it is, a bare name among the embedded ones. Raises UnknownModel."""
-    path = Path(model)
-    if isinstance(model, Path) or path.suffix or len(path.parts) > 1:
-        return path
-    embedded = WEIGHTS / f"{model}.safetensors"
-    if not embedded.exists():
-        known = ", ".join(sorted(file.stem for file in WEIGHTS.glob("*.safetensors"))) or "none"
-        raise UnknownModel(
-            f"There is no embedded model '{model}'.", f"Use one of: {known}; or name a .safetensors file."
-        )
-    return embedded

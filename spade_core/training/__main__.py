@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .. import distributed
 from ..checkpoint.names import models_of
+from ..contract.console import print_error
 from ..contract.errors import SpadeError
 from ..runtime import chosen_device, keep_freed_memory
 from .config import TrainingConfig
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with distributed.process_group(chosen_device(config.device)):
             train(config)
     except SpadeError as error:
-        print(f"error: {error.message}" + (f"\n  fix: {error.fix}" if error.fix else ""), file=sys.stderr)
+        print_error(error.message, error.fix)
         return 2
     return 0
 

@@ -19,7 +19,7 @@ class Curves:
     """
 
     def __init__(self, output: Path, seen: int) -> None:
-        """Raises CannotWrite."""
+        """Raises CannotWriteError."""
         self._table = output / "curves.csv"
         claim_folder(output)
         if self._table.exists():
@@ -31,7 +31,7 @@ class Curves:
             raise cannot_write(output, error) from None
 
     def add(self, seen: int, losses: dict[str, float], rates: dict[str, float]) -> None:
-        """The losses of a step, and images a second by who makes them, after `seen` photos. Raises CannotWrite."""
+        """The losses of a step, and images a second by who makes them, after `seen` photos. Raises CannotWriteError."""
         values = " ".join(f"{name}={value:.6g}" for name, value in losses.items())
         try:
             with self._table.open("a", encoding="utf-8") as file:

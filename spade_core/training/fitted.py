@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from ..checkpoint.file import load_checkpoint
-from ..contract.errors import BadImage
+from ..contract.errors import BadImageError
 from ..data.layouts.layouts import find_pairs, layout_of
 from ..data.pairs import Pair
 from ..runtime import chosen_device
@@ -60,7 +60,7 @@ def _short_side(pairs: list[Pair]) -> int:
             with Image.open(pair.image) as photo:  # only the header is read
                 sides.append(min(photo.size))
         except OSError:
-            raise BadImage(
+            raise BadImageError(
                 f"{pair.image} is damaged, or no picture.", "Replace it, or take it out."
             ) from None
     return sorted(sides)[len(sides) // 2]

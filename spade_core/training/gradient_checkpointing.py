@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 from torch.utils.checkpoint import checkpoint
 
-from ..contract.errors import BadOption
+from ..contract.errors import BadOptionError
 from ..model.decoder import Decoder
 from ..model.interface import ImageGenerator
 
@@ -20,10 +20,11 @@ from ..model.interface import ImageGenerator
 def checkpoint_blocks(generator: ImageGenerator[Any]) -> None:
     """Make every residual block forget what happened inside it until its gradients are wanted.
 
-    Its random numbers are given to it: the second time is like the first. Raises BadOption where there are no blocks.
+    Its random numbers are given to it: the second time is like the first. Raises BadOptionError where there are no
+    blocks.
     """
     if not isinstance(generator, Decoder):
-        raise BadOption(
+        raise BadOptionError(
             "This kind of generator cannot compute its activations twice.",
             fix="Leave --recompute out; --accumulate saves memory with every generator.",
         )

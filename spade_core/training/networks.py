@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..contract.errors import BadOption
+from ..contract.errors import BadOptionError
 from ..data.placement import MULTIPLE
 from ..features.efficientnet_lite import NormalizedFeatures, tap_norms
 from ..features.vgg19 import load_vgg19
@@ -45,7 +45,7 @@ class Networks:
     def build(
         cls, recipe: Recipe, label_channels: int, device: torch.device, vgg_weights: Path | None
     ) -> Networks:
-        """With random weights, by torch's seed. Raises BadOption, and what loading VGG19 raises."""
+        """With random weights, by torch's seed. Raises BadOptionError, and what loading VGG19 raises."""
 
         def placed(network: nn.Module) -> Any:
             # Convolutions run faster with the channels of a pixel side by side.
@@ -81,12 +81,12 @@ class Networks:
 def generator_config(recipe: Recipe, label_channels: int) -> AnyGeneratorConfig:
     """The recipe's, with the label set's channels, and a start grid where the generator needs one.
 
-    Raises BadOption where it cannot paint what the recipe cuts.
+    Raises BadOptionError where it cannot paint what the recipe cuts.
     """
     config, shape = replace(recipe.generator, label_channels=label_channels), recipe.crops.shape
     if isinstance(config, DecoderConfig) and config.start == "style" and config.start_grid is None:
         if shape is None:
-            raise BadOption(
+            raise BadOptionError(
                 "A generator that starts from its style code alone paints one size, these photos have many.",
                 fix="Choose a --mode that gives every photo one size.",
             )
@@ -101,7 +101,7 @@ def generator_config(recipe: Recipe, label_channels: int) -> AnyGeneratorConfig:
         any(side % multiple or (shape and side < generator.smallest_side) for side in sides)
         or (generator.fixed_size or shape) != shape
     ):
-        raise BadOption(
+        raise BadOptionError(
             f"These networks cannot be trained on squares of {recipe.crops.size} pixels.",
             fix=f"Choose a --size that is a multiple of {multiple}, at least {generator.smallest_side}.",
         )
@@ -109,11 +109,11 @@ def generator_config(recipe: Recipe, label_channels: int) -> AnyGeneratorConfig:
 
 
 def encoder_config(recipe: Recipe, generator: AnyGeneratorConfig) -> StyleEncoderConfig | None:
-    """The recipe's, for the generator's style codes. Raises BadOption where the generator has none."""
+    """The recipe's, for the generator's style codes. Raises BadOptionError where the generator has none."""
     if recipe.encoder is None:
         return None
     if not generator.style_size:
-        raise BadOption(
+        raise BadOptionError(
             "A style encoder is of no use to a generator without a style code.",
             fix="Give the generator a style size, or choose a recipe without an encoder.",
         )

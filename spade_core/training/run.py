@@ -19,7 +19,7 @@ import torch
 from .. import distributed
 from ..checkpoint.file import Checkpoint, save_checkpoint
 from ..checkpoint.names import model_path, state_path, states_of
-from ..contract.errors import BadOption, Internal, OutOfMemory
+from ..contract.errors import BadOptionError, InternalError, OutOfMemoryError
 from ..contract.labels import LabelSet
 from ..data.crops import CropBatch, CropSampler
 from ..data.layouts.layouts import VAL, find_pairs, label_set_of, list_files
@@ -101,7 +101,8 @@ class Run:
     def train(self, report: AfterStep) -> None:
         """Train until the configured number of images has been seen, or stop() is called; then save.
 
-        Raises Internal where a loss is no longer a number and OutOfMemory, both with what to do; CannotWrite.
+        Raises InternalError where a loss is no longer a number and OutOfMemoryError, both with what to do;
+        CannotWriteError.
         """
         trainer, last_saved = self.trainer, self.trainer.images_seen
         self.curves = Curves(self.config.output, last_saved) if distributed.rank() == 0 else None
@@ -129,21 +130,21 @@ class Run:
         squares = self.config.recipe.crops
         try:
             return self.trainer.train_step(batch)
-        except Internal as error:
+        except InternalError as error:
             states = states_of(self.config.output)
             last = (
                 f"The last good checkpoint is {states[-1].name}: the same command"
                 if states
                 else "The command"
             )
-            raise Internal(
+            raise InternalError(
                 error.message,
                 fix=f"{last} goes on from there; halve --generator-lr and --discriminator-lr.",
             ) from None
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            raise OutOfMemory(
+            raise OutOfMemoryError(
                 f"There is too little memory for {squares.batch} squares of {squares.size} pixels in "
                 f"{self.config.accumulate} parts.",
                 fix=f"Add --accumulate {2 * self.config.accumulate} (the same result in smaller parts) or --recompute, "
@@ -204,10 +205,10 @@ class Run:
 
 
 def crop_sampler(config: TrainingConfig, label_set: LabelSet, rank: int, ranks: int) -> CropSampler:
-    """The crops of one of several processes. Raises BadOption where they cannot share a batch evenly."""
+    """The crops of one of several processes. Raises BadOptionError where they cannot share a batch evenly."""
     crops = config.recipe.crops
     if crops.batch % (ranks * config.accumulate):
-        raise BadOption(
+        raise BadOptionError(
             f"A batch of {crops.batch} cannot go through {ranks} processes in {config.accumulate} parts.",
             fix=f"Choose a --batch that is a multiple of {ranks * config.accumulate}.",
         )

@@ -32,6 +32,6 @@ def _row(model: Synthesizer, pair: Pair, size: tuple[int, int], seed: int) -> np
 
 
 def save_grid(grid: np.ndarray, path: Path) -> None:
-    """In one piece. Raises CannotWrite."""
+    """In one piece. Raises CannotWriteError."""
     with replacing(path) as part:
         Image.fromarray(grid).save(part, "png")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..checkpoint.names import photos_seen
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadCheckpointError
 from ..files import write_torch
 from .trainer import Trainer
 
@@ -52,7 +52,7 @@ def parts(trainer: Trainer) -> dict[str, nn.Module]:
 
 
 def restore(trainer: Trainer, state: State) -> None:
-    """The inverse of state_of. Raises BadCheckpoint where the state is of other networks."""
+    """The inverse of state_of. Raises BadCheckpointError where the state is of other networks."""
     trainer.step, trainer.images_seen = state["step"], state["images_seen"]
     trainer.started_from = state["started_from"]
     trainer.objective.running = dict(state["running"])
@@ -71,34 +71,34 @@ def restore(trainer: Trainer, state: State) -> None:
 
 
 def fill(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
-    """Raises BadCheckpoint, naming the network, where the weights are another's."""
+    """Raises BadCheckpointError, naming the network, where the weights are another's."""
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise other_networks(name, "".join(str(error).splitlines()[1:2]).strip()) from None
 
 
-def other_networks(name: str, why: str) -> BadCheckpoint:
-    return BadCheckpoint(
+def other_networks(name: str, why: str) -> BadCheckpointError:
+    return BadCheckpointError(
         f"The state in the output folder is of a run with another {name} ({why[:200]}).",
         fix="Continue with the recipe it was begun with, or choose another --output and name it with --from.",
     )
 
 
 def save_state(trainer: Trainer, path: Path) -> None:
-    """In one piece: a run killed while it writes leaves the older file. Raises CannotWrite."""
+    """In one piece: a run killed while it writes leaves the older file. Raises CannotWriteError."""
     write_torch(path, state_of(trainer))
 
 
 def load_state(path: Path) -> State:
-    """A state saved by save_state. Raises BadCheckpoint."""
+    """A state saved by save_state. Raises BadCheckpointError."""
     try:
         # In older states the name alone says how many photos were seen, and nothing where they began.
         older: State = {"images_seen": photos_seen(path), "started_from": None}
         found: State = torch.load(path, map_location="cpu", weights_only=True)
         return older | {RENAMED.get(name, name): value for name, value in found.items()}
     except Exception as error:  # torch.load raises a different type for each way a file can be broken
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"{path.name} cannot be read: {type(error).__name__}.",
             fix="Delete it: the one before it is used.",
         ) from None

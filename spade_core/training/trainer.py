@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import distributed
-from ..contract.errors import Internal
+from ..contract.errors import InternalError
 from ..model.config import DecoderConfig
 from ..model.discriminators.interface import DiscriminatorInput
 from ..model.losses import label_mix, label_mix_mask
@@ -97,7 +97,7 @@ class Trainer:
         """Generator and style encoder take a step, then the discriminator (paper, section 3 and appendix A).
 
         The batch goes through in config.accumulate parts, whose gradients are averaged: less memory, the same step.
-        Returns the weighted losses by name, of the joined batch. Raises Internal, naming the loss, where one is no
+        Returns the weighted losses by name, of the joined batch. Raises InternalError, naming the loss, where one is no
         longer a number; weights are then unchanged by this step.
         """
         networks, losses = self.networks, defaultdict(float)
@@ -210,7 +210,7 @@ class Trainer:
         each = torch.stack(list(terms.values())) / self.config.accumulate
         for name, value in zip(terms, distributed.all_reduce_mean(each).tolist(), strict=True):
             if not math.isfinite(value):
-                raise Internal(
+                raise InternalError(
                     f"The loss {name} is no longer a number at step {self.step}.",
                     fix="Continue from the last checkpoint with lower rates.",
                 )

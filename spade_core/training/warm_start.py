@@ -8,7 +8,7 @@ from typing import Any
 
 from ..checkpoint.file import file_digest, load_checkpoint
 from ..checkpoint.folding import settle_spectral_norms, unfolded
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadCheckpointError
 from ..contract.labels import LabelSet
 from .relabel import by_class_names
 from .state import fill, load_state, parts
@@ -21,11 +21,11 @@ def start_from(trainer: Trainer, path: Path, label_set: LabelSet) -> None:
 
     A model gives generator and style encoder, its classes to those of the same name where its label set is another; a
     state also the discriminator where it is of the same kind.
-    Raises BadCheckpoint where generator or encoder do not fit.
+    Raises BadCheckpointError where generator or encoder do not fit.
     """
     take = _from_state if path.suffix == ".pt" else _from_model
     if not path.is_file():
-        raise BadCheckpoint(f"There is no file {path} to start from.", fix="Check the path.")
+        raise BadCheckpointError(f"There is no file {path} to start from.", fix="Check the path.")
     origin = take(trainer, path, label_set)
     trainer.started_from = {"file": path.name, "sha256": file_digest(path), **origin}
 
@@ -50,7 +50,7 @@ def _from_state(trainer: Trainer, path: Path, label_set: LabelSet) -> dict[str, 
         if name in state:
             try:
                 fill(network, state[name], name)
-            except BadCheckpoint:
+            except BadCheckpointError:
                 if name not in ("discriminator", "tap_norms"):
                     raise
                 continue

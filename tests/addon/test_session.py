@@ -16,7 +16,7 @@ from spade_backdrops.bridge.connection import State, Target
 from spade_backdrops.bridge.jobs import JobState, Request
 from spade_backdrops.bridge.server_command import find_command
 from spade_backdrops.bridge.server_process import ServerConfig
-from spade_backdrops.contract.errors import NoCamera
+from spade_backdrops.contract.errors import NoCameraError
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.session import current_session
 
@@ -58,7 +58,7 @@ def request_for(model: str) -> Request:
 
 def test_what_went_wrong_is_shown_until_it_is_dismissed():
     session = current_session()
-    error = NoCamera("There is no camera.", fix="Add one.")
+    error = NoCameraError("There is no camera.", fix="Add one.")
     session.show(error)
     assert session.error is error
     session.dismiss()

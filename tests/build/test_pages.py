@@ -37,6 +37,13 @@ def test_every_link_and_picture_of_a_page_is_there(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_path_into_the_source_that_a_page_names_is_there(page):
+    folders = "spade_core|server|blender_addon|build_steps|tests|examples|tools|benchmarks|docs"
+    for path in re.findall(rf"`((?:{folders})/[\w./-]*)`", page.read_text(encoding="utf-8")):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_program_that_a_page_tells_to_run_is_there(page):
     text = page.read_text(encoding="utf-8")
     for module in re.findall(r"-m ((?:examples|tools|benchmarks|server|spade_core|spade_server)[\w.]*)", text):

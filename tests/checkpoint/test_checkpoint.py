@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from spade_core.checkpoint.file import load_checkpoint, save_checkpoint
-from spade_core.contract.errors import BadCheckpoint, CannotWrite
+from spade_core.contract.errors import BadCheckpointError, CannotWriteError
 from tests.support.tiny import tiny_checkpoint, tiny_model
 
 
@@ -44,7 +44,7 @@ def test_a_network_runs_in_full_precision_whatever_is_stored(tmp_path: Path):
 
 
 def refused(path: Path, clue: str) -> None:
-    with pytest.raises(BadCheckpoint) as caught:
+    with pytest.raises(BadCheckpointError) as caught:
         load_checkpoint(path).build_generator()
     assert clue in caught.value.message and caught.value.fix
 
@@ -117,6 +117,6 @@ def test_an_existing_file_survives_a_failed_write(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("spade_core.files.os.replace", full)
-    with pytest.raises(CannotWrite, match="no space left"):
+    with pytest.raises(CannotWriteError, match="no space left"):
         save_checkpoint(path, tiny_checkpoint())
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

@@ -12,7 +12,7 @@ import torch
 
 from spade_core.checkpoint.file import Checkpoint
 from spade_core.checkpoint.onnx_export import export_onnx
-from spade_core.contract.errors import CannotWrite, Unavailable
+from spade_core.contract.errors import CannotWriteError, UnavailableError
 from spade_core.contract.labels import load_label_set, parse_label_set
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.checkpoint.test_reference_import import import_recorded
@@ -91,11 +91,11 @@ def test_every_kind_of_generator_goes_out_and_looks_at_instances(kind: str, tmp_
 
 def test_without_the_packages_it_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("spade_core.checkpoint.onnx_export.importlib.util.find_spec", lambda name: None)
-    with pytest.raises(Unavailable) as caught:
+    with pytest.raises(UnavailableError) as caught:
         export_onnx(tiny_checkpoint(), tmp_path / "model.onnx", "small")
     assert "spade-backdrops[onnx]" in caught.value.fix
 
 
 def test_a_missing_folder_is_said_before_the_work_begins(tmp_path: Path):
-    with pytest.raises(CannotWrite, match="no folder"):
+    with pytest.raises(CannotWriteError, match="no folder"):
         export_onnx(tiny_checkpoint(), tmp_path / "missing" / "model.onnx", "small")

@@ -18,7 +18,7 @@ from spade_core.checkpoint.reference.facts import PRESETS, Facts
 from spade_core.checkpoint.reference.importing import ImportRequest, import_reference
 from spade_core.checkpoint.reference.keys import published_name, recovered_v
 from spade_core.checkpoint.reference.shapes import discriminator_config, generator_config
-from spade_core.contract.errors import BadCheckpoint, BadLabelSet, NeedsDetail
+from spade_core.contract.errors import BadCheckpointError, BadLabelSetError, NeedsDetailError
 from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.build import AnyGeneratorConfig, build_generator
 from spade_core.model.discriminators.interface import DiscriminatorInput
@@ -276,7 +276,7 @@ def test_do_not_care_may_be_written_as_in_files_or_as_the_published_loader_passe
 
 def test_a_label_set_of_the_users_own_must_fit_the_channels(tmp_path: Path):
     published_file(tmp_path, SMALL)
-    with pytest.raises(BadLabelSet, match="landscape"):
+    with pytest.raises(BadLabelSetError, match="landscape"):
         import_reference(ImportRequest(tmp_path, given=facts_of(SMALL), label_set="landscape"))
 
 
@@ -285,7 +285,7 @@ def test_a_label_set_of_the_users_own_must_fit_the_channels(tmp_path: Path):
 
 def test_what_the_weights_do_not_say_is_asked_for_all_at_once(tmp_path: Path):
     published_file(tmp_path, replace(SMALL, start="style", style_size=8, start_grid=(4, 8)))
-    with pytest.raises(NeedsDetail) as caught:
+    with pytest.raises(NeedsDetailError) as caught:
         import_reference(ImportRequest(tmp_path))
     for option in ("--classes", "--dont-care", "--edges", "--upsampling", "--aspect-ratio"):
         assert option in caught.value.fix
@@ -297,7 +297,7 @@ def test_no_more_is_asked_than_is_needed(tmp_path: Path):
     given = Facts(dont_care=True, edges=False)  # then the classes are what is left of the channels
     assert import_reference(ImportRequest(tmp_path, given=given)).generator.label_channels == 7
     published_file(tmp_path, SMALL)
-    with pytest.raises(NeedsDetail) as caught:
+    with pytest.raises(NeedsDetailError) as caught:
         import_reference(ImportRequest(tmp_path, given=Facts(classes=6, edges=False)))
     assert "--upsampling" in caught.value.fix and "--classes" not in caught.value.fix
 
@@ -306,13 +306,13 @@ def test_an_aspect_ratio_that_makes_no_such_grid_is_refused(tmp_path: Path):
     config = replace(SMALL, start="style", style_size=8, start_grid=(4, 8))
     published_file(tmp_path, config)
     for ratio in (1.0, -2.0, float("nan")):
-        with pytest.raises(BadCheckpoint, match="32 cells"):
+        with pytest.raises(BadCheckpointError, match="32 cells"):
             import_reference(ImportRequest(tmp_path, given=replace(facts_of(config), aspect_ratio=ratio)))
 
 
 def test_a_preset_that_does_not_fit_says_what_was_expected_and_found(tmp_path: Path):
     published_file(tmp_path, replace(SMALL, label_channels=151))
-    with pytest.raises(BadCheckpoint) as caught:
+    with pytest.raises(BadCheckpointError) as caught:
         import_reference(ImportRequest(tmp_path, "coco"))
     assert "151" in caught.value.message and "184" in caught.value.message
     assert "ade20k" in caught.value.fix
@@ -324,7 +324,7 @@ def test_the_options_that_lie_beside_the_weights_answer_for_the_user(kind: str, 
     write_options(write_reference_files(tmp_path, record), record, kind)
     checkpoint = import_reference(ImportRequest(tmp_path))
     assert checkpoint.generator.upsampling == "more" and checkpoint.native_size == 128
-    with pytest.raises(NeedsDetail):
+    with pytest.raises(NeedsDetailError):
         (tmp_path / f"opt.{kind}").write_text("nothing of use: {")
         import_reference(ImportRequest(tmp_path))
 
@@ -384,7 +384,7 @@ def test_sets_are_found_by_their_epoch(tmp_path: Path):
     write_reference_files(tmp_path, record, "50")
     assert import_reference(ImportRequest(tmp_path)).discriminator_weights, "the only set there is"
     write_reference_files(tmp_path, record, "100")
-    with pytest.raises(BadCheckpoint) as caught:
+    with pytest.raises(BadCheckpointError) as caught:
         import_reference(ImportRequest(tmp_path))
     assert "50_net_G.pth" in caught.value.message and "--epoch" in caught.value.fix
     assert "50_net_G.pth" in import_reference(ImportRequest(tmp_path, epoch="50")).provenance["files"]
@@ -401,7 +401,7 @@ def test_an_encoder_of_another_network_is_refused(tmp_path: Path):
     record = recorded(REFERENCE_SET)
     write_options(write_reference_files(tmp_path, record), record)
     published_file(tmp_path, replace(SMALL, instance_edges=True))
-    with pytest.raises(BadCheckpoint, match="no style code"):
+    with pytest.raises(BadCheckpointError, match="no style code"):
         import_reference(ImportRequest(tmp_path))
 
 
@@ -412,5 +412,5 @@ def test_an_encoder_without_norms_is_refused_plainly(tmp_path: Path):
     bare = {key.replace(".0.weight_", ".weight_"): value for key, value in state.items()}
     bare |= {f"layer{index}.bias": torch.zeros(1) for index in range(1, 7)}
     torch.save(bare, tmp_path / "latest_net_E.pth")
-    with pytest.raises(BadCheckpoint, match="no norms"):
+    with pytest.raises(BadCheckpointError, match="no norms"):
         import_reference(ImportRequest(tmp_path))

@@ -17,7 +17,7 @@ from PIL import Image
 
 from build_steps.staging import stage
 from spade_core import blender
-from spade_core.contract.errors import SpadeError, Unavailable
+from spade_core.contract.errors import SpadeError, UnavailableError
 from spade_core.data.checks.checks import check
 from spade_core.data.layouts.layouts import find_pairs, label_set_of
 from spade_core.data.pairs import read_pair
@@ -166,7 +166,7 @@ def test_a_blender_that_breaks_down_is_told_from_one_that_refuses(tmp_path, monk
             event.format({"kind": "failed", "code": "NO_CAMERA", "message": "No camera.", "fix": "Add one."})
         )
     assert caught.value.fix == "Add one."
-    with pytest.raises(Unavailable, match="broke down") as caught:
+    with pytest.raises(UnavailableError, match="broke down") as caught:
         render(progress + "print('Segmentation fault'); sys.exit(139)")
     log = Path(caught.value.fix.rpartition(" in ")[2].rstrip("."))
     assert "Segmentation fault" in log.read_text()
@@ -200,7 +200,7 @@ def test_without_any_blender_it_says_where_one_comes_from(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv(blender.CHOSEN, raising=False)
     monkeypatch.setattr(blender.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(Unavailable) as caught:
+    with pytest.raises(UnavailableError) as caught:
         blender.command()
     assert "--blender" in caught.value.fix
 

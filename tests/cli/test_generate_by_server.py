@@ -41,6 +41,24 @@ def test_a_style_picture_its_mix_and_its_strength_travel(spade, labels, server, 
     assert np.unique((styled - plain) % 256).tolist() == [90]
 
 
+def test_two_style_pictures_and_a_style_code_travel_as_they_are_mixed_in_this_process(
+    spade, labels, server, tmp_path
+):
+    for name, grey in (("dark.png", 80), ("light.png", 200)):
+        Image.fromarray(np.full((40, 50, 3), grey, np.uint8)).save(tmp_path / name)
+    np.save(tmp_path / "look.npy", np.full(4, 20, np.float32))
+    plain = np.asarray(paint(spade, labels, server, tmp_path, "--seed", 10)).astype(int)
+
+    def added(*words):
+        styled = np.asarray(paint(spade, labels, server, tmp_path, "--seed", 10, *words)).astype(int)
+        return np.unique((styled - plain) % 256).tolist()
+
+    assert added("--style", "dark.png", "--style-mix", "light.png") == [140]
+    assert added("--style", "dark.png", "--style-mix", "light.png", "--mix", 0.25) == [110]
+    assert added("--style", "look.npy") == [20]
+    assert added("--style", "look.npy", "--style-mix", "dark.png") == [50]
+
+
 def paint(spade, labels, server, tmp_path, *words):
     ended = spade("generate", labels, "-o", "out.png", "--server", server.file, *words)
     assert ended.code == 0, ended.err
@@ -72,7 +90,7 @@ def test_the_doctor_tells_of_a_server_that_has_gone(tmp_path, monkeypatch):
     from spade_core.contract import connection
 
     file = tmp_path / "server.json"
-    gone = connection.Connection("tcp://127.0.0.1:9", "tcp://127.0.0.1:9", pid=1)
+    gone = connection.ConnectionInfo("tcp://127.0.0.1:9", "tcp://127.0.0.1:9", pid=1)
     connection.write_connection_file(file, gone)
     monkeypatch.setattr(connection, "default_connection_file", lambda: file)
     found = doctor.CHECKS["server"]()

@@ -74,7 +74,7 @@ def test_a_style_code_can_come_from_a_file(painted, photos, tiny_model, tmp_path
         (("--mix", "0.3"), "--style"),
         (("--style", "a.png", "--mix", "1.5"), "0 to 1"),
         (("--strength", "-1"), "0 to 2"),
-        (("--style", "a.png", "--style-mix", "b.png", "--server", "tcp://127.0.0.1:9"), "--server"),
+        (("--instances", "a.png", "--server", "tcp://127.0.0.1:9"), "--server"),
         (("--style", "object.npy"), "object.npy"),
         (("--instances", "missing.png"), "missing.png"),
         (("--instances", "a.png"), "--instances"),

@@ -8,9 +8,26 @@ import numpy as np
 import pytest
 
 from spade_core.contract.client import Client
-from spade_core.contract.errors import BadImage, BadLabel, BadShape, Forbidden, TooLarge, Unavailable
+from spade_core.contract.errors import (
+    BadHeaderError,
+    BadImageError,
+    BadLabelError,
+    BadOptionError,
+    BadShapeError,
+    ForbiddenError,
+    TooLargeError,
+    UnavailableError,
+)
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Cancelled, Failed
+from spade_core.contract.request import (
+    CodeStyle,
+    Delivery,
+    ImageStyle,
+    MixedStyle,
+    PictureRequest,
+    SeedStyle,
+)
 
 LANDSCAPE = load_label_set("landscape")
 GRASS = np.full((64, 64), 6, np.uint8)
@@ -28,13 +45,13 @@ def nowhere():
 
 def test_an_unreachable_server_is_unavailable_within_seconds(nowhere):
     began = time.monotonic()
-    with pytest.raises(Unavailable, match="does not answer.*spade-server"):
-        nowhere.generate(GRASS, LANDSCAPE)
+    with pytest.raises(UnavailableError, match="does not answer.*spade-server"):
+        nowhere.generate(PictureRequest(GRASS, LANDSCAPE))
     assert time.monotonic() - began < 4
 
 
 def test_a_job_for_an_unreachable_server_fails_once_and_polling_never_blocks(nowhere):
-    job = nowhere.submit(GRASS, LANDSCAPE)
+    job = nowhere.submit(PictureRequest(GRASS, LANDSCAPE))
     ends, longest, end = [], 0.0, time.monotonic() + 3
     while time.monotonic() < end:
         began = time.monotonic()
@@ -46,7 +63,7 @@ def test_a_job_for_an_unreachable_server_fails_once_and_polling_never_blocks(now
 
 
 def test_a_job_is_cancelled_although_nobody_answers(nowhere):
-    job = nowhere.submit(GRASS, LANDSCAPE)
+    job = nowhere.submit(PictureRequest(GRASS, LANDSCAPE))
     nowhere.cancel(job)
     nowhere.cancel(job)
     nowhere.cancel("unknown")
@@ -54,36 +71,59 @@ def test_a_job_is_cancelled_although_nobody_answers(nowhere):
 
 
 def test_a_replaced_job_is_cancelled(nowhere):
-    first = nowhere.submit(GRASS, LANDSCAPE)
-    second = nowhere.submit(GRASS, LANDSCAPE, replaces=first)
+    first = nowhere.submit(PictureRequest(GRASS, LANDSCAPE))
+    second = nowhere.submit(PictureRequest(GRASS, LANDSCAPE), Delivery(replaces=first))
     assert nowhere.poll() == [Cancelled(first)] and nowhere.live == (second,)
 
 
 @pytest.mark.parametrize(
     ("label_map", "options", "refusal"),
     [
-        (np.full((64, 64), 99, np.uint8), {}, BadLabel),
-        (np.zeros((64, 64, 3), np.uint8), {}, BadShape),
-        (np.zeros((64, 5000), np.uint8), {}, TooLarge),
-        (np.zeros((64, 20), np.uint8), {}, BadShape),
-        (GRASS, {"size": (64, 5000)}, TooLarge),
-        (GRASS, {"style_image": np.zeros((64, 64), np.uint8)}, BadImage),
-        (GRASS, {"style_image": np.zeros((64, 64, 3), np.float32)}, BadImage),
-        (GRASS, {"style_image": np.zeros((64, 9000, 3), np.uint8)}, TooLarge),
+        (np.full((64, 64), 99, np.uint8), {}, BadLabelError),
+        (np.zeros((64, 64, 3), np.uint8), {}, BadShapeError),
+        (np.zeros((64, 5000), np.uint8), {}, TooLargeError),
+        (np.zeros((64, 20), np.uint8), {}, BadShapeError),
+        (GRASS, {"size": (64, 5000)}, TooLargeError),
+        (GRASS, {"style": ImageStyle(np.zeros((64, 64), np.uint8))}, BadImageError),
+        (GRASS, {"style": ImageStyle(np.zeros((64, 64, 3), np.float32))}, BadImageError),
+        (GRASS, {"style": ImageStyle(np.zeros((64, 9000, 3), np.uint8))}, TooLargeError),
+        (
+            GRASS,
+            {"style": MixedStyle(SeedStyle(1), ImageStyle(np.zeros((64, 9000, 3), np.uint8)))},
+            TooLargeError,
+        ),
+        (GRASS, {"style": CodeStyle(np.zeros((2, 8), np.float32))}, BadShapeError),
+        (GRASS, {"style": CodeStyle(np.full(8, np.nan, np.float32))}, BadShapeError),
+        (GRASS, {"style": SeedStyle(-1)}, BadHeaderError),
+        (GRASS, {"style": MixedStyle(SeedStyle(1), SeedStyle(2), 1.5)}, BadHeaderError),
+        (GRASS, {"seed": -1}, BadHeaderError),
+        (GRASS, {"strength": 3}, BadHeaderError),
+        (GRASS, {"mode": "tile"}, BadHeaderError),
+        (GRASS, {"instance_map": np.zeros((64, 65), np.int32)}, BadShapeError),
+        (GRASS, {"instance_map": np.zeros((64, 64), np.int32)}, BadOptionError),
     ],
 )
 def test_a_bad_job_is_refused_before_it_is_sent(nowhere, label_map, options, refusal):
     with pytest.raises(refusal):
-        nowhere.submit(label_map, LANDSCAPE, **options)
+        nowhere.submit(PictureRequest(label_map, LANDSCAPE, **options))
+    assert nowhere.live == ()
+
+
+@pytest.mark.parametrize(
+    "delivery", [Delivery(encoding="exe"), Delivery(priority=7), Delivery(deadline_s=0)], ids=repr
+)
+def test_an_impossible_delivery_is_refused_before_anything_is_sent(nowhere, delivery):
+    with pytest.raises(BadHeaderError):
+        nowhere.submit(PictureRequest(GRASS, LANDSCAPE), delivery)
     assert nowhere.live == ()
 
 
 @pytest.mark.parametrize("address", ["nonsense", "tcp://", "http://127.0.0.1:80", ""])
 def test_what_is_no_address_says_so(address):
-    with pytest.raises(Unavailable, match="not an address"):
+    with pytest.raises(UnavailableError, match="not an address"):
         Client(address)
 
 
 def test_keys_are_not_silently_ignored():
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         Client("tcp://127.0.0.1:5555", server_key=b"key")

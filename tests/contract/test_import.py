@@ -29,7 +29,7 @@ def test_the_contract_imports_without_torch_or_blender():
 
 
 def test_only_an_open_connection_needs_zmq():
-    modules = [module for module in MODULES if module != "link"]
+    modules = [module for module in MODULES if module not in ("sockets", "transport")]
     run(BLOCKING.format(blocked=("torch", "bpy", "zmq"), modules=modules))
 
 

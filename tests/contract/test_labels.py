@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from spade_core.contract.errors import BadLabel, BadLabelSet, BadShape
+from spade_core.contract.errors import BadLabelError, BadLabelSetError, BadShapeError
 from spade_core.contract.labels import (
     LabelClass,
     LabelSet,
@@ -82,19 +82,19 @@ def test_a_good_map_is_not_copied(landscape):
 def test_a_strange_id_is_named(landscape):
     label_map = np.zeros((8, 8), np.uint8)
     label_map[2, 3], label_map[4, 4] = 17, 99
-    with pytest.raises(BadLabel, match=r"does not know: 17, 99\.") as refused:
+    with pytest.raises(BadLabelError, match=r"does not know: 17, 99\.") as refused:
         landscape.check(label_map)
     assert "0 to 16" in refused.value.fix
 
 
 @pytest.mark.parametrize("strange", [-1, -240, 256, 70000])
 def test_an_id_that_would_wrap_is_refused(landscape, strange):
-    with pytest.raises(BadLabel, match=str(strange)):
+    with pytest.raises(BadLabelError, match=str(strange)):
         landscape.check(np.array([[0, strange]], np.int32))
 
 
 def test_many_strange_ids_are_cut_short(landscape):
-    with pytest.raises(BadLabel, match=r"24, \.\.\."):
+    with pytest.raises(BadLabelError, match=r"24, \.\.\."):
         landscape.check(np.arange(256, dtype=np.uint8)[None])
 
 
@@ -109,14 +109,14 @@ def test_many_strange_ids_are_cut_short(landscape):
     ],
 )
 def test_what_is_not_a_label_map_is_refused(landscape, wrong):
-    with pytest.raises(BadShape):
+    with pytest.raises(BadShapeError):
         landscape.check(wrong)
 
 
 def test_a_large_set_uses_sixteen_bits():
     large = LabelSet("large", 1, (LabelClass(0, "a", "#000000"), LabelClass(300, "b", "#FFFFFF")), 65535)
     assert large.check(np.array([[300, 0, 65535]], np.int32)).dtype == np.uint16
-    with pytest.raises(BadLabel, match="255"):
+    with pytest.raises(BadLabelError, match="255"):
         large.check(np.array([[255]], np.uint8))
 
 
@@ -189,7 +189,7 @@ def test_names_in_any_alphabet_match():
     ],
 )
 def test_a_bad_label_set_file_says_what_is_wrong(text, told):
-    with pytest.raises(BadLabelSet, match=told) as refused:
+    with pytest.raises(BadLabelSetError, match=told) as refused:
         parse_label_set(text)
     assert refused.value.fix
 
@@ -201,10 +201,10 @@ def test_a_label_set_is_read_from_any_path(tmp_path, landscape):
 
 
 def test_a_missing_or_binary_file_says_so(tmp_path):
-    with pytest.raises(BadLabelSet, match="no label set 'nowhere'"):
+    with pytest.raises(BadLabelSetError, match="no label set 'nowhere'"):
         load_label_set("nowhere")
-    with pytest.raises(BadLabelSet, match="no label set"):
+    with pytest.raises(BadLabelSetError, match="no label set"):
         load_label_set(tmp_path)
     (tmp_path / "binary.toml").write_bytes(b"\x80\x04\xff")
-    with pytest.raises(BadLabelSet, match="UTF-8"):
+    with pytest.raises(BadLabelSetError, match="UTF-8"):
         load_label_set(tmp_path / "binary.toml")

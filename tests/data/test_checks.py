@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spade_core.contract.errors import BadImage
+from spade_core.contract.errors import BadImageError
 from spade_core.contract.labels import LabelClass, LabelSet, load_label_set
 from spade_core.data.checks.checks import check
 from spade_core.data.checks.contact_sheet import COLUMNS, sheet
@@ -173,5 +173,5 @@ def test_the_sheet_shows_the_worst_first_and_some_sound_pairs(folder):
 def test_a_folder_without_pairs_is_refused(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
-    with pytest.raises(BadImage, match="No photo"):
+    with pytest.raises(BadImageError, match="No photo"):
         check(tmp_path, "auto", THREE, batch=4, size=48)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spade_core.contract.errors import BadImage, BadLabelSet, CannotWrite
+from spade_core.contract.errors import BadImageError, BadLabelSetError, CannotWriteError
 from spade_core.contract.labels import LabelClass, LabelSet, load_label_set
 from spade_core.data.conversion import convert
 from spade_core.data.pairs import read_labels
@@ -95,14 +95,14 @@ def test_a_table_of_ids_moves_ids(tmp_path):
     ],
 )
 def test_a_table_that_cannot_be_trusted_is_refused(tmp_path, rows):
-    with pytest.raises(BadLabelSet) as caught:
+    with pytest.raises(BadLabelSetError) as caught:
         Palette.read(table(tmp_path, *rows), LANDSCAPE)
     assert caught.value.fix
 
 
 def test_a_set_in_which_two_classes_share_a_colour_needs_a_table():
     classes = (LabelClass(0, "a", "#111111"), LabelClass(1, "b", "#111111"))
-    with pytest.raises(BadLabelSet, match="two classes"):
+    with pytest.raises(BadLabelSetError, match="two classes"):
         Palette.of(LabelSet("twins", 1, classes))
 
 
@@ -165,7 +165,7 @@ def test_two_conversions_never_mix_in_one_folder(coloured, tmp_path):
     convert(coloured, tmp_path / "out", OWN)
     other = Palette.read(table(tmp_path, "color,class", "#87BEEB,tree"), LANDSCAPE)
     for options in ({"palette": other}, {"palette": OWN, "tolerance": 2}):
-        with pytest.raises(CannotWrite, match="another palette"):
+        with pytest.raises(CannotWriteError, match="another palette"):
             convert(coloured, tmp_path / "out", **options)
 
 
@@ -175,16 +175,16 @@ def test_what_was_converted_is_never_a_source(coloured, tmp_path, monkeypatch):
     first = convert(coloured, inside, OWN)
     again = convert(coloured, inside, OWN)
     assert first.written == again.skipped and not again.written and not again.refused
-    with pytest.raises(CannotWrite, match="take the place"):
+    with pytest.raises(CannotWriteError, match="take the place"):
         convert(coloured, coloured.relative_to(tmp_path), OWN)
 
 
 def test_an_empty_folder_and_twins_are_refused(coloured, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BadImage, match="no pictures"):
+    with pytest.raises(BadImageError, match="no pictures"):
         convert(tmp_path / "empty", tmp_path / "out", OWN)
     save(coloured / "a.bmp", LANDSCAPE.colorize(IDS))
-    with pytest.raises(BadImage, match="have the name a"):
+    with pytest.raises(BadImageError, match="have the name a"):
         convert(coloured, tmp_path / "out", OWN)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from spade_core.contract.errors import BadImage, BadLabel, BadShape
+from spade_core.contract.errors import BadImageError, BadLabelError, BadShapeError
 from spade_core.contract.labels import load_label_set
 from spade_core.data.crops import CropSampler
 from spade_core.data.grey_box.augment import GreyBox
@@ -99,7 +99,7 @@ def test_ranks_make_the_parts_of_one_batch(folder):
         parts = [sampler(folder, CropRule(32), rank=rank, ranks=2)[index] for rank in (0, 1)]
         joined = torch.cat([part.rgb for part in parts])
         assert torch.equal(joined, whole[index].rgb)
-    with pytest.raises(BadShape, match="shared"):
+    with pytest.raises(BadShapeError, match="shared"):
         sampler(folder, rank=0, ranks=3)
 
 
@@ -121,7 +121,7 @@ def test_a_batch_larger_than_the_data_shows_pairs_again_cut_elsewhere(folder):
 
 def test_mixed_sizes_without_a_cut_are_refused_and_fit_a_batch_of_one(folder):
     uncut = Preprocess("none")
-    with pytest.raises(BadShape) as caught:
+    with pytest.raises(BadShapeError) as caught:
         sampler(folder, uncut)[0]
     assert "differ in size" in caught.value.message and "batch of 1" in caught.value.fix
     assert sampler(folder, uncut, batch=1)[0].rgb.shape[0] == 1
@@ -129,9 +129,9 @@ def test_mixed_sizes_without_a_cut_are_refused_and_fit_a_batch_of_one(folder):
 
 def test_missing_instance_maps_are_said_before_training(folder):
     (folder / "instances" / "p3.png").unlink()
-    with pytest.raises(BadImage, match="p3"):
+    with pytest.raises(BadImageError, match="p3"):
         sampler(folder, with_instances=True)
-    with pytest.raises(BadShape, match="Blocked-out"):
+    with pytest.raises(BadShapeError, match="Blocked-out"):
         sampler(folder, with_instances=True, grey_box=GreyBox())
 
 
@@ -166,7 +166,7 @@ def test_the_loader_gives_every_batch_in_order_whoever_makes_it(folder, workers)
 @pytest.mark.parametrize("workers", [0, 1])
 def test_the_loader_stops_at_wrong_ids_with_the_files_name(folder, workers):
     save(folder / "labels" / "p5.png", np.full((96, 48), 99, np.uint8))
-    with Loader(sampler(folder), 0, CPU, workers) as loader, pytest.raises(BadLabel) as caught:
+    with Loader(sampler(folder), 0, CPU, workers) as loader, pytest.raises(BadLabelError) as caught:
         for _ in zip(range(9), loader):  # noqa: B905
             pass
     assert "p5.png" in caught.value.message and "99" in caught.value.message and caught.value.fix

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from spade_core.contract.errors import BadImage
+from spade_core.contract.errors import BadImageError
 from spade_core.contract.labels import load_label_set
 from spade_core.data.layouts.layouts import find_pairs, label_set_of, layout_of, list_files, own_label_set
 from spade_core.data.pairs import read_pair
@@ -61,7 +61,7 @@ def test_files_without_a_partner_are_listed_and_no_pairs(tmp_path):
 def test_two_photos_of_one_name_are_refused(tmp_path):
     write_pair(tmp_path, "a", stripes())
     save(tmp_path / "images" / "a.jpg", PHOTO)
-    with pytest.raises(BadImage, match="a.jpg"):
+    with pytest.raises(BadImageError, match="a.jpg"):
         find_pairs(tmp_path, None)
 
 
@@ -69,7 +69,7 @@ def test_two_photos_of_one_name_are_refused(tmp_path):
 def test_an_index_that_cannot_be_trusted_is_refused(tmp_path, text):
     write_pair(tmp_path, "a", stripes())
     (tmp_path / "index.csv").write_text(text)
-    with pytest.raises(BadImage, match=r"index\.csv"):
+    with pytest.raises(BadImageError, match=r"index\.csv"):
         find_pairs(tmp_path, "train")
 
 
@@ -112,7 +112,7 @@ def test_ade20k_is_split_by_its_names_and_read_as_raw_ids(tmp_path, above):
 def test_the_full_ade20ks_coloured_parts_are_refused(tmp_path):
     save(tmp_path / "ADE_train_00000001.jpg", PHOTO)
     save(tmp_path / "ADE_train_00000001_seg.png", PHOTO)
-    with pytest.raises(BadImage, match="parts"):
+    with pytest.raises(BadImageError, match="parts"):
         find_pairs(tmp_path, "train", "ade20k")
 
 
@@ -139,7 +139,7 @@ def test_ade20k_outdoor_by_classes_keeps_sky_mountain_or_earth_without_indoor_th
 
 def test_ade20k_outdoor_by_scene_takes_the_word_of_the_scene_file(tmp_path):
     root = ade20k(tmp_path, val_00000001=(3,), val_00000002=(3,))
-    with pytest.raises(BadImage, match="sceneCategories"):
+    with pytest.raises(BadImageError, match="sceneCategories"):
         names(root, "val", "ade20k-outdoor-scenes")
     (root / "sceneCategories.txt").write_text(
         "ADE_val_00000001 bedroom\nADE_val_00000002 athletic_field_outdoor\n"
@@ -187,9 +187,9 @@ def test_flickr_folders_are_recognised_and_a_plain_folder_stays_one(tmp_path):
 
 
 def test_a_folder_of_no_known_layout_says_what_there_is(tmp_path):
-    with pytest.raises(BadImage) as caught:
+    with pytest.raises(BadImageError) as caught:
         find_pairs(tmp_path, None)
     assert "images/" in caught.value.fix and "cityscapes" in caught.value.fix
     for root, layout in ((tmp_path / "none", "auto"), (tmp_path, "imagenet")):
-        with pytest.raises(BadImage):
+        with pytest.raises(BadImageError):
             find_pairs(root, None, layout)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spade_core.contract.errors import BadImage, BadLabel, SpadeError
+from spade_core.contract.errors import BadImageError, BadLabelError, SpadeError
 from spade_core.contract.labels import LabelClass, LabelSet, load_label_set
 from spade_core.data.pairs import Pair, read_instances, read_labels, read_pair
 from tests.support.small_data import save, stripes, write_pair
@@ -62,11 +62,11 @@ def refused(tmp_path, image):
 
 
 def test_ids_outside_the_set_are_refused(tmp_path):
-    assert isinstance(refused(tmp_path, Image.fromarray(np.full((8, 8), 99, np.uint8))), BadLabel)
+    assert isinstance(refused(tmp_path, Image.fromarray(np.full((8, 8), 99, np.uint8))), BadLabelError)
 
 
 def test_16_bit_ids_that_were_stretched_are_refused(tmp_path):
-    assert isinstance(refused(tmp_path, Image.fromarray(IDS.astype(np.uint16) * 257)), BadLabel)
+    assert isinstance(refused(tmp_path, Image.fromarray(IDS.astype(np.uint16) * 257)), BadLabelError)
 
 
 def test_colours_that_no_class_has_are_refused(tmp_path):
@@ -85,12 +85,12 @@ def test_a_coloured_map_that_was_saved_with_a_palette_is_not_taken_for_ids(tmp_p
     """A drawing program numbers the colours as it finds them: mountain's colour gets the index of cloud."""
     used = [LANDSCAPE.classes[index].rgb for index in (0, 3, 6)]
     problem = refused(tmp_path, palette_image(np.searchsorted((0, 3, 6), IDS).astype(np.uint8), used))
-    assert isinstance(problem, BadImage) and "convert" in problem.fix
+    assert isinstance(problem, BadImageError) and "convert" in problem.fix
 
 
 def test_a_jpeg_is_refused_as_a_label_map(tmp_path):
     Image.fromarray(IDS).save(tmp_path / "a.jpg")
-    with pytest.raises(BadImage, match="JPEG"):
+    with pytest.raises(BadImageError, match="JPEG"):
         read_labels(tmp_path / "a.jpg", LANDSCAPE)
 
 
@@ -100,7 +100,9 @@ def test_255_is_the_ignore_id_where_neither_is_a_class(tmp_path):
     path = save(tmp_path / "a.png", ids)
     large = read_labels(path, LabelSet("large", 1, classes, ignore_id=60000))
     assert large.dtype == np.uint16 and set(np.unique(large)) == {0, 1, 60000}
-    with pytest.raises(BadLabel, match="255"):  # ignore id 0 is a class there: 255 is a sign of other ids
+    with pytest.raises(
+        BadLabelError, match="255"
+    ):  # ignore id 0 is a class there: 255 is a sign of other ids
         read_labels(path, load_label_set("cityscapes"))
 
 
@@ -114,7 +116,7 @@ def test_a_damaged_file_is_named(tmp_path, file, damage):
     path.unlink()
     if damage != "missing":
         path.write_bytes(content[damage])
-    with pytest.raises(BadImage) as caught:
+    with pytest.raises(BadImageError) as caught:
         read_pair(Pair("p", tmp_path / "images" / "p.png", tmp_path / "labels" / "p.png"), LANDSCAPE)
     assert str(path) in caught.value.message and caught.value.fix
 
@@ -123,7 +125,7 @@ def test_sizes_that_differ_are_refused_and_a_turned_photo_is_recognised(tmp_path
     labels = save(tmp_path / "a.png", IDS)
     for shape, fix in (((24, 32, 3), "size"), ((64, 48, 3), "upright")):
         image = save(tmp_path / f"{shape[0]}.png", np.zeros(shape, np.uint8))
-        with pytest.raises(BadImage) as caught:
+        with pytest.raises(BadImageError) as caught:
             read_pair(Pair("a", image, labels), LANDSCAPE)
         assert fix in caught.value.fix
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from spade_core.contract.errors import BadCheckpoint, LabelSetMismatch, Unavailable
+from spade_core.contract.errors import BadCheckpointError, LabelSetMismatchError, UnavailableError
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.build import load_segmenter
 
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 def test_a_folder_without_the_library_is_refused_with_the_way_to_install_it(tmp_path: Path, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(Unavailable, match="pip install"):
+    with pytest.raises(UnavailableError, match="pip install"):
         load_segmenter(tmp_path, LANDSCAPE, CPU)
 
 
@@ -75,11 +75,11 @@ def test_a_hugging_face_segmenter_without_a_common_class_is_refused(tmp_path: Pa
     config["id2label"] = {"0": "spoon", "1": "fork", "2": "knife", "3": "television"}
     config["label2id"] = {name: int(id) for id, name in config["id2label"].items()}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(LabelSetMismatch):
+    with pytest.raises(LabelSetMismatchError):
         load_segmenter(folder, cityscapes, CPU)
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path):
     pytest.importorskip("transformers")
-    with pytest.raises(BadCheckpoint, match="model.safetensors"):
+    with pytest.raises(BadCheckpointError, match="model.safetensors"):
         load_segmenter(tmp_path, LANDSCAPE, CPU)

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from spade_core.contract.errors import (
-    BadCheckpoint,
-    BadImage,
-    BadOption,
-    CannotWrite,
-    LabelSetMismatch,
+    BadCheckpointError,
+    BadImageError,
+    BadOptionError,
+    CannotWriteError,
+    LabelSetMismatchError,
 )
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.build import load_segmenter
@@ -111,13 +111,13 @@ def test_a_stopped_training_goes_on_and_ends_with_the_same_segmenter(
 
 def test_a_beginning_with_other_settings_is_not_gone_on_from(colored: Path, tmp_path: Path):
     run(colored, tmp_path / "s.safetensors").cache.fill(CPU, quiet)
-    with pytest.raises(BadCheckpoint, match="other settings"):
+    with pytest.raises(BadCheckpointError, match="other settings"):
         run(colored, tmp_path / "s.safetensors", replace(QUICK, seed=2))
 
 
 def test_a_beginning_that_was_killed_at_once_is_known_by_its_settings_too(colored: Path, tmp_path: Path):
     run(colored, tmp_path / "s.safetensors")  # no crop was looked at
-    with pytest.raises(BadCheckpoint, match="other settings"):
+    with pytest.raises(BadCheckpointError, match="other settings"):
         run(colored, tmp_path / "s.safetensors", replace(QUICK, crops=48))
 
 
@@ -142,7 +142,7 @@ def test_a_state_that_finds_no_room_is_told_and_the_one_before_stays(colored: Pa
         begun.save()
         before = (begun.work / "state.pt").read_bytes()
         (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - 4096))
-        with pytest.raises(CannotWrite, match="no space left"):
+        with pytest.raises(CannotWriteError, match="no space left"):
             begun.save()
         assert (begun.work / "state.pt").read_bytes() == before
         del begun
@@ -164,40 +164,40 @@ def test_without_splits_every_tenth_photo_is_held_out(colored: Path, tmp_path: P
     "wrong", [{"size": 100}, {"crops": 0}, {"batch": -1}, {"rate": 0.0}, {"max_scale": 0.5}]
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict):
-    with pytest.raises(BadOption):
+    with pytest.raises(BadOptionError):
         replace(QUICK, **wrong)
 
 
 def test_a_folder_without_pairs_is_refused(tmp_path: Path):
-    with pytest.raises(BadImage):
+    with pytest.raises(BadImageError):
         run(tmp_path, tmp_path / "s.safetensors")
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(colored: Path, tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CannotWrite):
+    with pytest.raises(CannotWriteError):
         run(colored, tmp_path / "file" / "s.safetensors")
 
 
 def test_a_segmenter_of_another_label_set_is_refused(trained: Path):
-    with pytest.raises(LabelSetMismatch, match="landscape.*ade20k"):
+    with pytest.raises(LabelSetMismatchError, match="landscape.*ade20k"):
         load_segmenter(trained, load_label_set("ade20k"), CPU)
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 200, b"\x02\0\0\0\0\0\0\0{}"])
 def test_what_is_no_segmenter_is_refused(tmp_path: Path, content: bytes):
     (tmp_path / "s.safetensors").write_bytes(content)
-    with pytest.raises(BadCheckpoint, match="s.safetensors"):
+    with pytest.raises(BadCheckpointError, match="s.safetensors"):
         load_segmenter(tmp_path / "s.safetensors", LANDSCAPE, CPU)
 
 
 def test_weights_that_do_not_fit_their_description_are_refused(trained: Path, tmp_path: Path):
     file = SegmenterFile.load(trained)
     replace(file, config=replace(file.config, width=99)).save(tmp_path / "s.safetensors")
-    with pytest.raises(BadCheckpoint, match="do not fit"):
+    with pytest.raises(BadCheckpointError, match="do not fit"):
         load_segmenter(tmp_path / "s.safetensors", LANDSCAPE, CPU)
 
 
 def test_a_missing_segmenter_is_refused(tmp_path: Path):
-    with pytest.raises(BadCheckpoint, match="no segmenter"):
+    with pytest.raises(BadCheckpointError, match="no segmenter"):
         load_segmenter(tmp_path / "s.safetensors", LANDSCAPE, CPU)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spade_core.contract.errors import BadAnswers
+from spade_core.contract.errors import BadAnswersError
 from spade_core.evaluation.preference import Answers, bootstrap, preference, wilson
 from spade_core.evaluation.study import ANSWERS_FORMAT
 
@@ -69,13 +69,13 @@ def test_unanswered_pairs_are_told(tmp_path: Path):
 
 
 def test_answers_of_another_study_are_refused(tmp_path: Path):
-    with pytest.raises(BadAnswers, match="another study"):
+    with pytest.raises(BadAnswersError, match="another study"):
         count(answers_file(tmp_path, "ann", "ab"), answers_file(tmp_path, "bob", "ab", study="two"))
 
 
 def test_one_persons_answers_do_not_count_twice(tmp_path: Path):
     (tmp_path / "copy").mkdir()
-    with pytest.raises(BadAnswers, match="ann"):
+    with pytest.raises(BadAnswersError, match="ann"):
         count(answers_file(tmp_path, "ann", "ab"), answers_file(tmp_path / "copy", "ann", "ab"))
 
 
@@ -91,17 +91,17 @@ BROKEN = {
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_files_that_hold_no_answers_are_refused_by_name(tmp_path: Path, what: str):
-    with pytest.raises(BadAnswers, match="ann-one.json"):
+    with pytest.raises(BadAnswersError, match="ann-one.json"):
         Answers.read(answers_file(tmp_path, "ann", "ab", **BROKEN[what]))
 
 
 @pytest.mark.parametrize("content", [b"", b"not json", b"\xff\xfe\x00", b"[]"])
 def test_files_that_are_no_json_are_refused_by_name(tmp_path: Path, content: bytes):
     (tmp_path / "x.json").write_bytes(content)
-    with pytest.raises(BadAnswers, match="x.json"):
+    with pytest.raises(BadAnswersError, match="x.json"):
         Answers.read(tmp_path / "x.json")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path):
-    with pytest.raises(BadAnswers, match="missing.json"):
+    with pytest.raises(BadAnswersError, match="missing.json"):
         Answers.read(tmp_path / "missing.json")

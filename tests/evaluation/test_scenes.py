@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spade_core.contract.errors import BadImage, BadOption, LabelSetMismatch, TooFewImages
+from spade_core.contract.errors import BadImageError, BadOptionError, LabelSetMismatchError, TooFewImagesError
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.scenes import Comparison, PictureSize, Scenes
 from tests.support.small_data import save, stripes, write_pair
@@ -80,21 +80,21 @@ def test_without_splits_no_picture_is_compared_with_the_photo_of_its_own_label_m
 @pytest.mark.parametrize(("count", "val"), [(14, None), (30, 4), (4, None)])
 def test_too_few_pairs_for_the_statistics_are_refused_with_the_number_that_is_needed(tmp_path, count, val):
     folder(tmp_path, count, val)
-    with pytest.raises(TooFewImages, match="at least 10"):
+    with pytest.raises(TooFewImagesError, match="at least 10"):
         Comparison.of(scenes(tmp_path), tmp_path, "val", count=100)
 
 
 def test_data_that_say_they_are_of_another_label_set_are_refused(tmp_path: Path):
     folder(tmp_path, 3)
     (tmp_path / "label_set.toml").write_text(load_label_set("ade20k").to_toml(), encoding="utf-8")
-    with pytest.raises(LabelSetMismatch, match="ade20k"):
+    with pytest.raises(LabelSetMismatchError, match="ade20k"):
         scenes(tmp_path)
 
 
 def test_a_photo_that_cannot_be_read_is_named(tmp_path: Path):
     folder(tmp_path, 3)
     (tmp_path / "images" / "p01.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
-    with pytest.raises(BadImage, match="p01"):
+    with pytest.raises(BadImageError, match="p01"):
         list(scenes(tmp_path))
 
 
@@ -125,5 +125,5 @@ def test_blocked_out_label_maps_are_the_same_every_time_and_photos_keep_their_ow
 def test_sizes_and_numbers_that_cannot_be_are_refused(tmp_path: Path):
     pairs = folder(tmp_path, 2)
     for wrong in (lambda: PictureSize(16, 64), lambda: PictureSize(64, 0), lambda: scenes(pairs, limit=0)):
-        with pytest.raises(BadOption):
+        with pytest.raises(BadOptionError):
             wrong()

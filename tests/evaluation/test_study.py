@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from spade_core.cli import main
-from spade_core.contract.errors import LabelSetMismatch
+from spade_core.contract.errors import LabelSetMismatchError
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.evaluator import load_candidates
 from spade_core.evaluation.scenes import PictureSize, Scenes
@@ -93,7 +93,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_page(models, data, tmp_path: Pat
 
 
 def test_models_of_different_label_sets_are_not_compared(models, data, tmp_path: Path):
-    with pytest.raises(LabelSetMismatch, match="ade20k"):
+    with pytest.raises(LabelSetMismatchError, match="ade20k"):
         study([models[0], tiny_model(tmp_path, "ade20k")], data)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from spade_core.contract.errors import BadCheckpoint
+from spade_core.contract.errors import BadCheckpointError
 from spade_core.features import efficientnet_lite
 from spade_core.features.base import perceptual_distance
 from spade_core.features.build import feature_network
@@ -54,7 +54,7 @@ def test_features_that_are_not_installed_are_told_with_the_way_to_install_them(
         raise ImportError(name)
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(BadCheckpoint, match="pip install"):
+    with pytest.raises(BadCheckpointError, match="pip install"):
         Lite2Features()
 
 
@@ -121,7 +121,7 @@ def test_a_wrong_inception_file_is_refused_with_the_name_of_the_right_one(tmp_pa
         path.write_bytes(content)
     elif content is not None:
         torch.save(content, path)
-    with pytest.raises(BadCheckpoint) as caught:
+    with pytest.raises(BadCheckpointError) as caught:
         feature_network(path)
     assert "pt_inception-2015-12-05" in caught.value.fix
     assert "inception.pth" in caught.value.message
@@ -133,6 +133,6 @@ def test_a_pickle_with_code_in_it_is_refused_and_not_run(tmp_path: Path):
             return (Path.touch, (tmp_path / "exploded",))
 
     torch.save({"a": Bomb()}, tmp_path / "inception.pth")
-    with pytest.raises(BadCheckpoint):
+    with pytest.raises(BadCheckpointError):
         feature_network(tmp_path / "inception.pth")
     assert not (tmp_path / "exploded").exists()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from spade_core.checkpoint.file import Checkpoint, load_checkpoint, save_checkpoint
-from spade_core.contract.errors import BadCheckpoint
+from spade_core.contract.errors import BadCheckpointError
 from spade_core.contract.labels import load_label_set
 from spade_core.model.baselines.crn import CrnConfig
 from spade_core.model.baselines.local_enhancer import LocalEnhancer, LocalEnhancerConfig
@@ -166,7 +166,7 @@ def test_a_file_with_an_unknown_kind_or_field_is_refused(change, tmp_path: Path,
         "spade_core.checkpoint.file.config_to_json", lambda config: config_to_json(config) | change
     )
     save_checkpoint(path, tiny_checkpoint())
-    with pytest.raises(BadCheckpoint):
+    with pytest.raises(BadCheckpointError):
         load_checkpoint(path)
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spade_core.contract.errors import BadCheckpoint, Unavailable
+from spade_core.contract.errors import BadCheckpointError, UnavailableError
 from spade_core.features.vgg19 import Vgg19, load_vgg19
 from spade_core.model.discriminators.interface import DiscriminatorInput
 from spade_core.model.losses import (
@@ -218,9 +218,9 @@ def test_another_networks_file_is_refused_with_what_is_missing(weights, tmp_path
     wrong = {**weights, "features.0.weight": torch.zeros(64, 4, 3, 3)}
     del wrong["features.28.bias"]
     torch.save(wrong, tmp_path / "vgg16.pth")
-    with pytest.raises(BadCheckpoint, match=r"features\.0\.weight, features\.28\.bias .*2 in all"):
+    with pytest.raises(BadCheckpointError, match=r"features\.0\.weight, features\.28\.bias .*2 in all"):
         load_vgg19(tmp_path / "vgg16.pth")
-    with pytest.raises(BadCheckpoint, match="no file"):
+    with pytest.raises(BadCheckpointError, match="no file"):
         load_vgg19(tmp_path / "missing.pth")
 
 
@@ -236,7 +236,7 @@ class Trap:
 
 def test_a_pickle_in_place_of_vgg19_is_refused_and_not_run(tmp_path: Path):
     torch.save({"features.0.weight": Trap(tmp_path / "opened")}, tmp_path / "vgg19.pth")
-    with pytest.raises(BadCheckpoint):
+    with pytest.raises(BadCheckpointError):
         load_vgg19(tmp_path / "vgg19.pth")
     assert not (tmp_path / "opened").exists()
 
@@ -250,6 +250,6 @@ def test_without_a_file_and_a_network_the_fix_says_where_to_get_it(
         raise URLError("no route to host")
 
     monkeypatch.setattr("torch.hub.urlopen", offline)
-    with pytest.raises(Unavailable, match="no route") as caught:
+    with pytest.raises(UnavailableError, match="no route") as caught:
         load_vgg19()
     assert "download.pytorch.org" in caught.value.fix and "--vgg-weights" in caught.value.fix

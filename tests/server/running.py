@@ -13,9 +13,9 @@ from typing import Any
 import zmq
 
 from spade_core.contract.client import Client
-from spade_core.contract.codec import decode_reply, encode
+from spade_core.contract.codec import decode_server_message, encode
 from spade_core.contract.connection import read_connection_file
-from spade_core.contract.messages import ServerStatus
+from spade_core.contract.messages import Failed, Finished, ServerStatus
 
 ROOT = Path(__file__).parents[2]
 TRIVIAL = "tests.server.trivial:TrivialSynthesizer"
@@ -100,11 +100,20 @@ class RawPeer:
     def say(self, message: Any, *buffers: Any) -> None:
         self.socket.send_multipart(encode(message, buffers))
 
+    def picture_heard(self, timeout_s: float = 5.0) -> bytes:
+        """The buffers of the next picture, the other replies skipped."""
+        while self.socket.poll(round(timeout_s * 1000)):
+            reply, buffers = decode_server_message(self.socket.recv_multipart())
+            if isinstance(reply, Finished):
+                return b"".join(buffers)
+            assert not isinstance(reply, Failed), reply
+        raise TimeoutError("no picture")
+
     def heard(self, timeout_s: float = 5.0) -> Any:
         """The next reply; raises TimeoutError where none comes."""
         if not self.socket.poll(round(timeout_s * 1000)):
             raise TimeoutError("no reply")
-        return decode_reply(self.socket.recv_multipart())[0]
+        return decode_server_message(self.socket.recv_multipart())[0]
 
     def heard_of(self, kind: type, timeout_s: float = 5.0) -> Any:
         """The next reply of one kind, the others skipped."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from spade_core.contract.errors import Deadline
+from spade_core.contract.errors import DeadlineError
 from spade_core.contract.messages import (
     Accepted,
     Cancel,
@@ -19,6 +19,7 @@ from spade_core.contract.messages import (
     Progress,
     Submit,
 )
+from spade_core.contract.request import Delivery, PictureRequest
 from tests.server.running import ROOT, RawPeer
 from tests.server.trivial import SLOW
 
@@ -82,7 +83,7 @@ def test_a_running_job_can_be_cancelled_and_its_worker_goes_on_to_the_next(serve
 
 
 def test_a_cancelled_job_never_places_an_image(client, landscape, label_map, server):
-    job = client.submit(label_map, landscape, seed=SLOW + 3000)
+    job = client.submit(PictureRequest(label_map, landscape, seed=SLOW + 3000))
     server.wait_for(lambda status: status.running == 1)
     client.cancel(job)
     events, end = [], time.monotonic() + 1
@@ -137,8 +138,8 @@ def test_a_newer_request_makes_the_older_one_stale(server, peer, slow):
 
 def test_a_job_past_its_deadline_fails(client, landscape, label_map):
     began = time.monotonic()
-    with pytest.raises(Deadline, match="in its time"):
-        client.generate(label_map, landscape, seed=SLOW + 20_000, deadline_s=0.3)
+    with pytest.raises(DeadlineError, match="in its time"):
+        client.generate(PictureRequest(label_map, landscape, seed=SLOW + 20_000), Delivery(deadline_s=0.3))
     assert time.monotonic() - began < 5
 
 
@@ -170,9 +171,10 @@ VICTIM = """
 import sys, time, numpy as np
 from spade_core.contract.client import Client
 from spade_core.contract.labels import load_label_set
+from spade_core.contract.request import PictureRequest
 client = Client(sys.argv[1])
 for seed in range({seed}, {seed} + 3):
-    client.submit(np.zeros((64, 64), np.uint8), load_label_set("landscape"), seed=seed)
+    client.submit(PictureRequest(np.zeros((64, 64), np.uint8), load_label_set("landscape"), seed=seed))
 while True:
     client.poll(50)
     print("up", flush=True)
@@ -187,4 +189,4 @@ def test_a_client_killed_in_the_middle_leaks_nothing(server, client, landscape, 
         victim.kill()
     # Its jobs wait a few seconds for it to come back, and are then dropped, the running one too.
     server.wait_for(lambda status: status.running == status.queued == 0, timeout_s=12)
-    assert client.generate(label_map, landscape, seed=9).shape == (64, 96, 3)
+    assert client.generate(PictureRequest(label_map, landscape, seed=9)).rgb.shape == (64, 96, 3)

@@ -12,10 +12,13 @@ import time
 
 import pytest
 
-from server.config import physical_cores, refuse_open_address
+from server.config import parse
+from server.security import refuse_open_address
 from spade_core.contract.client import Client
-from spade_core.contract.errors import Forbidden
+from spade_core.contract.errors import ForbiddenError
 from spade_core.contract.messages import Failed, Finished, GoAway, Submit
+from spade_core.contract.request import PictureRequest
+from spade_core.runtime import physical_cores
 from tests.server.running import ROOT, TRIVIAL, RawPeer, RunningServer, process_exists
 from tests.server.trivial import SLOW
 
@@ -40,7 +43,7 @@ def test_the_connection_file_is_private_and_goes_with_the_server(tmp_path):
 
 def test_sigterm_drains(tmp_path, landscape, label_map):
     with RunningServer(tmp_path) as server, server.client() as client:
-        jobs = [client.submit(label_map, landscape, seed=seed) for seed in (SLOW + 2000, 5)]
+        jobs = [client.submit(PictureRequest(label_map, landscape, seed=seed)) for seed in (SLOW + 2000, 5)]
         server.wait_for(lambda status: status.running == 1 and status.queued == 1)
         server.process.terminate()
         server.wait_for(lambda status: status.state == "draining")
@@ -59,7 +62,7 @@ def test_sigterm_drains(tmp_path, landscape, label_map):
 
 def test_the_second_signal_does_not_wait(tmp_path, landscape, label_map):
     with RunningServer(tmp_path) as server, server.client() as client:
-        job = client.submit(label_map, landscape, seed=SLOW + 60_000)
+        job = client.submit(PictureRequest(label_map, landscape, seed=SLOW + 60_000))
         server.wait_for(lambda status: status.running == 1)
         server.process.terminate()
         server.wait_for(lambda status: status.state == "draining")
@@ -104,7 +107,7 @@ def test_a_client_survives_the_restart_of_its_server(tmp_path, landscape, label_
     bind = ("--bind", f"tcp://127.0.0.1:{port}")
     with RunningServer(tmp_path, *bind) as first:
         with first.client() as client:
-            job = client.submit(label_map, landscape, seed=SLOW + 1500)
+            job = client.submit(PictureRequest(label_map, landscape, seed=SLOW + 1500))
             first.wait_for(lambda status: status.running == 1)
             first.process.kill()
             first.process.wait()
@@ -121,7 +124,7 @@ def test_two_servers_never_clash(tmp_path, landscape, label_map):
         assert one.connection.address != other.connection.address
         for server in (one, other):
             with server.client() as client:
-                assert client.generate(label_map, landscape).shape == (64, 96, 3)
+                assert client.generate(PictureRequest(label_map, landscape)).rgb.shape == (64, 96, 3)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +133,7 @@ def test_two_servers_never_clash(tmp_path, landscape, label_map):
      "ipc:///tmp/x", "127.0.0.1:5555", "tcp://127.0.0.1", "tcp://999.0.0.1:1", "tcp://127.0.0.1:5555;tcp://*:1"],
 )  # fmt: skip
 def test_an_address_open_to_others_is_refused(bind):
-    with pytest.raises(Forbidden) as refused:
+    with pytest.raises(ForbiddenError) as refused:
         refuse_open_address(bind)
     assert "127.0.0.1" in refused.value.fix
 
@@ -151,7 +154,19 @@ def test_starting_it_wrongly_gives_a_sentence_and_exit_code_2(tmp_path):
     assert unknown.returncode == 2
     for run in (opened, unwritable, clash, unknown):
         assert "Traceback" not in run.stderr
+    for run in (opened, unwritable, clash):
+        first, second = run.stderr.splitlines()
+        assert first.startswith("error: ") and second.startswith("  fix: ")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_only_tests_need_is_taken_and_not_in_the_help(capsys):
+    assert parse(["--synthesizer", TRIVIAL, "--threads", "3"]).synthesizer == TRIVIAL
+    assert parse(["--threads", "3"]).threads == 3
+    with pytest.raises(SystemExit) as left:
+        parse(["--help"])
+    told = capsys.readouterr().out
+    assert left.value.code == 0 and "--threads" in told and "synthesizer" not in told.lower()
 
 
 def test_cores_are_counted_without_their_threads():

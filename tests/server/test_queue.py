@@ -3,17 +3,20 @@ import itertools
 
 import pytest
 
-from server.cache import Kept, ReplyCache
-from server.queue import Job, JobQueue, State
-from spade_core.contract.errors import Busy
-from spade_core.contract.messages import Limits, Submit
+from server.admission import AdmittedJob
+from server.queue import JobQueue, ScheduledJob
+from server.reply_cache import CachedReply, ReplyCache
+from spade_core.contract.errors import BusyError
+from spade_core.contract.limits import Limits
+from spade_core.contract.messages import Cancelled, Submit
 
 _clock = itertools.count()
 
 
 def job(client, name, priority=1, nbytes=1):
     submit = Submit(name, client, "landscape", "d", 0, (64, 64), "uint8", 4096, priority=priority)
-    return Job((client, name), submit, [bytes(nbytes)], "", b"peer", queued_at=next(_clock), deadline=1e9)
+    admitted = AdmittedJob(submit, [bytes(nbytes)], "", "")
+    return ScheduledJob((client, name), admitted, b"peer", queued_at=next(_clock), deadline=1e9)
 
 
 def queue_of(*jobs):
@@ -26,7 +29,7 @@ def queue_of(*jobs):
 def order(queue):
     names = []
     while (entry := queue.next()) is not None:
-        names.append(entry.submit.id)
+        names.append(entry.id)
     return names
 
 
@@ -45,10 +48,10 @@ def test_higher_priority_goes_first_and_then_clients_take_turns():
 def test_an_interrupted_job_goes_before_all_others():
     first, second = job("a", "first"), job("b", "second", priority=2)
     queue = queue_of(first)
-    assert queue.next() is first and first.state is State.RUNNING
+    assert queue.next() is first and first.running
     queue.add(second)
     queue.requeue(first)
-    assert first.state is State.QUEUED
+    assert not first.running
     assert order(queue) == ["first", "second"]
 
 
@@ -64,7 +67,7 @@ def test_a_job_is_removed_wherever_it_is():
 
 def test_one_client_cannot_fill_the_queue():
     queue = queue_of(*(job("a", str(n)) for n in range(4)))
-    with pytest.raises(Busy) as refused:
+    with pytest.raises(BusyError) as refused:
         queue.add(job("a", "one too many"))
     assert refused.value.retryable and refused.value.retry_after_ms > 0
     queue.add(job("b", "another client"))
@@ -72,10 +75,10 @@ def test_one_client_cannot_fill_the_queue():
 
 def test_the_queue_is_finite_in_jobs_and_in_bytes():
     queue = queue_of(*(job(str(n), str(n)) for n in range(10)))
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         queue.add(job("late", "late"))
     queue = queue_of(job("a", "huge", nbytes=200 * 2**20))
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         queue.add(job("b", "huge too", nbytes=100 * 2**20))
 
 
@@ -89,9 +92,9 @@ def test_the_jobs_ahead_are_those_running_and_those_before():
 def test_the_cache_forgets_the_least_used_and_the_old():
     cache = ReplyCache(max_bytes=4000, max_s=300)
     for name in "abc":
-        cache.put(name, Kept(name, [bytes(600)]), now=0.0)
+        cache.put(name, CachedReply(Cancelled(name), [bytes(600)]), now=0.0)
     assert cache.get("a", 1.0) is not None
-    cache.put("d", Kept("d", [bytes(600)]), now=2.0)
+    cache.put("d", CachedReply(Cancelled("d"), [bytes(600)]), now=2.0)
     assert cache.get("b", 3.0) is None and cache.get("a", 3.0) is not None
     assert cache.get("a", 301.0) is None
     cache.forget_old(303.0)
@@ -100,6 +103,6 @@ def test_the_cache_forgets_the_least_used_and_the_old():
 
 def test_what_is_larger_than_the_cache_is_not_kept():
     cache = ReplyCache(max_bytes=1000)
-    cache.put("small", Kept("small"), now=0.0)
-    cache.put("large", Kept("large", [bytes(2000)]), now=0.0)
+    cache.put("small", CachedReply(Cancelled("small")), now=0.0)
+    cache.put("large", CachedReply(Cancelled("large"), [bytes(2000)]), now=0.0)
     assert cache.get("large", 0.0) is None and cache.get("small", 0.0) is not None

@@ -12,12 +12,12 @@ import pytest
 
 from spade_core.contract.codec import encode
 from spade_core.contract.errors import (
-    BadHeader,
-    BadShape,
-    Internal,
-    LabelSetMismatch,
-    OutOfMemory,
-    UnknownModel,
+    BadHeaderError,
+    BadShapeError,
+    InternalError,
+    LabelSetMismatchError,
+    OutOfMemoryError,
+    UnknownModelError,
 )
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import (
@@ -29,9 +29,11 @@ from spade_core.contract.messages import (
     Output,
     Ping,
     Pong,
-    Style,
+    StylePart,
     Submit,
+    SubmitStyle,
 )
+from spade_core.contract.request import CodeStyle, PictureRequest
 from tests.server.running import RawPeer
 from tests.server.trivial import IS_BROKEN, NEEDS_TOO_MUCH
 
@@ -109,11 +111,19 @@ def test_garbage_frames_get_a_typed_refusal(peer, frames, code):
         ({"seed": -1}, [GRASS], "BAD_HEADER"),
         ({"priority": 9}, [GRASS], "BAD_HEADER"),
         ({"deadline_ms": 0}, [GRASS], "BAD_HEADER"),
-        ({"style": Style("telepathy")}, [GRASS], "BAD_HEADER"),
-        ({"style": Style(strength=1e9)}, [GRASS], "BAD_HEADER"),
-        ({"style": Style("image")}, [GRASS, GRASS], "BAD_HEADER"),
-        ({"style": Style("image", shape=(64, 64))}, [GRASS, GRASS], "SIZE_MISMATCH"),
-        ({"style": Style("image", shape=(64, 9999))}, [GRASS, GRASS], "TOO_LARGE"),
+        ({"style": SubmitStyle("telepathy")}, [GRASS], "BAD_HEADER"),
+        ({"style": SubmitStyle(strength=1e9)}, [GRASS], "BAD_HEADER"),
+        ({"style": SubmitStyle("image")}, [GRASS, GRASS], "BAD_HEADER"),
+        ({"style": SubmitStyle("image", shape=(64, 64))}, [GRASS, GRASS], "SIZE_MISMATCH"),
+        ({"style": SubmitStyle("image", shape=(64, 9999))}, [GRASS, GRASS], "TOO_LARGE"),
+        ({"style": SubmitStyle("code")}, [GRASS], "BAD_FRAMES"),
+        ({"style": SubmitStyle("code")}, [GRASS, b"\0\0\0"], "SIZE_MISMATCH"),
+        ({"style": SubmitStyle("code")}, [GRASS, b""], "BAD_SHAPE"),
+        ({"style": SubmitStyle("code")}, [GRASS, np.full(4, np.nan, "<f4").tobytes()], "BAD_SHAPE"),
+        ({"style": SubmitStyle("mixed")}, [GRASS], "BAD_HEADER"),
+        ({"style": SubmitStyle("mixed", parts=(StylePart("seed"),) * 3)}, [GRASS], "BAD_HEADER"),
+        ({"style": SubmitStyle("mixed", mix=2, parts=(StylePart("seed"),) * 2)}, [GRASS], "BAD_HEADER"),
+        ({"style": SubmitStyle("mixed", parts=(StylePart("mixed"),) * 2)}, [GRASS], "BAD_HEADER"),
         ({"id": "../x"}, [GRASS], "BAD_HEADER"),
         ({"client": ""}, [GRASS], "BAD_HEADER"),
         ({"replaces": "everything"}, [GRASS], "BAD_HEADER"),
@@ -130,38 +140,41 @@ def test_a_bad_job_gets_its_code_and_a_fix(peer, submit, changes, buffers, code)
 @pytest.mark.parametrize(
     ("options", "refusal"),
     [
-        ({"model": "unheard-of"}, UnknownModel),
-        ({"seed": NEEDS_TOO_MUCH}, OutOfMemory),
-        ({"seed": IS_BROKEN}, Internal),
-        ({"mode": "tile"}, BadHeader),
+        ({"model": "unheard-of"}, UnknownModelError),
+        ({"seed": NEEDS_TOO_MUCH}, OutOfMemoryError),
+        ({"seed": IS_BROKEN}, InternalError),
+        ({"mode": "tile"}, BadHeaderError),
+        ({"style": CodeStyle(np.zeros(5, np.float32))}, BadShapeError),
     ],
 )
 def test_the_client_raises_the_typed_error(client, landscape, label_map, options, refusal):
     with pytest.raises(refusal) as refused:
-        client.generate(label_map, landscape, **options)
+        client.generate(PictureRequest(label_map, landscape, **options))
     assert refused.value.message and refused.value.fix
-    assert client.generate(label_map, landscape).shape == (64, 96, 3), "the server is not well afterwards"
+    assert client.generate(PictureRequest(label_map, landscape)).rgb.shape == (64, 96, 3), (
+        "the server is not well afterwards"
+    )
 
 
 def test_another_label_set_is_refused_with_the_one_to_choose(client):
     other = load_label_set("ade20k")
-    with pytest.raises(LabelSetMismatch, match="'landscape'"):
-        client.generate(np.zeros((64, 64), np.uint8), other)
+    with pytest.raises(LabelSetMismatchError, match="'landscape'"):
+        client.generate(PictureRequest(np.zeros((64, 64), np.uint8), other))
 
 
 def test_the_client_knows_the_limits_of_its_server(client, landscape):
     client.status()
     with pytest.raises(Exception, match="up to 2048"):
-        client.submit(np.zeros((64, 2100), np.uint8), landscape)
-    with pytest.raises(BadShape, match="at least 32"):
-        client.submit(np.zeros((64, 31), np.uint8), landscape)
+        client.submit(PictureRequest(np.zeros((64, 2100), np.uint8), landscape))
+    with pytest.raises(BadShapeError, match="at least 32"):
+        client.submit(PictureRequest(np.zeros((64, 31), np.uint8), landscape))
 
 
 def test_garbage_cannot_storm(server, landscape, label_map):
     with RawPeer(server.connection.address) as peer, server.client() as client:
         for number in range(2000):
             peer.send(b"SPB1", json.dumps({"kind": "Dance", "id": str(number)}).encode())
-        rgb = client.generate(label_map, landscape, seed=777)
+        rgb = client.generate(PictureRequest(label_map, landscape, seed=777)).rgb
         assert rgb.shape == (64, 96, 3)
         complaints = peer.all_heard(during_s=1.5)
         assert 40 <= len(complaints) < 150, "the budget is a burst and then a trickle"
@@ -172,7 +185,7 @@ def test_garbage_cannot_storm(server, landscape, label_map):
 def test_a_message_over_the_transport_limit_harms_nobody(server, client, landscape, label_map):
     with RawPeer(server.connection.address) as peer:
         peer.send(b"SPB1", b"{}", bytes(65 * 2**20))
-        assert client.generate(label_map, landscape, seed=778).shape == (64, 96, 3)
+        assert client.generate(PictureRequest(label_map, landscape, seed=778)).rgb.shape == (64, 96, 3)
 
 
 def test_a_stranger_cannot_cancel_the_jobs_of_another_client(server, peer, submit):
@@ -199,4 +212,4 @@ def test_strangers_on_the_port_are_survived(server, client, landscape, label_map
         with socket.create_connection((host, int(port))) as stranger:
             stranger.sendall(greeting)
             time.sleep(0.05)
-    assert client.generate(label_map, landscape, seed=779).shape == (64, 96, 3)
+    assert client.generate(PictureRequest(label_map, landscape, seed=779)).rgb.shape == (64, 96, 3)

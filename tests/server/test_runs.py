@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from server.run_folder import place_of, versions
 from spade_core.checkpoint.file import save_checkpoint
+from spade_core.checkpoint.sources import checkpoint_versions, model_source
 from spade_core.contract.client import Client
-from spade_core.contract.errors import LabelSetMismatch, UnknownModel
+from spade_core.contract.errors import LabelSetMismatchError, UnknownModelError
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Failed, Finished, Progress
+from spade_core.contract.request import PictureRequest
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.server.running import RunningServer, process_exists
 from tests.server.test_lifecycle import start
@@ -54,6 +55,11 @@ def served(client: Client, name: str = "my"):
     return next((model for model in models if model.name == name), None)
 
 
+def problems(client: Client) -> str:
+    """What the server last said is wrong."""
+    return " ".join(problem.message for problem in client.welcome.problems) if client.welcome else ""
+
+
 def announced(client: Client, digest: str, name: str = "my") -> list:
     """Wait until the server has said that it serves this checkpoint."""
     return until(lambda: (model := served(client, name)) is not None and model.digest == digest, client)
@@ -75,7 +81,8 @@ def test_the_newest_checkpoint_of_a_run_is_served_under_its_folders_name(run, la
     (run / "model_00012000.safetensors.part").write_bytes(b"not complete")
     with serving(run) as server, server.client() as client:
         assert np.array_equal(
-            client.generate(label_map, landscape, model="my"), landscape.colorize(label_map) + 10
+            client.generate(PictureRequest(label_map, landscape, model="my")).rgb,
+            landscape.colorize(label_map) + 10,
         )
         model = served(client)
         assert (model.digest, model.file) == (newest, "model_00010000.safetensors")
@@ -101,7 +108,7 @@ def test_no_request_of_a_stream_is_lost_or_mixed_over_three_reloads(run, landsca
             for client in (one, other):
                 while len(client.live) < 4:
                     seed = len(sent) // 2 % 50 if len(sent) % 2 else SLOW + len(sent) % 40
-                    sent[client.submit(label_map, landscape, model="my", seed=seed)] = seed
+                    sent[client.submit(PictureRequest(label_map, landscape, model="my", seed=seed))] = seed
             listen()
             newest = list(shades)[-1]
             painted = any(end.model_digest == newest for end in ends.values())
@@ -127,9 +134,9 @@ def test_a_job_that_runs_while_a_newer_checkpoint_comes_is_finished_by_the_one_i
     old = write_checkpoint(run, 2000, shade=1)
     with serving(run) as server, server.client() as client:
         announced(client, old)
-        running = client.submit(label_map, landscape, model="my", seed=SLOW + 3000)
+        running = client.submit(PictureRequest(label_map, landscape, model="my", seed=SLOW + 3000))
         server.wait_for(lambda status: status.running == 1)
-        queued = client.submit(label_map, landscape, model="my", seed=5)
+        queued = client.submit(PictureRequest(label_map, landscape, model="my", seed=5))
         new = write_checkpoint(run, 4000, shade=2)
         ends = {}
         for event in until(lambda: not client.live, client) + client.poll():
@@ -144,7 +151,10 @@ def test_the_picture_of_an_older_checkpoint_is_not_handed_out_for_a_newer_one(ru
     with serving(run) as server, server.client() as client:
         for photos in (4000, 6000):
             announced(client, digests[-1])
-            replies = [finished(client, client.submit(label_map, landscape, model="my")) for _ in range(2)]
+            replies = [
+                finished(client, client.submit(PictureRequest(label_map, landscape, model="my")))
+                for _ in range(2)
+            ]
             assert [reply.cached for reply in replies] == [False, True]
             assert {reply.model_digest for reply in replies} == {digests[-1]}
             digests.append(write_checkpoint(run, photos, shade=photos // 1000))
@@ -155,15 +165,15 @@ def test_a_broken_newer_checkpoint_is_reported_once_and_the_older_one_serves_on(
     with serving(run) as server, server.client() as client:
         announced(client, good)
         (run / "model_00004000.safetensors").write_bytes(b"{ half of")
-        until(lambda: "model_00004000" in client.welcome.problem, client)
+        until(lambda: "model_00004000" in problems(client), client)
         time.sleep(2.5)  # two more looks at it
         assert server.console.count("model_00004000.safetensors cannot be read: it is truncated") == 1
         assert "Until then 'my' is model_00002000.safetensors" in server.console
-        reply = finished(client, client.submit(label_map, landscape, model="my"))
+        reply = finished(client, client.submit(PictureRequest(label_map, landscape, model="my")))
         assert reply.model_digest == good and server.status().state == "ready"
         better = write_checkpoint(run, 4000, shade=4)  # the same name, written again
         announced(client, better)
-        assert client.welcome.problem == ""
+        assert client.welcome.problems == ()
 
 
 def test_a_server_started_on_a_run_whose_newest_checkpoint_is_broken_serves_the_one_before(
@@ -172,20 +182,30 @@ def test_a_server_started_on_a_run_whose_newest_checkpoint_is_broken_serves_the_
     good = write_checkpoint(run, 2000, shade=3)
     (run / "model_00004000.safetensors").write_bytes(b"")
     with serving(run) as server, server.client() as client:
-        assert finished(client, client.submit(label_map, landscape, model="my")).model_digest == good
-        assert "model_00004000.safetensors cannot be read" in client.welcome.problem
+        assert (
+            finished(client, client.submit(PictureRequest(label_map, landscape, model="my"))).model_digest
+            == good
+        )
+        assert "model_00004000.safetensors cannot be read" in problems(client)
 
 
 def test_a_run_without_a_model_says_so_and_is_served_when_the_first_one_comes(run, landscape, label_map):
     with serving(run, "landscape") as server, server.client() as client:
-        with pytest.raises(UnknownModel, match="no model yet.*as soon as its training writes the first one"):
-            client.generate(label_map, landscape, model="my")
-        assert client.generate(label_map, landscape, model="landscape").shape == (64, 96, 3)
+        with pytest.raises(
+            UnknownModelError, match="no model yet.*as soon as its training writes the first one"
+        ):
+            client.generate(PictureRequest(label_map, landscape, model="my"))
+        assert client.generate(PictureRequest(label_map, landscape, model="landscape")).rgb.shape == (
+            64,
+            96,
+            3,
+        )
         announced(client, write_checkpoint(run, 2000, shade=1))
         assert np.array_equal(
-            client.generate(label_map, landscape, model="my"), landscape.colorize(label_map) + 1
+            client.generate(PictureRequest(label_map, landscape, model="my")).rgb,
+            landscape.colorize(label_map) + 1,
         )
-        assert client.welcome.problem == "" and server.status().state == "ready"
+        assert client.welcome.problems == () and server.status().state == "ready"
 
 
 def test_a_server_with_nothing_but_a_run_that_has_just_begun_becomes_ready_by_itself(
@@ -193,7 +213,7 @@ def test_a_server_with_nothing_but_a_run_that_has_just_begun_becomes_ready_by_it
 ):
     run.rmdir()  # the server is started before the training
     with serving(run) as server, server.client() as client:
-        assert "no model yet" in server.wait_for(lambda status: status.state == "failed").problem
+        assert "no model yet" in server.wait_for(lambda status: status.state == "failed").problems[0].message
         run.mkdir()
         announced(client, write_checkpoint(run, 2000))
         assert server.status().state == "ready"
@@ -205,7 +225,8 @@ def test_a_first_model_that_came_while_the_device_was_given_back_is_found(run, l
         server.wait_for(lambda status: len(status.pids) == 1)
         write_checkpoint(run, 2000, shade=6)
         assert np.array_equal(
-            client.generate(label_map, landscape, model="my"), landscape.colorize(label_map) + 6
+            client.generate(PictureRequest(label_map, landscape, model="my")).rgb,
+            landscape.colorize(label_map) + 6,
         )
 
 
@@ -213,10 +234,10 @@ def test_a_newer_checkpoint_with_other_labels_refuses_maps_of_the_old_ones(run, 
     old = write_checkpoint(run, 2000)
     with serving(run) as server, server.client() as client:
         announced(client, old)
-        running = client.submit(label_map, landscape, model="my", seed=SLOW + 2500)
+        running = client.submit(PictureRequest(label_map, landscape, model="my", seed=SLOW + 2500))
         server.wait_for(lambda status: status.running == 1)
         queued = client.submit(
-            label_map, landscape, model="my", seed=1
+            PictureRequest(label_map, landscape, model="my", seed=1)
         )  # admitted while the old labels count
         cityscapes = load_label_set("cityscapes")
         new = write_checkpoint(run, 4000, cityscapes, shade=2)
@@ -225,14 +246,18 @@ def test_a_newer_checkpoint_with_other_labels_refuses_maps_of_the_old_ones(run, 
             if isinstance(event, Finished | Failed):
                 ends[event.id] = event
         assert ends[running].model_digest == old
-        assert isinstance(ends[queued].error, LabelSetMismatch) and "cityscapes" in ends[queued].error.fix
+        assert (
+            isinstance(ends[queued].error, LabelSetMismatchError) and "cityscapes" in ends[queued].error.fix
+        )
         announced(client, new)
-        with pytest.raises(LabelSetMismatch, match="cityscapes"):
-            client.generate(label_map, landscape, model="my")
-        fetched = client.label_set(served(client).label_set_digest)
+        with pytest.raises(LabelSetMismatchError, match="cityscapes"):
+            client.generate(PictureRequest(label_map, landscape, model="my"))
+        fetched = client.fetch_label_set(served(client).label_set_digest)
         assert fetched == cityscapes
         streets = np.full((64, 64), 7, np.uint8)
-        assert np.array_equal(client.generate(streets, fetched, model="my"), fetched.colorize(streets) + 2)
+        assert np.array_equal(
+            client.generate(PictureRequest(streets, fetched, model="my")).rgb, fetched.colorize(streets) + 2
+        )
 
 
 def test_a_worker_killed_while_it_loads_a_newer_checkpoint_costs_no_request(run, landscape, label_map):
@@ -240,7 +265,10 @@ def test_a_worker_killed_while_it_loads_a_newer_checkpoint_costs_no_request(run,
     with serving(run) as server, server.client() as client:
         announced(client, old)
         (run / "loading").unlink()
-        jobs = [client.submit(label_map, landscape, model="my", seed=seed) for seed in (SLOW + 4000, 2, 3)]
+        jobs = [
+            client.submit(PictureRequest(label_map, landscape, model="my", seed=seed))
+            for seed in (SLOW + 4000, 2, 3)
+        ]
         worker = server.wait_for(lambda status: status.running == 1).pids[1]
         new = write_checkpoint(run, 4000, shade=2, load_s=1.0)
         events = until((run / "loading").exists, client)
@@ -262,18 +290,26 @@ def test_a_checkpoint_deleted_while_it_is_served_is_served_on(run, landscape, la
         announced(client, older)  # what is in the folder counts, so a bad last checkpoint can be taken back
         (run / "model_00002000.safetensors").unlink()
         time.sleep(1.5)
-        assert finished(client, client.submit(label_map, landscape, model="my")).model_digest == older
+        assert (
+            finished(client, client.submit(PictureRequest(label_map, landscape, model="my"))).model_digest
+            == older
+        )
         for file in run.iterdir():
             file.unlink()
         run.rmdir()
         run.touch()
-        until(lambda: "cannot be read: Not a directory" in client.welcome.problem, client)
+        until(lambda: "cannot be read: Not a directory" in problems(client), client)
         run.unlink()
-        until(lambda: client.welcome.problem == "", client)
-        assert finished(client, client.submit(label_map, landscape, model="my", seed=1)).model_digest == older
+        until(lambda: client.welcome.problems == (), client)
+        assert (
+            finished(
+                client, client.submit(PictureRequest(label_map, landscape, model="my", seed=1))
+            ).model_digest
+            == older
+        )
         os.kill(server.status().pids[1], signal.SIGKILL)  # now nothing is left of it
-        with pytest.raises(UnknownModel, match="no longer there"):
-            client.generate(label_map, landscape, model="my", seed=2)
+        with pytest.raises(UnknownModelError, match="no longer there"):
+            client.generate(PictureRequest(label_map, landscape, model="my", seed=2))
         run.mkdir()
         announced(client, write_checkpoint(run, 6000))
 
@@ -287,7 +323,7 @@ def test_several_runs_and_models_are_served_and_followed_each_by_itself(run, lan
         newer = write_checkpoint(other, 4000, shade=3)
         announced(client, newer, other.name)
         for name, shade in (("my", 1), (other.name, 3), ("landscape", 0)):
-            rgb = client.generate(label_map, landscape, model=name)
+            rgb = client.generate(PictureRequest(label_map, landscape, model=name)).rgb
             assert np.array_equal(rgb, landscape.colorize(label_map) + np.uint8(shade))
         assert served(client).digest == mine and served(client, "landscape").file == ""
         assert server.status().state == "ready"
@@ -305,20 +341,20 @@ def test_an_embedded_model_is_not_hidden_by_a_folder_of_its_name(tmp_path, monke
     for name in ("landscape", "my"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
-    assert not place_of("landscape").is_run and place_of("./landscape").is_run
-    assert place_of("my").is_run and place_of("runs/yet to come").is_run
-    assert not (place_of("missing").is_run or place_of("runs/missing.safetensors").is_run)
-    named = [place_of(model).name for model in ("my", "my/", str(tmp_path / "my"), "x/y.safetensors")]
+    assert not model_source("landscape").is_run and model_source("./landscape").is_run
+    assert model_source("my").is_run and model_source("runs/yet to come").is_run
+    assert not (model_source("missing").is_run or model_source("runs/missing.safetensors").is_run)
+    named = [model_source(model).name for model in ("my", "my/", str(tmp_path / "my"), "x/y.safetensors")]
     assert named == ["my", "my", "my", "y"]
     monkeypatch.chdir(tmp_path / "my")
-    assert place_of(".").name == "my"
+    assert model_source(".").name == "my"
 
 
 def test_the_newest_is_the_one_that_saw_most_photos_whatever_the_names_length(run):
     for photos in (9_000, 120_000_000, 99_000_000):
         write_checkpoint(run, photos)
     (run / "model_best.safetensors").touch()
-    names = [version.file_name for version in versions(run)]
+    names = [version.file_name for version in checkpoint_versions(run)]
     assert names == [f"model_{photos:08}.safetensors" for photos in (120_000_000, 99_000_000, 9_000)]
 
 
@@ -338,7 +374,7 @@ def test_checkpoints_of_the_real_network_are_followed_too(run, landscape, label_
         for photos in (2000, 4000):
             models += [save(photos, 0.9)] if photos > 2000 else []
             announced(client, models[-1].digest)
-            reply = finished(client, client.submit(label_map, landscape, model="my", seed=3))
+            reply = finished(client, client.submit(PictureRequest(label_map, landscape, model="my", seed=3)))
             assert reply.model_digest == models[-1].digest
             assert (
                 np.abs(reply.rgb.astype(int) - models[-1].render(label_map, None, 3).astype(int)).max() <= 1
@@ -346,5 +382,5 @@ def test_checkpoints_of_the_real_network_are_followed_too(run, landscape, label_
         (run / "model_00006000.safetensors").write_bytes(
             (run / "model_00004000.safetensors").read_bytes()[:9000]
         )
-        until(lambda: "model_00006000.safetensors cannot be read" in client.welcome.problem, client)
+        until(lambda: "model_00006000.safetensors cannot be read" in problems(client), client)
         assert server.status().state == "ready"

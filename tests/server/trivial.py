@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spade_core.contract.errors import BadCheckpoint
+from spade_core.contract.errors import BadCheckpointError
 from spade_core.contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
 
 SLOW = 100_000
@@ -44,6 +44,7 @@ class TrivialSynthesizer:
     shade = 0
     native_size = 64
     style_size = 4
+    looks_at_instances = False
 
     def __init__(self, name):
         self.name = name
@@ -52,7 +53,7 @@ class TrivialSynthesizer:
     @classmethod
     def load(cls, model="landscape", device="auto"):
         if Path(model).stem == "truncated":
-            raise BadCheckpoint("The checkpoint 'truncated' ends too early.", "Copy it again.")
+            raise BadCheckpointError("The checkpoint 'truncated' ends too early.", "Copy it again.")
         if Path(model).stem == "crashing":
             os.kill(os.getpid(), signal.SIGKILL)
         made = cls(Path(model).stem)
@@ -65,13 +66,15 @@ class TrivialSynthesizer:
         try:
             recipe = json.loads(text)
         except ValueError:
-            raise BadCheckpoint(f"{file.name} cannot be read: it is truncated.", "Copy it again.") from None
+            raise BadCheckpointError(
+                f"{file.name} cannot be read: it is truncated.", "Copy it again."
+            ) from None
         (file.parent / "loading").touch()
         time.sleep(recipe["load_s"])
         self.digest, self.shade = hashlib.sha256(text.encode()).hexdigest(), recipe["shade"]
         self.label_set = parse_label_set(recipe["label_set"])
 
-    def render(self, label_map, style=None, seed=0, progress=None):
+    def render(self, label_map, style=None, seed=0, progress=None, instance_map=None):
         if seed == DIES or (seed == DIES_ONCE and not _already_tried()):
             os.kill(os.getpid(), signal.SIGKILL)
         if seed == HANGS:

@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spade_core.checkpoint.sources import model_file
 from spade_core.contract.labels import load_label_set
-from spade_core.synthesis.synthesizer import Synthesizer, model_file
+from spade_core.synthesis.synthesizer import Synthesizer
 
 LANDSCAPE = load_label_set("landscape")
 SIDE = 160

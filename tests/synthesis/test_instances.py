@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from spade_core.checkpoint.file import Checkpoint
-from spade_core.contract.errors import BadShape
+from spade_core.contract.errors import BadShapeError
 from spade_core.contract.labels import LabelClass, LabelSet
 from spade_core.model.label_channels import LabelChannels
 from spade_core.model.semantic_input import one_hot
@@ -60,7 +60,7 @@ def test_a_network_that_looks_at_no_instances_paints_the_same_with_and_without(l
 
 @pytest.mark.parametrize("wrong", [np.zeros((64, 95), np.int32), np.zeros((64, 96), np.float32)])
 def test_an_instance_map_of_another_size_or_kind_is_refused(labels, wrong):
-    with pytest.raises(BadShape):
+    with pytest.raises(BadShapeError):
         served(WITH_EDGES).render_float(labels, instance_map=wrong)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from spade_core.contract.errors import BadShape
+from spade_core.contract.errors import BadShapeError
 from spade_core.model.losses import kl_divergence
 from spade_core.model.style_encoder import StyleEncoder, StyleEncoderConfig, sample_style
 from spade_core.synthesis.style import at_strength, between, mixed
@@ -43,12 +43,12 @@ def test_strength_leads_from_the_average_look_to_the_style_itself():
 
 @pytest.mark.parametrize("weights", [(1,), (0, 0), (-1, 2), (float("nan"), 1)])
 def test_weights_that_mix_nothing_are_refused(weights):
-    with pytest.raises(BadShape):
+    with pytest.raises(BadShapeError):
         mixed((A, B), weights)
 
 
 def test_codes_of_two_models_are_not_mixed():
-    with pytest.raises(BadShape):
+    with pytest.raises(BadShapeError):
         mixed((A, np.zeros(5, np.float32)), (1, 1))
 
 

@@ -10,13 +10,13 @@ import pytest
 
 from spade_core.checkpoint.file import save_checkpoint
 from spade_core.contract.errors import (
-    BadImage,
-    BadLabel,
-    BadShape,
-    Cancelled,
+    BadImageError,
+    BadLabelError,
+    BadShapeError,
+    CancelledError,
     SpadeError,
-    TooLarge,
-    UnknownModel,
+    TooLargeError,
+    UnknownModelError,
 )
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.support.tiny import tiny_checkpoint, tiny_model
@@ -105,21 +105,21 @@ def test_progress_rises_to_one(model: Synthesizer):
 
 def test_raising_in_progress_stops_the_work(model: Synthesizer):
     def stop(stage: str, fraction: float) -> None:
-        raise Cancelled("Enough.")
+        raise CancelledError("Enough.")
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         model.render(halves(32, 32), progress=stop)
 
 
 @pytest.mark.parametrize(
     ("label_map", "error"),
     [
-        (np.full((64, 64), 99, np.uint8), BadLabel),
-        (np.zeros((64, 64, 3), np.uint8), BadShape),
-        (np.zeros((64, 64), np.float32), BadShape),
-        (np.zeros((0, 64), np.uint8), BadShape),
-        (np.zeros((31, 64), np.uint8), BadShape),
-        (np.zeros((40, 4100), np.uint8), TooLarge),
+        (np.full((64, 64), 99, np.uint8), BadLabelError),
+        (np.zeros((64, 64, 3), np.uint8), BadShapeError),
+        (np.zeros((64, 64), np.float32), BadShapeError),
+        (np.zeros((0, 64), np.uint8), BadShapeError),
+        (np.zeros((31, 64), np.uint8), BadShapeError),
+        (np.zeros((40, 4100), np.uint8), TooLargeError),
     ],
 )
 def test_a_bad_label_map_is_refused_with_a_sentence_and_a_fix(model, label_map, error):
@@ -129,17 +129,17 @@ def test_a_bad_label_map_is_refused_with_a_sentence_and_a_fix(model, label_map, 
 
 
 def test_a_style_code_of_another_length_is_refused(model: Synthesizer):
-    with pytest.raises(BadShape):
+    with pytest.raises(BadShapeError):
         model.render(halves(32, 32), style=np.zeros(5, np.float32))
 
 
 def test_a_grey_style_image_is_refused(model: Synthesizer):
-    with pytest.raises(BadImage):
+    with pytest.raises(BadImageError):
         model.encode_style(np.zeros((8, 8), np.uint8))
 
 
 def test_an_unknown_model_is_answered_with_the_known_ones():
-    with pytest.raises(UnknownModel) as caught:
+    with pytest.raises(UnknownModelError) as caught:
         Synthesizer.load("moonscape")
     assert "moonscape" in caught.value.message and "landscape" in caught.value.fix
 

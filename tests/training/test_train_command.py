@@ -17,7 +17,7 @@ import torch
 
 from spade_core.checkpoint.file import load_checkpoint
 from spade_core.cli import main
-from spade_core.contract.errors import BadImage
+from spade_core.contract.errors import BadImageError
 from spade_core.contract.labels import load_label_set
 from spade_core.data.layouts.layouts import find_pairs
 from spade_core.data.pairs import read_pair
@@ -83,7 +83,7 @@ def test_a_folder_that_is_not_there_is_one_sentence_and_code_2(
     assert main(["train", "--data", str(tmp_path / "nowhere"), "-o", str(tmp_path / "run")]) == 2
     said = capsys.readouterr().err
     assert "nowhere" in said and "Traceback" not in said
-    with pytest.raises(BadImage):
+    with pytest.raises(BadImageError):
         parsed(["--data", str(tmp_path / "nowhere"), "-o", "o"])
 
 

@@ -17,11 +17,11 @@ from PIL import Image
 
 from spade_core.checkpoint.file import load_checkpoint
 from spade_core.contract.errors import (
-    BadCheckpoint,
-    BadImage,
-    BadLabel,
-    BadOption,
-    Internal,
+    BadCheckpointError,
+    BadImageError,
+    BadLabelError,
+    BadOptionError,
+    InternalError,
 )
 from spade_core.contract.labels import load_label_set
 from spade_core.data.crops import CropSampler, training_crop
@@ -212,7 +212,7 @@ def test_a_state_from_before_photos_were_counted_goes_on(config: TrainingConfig)
 def test_a_state_of_other_networks_is_refused_in_one_sentence(config: TrainingConfig):
     Run.open(replace(config, images=2)).train(quiet)
     wider = replace(config.recipe, generator=replace(config.recipe.generator, base_width=8))
-    with pytest.raises(BadCheckpoint, match="another generator") as caught:
+    with pytest.raises(BadCheckpointError, match="another generator") as caught:
         Run.open(replace(config, recipe=wider))
     assert "--from" in caught.value.fix
 
@@ -252,7 +252,7 @@ def test_a_warm_start_from_a_model_paints_what_the_model_paints(config: Training
 
 def test_squares_that_a_network_cannot_paint_are_refused(config: TrainingConfig):
     odd = replace(config.recipe, crops=replace(config.recipe.crops, size=72))
-    with pytest.raises(BadOption, match="72") as caught:
+    with pytest.raises(BadOptionError, match="72") as caught:
         Run.open(replace(config, recipe=odd))
     assert "multiple of 32" in caught.value.fix
 
@@ -288,14 +288,14 @@ def test_a_loss_that_is_no_number_stops_the_run_and_is_named(config: TrainingCon
     assert run.trainer.networks.encoder is not None
     with torch.no_grad():
         run.trainer.networks.encoder.fc_mu.bias.fill_(float("nan"))
-    with pytest.raises(Internal, match="The loss .* is no longer a number"):
+    with pytest.raises(InternalError, match="The loss .* is no longer a number"):
         run.train(quiet)
 
 
 def test_a_damaged_state_is_named_and_the_fix_is_to_delete_it(config: TrainingConfig):
     config.output.mkdir()
     (config.output / "state_00000004.pt").write_bytes(b"half a file")
-    with pytest.raises(BadCheckpoint) as caught:
+    with pytest.raises(BadCheckpointError) as caught:
         Run.open(config)
     assert "state_00000004.pt" in caught.value.message and "Delete it" in caught.value.fix
 
@@ -353,7 +353,7 @@ def test_photo_and_labels_are_cut_from_the_same_place():
 
 
 def test_a_folder_without_pairs_says_how_to_lay_it_out(tmp_path: Path):
-    with pytest.raises(BadImage, match=r"images/"):
+    with pytest.raises(BadImageError, match=r"images/"):
         find_pairs(tmp_path, "train")
 
 
@@ -361,7 +361,7 @@ def test_a_label_map_with_ids_outside_the_set_is_refused(tmp_path: Path):
     for folder, value in (("images", 3), ("labels", 200)):
         (tmp_path / folder).mkdir()
         Image.fromarray(np.full((40, 40), value, np.uint8)).save(tmp_path / folder / "a.png")
-    with pytest.raises(BadLabel, match="200"):
+    with pytest.raises(BadLabelError, match="200"):
         read_pair(find_pairs(tmp_path, None)[0], load_label_set("landscape"))
 
 
@@ -370,7 +370,7 @@ def test_a_truncated_photo_is_named(photos: Path, tmp_path: Path):
         (tmp_path / folder).mkdir()
         data = (photos / folder / "p0.png").read_bytes()
         (tmp_path / folder / "p0.png").write_bytes(data if folder == "labels" else data[:200])
-    with pytest.raises(BadImage, match="p0"):
+    with pytest.raises(BadImageError, match="p0"):
         read_pair(find_pairs(tmp_path, None)[0], load_label_set("landscape"))
 
 

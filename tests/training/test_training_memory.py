@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spade_core.contract.errors import BadOption
+from spade_core.contract.errors import BadOptionError
 from spade_core.training.batch import Batch
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import CRN, FROZEN, PAPER_STYLE
@@ -56,7 +56,7 @@ def test_activations_computed_twice_give_the_same_weights_and_statistics(recipe:
 
 
 def test_a_generator_without_blocks_says_that_it_cannot_compute_twice():
-    with pytest.raises(BadOption, match="twice"):
+    with pytest.raises(BadOptionError, match="twice"):
         trained(replace(CRN, losses=replace(CRN.losses, perceptual="taps")), recompute=True)
 
 
@@ -91,7 +91,7 @@ TOO_MUCH = """
 import resource, sys
 from dataclasses import replace
 from pathlib import Path
-from spade_core.contract.errors import OutOfMemory
+from spade_core.contract.errors import OutOfMemoryError
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import FROZEN
 from spade_core.training.run import Run
@@ -104,7 +104,7 @@ pages = int(Path("/proc/self/statm").read_text().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (1500 << 20),) * 2)
 try:
     run.train(lambda *told: None)
-except OutOfMemory as error:
+except OutOfMemoryError as error:
     print(error.message, error.fix)
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ...contract.errors import BadCheckpoint
+from ...contract.errors import BadCheckpointError
 from ...files import write_torch
 from ...model.baselines.pix2pixhd import Pix2PixHDConfig
 from ...model.spade import GeneratorConfig
@@ -27,7 +27,7 @@ PUBLISHED = {
 def export_reference(checkpoint: Checkpoint, folder: Path, epoch: str = "latest") -> list[Path]:
     """Write {epoch}_net_{G,E,D}.pth, each in one piece, and return those there are; tensors stay as they are.
 
-    Raises BadCheckpoint for a network that the published code does not know, and CannotWrite.
+    Raises BadCheckpointError for a network that the published code does not know, and CannotWriteError.
     """
     _refuse_unpublished(checkpoint)
     weights = {
@@ -53,7 +53,7 @@ def _refuse_unpublished(checkpoint: Checkpoint) -> None:
     if encoder is not None and not (encoder.instance_norm and encoder.input_size == 256):
         unknown.append("a style encoder like this one")
     if unknown:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"The published code does not know {', nor '.join(unknown)}.",
             "Only models with the published network can be exported for it; `spade checkpoint export-onnx` takes any.",
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from ...contract.errors import BadCheckpoint
+from ...contract.errors import BadCheckpointError
 from .keys import published_name
 
 LISTED = 5
@@ -16,7 +16,8 @@ LISTED = 5
 def check_fit(network: nn.Module, state: Mapping[str, Tensor], file: str) -> dict[str, Tensor]:
     """The state in the network's order. network: may be on the meta device; file: its name, for people.
 
-    Raises BadCheckpoint: five of the missing, extra and misshapen keys by name, and their number, and the likely cause.
+    Raises BadCheckpointError: five of the missing, extra and misshapen keys by name, and their number, and the likely
+    cause.
     """
     wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     missing = [key for key in wanted if key not in state]
@@ -33,7 +34,7 @@ def check_fit(network: nn.Module, state: Mapping[str, Tensor], file: str) -> dic
         _list("extra", [published_name(key) for key in extra]),
         _list("misshapen", list(shapes.values())),
     ]
-    raise BadCheckpoint(
+    raise BadCheckpointError(
         f"The weights in {file} do not make up the network they look like: {'; '.join(filter(None, parts))}.",
         _cause(missing, extra, misshapen),
     )

@@ -10,7 +10,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ...contract.errors import BadCheckpoint, NeedsDetail
+from ...contract.errors import BadCheckpointError, NeedsDetailError
 from ...contract.labels import LabelSet, load_label_set
 from ...model.label_channels import LabelChannels
 from ...model.style_encoder import StyleEncoderConfig
@@ -47,7 +47,7 @@ class ImportRequest:
 def import_reference(request: ImportRequest) -> Checkpoint:
     """Read the files and work out what they are; all tensors stay as they are, bit by bit.
 
-    Raises BadCheckpoint, NeedsDetail and BadLabelSet.
+    Raises BadCheckpointError, NeedsDetailError and BadLabelSetError.
     """
     files = network_files(request.source, request.epoch)
     states = {network: _ours(read_state(path)) for network, path in files.items()}
@@ -85,7 +85,10 @@ def _ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def _settled(
     request: ImportRequest, beside: Facts, state: dict[str, Tensor], file: str
 ) -> tuple[PresetName | None, Facts]:
-    """The data set, where it is a known one, and what is known in the end. Raises NeedsDetail and BadCheckpoint."""
+    """The data set, where it is a known one, and what is known in the end.
+
+    Raises NeedsDetailError and BadCheckpointError.
+    """
     given, channels = request.given, shapes.input_channels(state)
     if request.preset == "auto":
         said = given.or_else(beside)
@@ -104,14 +107,14 @@ def _settled(
     if questions:
         unknown = ", nor ".join(question.unknown for question in questions)
         options = ", and ".join(question.options for question in questions)
-        raise NeedsDetail(
+        raise NeedsDetailError(
             f"{file} reads {channels} input channels; it does not say {unknown}.",
             f"Give {options}; or put the opt.txt of its training beside it.",
         )
     return preset, facts
 
 
-def _misfit(preset: PresetName | None, facts: Facts, channels: int, file: str) -> BadCheckpoint:
+def _misfit(preset: PresetName | None, facts: Facts, channels: int, file: str) -> BadCheckpointError:
     parts = [
         f"{facts.classes} classes",
         *["don't care"] * bool(facts.dont_care),
@@ -123,7 +126,7 @@ def _misfit(preset: PresetName | None, facts: Facts, channels: int, file: str) -
     else:
         fix = f"Leave --preset out if it was trained on other data; give {CHANNELS_QUESTION.options} as it was trained."
     expected = f"the preset '{preset}' expects" if preset else "that makes"
-    return BadCheckpoint(
+    return BadCheckpointError(
         f"{file} reads {channels} input channels; {expected} {facts.channels} ({', '.join(parts)}).", fix
     )
 
@@ -141,10 +144,10 @@ def _labels(
 
 
 def _refuse_strangers(style_size: int, encoder: StyleEncoderConfig | None, files: dict[str, Path]) -> None:
-    """Raises BadCheckpoint where the encoder's codes are none of the generator's."""
+    """Raises BadCheckpointError where the encoder's codes are none of the generator's."""
     if encoder is not None and encoder.style_size != style_size:
         takes = f"codes of {style_size} numbers" if style_size else "no style code"
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"{files['E'].name} gives style codes of {encoder.style_size} numbers, {files['G'].name} takes {takes}.",
             "They were not trained together: import the generator's file alone.",
         )

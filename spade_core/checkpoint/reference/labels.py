@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ...contract.errors import BadLabelSet
+from ...contract.errors import BadLabelSetError
 from ...contract.labels import LabelClass, LabelSet
 from ...model.label_channels import LabelChannels
 
@@ -28,20 +28,20 @@ def numbered_label_set(classes: int, dont_care: bool) -> LabelSet:
 def published_channels(label_set: LabelSet, classes: int, dont_care: bool) -> LabelChannels:
     """An id is its channel, and "do not care" comes behind the classes.
 
-    Raises BadLabelSet where the set holds ids that the network has no channel for.
+    Raises BadLabelSetError where the set holds ids that the network has no channel for.
     """
     count = classes + dont_care
     ids = [entry.id for entry in label_set.classes]
     strange = [id for id in ids if id >= count]
     if strange:
-        raise BadLabelSet(
+        raise BadLabelSetError(
             f"The label set '{label_set.name}' has the id {strange[0]}; the network knows {count} label channels.",
             f"Choose a label set with ids from 0 to {count - 1}.",
         )
     if label_set.ignore_id in ids:
         return LabelChannels(count, tuple((id, id) for id in ids))
     if not dont_care:
-        raise BadLabelSet(
+        raise BadLabelSetError(
             f"The network has no channel for 'do not care', the id {label_set.ignore_id} of '{label_set.name}'.",
             "Set ignore_id to the id of one of its classes.",
         )

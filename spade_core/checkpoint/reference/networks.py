@@ -23,7 +23,7 @@ def empty_networks(
 ) -> dict[str, nn.Module]:
     """One on the meta device for each of the weights, which also say what the discriminator is made of.
 
-    Raises BadCheckpoint where they say nothing of a discriminator.
+    Raises BadCheckpointError where they say nothing of a discriminator.
     """
     networks: dict[str, nn.Module] = {}
     with torch.device("meta"):

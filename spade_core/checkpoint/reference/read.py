@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...contract.errors import BadCheckpoint
+from ...contract.errors import BadCheckpointError
 
 NETWORKS = ("G", "E", "D")
 
@@ -32,7 +32,7 @@ def network_files(source: Path, epoch: str | None = None) -> dict[str, Path]:
     """The files of one set by network: "G", and "E" and "D" where they are there.
 
     source: the folder that the published code saves into, or a generator's file, which then stands alone.
-    epoch: which set of a folder; None: the latest, or the only one. Raises BadCheckpoint.
+    epoch: which set of a folder; None: the latest, or the only one. Raises BadCheckpointError.
     """
     if not source.is_dir():
         return {"G": source}
@@ -42,7 +42,7 @@ def network_files(source: Path, epoch: str | None = None) -> dict[str, Path]:
         epoch = epochs[0] if len(epochs) == 1 else "latest"
     if epoch not in epochs:
         there = ", ".join(f"{known}_net_G.pth" for known in epochs[:5])
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"There is no {epoch}_net_G.pth in {source}" + (f", but {there}." if there else "."),
             f"Choose one with --epoch, as in --epoch {epochs[0]}."
             if there
@@ -53,7 +53,7 @@ def network_files(source: Path, epoch: str | None = None) -> dict[str, Path]:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The state dict of one network as it is in the file. Raises BadCheckpoint.
+    """The state dict of one network as it is in the file. Raises BadCheckpointError.
 
     Tensors of a present-day file stay on disk until they are used.
     """
@@ -62,14 +62,16 @@ def read_state(path: Path) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")  # on pickle protocols and storages; what matters is raised
             loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=_can_be_mapped(path))
     except FileNotFoundError:
-        raise BadCheckpoint(f"There is no file {path}.", "Check the path.") from None
+        raise BadCheckpointError(f"There is no file {path}.", "Check the path.") from None
     except pickle.UnpicklingError as problem:
         raise _refused(path, str(problem)) from None
     except OSError as problem:
         why = problem.strerror or str(problem)
-        raise BadCheckpoint(f"{path} cannot be read: {why}.", "Check the path and its permissions.") from None
+        raise BadCheckpointError(
+            f"{path} cannot be read: {why}.", "Check the path and its permissions."
+        ) from None
     except Exception as problem:  # a broken file raises what its first broken byte happens to lead to
-        raise BadCheckpoint(f"{path.name} {_broken(path, str(problem))}.", GET_AGAIN) from None
+        raise BadCheckpointError(f"{path.name} {_broken(path, str(problem))}.", GET_AGAIN) from None
     return _state_dict(path, loaded)
 
 
@@ -81,22 +83,22 @@ def _can_be_mapped(path: Path) -> bool:
         return all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
 
 
-def _refused(path: Path, said: str) -> BadCheckpoint:
+def _refused(path: Path, said: str) -> BadCheckpointError:
     """What weights_only would not carry out."""
     named = re.search(r"GLOBAL ([\w.]+)", said)
     if named is None and not _head(path).startswith(PICKLE):
-        return BadCheckpoint(f"{path.name} is not a PyTorch file, or it is damaged.", GET_AGAIN)
+        return BadCheckpointError(f"{path.name} is not a PyTorch file, or it is damaged.", GET_AGAIN)
     if named is None:
-        return BadCheckpoint(
+        return BadCheckpointError(
             f"{path.name} is a pickle of more than tensors, or it is damaged; nothing of it was run.",
             GET_AGAIN,
         )
     if named[1].startswith(("torch.nn.", "models.")):
-        return BadCheckpoint(
+        return BadCheckpointError(
             f"{path.name} holds a whole module ({named[1]}), not a state dict; it was refused unopened.",
             "Save the module's state_dict() where its code is, and import that.",
         )
-    return BadCheckpoint(
+    return BadCheckpointError(
         f"{path.name} holds pickled objects ({named[1]}) beside tensors; it was refused, and nothing of it was run.",
         "Use it only if you trust who made it: load it in PyTorch, and save nothing but its state dict.",
     )
@@ -119,16 +121,16 @@ def _head(path: Path) -> bytes:
 
 
 def _state_dict(path: Path, loaded: object) -> dict[str, Tensor]:
-    """Raises BadCheckpoint where it is something else, and says what."""
+    """Raises BadCheckpointError where it is something else, and says what."""
     if isinstance(loaded, Mapping) and loaded and all(isinstance(value, Tensor) for value in loaded.values()):
         state = {str(key): value.detach() for key, value in loaded.items()}
         strange = [key for key, value in state.items() if value.layout != torch.strided or value.is_quantized]
         if strange:
-            raise BadCheckpoint(
+            raise BadCheckpointError(
                 f"'{strange[0]}' in {path.name} is not a plain tensor.", "Save dense weights."
             )
         return state
-    raise BadCheckpoint(
+    raise BadCheckpointError(
         f"{path.name} holds {_kind(loaded)}, not the state dict of one network.",
         "Name {latest or epoch}_net_G.pth, as the published code saves it, or its folder.",
     )

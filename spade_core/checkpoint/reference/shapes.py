@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor
 
-from ...contract.errors import BadCheckpoint
+from ...contract.errors import BadCheckpointError
 from ...model.baselines.pix2pixhd import Pix2PixHDConfig
 from ...model.config import Upsampling
 from ...model.discriminators.patchgan import MultiscaleConfig
@@ -43,16 +43,16 @@ ENCODER_LAYERS = 6
 
 
 def input_channels(state: State) -> int:
-    """Of the generator's semantic input. Raises BadCheckpoint where these are no published generator's weights."""
+    """Of the generator's semantic input. Raises BadCheckpointError where these are no published generator's weights."""
     if all(key.startswith("module.") for key in state):
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             "The weights were saved inside a DataParallel wrapper: all their names begin with 'module.'.",
             "Save the state_dict() of the wrapper's .module instead.",
         )
     first = r"model\.1\.0\..*" if _is_pix2pixhd(state) else r".*\.mlp_shared\.0\.weight"
     found = _most_common(kernel.shape[1] for key, kernel in _kernels(state) if re.fullmatch(first, key))
     if found is None:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"These are not the weights of a published generator, but of {_what(state)}.",
             "Name {latest or epoch}_net_G.pth, or the folder that holds it.",
         )
@@ -64,7 +64,7 @@ def generator_config(
 ) -> GeneratorConfig | Pix2PixHDConfig:
     """The published network with these weights. facts: with an answer to all open_questions.
 
-    Raises BadCheckpoint where nothing says the width, or the aspect ratio does not fit.
+    Raises BadCheckpointError where nothing says the width, or the aspect ratio does not fit.
     """
     spectral = _is_spectral(state)
     if _is_pix2pixhd(state):
@@ -121,21 +121,21 @@ def start_grid(cells: int, ratio: float | None) -> tuple[int, int] | None:
 
 
 def encoder_config(state: State) -> StyleEncoderConfig:
-    """The published style encoder with these weights. Raises BadCheckpoint."""
+    """The published style encoder with these weights. Raises BadCheckpointError."""
     layers = [kernel for key, kernel in _kernels(state) if re.match(r"layer\d+\.0\.", key)]
     mean = state.get("fc_mu.weight")
     if mean is not None and not layers and "layer1.bias" in state:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             "The style encoder has no norms; here the published one has instance or batch norms.",
             "Import the generator's file alone.",
         )
     if mean is None or not layers:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"The style encoder's file holds {_what(state)}.",
             "Name the right folder, or the generator's file alone.",
         )
     if len(layers) != ENCODER_LAYERS:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"The style encoder has {len(layers)} layers; the published one works only with {ENCODER_LAYERS}.",
             "Import the generator's file alone.",
         )
@@ -151,10 +151,10 @@ def encoder_config(state: State) -> StyleEncoderConfig:
 
 
 def discriminator_config(state: State) -> MultiscaleConfig:
-    """The published discriminator with these weights. Raises BadCheckpoint."""
+    """The published discriminator with these weights. Raises BadCheckpointError."""
     first = state.get("discriminator_0.model0.0.weight")
     if first is None:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"The discriminator's file holds {_what(state)}.",
             "Name the right folder, or the generator's file alone.",
         )
@@ -175,7 +175,7 @@ def discriminator_config(state: State) -> MultiscaleConfig:
 def _known_grid(cells: int, facts: Facts) -> tuple[int, int]:
     grid = start_grid(cells, facts.aspect_ratio)
     if grid is None:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"The start grid has {cells} cells; none of that many has the aspect ratio {facts.aspect_ratio:g}.",
             "Give --aspect-ratio, width over height, as it was trained.",
         )
@@ -216,7 +216,7 @@ def _style_linear(state: State) -> Tensor | None:
 def _width(state: State) -> int:
     width = _most_common(len(state[key]) // times for key, times in WIDTHS.items() if key in state)
     if not width:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             "Nothing in these weights says how wide the network is.", "Copy them again, or train anew."
         )
     return width

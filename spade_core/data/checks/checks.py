@@ -62,7 +62,7 @@ def check(
 ) -> DatasetReport:
     """Read every pair of a data set. batch and size: of the training that is planned.
 
-    Raises BadImage where the folder holds no pair at all.
+    Raises BadImageError where the folder holds no pair at all.
     """
     splits = {split: list_files(root, split, layout) for split in (TRAIN, VAL)}
     every = list_files(root, None, layout)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ...contract.errors import BadLabel, SpadeError
+from ...contract.errors import BadLabelError, SpadeError
 from ...contract.labels import LabelSet
 from ..pairs import Pair, instances_differ, read_instances, read_labels, read_photo, sizes_differ
 
@@ -94,7 +94,7 @@ def inspect_pair(pair: Pair, label_set: LabelSet) -> Inspected:
 
 
 def _of_error(error: SpadeError) -> Finding:
-    more = " Or convert them: `spade dataset convert`." if isinstance(error, BadLabel) else ""
+    more = " Or convert them: `spade dataset convert`." if isinstance(error, BadLabelError) else ""
     return Finding(ERROR, error.message, error.fix + more)
 
 

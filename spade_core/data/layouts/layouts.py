@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...contract.errors import BadImage
+from ...contract.errors import BadImageError
 from ...contract.labels import LabelSet, load_label_set
 from ..pairs import Pair
 from ..placement import Preprocess
@@ -45,13 +45,13 @@ class Layout:
 def find_pairs(root: Path, split: str | None, layout: str = "auto") -> list[Pair]:
     """The pairs of a data set sorted by photo; split is train, val, or None for both.
 
-    Raises BadImage where no photo has a label map of the same name, and as `layout_of`.
+    Raises BadImageError where no photo has a label map of the same name, and as `layout_of`.
     """
     chosen = layout_of(root, layout)
     found = list_files(root, split, chosen.name)
     if not found.pairs:
         where = f" for '{split}'" if split else ""
-        raise BadImage(
+        raise BadImageError(
             f"No photo with a label map of the same name was found in {root}{where}.", f"{chosen.expects}."
         )
     return found.pairs
@@ -66,17 +66,17 @@ def list_files(root: Path, split: str | None, layout: str = "auto") -> Listing:
 
 
 def layout_of(root: Path, name: str = "auto") -> Layout:
-    """The layout of this name, or the one that a folder has. Raises BadImage."""
+    """The layout of this name, or the one that a folder has. Raises BadImageError."""
     if name in LAYOUTS:
         return LAYOUTS[name]
     if name != "auto":
-        raise BadImage(f"There is no layout '{name}'.", f"Choose one of {', '.join(LAYOUTS)}.")
+        raise BadImageError(f"There is no layout '{name}'.", f"Choose one of {', '.join(LAYOUTS)}.")
     if not root.is_dir():
-        raise BadImage(f"There is no folder {root}.", "Check the path.")
+        raise BadImageError(f"There is no folder {root}.", "Check the path.")
     for layout in LAYOUTS.values():
         if layout.recognises(root):
             return layout
-    raise BadImage(
+    raise BadImageError(
         f"{root} is laid out as none of the known data sets.",
         f"{LAYOUTS['folder'].expects}; or name one of {', '.join(LAYOUTS)}.",
     )
@@ -85,7 +85,7 @@ def layout_of(root: Path, name: str = "auto") -> Layout:
 def own_label_set(root: Path, layout: str = "auto") -> LabelSet | None:
     """The folder's own label_set.toml, or that of the layout; None where neither says which set it is.
 
-    Raises BadImage and BadLabelSet.
+    Raises BadImageError and BadLabelSetError.
     """
     own = root / OWN_LABEL_SET
     name = str(own) if own.exists() else layout_of(root, layout).label_set
@@ -93,7 +93,7 @@ def own_label_set(root: Path, layout: str = "auto") -> LabelSet | None:
 
 
 def label_set_of(root: Path, layout: str = "auto", named: str | None = None) -> LabelSet:
-    """The label set that was named, or the data's own, or landscape. Raises BadImage and BadLabelSet."""
+    """The label set that was named, or the data's own, or landscape. Raises BadImageError and BadLabelSetError."""
     return load_label_set(named) if named else own_label_set(root, layout) or load_label_set("landscape")
 
 
@@ -155,7 +155,7 @@ def _ade20k(root: Path, split: str) -> Listing:
     labels = pictures_below(root, (".png",), of_split)
     parts = [file for name, file in labels.items() if name.endswith("_seg") or "_parts_" in name]
     if parts and len(parts) == len(labels):
-        raise BadImage(
+        raise BadImageError(
             f"{parts[0].name} and its like are the full ADE20K's colour-coded objects and parts.",
             "Use the annotations of the scene parsing benchmark (ADEChallengeData2016): ids 0 to 150.",
         )

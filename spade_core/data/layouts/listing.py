@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ...contract.errors import BadImage
+from ...contract.errors import BadImageError
 from ..pairs import Pair
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
@@ -39,7 +39,7 @@ class Listing:
         return replace(self, pairs=[pair for pair in self.pairs if wanted(pair.name)])
 
     def indexed(self, index: Path, split: str) -> Listing:
-        """The pairs that index.csv puts into this split. Raises BadImage."""
+        """The pairs that index.csv puts into this split. Raises BadImageError."""
         splits = read_index(index)
         unlisted = [pair.image for pair in self.pairs if pair.name not in splits]
         return replace(self.only(lambda name: splits.get(name) == split), unlisted=unlisted)
@@ -64,7 +64,7 @@ def pictures(
 ) -> dict[str, Path]:
     """The picture files of a folder by name, none where it is missing; `named` may leave out a file with None.
 
-    Raises BadImage where two files have one name: which of them a label map belongs to could only be guessed.
+    Raises BadImageError where two files have one name: which of them a label map belongs to could only be guessed.
     """
     return _by_name(folder, _files(folder), endings, named)
 
@@ -77,7 +77,7 @@ def pictures_below(
 
 
 def read_index(file: Path) -> dict[str, str]:
-    """The split of each name in an index.csv with the columns name and split. Raises BadImage."""
+    """The split of each name in an index.csv with the columns name and split. Raises BadImageError."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as rows:
             found: dict[str, str] = {}
@@ -87,14 +87,14 @@ def read_index(file: Path) -> dict[str, str]:
             for row in table:
                 name, split = row["name"], row["split"]
                 if name in found and found[name] != split:
-                    raise BadImage(
+                    raise BadImageError(
                         f"{file} puts {name} into '{found[name]}' and into '{split}'.",
                         "Leave one row a name.",
                     )
                 found[name] = split
             return found
     except (UnicodeDecodeError, csv.Error):
-        raise BadImage(
+        raise BadImageError(
             f"{file} is no table with the columns 'name' and 'split'.",
             "Give it a first line 'name,split', and rows like 'photo_01,train'.",
         ) from None
@@ -125,7 +125,7 @@ def _by_name(
         if name is None:
             continue
         if name in found:
-            raise BadImage(
+            raise BadImageError(
                 f"{found[name]} and {file} have the same name.",
                 "Keep one of the two.",
             )

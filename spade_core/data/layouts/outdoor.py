@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...contract.errors import BadImage, CannotWrite
+from ...contract.errors import BadImageError, CannotWriteError
 from ...contract.labels import load_label_set
 from ...files import write_text
 from ..pairs import Pair, read_labels
@@ -48,10 +48,13 @@ def is_outdoor_by_classes(pairs: list[Pair]) -> dict[str, bool]:
 
 
 def is_outdoor_by_scene(root: Path) -> Callable[[str], bool]:
-    """Whether the scene of an image is outdoors, by its name. Raises BadImage where the file is missing or empty."""
+    """Whether the scene of an image is outdoors, by its name.
+
+    Raises BadImageError where the file is missing or empty.
+    """
     file = next((place / SCENES for place in (root, *root.glob("*/")) if (place / SCENES).is_file()), None)
     if file is None:
-        raise BadImage(
+        raise BadImageError(
             f"There is no {SCENES} in {root}.",
             f"Copy it from ADEChallengeData2016, or use the layout 'ade20k-outdoor' ({', '.join(KEPT)}).",
         )
@@ -59,7 +62,7 @@ def is_outdoor_by_scene(root: Path) -> Callable[[str], bool]:
     scenes = dict(line.split(maxsplit=1) for line in lines if len(line.split(maxsplit=1)) == 2)
     outdoor = {name for name, scene in scenes.items() if "outdoor" in scene.lower()}
     if not outdoor:
-        raise BadImage(f"No line of {file} says 'outdoor'.", "Use the layout 'ade20k-outdoor' instead.")
+        raise BadImageError(f"No line of {file} says 'outdoor'.", "Use the layout 'ade20k-outdoor' instead.")
     return outdoor.__contains__
 
 
@@ -79,5 +82,5 @@ class _Cache:
             self.known = None
 
     def keep(self, found: dict[str, bool]) -> None:
-        with contextlib.suppress(CannotWrite):
+        with contextlib.suppress(CannotWriteError):
             write_text(self._file, json.dumps(found))

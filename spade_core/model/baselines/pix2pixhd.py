@@ -134,7 +134,8 @@ class NormedConv(nn.Sequential):
             spectral_norm(conv)
         super().__init__(conv, norm_layer(config, conv.out_channels))
 
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+    # A Sequential for the names of its weights; every caller has labels.
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         conv, norm = self
         x = conv(x)
         return norm(x, resize_labels(labels, *x.shape[-2:])) if isinstance(norm, SpadeNorm) else norm(x)

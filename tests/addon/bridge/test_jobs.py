@@ -13,6 +13,7 @@ from spade_backdrops.bridge.jobs import Job, JobBoard, JobState, Request
 from spade_backdrops.bridge.server_command import find_command
 from spade_backdrops.bridge.server_process import ServerConfig
 from spade_backdrops.contract.labels import load_label_set
+from spade_backdrops.contract.request import SeedStyle
 
 from tests.addon.serving import command, until
 from tests.server.trivial import SLOW
@@ -60,7 +61,7 @@ def test_a_job_waits_for_its_server_and_gets_its_picture(board):
 
 def test_a_style_seed_of_its_own_is_sent(board):
     job = ended(board, board.add(request_for(style_seed=7)))
-    assert job.request.style.seed == 7 and job.state is JobState.FINISHED
+    assert job.request.picture.style == SeedStyle(7) and job.state is JobState.FINISHED
 
 
 def test_a_cancelled_job_never_has_a_picture(board):

@@ -8,18 +8,18 @@ import sys
 
 import pytest
 from spade_backdrops.bridge.server_command import find_command, running_server
-from spade_backdrops.contract.errors import Unavailable
+from spade_backdrops.contract.errors import UnavailableError
 
 
 def test_a_command_that_does_not_exist_is_one_sentence_and_a_fix():
-    with pytest.raises(Unavailable) as refused:
+    with pytest.raises(UnavailableError) as refused:
         find_command("/nowhere/spade-server")
     assert "/nowhere/spade-server" in refused.value.message
     assert "Server Command" in refused.value.fix
 
 
 def test_a_command_with_an_open_quote_is_one_sentence_and_a_fix():
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         find_command('"spade-server')
 
 
@@ -34,7 +34,7 @@ def test_without_a_preference_the_server_is_looked_for_on_the_path(tmp_path, mon
 def test_a_server_that_is_nowhere_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(Unavailable) as refused:
+    with pytest.raises(UnavailableError) as refused:
         find_command("  ")
     assert "Server Command" in refused.value.fix
 

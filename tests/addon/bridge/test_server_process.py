@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from spade_backdrops.bridge.server_process import ServerConfig, ServerProcess
-from spade_backdrops.contract.errors import Unavailable
+from spade_backdrops.contract.errors import UnavailableError
 
 
 def config(folder: Path, program: str) -> ServerConfig:
@@ -27,7 +27,7 @@ def until(condition, seconds: float = 10.0) -> None:
 def test_a_server_that_dies_at_the_start_is_quoted(tmp_path):
     with ServerProcess(config(tmp_path, "print('no weights here'); raise SystemExit(2)")) as server:
         until(lambda: not server.is_running)
-        with pytest.raises(Unavailable) as refused:
+        with pytest.raises(UnavailableError) as refused:
             server.check()
     assert "exit code 2" in refused.value.message
     assert "no weights here" in refused.value.message
@@ -35,7 +35,7 @@ def test_a_server_that_dies_at_the_start_is_quoted(tmp_path):
 
 def test_a_program_that_cannot_run_is_one_sentence(tmp_path):
     server = ServerProcess(ServerConfig((str(tmp_path),), tmp_path / "run", os.getpid()))
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         server.start()
 
 

@@ -335,9 +335,9 @@ def test_a_fault_of_ours_is_a_sentence_and_no_traceback(valley, monkeypatch):
 def test_a_render_in_progress_is_not_disturbed(valley, monkeypatch):
     app = SimpleNamespace(is_job_running=lambda kind: kind == "RENDER", background=True)
     monkeypatch.setattr("spade_backdrops.operators.generate.bpy", SimpleNamespace(app=app), raising=True)
-    from spade_backdrops.contract.errors import Busy
+    from spade_backdrops.contract.errors import BusyError
 
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         submit_scene(bpy.context)
 
 

@@ -13,7 +13,7 @@ bpy = pytest.importorskip("bpy")
 
 from mathutils import Matrix  # noqa: E402
 from PIL import Image  # noqa: E402
-from spade_backdrops.contract.errors import CannotWrite, NoCamera, NothingLabelled  # noqa: E402
+from spade_backdrops.contract.errors import CannotWriteError, NoCameraError, NothingLabelledError  # noqa: E402
 from spade_backdrops.contract.labels import load_label_set  # noqa: E402
 from spade_backdrops.pairs import pair_folder  # noqa: E402
 from spade_backdrops.pairs.pair_set import PairSet  # noqa: E402
@@ -113,11 +113,11 @@ def test_other_settings_and_other_pictures_are_never_mixed_in(yard, wanted, tmp_
         ("lights", {"lights": "kept"}),
         ("instances", {"instances": True}),
     ):
-        with pytest.raises(CannotWrite, match=name):
+        with pytest.raises(CannotWriteError, match=name):
             PairSet(**{**vars(one), **change}).render(yard, tmp_path / "set")
     (tmp_path / "photos" / "images").mkdir(parents=True)
     (tmp_path / "photos" / "images" / "mine.jpg").write_bytes(b"mine")
-    with pytest.raises(CannotWrite, match="other pictures"):
+    with pytest.raises(CannotWriteError, match="other pictures"):
         one.render(yard, tmp_path / "photos")
     recipe = json.loads((tmp_path / "set" / "render.json").read_text())
     assert recipe["seed"] == 0 and recipe["size"] == [32, 24]
@@ -159,16 +159,16 @@ def test_placed_cameras_take_turns(yard, tmp_path):
 
 
 def test_what_a_scene_lacks_is_said(scene, pixels, tmp_path):
-    with pytest.raises(NoCamera):
+    with pytest.raises(NoCameraError):
         PairSet(1, (24, 32)).render(scene, tmp_path / "a")
     pixels.camera()
     pixels.box("Thing", (10, 10, 20, 20))
-    with pytest.raises(NothingLabelled):
+    with pytest.raises(NothingLabelledError):
         PairSet(1, (24, 32), samples=1).render(scene, tmp_path / "b")
     assert not list((tmp_path / "b").rglob("0*.png"))
 
 
 def test_a_folder_that_cannot_be_made_is_said(yard, wanted, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CannotWrite):
+    with pytest.raises(CannotWriteError):
         wanted.render(yard, tmp_path / "file")

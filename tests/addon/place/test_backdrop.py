@@ -8,7 +8,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from spade_backdrops.contract.errors import NoCamera  # noqa: E402
+from spade_backdrops.contract.errors import NoCameraError  # noqa: E402
 from spade_backdrops.place.backdrop import backdrop_of, fit_backdrop, place_backdrop  # noqa: E402
 from spade_backdrops.place.image import store_image  # noqa: E402
 from spade_backdrops.scene.label_pass import render_label_map  # noqa: E402
@@ -251,10 +251,10 @@ def test_the_label_pass_does_not_see_it_wherever_it_was_put(scene, camera, photo
 
 
 def test_a_scene_without_a_flat_camera_says_so(scene, photo, pixels):
-    with pytest.raises(NoCamera):
+    with pytest.raises(NoCameraError):
         place(scene, photo)
     pixels.panorama()
-    with pytest.raises(NoCamera, match="panoramic"):
+    with pytest.raises(NoCameraError, match="panoramic"):
         place(scene, photo)
     assert len(bpy.data.images) == 2, "the pictures are kept"
 

@@ -8,7 +8,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from spade_backdrops.contract.errors import BadImage  # noqa: E402
+from spade_backdrops.contract.errors import BadImageError  # noqa: E402
 from spade_backdrops.place.image import PROVENANCE, store_image  # noqa: E402
 
 MADE = {"model": "landscape", "seed": 7, "strength": 0.5, "label_set": "Wälder"}
@@ -39,6 +39,6 @@ def test_a_picture_survives_saving_byte_for_byte(scene, tmp_path, view):
     [((4, 4), np.uint8), ((4, 4, 4), np.uint8), ((4, 4, 3), np.float32), ((0, 4, 3), np.uint8)],
 )
 def test_what_is_no_picture_is_refused(scene, shape, dtype):
-    with pytest.raises(BadImage):
+    with pytest.raises(BadImageError):
         store_image(np.zeros(shape, dtype), "Nothing", scene, {})
     assert not bpy.data.images

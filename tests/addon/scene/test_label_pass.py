@@ -9,7 +9,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from spade_backdrops.contract.errors import BadShape, NoCamera, NothingLabelled  # noqa: E402
+from spade_backdrops.contract.errors import BadShapeError, NoCameraError, NothingLabelledError  # noqa: E402
 from spade_backdrops.properties import settings  # noqa: E402
 from spade_backdrops.scene.label_pass import render_label_map  # noqa: E402
 from spade_backdrops.scene.label_rules import assign, scene_label_set  # noqa: E402
@@ -282,26 +282,26 @@ def test_render_handlers_of_other_add_ons_are_not_called(scene, view, pixels):
 
 def test_a_scene_without_a_camera_says_how_to_get_one(scene, pixels):
     assign(scene, pixels.box("Thing", (10, 10, 20, 20)), "rock")
-    with pytest.raises(NoCamera) as raised:
+    with pytest.raises(NoCameraError) as raised:
         rendered(scene)
     assert "camera" in raised.value.message and raised.value.fix
 
 
 def test_a_scene_without_labels_says_how_to_give_them(scene, view, pixels):
     thing = pixels.box("Thing", (10, 10, 20, 20))
-    with pytest.raises(NothingLabelled) as raised:
+    with pytest.raises(NothingLabelledError) as raised:
         rendered(scene)
     assert raised.value.fix
     assign(scene, thing, "rock")
     thing.hide_render = True
     pixels.box("Other", (30, 30, 40, 40))
-    with pytest.raises(NothingLabelled, match="camera sees nothing"):
+    with pytest.raises(NothingLabelledError, match="camera sees nothing"):
         rendered(scene)
 
 
 def test_a_size_that_cannot_be_rendered_is_refused(scene, view, pixels):
     assign(scene, pixels.box("Thing", (10, 10, 20, 20)), "rock")
-    with pytest.raises(BadShape):
+    with pytest.raises(BadShapeError):
         rendered(scene, (64, 0))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from spade_backdrops.contract.errors import BadLabel, BadLabelSet  # noqa: E402
+from spade_backdrops.contract.errors import BadLabelError, BadLabelSetError  # noqa: E402
 from spade_backdrops.properties import settings  # noqa: E402
 from spade_backdrops.scene.label_rules import (  # noqa: E402
     assign,
@@ -36,7 +36,7 @@ def test_a_label_can_be_given_changed_and_taken_away(scene, pixels):
 
 
 def test_a_class_the_set_does_not_have_is_refused_with_those_it_has(scene, pixels):
-    with pytest.raises(BadLabel) as raised:
+    with pytest.raises(BadLabelError) as raised:
         assign(scene, pixels.box("A", RECTANGLE), "spaceship")
     assert "spaceship" in raised.value.message and "mountain" in raised.value.fix
     assert not settings(scene).rules
@@ -99,7 +99,7 @@ def test_an_imported_label_set_travels_with_the_scene_and_a_broken_one_says_so(s
     wanted.custom_label_set, wanted.label_set = scene_label_set(scene).to_toml(), "CUSTOM"
     assert scene_label_set(scene).class_named("mountain")
     wanted.custom_label_set = "name ="
-    with pytest.raises(BadLabelSet):
+    with pytest.raises(BadLabelSetError):
         scene_label_set(scene)
 
 

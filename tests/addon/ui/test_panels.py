@@ -7,7 +7,7 @@ import bpy
 import pytest
 from spade_backdrops import timer
 from spade_backdrops.bridge.jobs import Job, JobState, Request
-from spade_backdrops.contract.errors import WIRE_ERRORS, NoCamera, NothingLabelled
+from spade_backdrops.contract.errors import WIRE_ERRORS, NoCameraError, NothingLabelledError
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.contract.messages import Limits
 from spade_backdrops.properties import settings
@@ -95,14 +95,14 @@ def test_an_unreadable_label_set_is_a_sentence_in_the_panel(scene):
 
 
 def test_an_error_comes_with_its_remedy(scene):
-    current_session().show(NoCamera("There is no camera.", fix="Add one."))
+    current_session().show(NoCameraError("There is no camera.", fix="Add one."))
     texts = drawn("SPADE_PT_backdrop")
     assert "There is no camera." in texts and "Add one." in texts and "Add Camera from View" in texts
 
 
 @pytest.mark.parametrize("code", sorted(REMEDIES))
 def test_every_remedy_is_a_button_that_exists(scene, code):
-    local = {"NO_CAMERA": NoCamera, "NOTHING_LABELLED": NothingLabelled}
+    local = {"NO_CAMERA": NoCameraError, "NOTHING_LABELLED": NothingLabelledError}
     current_session().show({**WIRE_ERRORS, **local}[code]("A sentence.", fix="A fix."))
     texts = drawn("SPADE_PT_backdrop")
     assert {remedy.text for remedy in REMEDIES[code]} <= set(texts)

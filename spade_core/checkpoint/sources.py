@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `--models` names: an embedded model, a checkpoint file, or the folder of a training run.
+"""Where a model comes from, by the word for it: an embedded model, a checkpoint file, or a training run's folder.
 
 A run writes model_00002000.safetensors, model_00004000.safetensors, ... into its folder, each in one piece; the
 number, of photos seen, says which is the newest. Only names and file times are looked at here, no weights.
@@ -8,20 +8,20 @@ number, of photos seen, says which is the newest. Only names and file times are 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-import spade_core
-from spade_core.contract.errors import BadOption
+from ..contract.errors import BadOptionError, UnknownModelError
+from .names import MODELS, photos_seen
 
-_CHECKPOINT = re.compile(r"model_(\d+)\.safetensors")
-_EMBEDDED = Path(spade_core.__file__).parent / "weights"
+EMBEDDED = Path(__file__).parents[1] / "weights"
+"""Where the models that come along are."""
 
 
 @dataclass(frozen=True)
-class Version:
+class CheckpointVersion:
     """A file at one moment: a file that was written again under its name is another version.
 
     path: where a synthesizer loads it from. times_and_size: empty for what is not followed.
@@ -36,7 +36,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Place:
+class ModelSource:
     """Where a model is: `path` for a synthesizer, or, `is_run`, a folder to follow. `name` is for clients."""
 
     name: str
@@ -44,21 +44,21 @@ class Place:
     is_run: bool = False
 
 
-def place_of(model: str) -> Place:
+def model_source(model: str) -> ModelSource:
     """What the word on the command line means; asked once, for a folder may go while it is served.
 
     A run is called by its folder ("runs/my" is "my"), a file by its name without suffix. A bare name means an
     embedded model before it means a folder; a path that is not there yet means a folder if it has no suffix.
     """
     path, is_bare = Path(model), Path(model).name == model
-    if is_bare and (_EMBEDDED / f"{model}.safetensors").exists():
-        return Place(model, model)
+    if is_bare and (EMBEDDED / f"{model}.safetensors").exists():
+        return ModelSource(model, model)
     if path.is_dir() or not (is_bare or path.suffix or path.exists()):
-        return Place(os.path.basename(os.path.abspath(model)), model, is_run=True)
-    return Place(path.stem, model)
+        return ModelSource(os.path.basename(os.path.abspath(model)), model, is_run=True)
+    return ModelSource(path.stem, model)
 
 
-def versions(folder: Path) -> Iterator[Version]:
+def checkpoint_versions(folder: Path) -> Iterator[CheckpointVersion]:
     """The checkpoints of a run, the newest first; none before its folder is made, and after it has gone.
 
     Raises OSError where the folder cannot be read.
@@ -67,16 +67,15 @@ def versions(folder: Path) -> Iterator[Version]:
         names = os.listdir(folder)
     except FileNotFoundError:
         return
-    found = [(int(match[1]), name) for name in names if (match := _CHECKPOINT.fullmatch(name))]
-    for _, name in sorted(found, reverse=True):
-        path = str(folder / name)
+    paths = [folder / name for name in names if fnmatchcase(name, MODELS) and photos_seen(Path(name)) >= 0]
+    for path in map(str, sorted(paths, key=photos_seen, reverse=True)):
         try:
-            yield Version(path, _times_and_size(path))
+            yield CheckpointVersion(path, _times_and_size(path))
         except OSError:
             continue  # deleted since the folder was read
 
 
-def is_unchanged(version: Version) -> bool:
+def is_unchanged(version: CheckpointVersion) -> bool:
     """Whether the file is still the one it was; what is not followed always is."""
     try:
         return not version.times_and_size or _times_and_size(version.path) == version.times_and_size
@@ -84,20 +83,34 @@ def is_unchanged(version: Version) -> bool:
         return False
 
 
-def places_of(models: Sequence[str]) -> tuple[Place, ...]:
-    """Raises BadOption where two models would be called the same, and one could never be asked for."""
-    places: dict[str, Place] = {}
-    for place in map(place_of, models):
-        other = places.setdefault(place.name, place)
-        if other != place:
-            raise BadOption(
-                f"'{other.path}' and '{place.path}' would both be served as '{place.name}'.",
+def model_sources(models: Sequence[str]) -> tuple[ModelSource, ...]:
+    """Raises BadOptionError where two models would be called the same, and one could never be asked for."""
+    sources: dict[str, ModelSource] = {}
+    for source in map(model_source, models):
+        other = sources.setdefault(source.name, source)
+        if other != source:
+            raise BadOptionError(
+                f"'{other.path}' and '{source.path}' would both be served as '{source.name}'.",
                 "Rename one of them, or serve them by two servers.",
             )
-    return tuple(places.values())
+    return tuple(sources.values())
 
 
 def _times_and_size(path: str) -> tuple[int, ...]:
     # The change time too: a file that was renamed into place keeps the time at which it was written.
     facts = os.stat(path)
     return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size
+
+
+def model_file(model: str | Path) -> Path:
+    """The file of a model: a path as it is, a bare name among the embedded ones. Raises UnknownModelError."""
+    path = Path(model)
+    if isinstance(model, Path) or path.suffix or len(path.parts) > 1:
+        return path
+    embedded = EMBEDDED / f"{model}.safetensors"
+    if not embedded.exists():
+        known = ", ".join(sorted(file.stem for file in EMBEDDED.glob("*.safetensors"))) or "none"
+        raise UnknownModelError(
+            f"There is no embedded model '{model}'.", f"Use one of: {known}; or name a .safetensors file."
+        )
+    return embedded

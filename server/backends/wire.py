@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the broker and its worker processes say to each other, over the contract's codec.
+"""What the broker and its worker processes send to each other, over the contract's codec.
 
 A ticket is one try of one job: after a worker is lost the job gets another, so an answer that comes too late
 belongs to nobody.
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spade_core.contract.messages import ModelInfo, Submit
-
-from ..run_folder import Place
+from spade_core.checkpoint.sources import ModelSource
+from spade_core.contract.messages import ModelInfo, Problem, Submit
 
 # --- broker to worker ---
 
@@ -22,15 +21,15 @@ class Assignment:
 
     address: str
     token: str
-    models: tuple[Place, ...]
+    models: tuple[ModelSource, ...]
     device: str
     threads: int
     synthesizer: str
 
 
 @dataclass(frozen=True)
-class Run:
-    """Make this picture. Buffers: the raw label map, then the style image if the job has one."""
+class Render:
+    """Make this picture. Buffers: those of the job, its label map raw."""
 
     ticket: int
     submit: Submit
@@ -47,43 +46,35 @@ class Abandon:
 
 
 @dataclass(frozen=True)
-class Beat:
+class Heartbeat:
     """The process lives; twice a second, also while it computes."""
 
 
 @dataclass(frozen=True)
-class LoadProblem:
-    """A model that could not be loaded, and why; an older one of its name may be served all the same."""
-
-    model: str
-    message: str
-    fix: str
-
-
-@dataclass(frozen=True)
 class Ready:
-    """What this worker paints with from now on: said when loading and warming up is over, and again when a run
+    """What this worker paints with from now on: sent when loading and warming up is over, and again when a run
     has a newer model. Buffers: the label set of each model, as TOML.
 
+    problems: models that could not be loaded; an older one of the same name may be served all the same.
     ms_per_megapixel: measured on a first picture, to estimate others.
     """
 
     models: tuple[ModelInfo, ...]
-    problems: tuple[LoadProblem, ...]
+    problems: tuple[Problem, ...]
     ms_per_megapixel: float
 
 
 @dataclass(frozen=True)
-class Step:
-    """How far the picture is."""
+class RenderProgress:
+    """How far the picture is: the stage, and how much of it is done, 0 to 1."""
 
     ticket: int
     stage: str
-    fraction: float
+    done: float
 
 
 @dataclass(frozen=True)
-class Painted:
+class Rendered:
     """The picture is in the buffers; `digest` is their SHA-256, `model_digest` that of the model that painted."""
 
     ticket: int
@@ -96,7 +87,7 @@ class Painted:
 
 
 @dataclass(frozen=True)
-class Stopped:
+class RenderFailed:
     """The picture will not come: it was abandoned (code CANCELLED), or failed."""
 
     ticket: int
@@ -105,5 +96,7 @@ class Stopped:
     fix: str
 
 
-TO_WORKER: dict[str, type] = {kind.__name__: kind for kind in (Run, Abandon)}
-FROM_WORKER: dict[str, type] = {kind.__name__: kind for kind in (Beat, Ready, Step, Painted, Stopped)}
+TO_WORKER: dict[str, type] = {kind.__name__: kind for kind in (Render, Abandon)}
+FROM_WORKER: dict[str, type] = {
+    kind.__name__: kind for kind in (Heartbeat, Ready, RenderProgress, Rendered, RenderFailed)
+}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client's socket; the only module of the contract that imports ZeroMQ."""
+"""The client's way over ZeroMQ; with sockets.py all of the contract that imports it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Any
 
 import zmq
 
-from .errors import Unavailable
+from .errors import UnavailableError
+from .sockets import dealer
 
 
-class DealerLink:
-    """A DEALER socket that never blocks. Every option is set: libzmq's defaults wait, and queue, for ever."""
+class DealerTransport:
+    """A session.Transport: a DEALER socket that never blocks."""
 
     def __init__(self, address: str):
+        """Raises UnavailableError where `address` is not an address; nothing is waited for."""
         self.address = address
         self._context = zmq.Context()
         try:
-            self._socket = self._connected()
+            self._socket = dealer(self._context, address)
         except zmq.ZMQError:
             self.close()
-            raise Unavailable(
+            raise UnavailableError(
                 f"'{address}' is not an address.", "Write it like tcp://127.0.0.1:5555"
             ) from None
 
@@ -33,26 +35,15 @@ class DealerLink:
     def wait(self, seconds: float) -> bool:
         return bool(self._socket.poll(round(seconds * 1000)))
 
-    def received(self) -> list[bytes] | None:
+    def receive(self) -> list[bytes] | None:
         try:
             return self._socket.recv_multipart(zmq.DONTWAIT)
         except zmq.Again:
             return None
 
-    def renew(self) -> None:
+    def reconnect(self) -> None:
         self._socket.close(linger=0)
-        self._socket = self._connected()
+        self._socket = dealer(self._context, self.address)
 
     def close(self) -> None:
         self._context.destroy(linger=0)
-
-    def _connected(self) -> zmq.Socket[bytes]:
-        socket = self._context.socket(zmq.DEALER)
-        socket.linger = 0
-        socket.sndhwm, socket.rcvhwm = 64, 64
-        socket.maxmsgsize = 64 * 2**20
-        socket.handshake_ivl = 3000
-        socket.heartbeat_ivl, socket.heartbeat_timeout, socket.heartbeat_ttl = 1000, 3000, 4000
-        socket.reconnect_ivl, socket.reconnect_ivl_max = 50, 2000
-        socket.connect(self.address)
-        return socket

@@ -20,7 +20,7 @@ _RETRY_S = 0.25  # where a refusal does not say when to come back
 
 
 @dataclass
-class LiveJob:
+class PendingJob:
     """A job without a terminal event."""
 
     frames: list[Any]
@@ -29,7 +29,7 @@ class LiveJob:
 
 
 @dataclass
-class Due:
+class Actions:
     """What has to be done now."""
 
     reconnect: bool = False
@@ -38,21 +38,21 @@ class Due:
     resend: list[list[Any]] = field(default_factory=list)
 
 
-class Ledger:
+class PendingJobs:
     """Live jobs by id. `first_patience_s` is for a server never heard, `patience_s` for one that was."""
 
     def __init__(self, first_patience_s: float, patience_s: float, now: float):
-        self.jobs: dict[str, LiveJob] = {}
+        self.jobs: dict[str, PendingJob] = {}
         self._first_patience_s, self._patience_s = first_patience_s, patience_s
         self._ever_heard = False
-        self._heard_at = self._looked_at = self._pinged_at = self._repeat_at = now
+        self._heard_at = self._listened_at = self._pinged_at = self._repeat_at = now
         self._back_off_s = _BACK_OFF_S[0]
 
     def add(self, identity: str, frames: list[Any], now: float, patience_s: float) -> None:
         """A job was sent."""
         if not self.jobs:
             self._heard_at = max(self._heard_at, now - RECONNECT_S / 2)  # an idle server need not have spoken
-        self.jobs[identity] = LiveJob(frames, now + patience_s)
+        self.jobs[identity] = PendingJob(frames, now + patience_s)
 
     def heard(self, now: float) -> None:
         """The server said something."""
@@ -64,12 +64,12 @@ class Ledger:
         """How long the server has been silent while this side listened."""
         return now - self._heard_at
 
-    def looked(self, now: float) -> None:
+    def listening(self, now: float) -> None:
         """This side listens now; time in which the host was busy elsewhere is no silence of the server's."""
-        away_s = now - self._looked_at
+        away_s = now - self._listened_at
         if away_s > REPEAT_S / 2:
             self._heard_at = min(now, self._heard_at + away_s)
-        self._looked_at = now
+        self._listened_at = now
 
     def delay(self, identity: str, error: SpadeError, now: float) -> bool:
         """The server refused a job for now. False if its time is over, and the refusal is final."""
@@ -77,29 +77,29 @@ class Ledger:
         job.resend_at = now + (error.retry_after_ms / 1000 or _RETRY_S)
         return job.resend_at < job.give_up_at
 
-    def due(self, now: float) -> Due:
+    def due(self, now: float) -> Actions:
         """What to do at this moment; the caller does it."""
-        due = Due()
+        actions = Actions()
         silent_s = self.silent_s(now)
         if silent_s > REPEAT_S and now - self._pinged_at > REPEAT_S:
             self._pinged_at = now
-            due.ping = True
+            actions.ping = True
         for job in self.jobs.values():
             if job.resend_at is not None and now >= job.resend_at:
                 job.resend_at = None
-                due.resend.append(job.frames)
+                actions.resend.append(job.frames)
         if not self.jobs:
-            return due
+            return actions
         if silent_s > (self._patience_s if self._ever_heard else self._first_patience_s):
-            due.unavailable = True
+            actions.unavailable = True
         elif silent_s > REPEAT_S and now >= self._repeat_at:
-            due.reconnect = silent_s > RECONNECT_S
-            due.resend = self.unanswered()
-            pause_s = self._back_off_s * random.uniform(0.8, 1.2) if due.reconnect else REPEAT_S
+            actions.reconnect = silent_s > RECONNECT_S
+            actions.resend = self.unanswered()
+            pause_s = self._back_off_s * random.uniform(0.8, 1.2) if actions.reconnect else REPEAT_S
             self._repeat_at = now + max(pause_s, _BACK_OFF_S[0])
-            if due.reconnect:
+            if actions.reconnect:
                 self._back_off_s = min(_BACK_OFF_S[1], self._back_off_s * 2)
-        return due
+        return actions
 
     def unanswered(self) -> list[list[Any]]:
         """The frames of every job that the server should be working on."""

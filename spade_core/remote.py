@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Talking to a running server from the command line."""
+"""A running server by its address: met, asked for a model. For commands, which may wait."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 import time
 from pathlib import Path
 
-from ..contract.client import Client
-from ..contract.errors import Unavailable, UnknownModel
-from ..contract.messages import ModelInfo, Welcome
+from .contract.client import Client
+from .contract.errors import UnavailableError, UnknownModelError
+from .contract.messages import ModelInfo, Welcome
 
 SOFTWARE = "spade command"
 LOADING_S = 60.0
@@ -17,11 +17,11 @@ ADDRESS = re.compile(r"tcp://[^\s/:]+:\d{1,5}|tcp://\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
 def connect(address: str) -> Client:
-    """A client for tcp://host:port, or for the server a connection file announces. Raises Unavailable."""
+    """A client for tcp://host:port, or for the server a connection file announces. Raises UnavailableError."""
     if Path(address).is_file():
         return Client.from_connection_file(Path(address), software=SOFTWARE)
     if not ADDRESS.fullmatch(address):
-        raise Unavailable(
+        raise UnavailableError(
             f"'{address}' is no server address.",
             "Write tcp://host:port, or name the server's connection file.",
         )
@@ -29,11 +29,11 @@ def connect(address: str) -> Client:
 
 
 def introduced(client: Client, address: str, timeout_s: float = 5.0) -> Welcome:
-    """The server's introduction. Raises Unavailable where none comes in time."""
+    """The server's introduction. Raises UnavailableError where none comes in time."""
     deadline = time.monotonic() + timeout_s
     while client.welcome is None:
         if time.monotonic() > deadline:
-            raise Unavailable(
+            raise UnavailableError(
                 f"No server answers at {address}.", "Start one with `spade-server`, or leave --server out."
             )
         client.poll(timeout_ms=100)
@@ -41,7 +41,7 @@ def introduced(client: Client, address: str, timeout_s: float = 5.0) -> Welcome:
 
 
 def served_model(client: Client, name: str, address: str) -> ModelInfo:
-    """The server's model of this name, once it is loaded. Raises Unavailable and UnknownModel."""
+    """The server's model of this name, once it is loaded. Raises UnavailableError and UnknownModelError."""
     welcome = introduced(client, address)
     deadline = time.monotonic() + LOADING_S
     while welcome.state == "warming" and time.monotonic() < deadline:
@@ -50,9 +50,10 @@ def served_model(client: Client, name: str, address: str) -> ModelInfo:
     models = {model.name: model for model in welcome.models}
     if name in models:
         return models[name]
-    if welcome.problem:
-        raise Unavailable(f"The server cannot paint: {welcome.problem}", "Mend that and start it again.")
-    raise UnknownModel(
+    problem = welcome.problem_with(name)
+    if problem is not None:
+        raise UnavailableError(f"The server cannot paint with '{name}': {problem.message}", problem.fix)
+    raise UnknownModelError(
         f"The server does not serve the model '{name}'.",
         f"Choose {', '.join(models)}." if models else "Wait until it has loaded its models, and try again.",
     )

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What computes, as the broker and its scheduler see it, and what it reports, wherever its workers run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from spade_core.contract.messages import Submit
+from spade_core.contract.sockets import Socket
+from spade_core.contract.submission import Buffer
+
+from .wire import Ready, Rendered, RenderFailed, RenderProgress
+
+
+@dataclass(frozen=True)
+class ReadyEvent:
+    """A worker is ready; the label sets, as TOML, are in the order of its models."""
+
+    ready: Ready
+    label_sets: list[str]
+
+
+@dataclass(frozen=True)
+class RenderedEvent:
+    """A ticket's picture, as bands or one file."""
+
+    rendered: Rendered
+    buffers: Sequence[Buffer]
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """A worker went down with this ticket."""
+
+    ticket: int
+
+
+@dataclass(frozen=True)
+class WorkersCannotStart:
+    """Workers end before they are ready, again and again; none is started until `wake`."""
+
+    reason: str
+
+
+BackendEvent = ReadyEvent | RenderProgress | RenderedEvent | RenderFailed | WorkerLost | WorkersCannotStart
+
+
+class Backend(Protocol):
+    """Belongs to the broker's thread; nothing of it blocks but `close`."""
+
+    @property
+    def socket(self) -> Socket:
+        """For the broker's poller: readable when `events` has something to report."""
+        ...
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the workers that run on this machine."""
+        ...
+
+    @property
+    def released(self) -> bool:
+        """Whether the devices are given back until the next job."""
+        ...
+
+    def idle(self) -> bool:
+        """Whether `render` may be called now."""
+        ...
+
+    def render(
+        self, ticket: int, submit: Submit, buffers: Sequence[Buffer], expected_s: float, now: float
+    ) -> None:
+        """Give a job to an idle worker; it may be silent about its progress as long as `expected_s` explains."""
+        ...
+
+    def abandon(self, ticket: int) -> None:
+        """Nobody wants this ticket any more; its worker is idle again when it has noticed."""
+        ...
+
+    def release(self) -> None:
+        """Give the devices back, with all that they hold, until `wake`."""
+        ...
+
+    def wake(self) -> None:
+        """Start what was released."""
+        ...
+
+    def events(self, now: float) -> list[BackendEvent]:
+        """What happened since the last call; call it often, as workers are also watched here."""
+        ...
+
+    def close(self) -> None:
+        """End the workers for good."""
+        ...

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker process: loads the models, paints, and reports.
+
+One thread computes, one keeps the connection to the broker, and one looks for newer models. Started by
+backends/local with its assignment on stdin; leaves when stdin ends, which is when the broker has gone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from spade_core.checkpoint.sources import ModelSource
+from spade_core.contract.codec import decode, encode
+from spade_core.contract.sockets import worker_dealer
+from spade_core.contract.submission import Buffer
+from spade_core.runtime import keep_freed_memory, return_freed_memory
+
+from ..backends.wire import TO_WORKER, Abandon, Assignment, Heartbeat, Render
+from .models import LoadedModels, ModelStore
+from .renderer import Renderer
+
+_HEARTBEAT_MS = 500
+_PATIENCE_S = 2.0
+
+
+class BrokerConnection(threading.Thread):
+    """Owns the socket to the broker. `send` is for the computing thread, `orders` holds its jobs, and newer models;
+    `abandoned` the tickets that nobody wants any more."""
+
+    def __init__(self, assignment: Assignment):
+        super().__init__(daemon=True)
+        self.orders: queue.SimpleQueue[tuple[Render, list[memoryview]] | LoadedModels] = queue.SimpleQueue()
+        self.abandoned: set[int] = set()
+        context = zmq.Context()
+        self._broker = worker_dealer(context, assignment.address, assignment.token.encode())
+        self._outbox = context.socket(zmq.PULL)
+        self._outbox.bind("inproc://outbox")
+        self._sender = context.socket(zmq.PUSH)
+        self._sender.connect("inproc://outbox")
+
+    def send(self, message: Any, buffers: Sequence[Buffer] = ()) -> None:
+        """Send to the broker; only from the computing thread."""
+        self._sender.send_multipart(encode(message, buffers), copy=False)
+
+    def run(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._broker, zmq.POLLIN)
+        poller.register(self._outbox, zmq.POLLIN)
+        while True:
+            ready = dict(poller.poll(_HEARTBEAT_MS))
+            if not ready:
+                self._broker.send_multipart(encode(Heartbeat()))
+            if self._outbox in ready:
+                self._broker.send_multipart(self._outbox.recv_multipart(copy=False), copy=False)
+            if self._broker in ready:
+                order, buffers = decode(self._broker.recv_multipart(), TO_WORKER)
+                if isinstance(order, Abandon):
+                    self.abandoned.add(order.ticket)
+                elif isinstance(order, Render):
+                    self.orders.put((order, buffers))
+
+
+def main() -> None:
+    """Read the assignment, load, paint until the broker has gone."""
+    # Ctrl+C reaches the whole group; the broker decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _be_first_to_go()
+    keep_freed_memory()
+    table = json.loads(sys.stdin.buffer.readline())
+    models = tuple(ModelSource(**source) for source in table["models"])
+    assignment = Assignment(**table | {"models": models})
+    threading.Thread(target=_leave_with_broker, daemon=True).start()
+    broker = BrokerConnection(assignment)
+    broker.start()
+    renderer = Renderer(broker.send, broker.abandoned)
+    store = ModelStore(assignment.models, _synthesizer(assignment.synthesizer), assignment.device)
+    renderer.use(store.load())
+    threading.Thread(target=store.follow, args=(broker.orders.put,), daemon=True).start()
+    while True:
+        order = _next(broker.orders)
+        if isinstance(order, LoadedModels):
+            renderer.use(order)
+            continue
+        job, buffers = order
+        renderer.render(job, buffers)
+        broker.abandoned.discard(job.ticket)
+
+
+def _next(orders: queue.SimpleQueue[Any]) -> Any:
+    """What to do next. Who waits long gives memory back; at once would hold up the picture that is being sent."""
+    try:
+        return orders.get(timeout=_PATIENCE_S)
+    except queue.Empty:
+        return_freed_memory()
+        return orders.get()
+
+
+def _be_first_to_go() -> None:
+    """Where memory runs out, Linux should end this process, which is replaced, and not the user's Blender."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("900")
+    except OSError:
+        pass  # another system
+
+
+def _leave_with_broker() -> None:
+    sys.stdin.buffer.read()  # returns when the broker's end is closed, however the broker ended
+    os._exit(0)
+
+
+def _synthesizer(path: str) -> Callable[[], Any]:
+    """The class named "module:class", imported when called: torch takes seconds, and may be missing."""
+    module, _, name = path.partition(":")
+    return lambda: getattr(importlib.import_module(module), name)
+
+
+if __name__ == "__main__":
+    main()

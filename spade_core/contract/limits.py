@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How large a picture, and how much of everything, may be: the one owner of these numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import BadShapeError, TooLargeError
+
+MIN_SIDE, MAX_SIDE = 32, 4096
+"""Pixels of a label map's and a picture's sides; a server may be started with a smaller maximum."""
+MAX_MESSAGE_BYTES = 64 * 2**20
+"""Of one frame between a client and a server; the transport drops what is larger."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may ask; a message over max_bytes must not be sent: the transport would drop it."""
+
+    min_side: int = MIN_SIDE
+    max_side: int = MAX_SIDE
+    max_bytes: int = MAX_MESSAGE_BYTES - 2**16
+    max_inflight: int = 16
+    max_queue: int = 128
+
+
+def refuse_size(size: tuple[int, int], what: str, limits: Limits) -> None:
+    """Raises TooLargeError or BadShapeError where a (height, width) is outside the limits."""
+    height, width = size
+    if max(height, width) > limits.max_side:
+        raise TooLargeError(
+            f"The {what} is {width} x {height} pixels, the server takes up to {limits.max_side} a side.",
+            "Choose a smaller size.",
+        )
+    if min(height, width) < limits.min_side:
+        raise BadShapeError(
+            f"The {what} is {width} x {height} pixels, at least {limits.min_side} a side are needed.",
+            "Choose a larger size.",
+        )

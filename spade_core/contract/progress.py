@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far something is: the one kind of callback that is told."""
+
+from collections.abc import Callable
+
+ProgressCallback = Callable[[str, float], None]
+"""Called with the stage and how much of it is done, 0 to 1. It may raise to stop the work."""

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to paint, in one value, whoever paints it: a server (client.Client) or this process (synthesis.paint)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from .errors import BadHeaderError, BadImageError, BadShapeError, TooLargeError
+from .labels import LabelSet
+from .limits import Limits, refuse_size
+from .messages import PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL
+
+MAX_SEED = 2**63
+MAX_CODE_SIZE = 4096
+
+
+@dataclass(frozen=True)
+class SeedStyle:
+    """The look that a seed draws."""
+
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStyle:
+    """The look of a picture: rgb (h, w, 3) uint8, of any size that the limits allow."""
+
+    rgb: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class CodeStyle:
+    """A look as the numbers that a model's style encoder gives: (style_size,) float32."""
+
+    code: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class MixedStyle:
+    """A look between two: `share` is that of the second, 0 to 1."""
+
+    first: PlainStyle
+    second: PlainStyle
+    share: float = 0.5
+
+
+PlainStyle = SeedStyle | ImageStyle | CodeStyle
+Style = PlainStyle | MixedStyle
+
+
+@dataclass(frozen=True, eq=False)
+class PictureRequest:
+    """One picture to paint.
+
+    label_map: (H, W) ids of `label_set`, row 0 at the top. model: its name, for a server that has several.
+    seed: 0 to 2^63 - 1; it draws the noise, and the style too where `style` is None. strength: 0 is the average
+    look, 1 the style as it is, at most 2. size: (height, width) of the picture; None means the label map's own.
+    instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between objects.
+    """
+
+    label_map: np.ndarray
+    label_set: LabelSet
+    model: str = "landscape"
+    seed: int = 0
+    style: Style | None = None
+    strength: float = 1.0
+    size: tuple[int, int] | None = None
+    # "panorama" and "tile" are added together with the synthesis that wraps around.
+    mode: Literal["image"] = "image"
+    # Only in this process: it travels to a server as soon as one serves models that look at it.
+    instance_map: np.ndarray | None = None
+
+    def check(self, limits: Limits) -> PictureRequest:
+        """This request with its label map as it travels: C-contiguous, of the label set's dtype.
+
+        Raises BadLabelError, BadShapeError, BadImageError, TooLargeError, and BadHeaderError where a number is out of
+        range.
+        """
+        label_map = self.label_set.check(self.label_map)
+        refuse_size((label_map.shape[0], label_map.shape[1]), "label map", limits)
+        if self.size is not None:
+            refuse_size(self.size, "picture", limits)
+        if label_map.nbytes > limits.max_bytes:
+            raise TooLargeError(
+                f"The label map has {label_map.nbytes} bytes, the server takes {limits.max_bytes}.",
+                "Choose a smaller size.",
+            )
+        require(0 <= self.seed < MAX_SEED, "The seed", "0 to 2^63 - 1")
+        require(0 <= self.strength <= 2, "The style's strength", "0 to 2")
+        require(self.mode == "image", f"The mode '{str(self.mode)[:20]}'", "'image'")
+        for style in self.plain_styles:
+            _check_style(style, limits)
+        if isinstance(self.style, MixedStyle):
+            require(0 <= self.style.share <= 1, "The share of a mixed style", "0 to 1")
+        if self.instance_map is not None:
+            _check_instances(self.instance_map, label_map)
+        return replace(self, label_map=label_map)
+
+    @property
+    def plain_styles(self) -> tuple[PlainStyle, ...]:
+        """The styles that the picture's is made of: none, one, or two to mix."""
+        if self.style is None:
+            return ()
+        if isinstance(self.style, MixedStyle):
+            return self.style.first, self.style.second
+        return (self.style,)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a server should treat a request, and send the picture; the picture itself does not depend on it.
+
+    encoding: "raw", or "png" | "jpeg" | "webp" for a slow net. compress: deflate the label map on its way.
+    deadline_s: when the job fails if it is not finished. priority: PRIORITY_BACKGROUND, _NORMAL or _INTERACTIVE,
+    which go first. replaces: id of a job that this one makes stale. no_cache: paint although the same was painted
+    before. patience_s: how long a busy or warming server is asked again.
+    """
+
+    encoding: str = "raw"
+    compress: bool = False
+    deadline_s: float | None = None
+    priority: int = PRIORITY_NORMAL
+    replaces: str | None = None
+    no_cache: bool = False
+    patience_s: float = 120.0
+
+    def check(self) -> None:
+        """Raises BadHeaderError where a value is out of range."""
+        require(self.encoding in PICTURE_ENCODINGS, "The picture's encoding", ", ".join(PICTURE_ENCODINGS))
+        require(self.priority in PRIORITIES, "The priority", "0, 1 or 2")
+        require(self.deadline_s is None or self.deadline_s > 0, "The deadline", "more than 0")
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A painted picture, and what has to be known to paint it again beside the request.
+
+    rgb: (H, W, 3) uint8. file: where a client asked a server for an encoded file, that file; rgb is then empty.
+    """
+
+    rgb: np.ndarray
+    model: str
+    model_digest: str
+    seed: int
+    file: bytes = b""
+
+
+def require(holds: bool, what: str, allowed: str) -> None:
+    """Raises BadHeaderError where a value that travels in the header is out of its range."""
+    if not holds:
+        raise BadHeaderError(f"{what} is not allowed here.", f"Use {allowed}.")
+
+
+def _check_style(style: PlainStyle, limits: Limits) -> None:
+    if isinstance(style, SeedStyle):
+        require(0 <= style.seed < MAX_SEED, "The seed of a style", "0 to 2^63 - 1")
+    elif isinstance(style, ImageStyle):
+        rgb = style.rgb
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+            raise BadImageError(
+                f"A style image is (height, width, 3) uint8, this is {rgb.shape} {rgb.dtype}.",
+                "Convert the picture to 8-bit RGB.",
+            )
+        refuse_size((rgb.shape[0], rgb.shape[1]), "style image", limits)
+    else:
+        code = style.code
+        if code.ndim != 1 or code.dtype.kind != "f" or not 1 <= code.size <= MAX_CODE_SIZE:
+            raise BadShapeError(
+                f"A style code is one row of numbers, this is {code.shape} {code.dtype}.",
+                "Use what encode_style of the model gives.",
+            )
+        if not np.isfinite(code).all():
+            raise BadShapeError(
+                "A style code holds numbers that are not finite.", "Read it from a picture again."
+            )
+
+
+def _check_instances(instance_map: np.ndarray, label_map: np.ndarray) -> None:
+    if instance_map.shape != label_map.shape or instance_map.dtype.kind not in "ui":
+        raise BadShapeError(
+            f"The instance map is {instance_map.dtype} of the shape {instance_map.shape}, "
+            f"the label map's is {label_map.shape}.",
+            "Give one whole number for each pixel of the label map.",
+        )

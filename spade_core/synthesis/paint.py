@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place where a request becomes a picture: by the server's worker, the command line, and whoever is next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..contract.errors import BadOptionError, BadShapeError
+from ..contract.progress import ProgressCallback
+from ..contract.request import ImageStyle, MixedStyle, Picture, PictureRequest, PlainStyle, SeedStyle
+from .style import at_strength, between
+
+if TYPE_CHECKING:
+    from .synthesizer import Synthesizer  # imports torch, which some synthesizers do without
+
+
+def paint(
+    synthesizer: Synthesizer, request: PictureRequest, progress: ProgressCallback | None = None
+) -> Picture:
+    """The picture, named after the synthesizer: it is of its model whatever `request.model` says.
+
+    Raises what Synthesizer.render and encode_style raise, BadShapeError for a style code of another model, and
+    BadOptionError for an instance map that the model does not look at.
+    """
+    if progress is not None:
+        progress("painting", 0.0)
+    if request.instance_map is not None and not synthesizer.looks_at_instances:
+        raise BadOptionError(
+            f"The model '{synthesizer.name}' does not look at instances.", "Leave --instances out."
+        )
+    sized = _at_size(request)
+    code = _style_code(synthesizer, request)
+    rgb = synthesizer.render(sized.label_map, code, request.seed, progress, sized.instance_map)
+    return Picture(rgb, synthesizer.name, synthesizer.digest, request.seed)
+
+
+def _style_code(synthesizer: Synthesizer, request: PictureRequest) -> np.ndarray | None:
+    """The (style_size,) float32 code of a request's style at its strength; None leaves it to the seed."""
+    if request.style is None and request.strength == 1:
+        return None
+    style = request.style or SeedStyle(request.seed)
+    if isinstance(style, MixedStyle):
+        first, second = _plain_code(synthesizer, style.first), _plain_code(synthesizer, style.second)
+        code = between(first, second, style.share)
+    else:
+        code = _plain_code(synthesizer, style)
+    return at_strength(code, request.strength)
+
+
+def _plain_code(synthesizer: Synthesizer, style: PlainStyle) -> np.ndarray:
+    if isinstance(style, SeedStyle):
+        return synthesizer.style_from_seed(style.seed)
+    if isinstance(style, ImageStyle):
+        return synthesizer.encode_style(style.rgb)
+    if style.code.shape != (synthesizer.style_size,):
+        raise BadShapeError(
+            f"A style code of the model '{synthesizer.name}' has {synthesizer.style_size} numbers, "
+            f"this one has the shape {style.code.shape}.",
+            "Use a code that was read by this model.",
+        )
+    return style.code
+
+
+def _at_size(request: PictureRequest) -> PictureRequest:
+    """The request with its maps at the picture's size, by nearest neighbour: averaging ids would invent classes."""
+    size, map_size = request.size, request.label_map.shape
+    if size is None or size == map_size:
+        return request
+    rows = (np.arange(size[0]) * map_size[0] // size[0])[:, None]
+    columns = np.arange(size[1]) * map_size[1] // size[1]
+    instances = None if request.instance_map is None else request.instance_map[rows, columns]
+    return replace(request, label_map=request.label_map[rows, columns], instance_map=instances)

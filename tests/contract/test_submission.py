@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a request asks for arrives at the server, whatever its styles are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spade_core.contract.codec import decode_client_message, encode
+from spade_core.contract.labels import load_label_set
+from spade_core.contract.limits import Limits
+from spade_core.contract.messages import PRIORITY_INTERACTIVE, Submit
+from spade_core.contract.request import (
+    CodeStyle,
+    Delivery,
+    ImageStyle,
+    MixedStyle,
+    PictureRequest,
+    SeedStyle,
+    Style,
+)
+from spade_core.contract.submission import request_from, submit_from
+
+LANDSCAPE = load_label_set("landscape")
+LABEL_MAP = np.random.default_rng(2).integers(0, 17, (40, 60))
+PHOTO, DARK = np.random.default_rng(0).integers(0, 255, (2, 50, 70, 3), np.uint8)
+CODE = np.random.default_rng(1).normal(size=64).astype(np.float32)
+STYLES: list[Style | None] = [
+    None,
+    SeedStyle(2**62),
+    ImageStyle(PHOTO),
+    CodeStyle(CODE),
+    CodeStyle(CODE.astype(np.float64)),
+    MixedStyle(SeedStyle(3), ImageStyle(PHOTO), 0.25),
+    MixedStyle(ImageStyle(PHOTO), ImageStyle(DARK)),
+    MixedStyle(CodeStyle(CODE), SeedStyle(3), 1.0),
+]
+
+
+def arrived(request: PictureRequest, delivery: Delivery) -> tuple[Submit, PictureRequest]:
+    frames = encode(*submit_from(request, delivery, "c" * 32, Limits()))
+    submit, buffers = decode_client_message([bytes(frame) for frame in frames])
+    assert isinstance(submit, Submit)
+    return submit, request_from(submit, buffers, LANDSCAPE)
+
+
+def shown(style: Style | None) -> object:
+    """A style as values that compare."""
+    match style:
+        case ImageStyle():
+            return "image", style.rgb.tolist()
+        case CodeStyle():
+            return "code", style.code.astype(np.float32).tolist()
+        case MixedStyle():
+            return shown(style.first), shown(style.second), style.share
+    return style
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: type(style).__name__)
+@pytest.mark.parametrize("compress", [False, True])
+def test_every_style_arrives_as_it_was_sent(style, compress):
+    request = PictureRequest(LABEL_MAP, LANDSCAPE, "my", 5, style, 1.5, (80, 120))
+    _, there = arrived(request, Delivery(compress=compress))
+    assert np.array_equal(there.label_map, LABEL_MAP) and there.label_map.dtype == np.uint8
+    assert shown(there.style) == shown(style)
+    assert (there.model, there.seed, there.strength, there.size) == ("my", 5, 1.5, (80, 120))
+
+
+def test_what_a_picture_does_not_depend_on_travels_beside_the_request():
+    delivery = Delivery("png", True, 2.5, PRIORITY_INTERACTIVE, replaces="a" * 32, no_cache=True)
+    submit, _ = arrived(PictureRequest(LABEL_MAP, LANDSCAPE), delivery)
+    assert (submit.output.encoding, submit.encoding, submit.deadline_ms) == ("png", "zlib", 2500)
+    assert (submit.priority, submit.replaces, submit.no_cache) == (2, "a" * 32, True)
+
+
+def test_a_request_is_unchanged_by_what_its_owner_does_to_the_arrays_later():
+    label_map, photo = LABEL_MAP.astype(np.uint8), PHOTO.copy()
+    request = PictureRequest(label_map, LANDSCAPE, style=ImageStyle(photo))
+    submit, buffers = submit_from(request, Delivery(), "c" * 32, Limits())
+    label_map[:], photo[:] = 0, 0
+    there = request_from(submit, buffers, LANDSCAPE)
+    assert np.array_equal(there.label_map, LABEL_MAP) and shown(there.style) == shown(ImageStyle(PHOTO))
+
+
+def test_checking_a_request_gives_its_map_as_it_travels():
+    checked = PictureRequest(np.asfortranarray(LABEL_MAP), LANDSCAPE).check(Limits())
+    assert checked.label_map.flags.c_contiguous and checked.label_map.dtype == np.uint8
+    assert replace(checked, seed=3).check(Limits()).seed == 3
