@@ -165,7 +165,7 @@ def _with_blender(environment: Environment) -> Environment:
     with step(f"Installing Blender {wanted.split('==')[1]} as a Python module (about 360 MB)") as shown:
         try:
             pip.install(environment.python, [wanted], "Blender", shown, LOG, CONSTRAINTS)
-        except pip.PipFailed as failure:
+        except pip.PipError as failure:
             if not failure.has_no_wheel:
                 raise
             why = f"Blender has no Python module ({wanted}) for this platform."

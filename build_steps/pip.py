@@ -51,7 +51,7 @@ DOWNLOAD = re.compile(r"^\s*Downloading (?P<file>\S+)(?: \((?P<size>[^)]+)\))?")
 PROGRESS = re.compile(r"^Progress (?P<have>\d+) of (?P<all>\d+)")
 
 
-class PipFailed(BuildError):
+class PipError(BuildError):
     """pip did not do what it should; `output` is all it said."""
 
     def __init__(self, message: str, fix: str, output: str):
@@ -63,17 +63,17 @@ class PipFailed(BuildError):
         return self.message.startswith("The package index has no")
 
 
-def explain(output: str, what: str, log: Path, need: str = "6 GB") -> PipFailed:
+def explain(output: str, what: str, log: Path, need: str = "6 GB") -> PipError:
     """pip's failure as one sentence and a remedy, the likeliest cause first."""
     for pattern, message, fix in REASONS:
         if found := re.search(pattern, output):
             words = {"what": what, "need": need, **{k: v.rstrip(";") for k, v in found.groupdict().items()}}
-            return PipFailed(message.format(**words), fix.format(**words), output)
+            return PipError(message.format(**words), fix.format(**words), output)
     errors = [
         line.removeprefix("ERROR: ").strip() for line in output.splitlines() if line.startswith("ERROR:")
     ]
     last = f" pip says: {errors[-1]}" if errors else ""
-    return PipFailed(f"Installing {what} failed.{last}", f"The whole story is in {log}.", output)
+    return PipError(f"Installing {what} failed.{last}", f"The whole story is in {log}.", output)
 
 
 class Progress:
@@ -100,7 +100,7 @@ class Progress:
 def install(python: Path, words: Sequence[str], what: str, step: Step, log: Path, constraints: Path) -> None:
     """`pip install WORDS` with the given Python, under the constraints.
 
-    Raises PipFailed with one sentence and a remedy.
+    Raises PipError with one sentence and a remedy.
     """
     base = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-c", constraints]
     code, output = run_logged([*base, "--quiet", PIP_WITH_RAW_PROGRESS], log)

@@ -100,12 +100,12 @@ def convert(
 def ids_by(
     palette: Palette, picture: Image.Image, tolerance: int, unknown: Unknown
 ) -> tuple[np.ndarray, dict[int, int]]:
-    """(H, W) ids, and the pixels by code of colours without a meaning. Raises UnmappedColors where they are refused."""
+    """(H, W) ids, and the pixels by code of colours without a meaning. Raises UnmappedColorsError where they are refused."""
     codes, position, counts = np.unique(palette.codes_in(picture), return_inverse=True, return_counts=True)
     ids = palette.meanings(codes, tolerance)
     unmapped = {int(code): int(count) for code, count, id in zip(codes, counts, ids, strict=True) if id < 0}
     if unmapped and unknown == "refuse":
-        raise UnmappedColors(unmapped, palette)
+        raise UnmappedColorsError(unmapped, palette)
     label_map = ids[position].reshape(picture.height, picture.width)
     if unmapped and unknown == "nearby":
         label_map = _spread(label_map)
@@ -113,7 +113,7 @@ def ids_by(
     return palette.label_set.check(label_map.astype(palette.label_set.dtype)), unmapped
 
 
-class UnmappedColors(SpadeError):
+class UnmappedColorsError(SpadeError):
     """A picture with colours, or ids, that the palette does not have."""
 
     code = "BAD_IMAGE"

@@ -181,16 +181,16 @@ def test_stopping_the_command_stops_blender(tmp_path, monkeypatch):
     )
     body += "flush=True)\ntime.sleep(600)"
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     seen = []
 
     def stop(done, of):
         seen.append(done)
-        raise Stop
+        raise StopError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         blender.render_pairs(tmp_path / "a.blend", {}, stop, a_blender(tmp_path, body))
     with pytest.raises(ProcessLookupError):
         os.kill(seen[0], 0)
