@@ -100,7 +100,10 @@ def convert(
 def ids_by(
     palette: Palette, picture: Image.Image, tolerance: int, unknown: Unknown
 ) -> tuple[np.ndarray, dict[int, int]]:
-    """(H, W) ids, and the pixels by code of colours without a meaning. Raises UnmappedColorsError where they are refused."""
+    """(H, W) ids, and the pixels by code of colours without a meaning.
+
+    Raises UnmappedColorsError where they are refused.
+    """
     codes, position, counts = np.unique(palette.codes_in(picture), return_inverse=True, return_counts=True)
     ids = palette.meanings(codes, tolerance)
     unmapped = {int(code): int(count) for code, count, id in zip(codes, counts, ids, strict=True) if id < 0}
