@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadCheckpointError
 
 FLOAT16 = (0x01306B47).to_bytes(4, "little")
 FIX = "Install the package with the weights again."
@@ -27,22 +27,24 @@ class NcnnReader:
         return torch.from_numpy(np.frombuffer(self._taken(4 * count), "<f4").copy())
 
     def half_floats(self, shape: torch.Size) -> Tensor:
-        """The next weights, float16 behind their flag, as float32. Raises BadCheckpoint where they are others."""
+        """The next weights, float16 behind their flag, as float32. Raises BadCheckpointError where they are others."""
         if self._taken(4) != FLOAT16:
-            raise BadCheckpoint("The ncnn weights are not kept in float16, or are another network's.", FIX)
+            raise BadCheckpointError(
+                "The ncnn weights are not kept in float16, or are another network's.", FIX
+            )
         count = shape.numel()
         numbers = np.frombuffer(self._taken(2 * count + 2 * (count % 2)), "<f2")[:count]
         return torch.from_numpy(numbers.astype(np.float32).reshape(tuple(shape)))
 
     def finish(self) -> None:
-        """Raises BadCheckpoint where numbers are left over."""
+        """Raises BadCheckpointError where numbers are left over."""
         if self._at != len(self._data):
-            raise BadCheckpoint("The ncnn weights are longer than their network.", FIX)
+            raise BadCheckpointError("The ncnn weights are longer than their network.", FIX)
 
     def _taken(self, count: int) -> bytes:
         taken = self._data[self._at : self._at + count]
         if len(taken) != count:
-            raise BadCheckpoint("The ncnn weights are shorter than their network.", FIX)
+            raise BadCheckpointError("The ncnn weights are shorter than their network.", FIX)
         self._at += count
         return taken
 
@@ -51,7 +53,7 @@ class NcnnReader:
 def fill(network: nn.Module, data: bytes) -> None:
     """Fill a network from a .bin: convolutions and PReLUs lie there in the order in which the network makes them.
 
-    Raises BadCheckpoint where the file holds more or less than the network.
+    Raises BadCheckpointError where the file holds more or less than the network.
     """
     reader = NcnnReader(data)
     for layer in network.modules():

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadCheckpointError
 from ..files import replacing
 from .compact import CompactConfig, CompactNet
 from .rrdbnet import RrdbNet, RrdbNetConfig
@@ -26,7 +26,7 @@ UpscalingNetwork = CompactNet | RrdbNet
 
 
 def save_network(path: Path, network: UpscalingNetwork, provenance: dict[str, Any]) -> None:
-    """Write the file in one piece: convolutions in float16, biases and slopes in float32. Raises CannotWrite."""
+    """Write the file in one piece: convolutions in float16, biases and slopes in float32. Raises CannotWriteError."""
     weights = {
         name: value.detach().cpu().to(torch.float16 if value.ndim == 4 else torch.float32).contiguous()
         for name, value in network.state_dict().items()
@@ -42,7 +42,7 @@ def save_network(path: Path, network: UpscalingNetwork, provenance: dict[str, An
 
 
 def load_network(path: Path) -> UpscalingNetwork:
-    """The network of a file, float32, in eval mode. Raises BadCheckpoint where the file is not an upscaler's."""
+    """The network of a file, float32, in eval mode. Raises BadCheckpointError where the file is not an upscaler's."""
     try:
         with safe_open(path, framework="pt") as file:
             weights = {name: file.get_tensor(name).float() for name in file.keys()}
@@ -56,9 +56,12 @@ def load_network(path: Path) -> UpscalingNetwork:
 
 
 def is_own(path: Path) -> bool:
-    """Whether the file says that it is an upscaler of this program. Raises BadCheckpoint where it cannot be read."""
+    """Whether the file says that it is an upscaler of this program.
+
+    Raises BadCheckpointError where it cannot be read.
+    """
     if not path.exists():
-        raise BadCheckpoint(f"There is no upscaler at {path}.", "Check the path.")
+        raise BadCheckpointError(f"There is no upscaler at {path}.", "Check the path.")
     if path.suffix.lower() != ".safetensors":
         return False
     try:
@@ -68,5 +71,7 @@ def is_own(path: Path) -> bool:
         raise _damaged(path) from None
 
 
-def _damaged(path: Path) -> BadCheckpoint:
-    return BadCheckpoint(f"{path.name} is damaged.", "Copy or download it again, or choose another upscaler.")
+def _damaged(path: Path) -> BadCheckpointError:
+    return BadCheckpointError(
+        f"{path.name} is damaged.", "Copy or download it again, or choose another upscaler."
+    )

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..checkpoint.file import file_digest
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadCheckpointError
 from ..files import replacing
 from .tiling import Run, whole
 from .x4plus import cache_folder
@@ -47,11 +47,11 @@ class SpandrelNetwork(nn.Module):
 
 
 def load_with_spandrel(path: Path) -> SpandrelNetwork:
-    """Any upscaler of colour pictures, in eval mode. Raises BadCheckpoint, CannotWrite."""
+    """Any upscaler of colour pictures, in eval mode. Raises BadCheckpointError, CannotWriteError."""
     try:
         spandrel = importlib.import_module("spandrel")  # by name: type checkers need not have it
     except (ImportError, RuntimeError):  # torchvision of another torch breaks with the latter
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"{path.name} is not an upscaler of this program, and what reads those of others is not installed.",
             "Run: pip install 'spade-backdrops[upscale-files]'",
         ) from None
@@ -59,13 +59,13 @@ def load_with_spandrel(path: Path) -> SpandrelNetwork:
     try:
         found = spandrel.ModelLoader().load_from_file(weights)
     except Exception as problem:  # whatever an unknown architecture makes of its weights
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"{path.name} is no upscaler that is known here: {_first_line(problem)}", FIX
         ) from None
     if not isinstance(found, spandrel.ImageModelDescriptor) or found.scale < 2:
-        raise BadCheckpoint(f"{path.name} is a network that does not enlarge pictures.", FIX)
+        raise BadCheckpointError(f"{path.name} is a network that does not enlarge pictures.", FIX)
     if (found.input_channels, found.output_channels) != (3, 3):
-        raise BadCheckpoint(f"{path.name} is an upscaler, but not of colour pictures.", FIX)
+        raise BadCheckpointError(f"{path.name} is an upscaler, but not of colour pictures.", FIX)
     return SpandrelNetwork(found).eval().requires_grad_(False)
 
 
@@ -76,7 +76,7 @@ def as_safetensors(path: Path) -> Path:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as problem:
-            raise BadCheckpoint(
+            raise BadCheckpointError(
                 f"{path.name} holds more than weights, or is damaged: {_first_line(problem)}", FIX
             ) from None
         weights = {name: value.clone().contiguous() for name, value in _weights_in(state).items()}

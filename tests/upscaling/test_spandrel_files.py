@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from spade_core.contract.errors import BadCheckpoint
+from spade_core.contract.errors import BadCheckpointError
 from spade_core.upscaling import spandrel_files
 from spade_core.upscaling.networks import load_network
 from spade_core.upscaling.spandrel_files import as_safetensors
@@ -55,13 +55,13 @@ def test_a_network_of_another_program_enlarges(pickled: Path, picture: np.ndarra
 def test_what_spandrel_does_not_know_is_refused(tmp_path: Path):
     path = tmp_path / "other.pth"
     torch.save({"weight": torch.zeros(3)}, path)
-    with pytest.raises(BadCheckpoint, match="other.pth"):
+    with pytest.raises(BadCheckpointError, match="other.pth"):
         Upscaler.load(path, "cpu")
 
 
 @pytest.mark.skipif(not why_not(), reason="spandrel is installed")
 def test_without_spandrel_the_command_that_installs_it_is_named(pickled: Path):
-    with pytest.raises(BadCheckpoint, match=r"pip install 'spade-backdrops\[upscale-files\]'"):
+    with pytest.raises(BadCheckpointError, match=r"pip install 'spade-backdrops\[upscale-files\]'"):
         Upscaler.load(pickled, "cpu")
 
 
@@ -84,6 +84,6 @@ def test_a_pickle_that_holds_more_than_weights_is_refused_before_any_of_it_runs(
 ):
     path = tmp_path / "harmful.pth"
     torch.save({"params": Harmful()}, path)
-    with pytest.raises(BadCheckpoint, match="harmful.pth holds more than weights"):
+    with pytest.raises(BadCheckpointError, match="harmful.pth holds more than weights"):
         as_safetensors(path)
     assert not capsys.readouterr().out and not cache.exists()

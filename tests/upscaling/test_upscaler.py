@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from spade_core.contract.errors import BadCheckpoint, BadShape, TooLarge, UnknownModel
+from spade_core.contract.errors import BadCheckpointError, BadShapeError, TooLargeError, UnknownModelError
 from spade_core.upscaling.compact import CompactConfig, CompactNet
 from spade_core.upscaling.networks import load_network, save_network
 from spade_core.upscaling.precision import fastest_dtype
@@ -106,7 +106,7 @@ def test_progress_rises_from_tile_to_tile_up_to_one(upscaler: Upscaler, picture)
     assert len(said) >= 4 and fractions == sorted(fractions) and fractions[-1] == pytest.approx(1)
 
 
-class Stop(Exception):
+class StopError(Exception):
     pass
 
 
@@ -117,26 +117,26 @@ def test_a_caller_stops_it_within_a_second_by_raising(upscaler: Upscaler):
     def stop(stage: str, fraction: float) -> None:
         nonlocal asked_at
         if asked_at:
-            raise Stop
+            raise StopError
         asked_at = time.monotonic()
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         upscaler.upscale(picture, (2400, 4000), stop)
     assert time.monotonic() - asked_at < 1
 
 
 def test_what_is_no_picture_or_too_large_is_refused(embedded: Upscaler, picture):
     for wrong in (picture[..., 0], picture[..., :2], picture[:8]):
-        with pytest.raises(BadShape):
+        with pytest.raises(BadShapeError):
             embedded.upscale(wrong, (288, 512))
-    with pytest.raises(BadShape):
+    with pytest.raises(BadShapeError):
         embedded.upscale(picture, (0, 512))
-    with pytest.raises(TooLarge, match="9000"):
+    with pytest.raises(TooLargeError, match="9000"):
         embedded.upscale(picture, (100, 9000))
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(UnknownModel, match="embedded, x4plus"):
+    with pytest.raises(UnknownModelError, match="embedded, x4plus"):
         Upscaler.load("x8plus")
 
 
@@ -146,7 +146,7 @@ def test_a_file_that_is_no_upscaler_is_refused(tmp_path: Path):
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(EMBEDDED.read_bytes()[:-1000])
     for path in (tmp_path / "none.safetensors", damaged, model_file("landscape")):
-        with pytest.raises(BadCheckpoint) as refusal:
+        with pytest.raises(BadCheckpointError) as refusal:
             Upscaler.load(path, "cpu")
         assert path.name in refusal.value.message and refusal.value.fix
 

