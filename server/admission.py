@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from spade_core.contract.errors import BadHeaderError, LabelSetMismatchError, TooLargeError
 from spade_core.contract.labels import LabelSet
 from spade_core.contract.limits import Limits, refuse_size
-from spade_core.contract.messages import PICTURE_ENCODINGS, PRIORITIES, Submit
+from spade_core.contract.messages import PICTURE_ENCODINGS, PRIORITIES, ModelInfo, Submit
 from spade_core.contract.request import require
 from spade_core.contract.submission import Buffer, request_from, style_parts
+from spade_core.synthesis.painting_size import painting_size
 
 from .served_models import ServedModels
 
@@ -34,12 +35,18 @@ class AdmittedJob:
     buffers: Sequence[Buffer]
     content: str
     model_digest: str
+    painted_pixels: int
+    """Of the painting that an upscaler enlarges, or of the picture."""
 
     @property
     def pixels(self) -> int:
         """Size of the picture wanted."""
         height, width = self.submit.output.size or self.submit.shape
         return height * width
+
+    @property
+    def is_upscaled(self) -> bool:
+        return self.painted_pixels < self.pixels
 
     @property
     def nbytes(self) -> int:
@@ -76,7 +83,20 @@ def admit(submit: Submit, buffers: Sequence[Buffer], models: ServedModels, limit
     label_map = request_from(submit, buffers, model.label_set).check(limits).label_map
     checked = [label_map.data.cast("B"), *buffers[1:]]
     raw = replace(submit, dtype=label_map.dtype.name, raw_bytes=label_map.nbytes, encoding="raw")
-    return AdmittedJob(raw, checked, _content(raw, checked), model.info.digest)
+    if submit.output.upscale not in ("auto", "off", *models.upscalers):
+        raise BadHeaderError(
+            f"This server has no upscaler '{submit.output.upscale}'.",
+            f"Use {', '.join(('auto', 'off', *models.upscalers))}.",
+        )
+    painted_pixels = _painted_pixels(submit, model.info)
+    return AdmittedJob(raw, checked, _content(raw, checked), model.info.digest, painted_pixels)
+
+
+def _painted_pixels(submit: Submit, model: ModelInfo) -> int:
+    height, width = submit.output.size or submit.shape
+    if submit.output.upscale != "off" and model.trained_size is not None:
+        height, width = painting_size((height, width), model.trained_size)
+    return height * width
 
 
 def refuse_other_labels(submit: Submit, model: str, label_set: LabelSet) -> None:

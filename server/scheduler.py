@@ -27,6 +27,7 @@ from spade_core.contract.messages import (
     Cancelled,
     Failed,
     Finished,
+    Painting,
     Pong,
     Progress,
     ServerMessage,
@@ -39,7 +40,15 @@ from spade_core.contract.submission import Buffer
 from spade_core.contract.version import PROTOCOL_MINOR, VERSION
 
 from .admission import AdmittedJob, JobKey, admit, job_key
-from .backends.base import Backend, BackendEvent, ReadyEvent, RenderedEvent, WorkerLost, WorkersCannotStart
+from .backends.base import (
+    Backend,
+    BackendEvent,
+    PaintingEvent,
+    ReadyEvent,
+    RenderedEvent,
+    WorkerLost,
+    WorkersCannotStart,
+)
 from .backends.wire import RenderFailed, RenderProgress
 from .queue import JobQueue, ScheduledJob
 from .reply_cache import CachedReply, ReplyCache
@@ -104,6 +113,7 @@ class Scheduler:
             state=self.state,
             problems=self._models.problems,
             software=f"spade-server {VERSION}",
+            upscalers=self._models.upscalers,
         )
 
     def status(self, now: float) -> ServerStatus:
@@ -178,6 +188,12 @@ class Scheduler:
                 if job is not None:
                     job.stage, job.done = event.stage, event.done
                     self._send_progress(job)
+            case PaintingEvent():
+                job = self._tickets.get(event.painting.ticket)
+                if job is not None:
+                    self._reply(
+                        job.peer, Painting(job.id, event.painting.shape), event.buffers, droppable=True
+                    )
             case WorkerLost():
                 self._try_again(self._tickets.pop(event.ticket, None), now)
             case RenderedEvent():
@@ -268,8 +284,8 @@ class Scheduler:
 
     def _finish(self, job: ScheduledJob, event: RenderedEvent, now: float) -> None:
         rendered = event.rendered
-        measured = rendered.run_ms / (job.admitted.pixels / 1e6)
-        self._models.ms_per_megapixel += 0.3 * (measured - self._models.ms_per_megapixel)
+        admitted = job.admitted
+        self._models.measure(rendered.run_ms, rendered.upscaling_ms, admitted.painted_pixels, admitted.pixels)
         queue_ms = (job.started_at - job.queued_at) * 1e3
         message = Finished(
             id=job.id,
@@ -277,6 +293,7 @@ class Scheduler:
             model_digest=rendered.model_digest,
             encoding=rendered.encoding,
             digest=rendered.digest,
+            upscaler=rendered.upscaler,
             timings=Timings(round(queue_ms, 2), round(rendered.run_ms, 2), round(rendered.encode_ms, 2)),
         )
         # By the model that painted, which may be newer than the one the job was admitted for.
@@ -338,7 +355,9 @@ class Scheduler:
         self._reply(job.peer, message, droppable=True)
 
     def _expected_s(self, admitted: AdmittedJob) -> float:
-        return self._models.ms_per_megapixel * admitted.pixels / 1e9
+        painting = self._models.ms_per_megapixel * admitted.painted_pixels
+        upscaling = self._models.upscaling_ms_per_megapixel * admitted.pixels * admitted.is_upscaled
+        return (painting + upscaling) / 1e9
 
     def _wait_s(self, job: ScheduledJob) -> float:
         return sum(self._expected_s(each.admitted) for each in [*self._queue.ahead_of(job), job])

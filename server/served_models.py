@@ -28,6 +28,8 @@ class ServedModels:
     def __init__(self) -> None:
         self.loading = True
         self.ms_per_megapixel = 0.0
+        self.upscaling_ms_per_megapixel = 1000.0
+        self.upscalers: tuple[str, ...] = ()
         self.start_error: InternalError | None = None
         self._by_name: dict[str, ServedModel] = {}
         self._problems: tuple[Problem, ...] = ()
@@ -97,7 +99,15 @@ class ServedModels:
             for info, label_set in zip(event.ready.models, label_sets, strict=True)
         }
         self._problems, self.start_error, self.loading = event.ready.problems, None, False
-        self.ms_per_megapixel = event.ready.ms_per_megapixel
+        self.ms_per_megapixel, self.upscalers = event.ready.ms_per_megapixel, event.ready.upscalers
+
+    def measure(self, run_ms: float, upscaling_ms: float, painted_pixels: int, pixels: int) -> None:
+        """Learn from a picture how long others will take."""
+        painting = (run_ms - upscaling_ms) / (painted_pixels / 1e6)
+        self.ms_per_megapixel += 0.3 * (painting - self.ms_per_megapixel)
+        if upscaling_ms:
+            upscaling = upscaling_ms / (pixels / 1e6)
+            self.upscaling_ms_per_megapixel += 0.3 * (upscaling - self.upscaling_ms_per_megapixel)
 
     def on_cannot_start(self, reason: str) -> InternalError:
         """Returns what to tell those who wait."""

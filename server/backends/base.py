@@ -11,7 +11,7 @@ from spade_core.contract.messages import Submit
 from spade_core.contract.sockets import Socket
 from spade_core.contract.submission import Buffer
 
-from .wire import Ready, Rendered, RenderFailed, RenderProgress
+from .wire import Ready, Rendered, RenderFailed, RenderPainting, RenderProgress
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,14 @@ class ReadyEvent:
 
     ready: Ready
     label_sets: list[str]
+
+
+@dataclass(frozen=True)
+class PaintingEvent:
+    """What an upscaler is going to enlarge for a ticket, as bands."""
+
+    painting: RenderPainting
+    buffers: Sequence[Buffer]
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,15 @@ class WorkersCannotStart:
     reason: str
 
 
-BackendEvent = ReadyEvent | RenderProgress | RenderedEvent | RenderFailed | WorkerLost | WorkersCannotStart
+BackendEvent = (
+    ReadyEvent
+    | RenderProgress
+    | PaintingEvent
+    | RenderedEvent
+    | RenderFailed
+    | WorkerLost
+    | WorkersCannotStart
+)
 
 
 class Backend(Protocol):

@@ -26,8 +26,18 @@ from spade_core.contract.submission import Buffer
 from spade_core.runtime import physical_cores
 
 from ..config import ServerConfig
-from .base import BackendEvent, ReadyEvent, RenderedEvent, WorkerLost, WorkersCannotStart
-from .wire import FROM_WORKER, Abandon, Assignment, Ready, Render, Rendered, RenderFailed, RenderProgress
+from .base import BackendEvent, PaintingEvent, ReadyEvent, RenderedEvent, WorkerLost, WorkersCannotStart
+from .wire import (
+    FROM_WORKER,
+    Abandon,
+    Assignment,
+    Ready,
+    Render,
+    Rendered,
+    RenderFailed,
+    RenderPainting,
+    RenderProgress,
+)
 
 LOAD_S = 180.0  # a worker that loads longer hangs
 SILENT_S = 3.0
@@ -124,11 +134,14 @@ class LocalBackend:
         if isinstance(event, Ready):
             worker.ready, worker.failed_starts = True, 0
             return [ReadyEvent(event, [bytes(buffer).decode() for buffer in buffers])]
-        if not isinstance(event, RenderProgress | Rendered | RenderFailed) or event.ticket != worker.ticket:
+        of_job = isinstance(event, RenderProgress | RenderPainting | Rendered | RenderFailed)
+        if not of_job or event.ticket != worker.ticket:
             return []
         worker.progress_at = now
-        if not isinstance(event, RenderProgress):
+        if isinstance(event, Rendered | RenderFailed):
             worker.ticket = None
+        if isinstance(event, RenderPainting):
+            return [PaintingEvent(event, buffers)]
         return [RenderedEvent(event, buffers) if isinstance(event, Rendered) else event]
 
     def _supervise(self, worker: _Worker, now: float) -> list[BackendEvent]:

@@ -56,12 +56,21 @@ class Ready:
     has a newer model. Buffers: the label set of each model, as TOML.
 
     problems: models that could not be loaded; an older one of the same name may be served all the same.
-    ms_per_megapixel: measured on a first picture, to estimate others.
+    ms_per_megapixel: of painting, measured on a first picture, to estimate others. upscalers: as in Welcome.
     """
 
     models: tuple[ModelInfo, ...]
     problems: tuple[Problem, ...]
     ms_per_megapixel: float
+    upscalers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RenderPainting:
+    """What an upscaler is going to enlarge is in the buffers: rgb (h, w, 3) uint8 in row bands."""
+
+    ticket: int
+    shape: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,10 @@ class RenderProgress:
 
 @dataclass(frozen=True)
 class Rendered:
-    """The picture is in the buffers; `digest` is their SHA-256, `model_digest` that of the model that painted."""
+    """The picture is in the buffers; `digest` is their SHA-256, `model_digest` that of the model that painted.
+
+    upscaler: as in Finished; upscaling_ms: its share of run_ms.
+    """
 
     ticket: int
     shape: tuple[int, int]
@@ -84,6 +96,8 @@ class Rendered:
     model_digest: str
     run_ms: float
     encode_ms: float
+    upscaler: str = ""
+    upscaling_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -98,5 +112,5 @@ class RenderFailed:
 
 TO_WORKER: dict[str, type] = {kind.__name__: kind for kind in (Render, Abandon)}
 FROM_WORKER: dict[str, type] = {
-    kind.__name__: kind for kind in (Heartbeat, Ready, RenderProgress, Rendered, RenderFailed)
+    kind.__name__: kind for kind in (Heartbeat, Ready, RenderProgress, RenderPainting, Rendered, RenderFailed)
 }

@@ -22,6 +22,7 @@ from spade_core.checkpoint.sources import CheckpointVersion, ModelSource, checkp
 from spade_core.contract.errors import BadCheckpointError, InternalError, OutOfMemoryError, SpadeError
 from spade_core.contract.messages import ModelInfo, Problem
 from spade_core.runtime import is_out_of_memory
+from spade_core.upscaling.choice import available
 
 from ..backends.wire import Ready
 
@@ -52,7 +53,8 @@ class LoadedModels:
     def ready(self) -> Ready:
         """What the broker has to know."""
         speed = max((each.ms_per_megapixel for each in self.by_name.values()), default=0.0)
-        return Ready(tuple(each.info for each in self.by_name.values()), self.problems, speed)
+        infos = tuple(each.info for each in self.by_name.values())
+        return Ready(infos, self.problems, speed, available())
 
     @property
     def label_sets(self) -> list[bytes]:
@@ -119,6 +121,7 @@ class ModelLoader:
             synthesizer.native_size,
             synthesizer.style_size,
             file=version.file_name if self.source.is_run else "",
+            trained_size=synthesizer.trained_size,
         )
         return LoadedModel(version, synthesizer, info, speed)
 

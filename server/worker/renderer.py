@@ -18,7 +18,7 @@ from spade_core.contract.submission import Buffer, request_from
 from spade_core.synthesis.paint import paint
 
 from ..admission import refuse_other_labels
-from ..backends.wire import Render, Rendered, RenderFailed, RenderProgress
+from ..backends.wire import Render, Rendered, RenderFailed, RenderPainting, RenderProgress
 from .models import LoadedModels, as_spade_error
 
 _PROGRESS_S = 0.05
@@ -64,8 +64,16 @@ class Renderer:
         label_set = loaded.synthesizer.label_set
         refuse_other_labels(submit, submit.model, label_set)
         request = request_from(submit, buffers, label_set)
-        rgb = paint(loaded.synthesizer, request, self._progress_of(job.ticket)).rgb
-        painted_at = time.perf_counter()
+        small_at: list[float] = []
+
+        def on_painting(painting: np.ndarray) -> None:
+            small_at.append(time.perf_counter())
+            if submit.painting:
+                shape = painting.shape[0], painting.shape[1]
+                self._send(RenderPainting(job.ticket, shape), list(pack_picture(painting)))
+
+        picture = paint(loaded.synthesizer, request, self._progress_of(job.ticket), on_painting)
+        rgb, painted_at = picture.rgb, time.perf_counter()
         bands = _encoded(rgb, submit.output.encoding)
         digest = hashlib.sha256()
         for band in bands:
@@ -78,6 +86,8 @@ class Renderer:
             loaded.info.digest,
             run_ms=(painted_at - began) * 1e3,
             encode_ms=(time.perf_counter() - painted_at) * 1e3,
+            upscaler=picture.upscaler,
+            upscaling_ms=(painted_at - small_at[0]) * 1e3 if small_at else 0.0,
         ), bands
 
     def _progress_of(self, ticket: int) -> ProgressCallback:

@@ -45,6 +45,8 @@ class Generate:
     """which pixels belong to one object, for models that look at it; otherwise the labels' borders count"""
     label_set: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_FILE")] = None
     """the label set the map was made with, if it may not be the model's own: then a mismatch is refused"""
+    upscale: Annotated[str, tyro.conf.arg(metavar="auto|off|NAME")] = "auto"
+    """auto paints larger pictures at the size that the model knows and enlarges them; off paints them at full size"""
     server: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """a running spade-server (tcp://host:port, or its connection file) instead of this process"""
 
@@ -62,6 +64,8 @@ class Generate:
                 paint = self._by_server if self.server else self._in_process
                 picture = paint(inputs, progress)
             made = {"spade:model": picture.model, "spade:model-digest": picture.model_digest}
+            if picture.upscaler:
+                made["spade:upscaler"] = picture.upscaler
             result.save(picture.rgb, {"Software": "Spade Backdrops", "spade:seed": str(self.seed), **made})
         height, width = picture.rgb.shape[:2]
         print(f"{self.output}: {width} x {height}, model {picture.model}, seed {self.seed}")
@@ -110,6 +114,7 @@ class Generate:
             self._style(inputs.styles),
             self.strength,
             instance_map=inputs.instances,
+            upscale=self.upscale,
         )
 
     def _style(self, styles: list[ImageStyle | CodeStyle]) -> Style | None:

@@ -102,7 +102,7 @@ class Client(Session):
         if isinstance(last, Failed):
             raise last.error
         if isinstance(last, Finished):
-            return Picture(last.rgb, request.model, last.model_digest, request.seed, last.file)
+            return Picture(last.rgb, request.model, last.model_digest, request.seed, last.file, last.upscaler)
         if last is None:
             raise DeadlineError(
                 f"There was no picture in {timeout_s:g} s.", "Allow more time, or a smaller size."

@@ -28,7 +28,7 @@ from .errors import (
     SizeMismatchError,
     SpadeError,
 )
-from .messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Finished, ServerMessage
+from .messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Finished, Painting, ServerMessage
 from .version import PROTOCOL_MAGIC
 
 MAX_HEADER = 16 * 1024
@@ -112,9 +112,9 @@ def pack_picture(rgb: np.ndarray) -> list[memoryview]:
     ]
 
 
-def unpack_picture(finished: Finished, buffers: Sequence[memoryview]) -> np.ndarray:
+def unpack_picture(reply: Finished | Painting, buffers: Sequence[memoryview]) -> np.ndarray:
     """The (H, W, 3) uint8 picture of a raw reply. Raises SizeMismatchError."""
-    height, width = finished.shape
+    height, width = reply.shape
     whole = buffers[0] if len(buffers) == 1 else b"".join(buffers)
     if height < 1 or width < 1 or len(whole) != height * width * 3:
         raise SizeMismatchError(f"The picture has {len(whole)} bytes, not {height} x {width} x 3.", _UPDATE)

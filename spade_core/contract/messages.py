@@ -52,12 +52,14 @@ class SubmitStyle:
 class Output:
     """The picture wanted: size None means the label map's own, encoding is one of PICTURE_ENCODINGS.
 
-    mode: "image"; "panorama" and "tile" are added together with the synthesis that wraps around.
+    mode: "image"; "panorama" and "tile" are added together with the synthesis that wraps around. upscale: as in
+    PictureRequest; older clients do not send it and get what they got (since minor version 3).
     """
 
     size: tuple[int, int] | None = None
     mode: str = "image"
     encoding: str = "raw"
+    upscale: str = "off"
 
 
 def _beside_header(empty: Callable[[], Any]) -> Any:
@@ -80,7 +82,10 @@ class Hello:
 @dataclass(frozen=True)
 class Submit:
     """One picture to paint; `submission` makes it from a PictureRequest. Buffers: the label map as `encoding` says,
-    then that of each style which has one."""
+    then that of each style which has one.
+
+    painting: whether the small picture is sent, as Painting, before an upscaler enlarges it (since minor version 3).
+    """
 
     id: str
     client: str
@@ -97,6 +102,7 @@ class Submit:
     priority: int = PRIORITY_NORMAL
     replaces: str | None = None
     no_cache: bool = False
+    painting: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,8 @@ class ModelInfo:
     """A model that is served; `label_set` and `label_set_digest` say which label maps it understands.
 
     A training run's model changes under its name while the run goes on: `digest` tells two of them apart, `file`
-    is the checkpoint's name for people (empty for a model that stays as it is; since minor version 1).
+    is the checkpoint's name for people (empty for a model that stays as it is; since minor version 1). trained_size:
+    [height, width] of what it paints best, where that is known (since minor version 3).
     """
 
     name: str
@@ -152,6 +159,7 @@ class ModelInfo:
     native_size: int
     style_size: int
     file: str = ""
+    trained_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +177,8 @@ class Welcome:
 
     epoch: another one means another process, which knows nothing of earlier jobs. encodings: those of a picture that
     this server can send. state: "warming" | "ready" | "failed" | "released" | "draining". problems: what is wrong, as
-    many as fit (since minor version 2).
+    many as fit (since minor version 2). upscalers: names that a request may ask for beside "auto" and "off"; the
+    first is what "auto" takes (since minor version 3).
     """
 
     minor: int
@@ -180,6 +189,7 @@ class Welcome:
     state: str = "ready"
     problems: tuple[Problem, ...] = ()
     software: str = ""
+    upscalers: tuple[str, ...] = ()
 
     def problem_with(self, model: str) -> Problem | None:
         """Why a model cannot paint: what is wrong with itself, or with the server."""
@@ -205,6 +215,20 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Painting:
+    """What an upscaler is going to enlarge; not terminal, and not said again. Buffers: rgb (h, w, 3) uint8 in row
+    bands.
+
+    The client fills `rgb`, which is not part of the header.
+    """
+
+    id: str
+    shape: tuple[int, int]
+    dtype: str = "uint8"
+    rgb: np.ndarray = _beside_header(lambda: np.empty((0, 0, 3), np.uint8))
+
+
+@dataclass(frozen=True)
 class Timings:
     """Milliseconds a job waited, ran, and took to be encoded."""
 
@@ -217,7 +241,8 @@ class Timings:
 class Finished:
     """The picture; terminal. Buffers: rgb (H, W, 3) uint8 in row bands, or one encoded file.
 
-    digest: SHA-256 of the buffers. cached: it was made before, for a request that asked for the same.
+    digest: SHA-256 of the buffers. cached: it was made before, for a request that asked for the same. upscaler: what
+    enlarged it and how, for people and for making it again; empty where nothing did (since minor version 3).
     The client fills `rgb` where the encoding is "raw" and `file` elsewhere; neither is part of the header.
     """
 
@@ -229,6 +254,7 @@ class Finished:
     digest: str = ""
     cached: bool = False
     timings: Timings = Timings()
+    upscaler: str = ""
     rgb: np.ndarray = _beside_header(lambda: np.empty((0, 0, 3), np.uint8))
     file: bytes = _beside_header(bytes)
 
@@ -305,6 +331,7 @@ ServerMessage = (
     Welcome
     | Accepted
     | Progress
+    | Painting
     | Finished
     | LabelSetText
     | Failed
@@ -323,6 +350,6 @@ SERVER_MESSAGES: dict[str, type] = {
     "Status": ServerStatus,
     **{
         kind.__name__: kind
-        for kind in (Welcome, Accepted, Progress, Finished, Failed, Cancelled, Pong, GoAway)
+        for kind in (Welcome, Accepted, Progress, Painting, Finished, Failed, Cancelled, Pong, GoAway)
     },
 }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,6 +15,7 @@ from .limits import Limits, refuse_size
 from .messages import PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL
 
 MAX_SEED = 2**63
+_NAME = re.compile(r"[\w.-]{1,64}")
 MAX_CODE_SIZE = 4096
 
 
@@ -59,6 +61,8 @@ class PictureRequest:
     seed: 0 to 2^63 - 1; it draws the noise, and the style too where `style` is None. strength: 0 is the average
     look, 1 the style as it is, at most 2. size: (height, width) of the picture; None means the label map's own.
     instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between objects.
+    upscale: "auto" paints at about the size that the model was trained at and enlarges that, where the picture is
+    larger; "off" paints at the picture's size; or the name of the upscaler to take.
     """
 
     label_map: np.ndarray
@@ -72,6 +76,7 @@ class PictureRequest:
     mode: Literal["image"] = "image"
     # Only in this process: it travels to a server as soon as one serves models that look at it.
     instance_map: np.ndarray | None = None
+    upscale: str = "auto"
 
     def check(self, limits: Limits) -> PictureRequest:
         """This request with its label map as it travels: C-contiguous, of the label set's dtype.
@@ -91,6 +96,7 @@ class PictureRequest:
         require(0 <= self.seed < MAX_SEED, "The seed", "0 to 2^63 - 1")
         require(0 <= self.strength <= 2, "The style's strength", "0 to 2")
         require(self.mode == "image", f"The mode '{str(self.mode)[:20]}'", "'image'")
+        require(bool(_NAME.fullmatch(self.upscale)), "The upscaler", "'auto', 'off' or a name")
         for style in self.plain_styles:
             _check_style(style, limits)
         if isinstance(self.style, MixedStyle):
@@ -116,7 +122,8 @@ class Delivery:
     encoding: "raw", or "png" | "jpeg" | "webp" for a slow net. compress: deflate the label map on its way.
     deadline_s: when the job fails if it is not finished. priority: PRIORITY_BACKGROUND, _NORMAL or _INTERACTIVE,
     which go first. replaces: id of a job that this one makes stale. no_cache: paint although the same was painted
-    before. patience_s: how long a busy or warming server is asked again.
+    before. patience_s: how long a busy or warming server is asked again. painting: send the small painting as soon as
+    it is there, before an upscaler enlarges it.
     """
 
     encoding: str = "raw"
@@ -126,6 +133,7 @@ class Delivery:
     replaces: str | None = None
     no_cache: bool = False
     patience_s: float = 120.0
+    painting: bool = False
 
     def check(self) -> None:
         """Raises BadHeaderError where a value is out of range."""
@@ -139,6 +147,7 @@ class Picture:
     """A painted picture, and what has to be known to paint it again beside the request.
 
     rgb: (H, W, 3) uint8. file: where a client asked a server for an encoded file, that file; rgb is then empty.
+    upscaler: what enlarged it, its digest, precision and share put back; empty where nothing did.
     """
 
     rgb: np.ndarray
@@ -146,6 +155,7 @@ class Picture:
     model_digest: str
     seed: int
     file: bytes = b""
+    upscaler: str = ""
 
 
 def require(holds: bool, what: str, allowed: str) -> None:

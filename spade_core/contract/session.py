@@ -24,6 +24,7 @@ from .messages import (
     GetLabelSet,
     Hello,
     LabelSetText,
+    Painting,
     Ping,
     Pong,
     ReleaseDevice,
@@ -223,12 +224,12 @@ class Session:
 
 def _with_buffers(reply: ServerMessage, buffers: list[memoryview]) -> ServerMessage:
     """The reply with what travelled beside its header. Raises SizeMismatchError, InternalError."""
-    if not isinstance(reply, Finished | LabelSetText):
+    if not isinstance(reply, Finished | Painting | LabelSetText):
         return reply
     if not buffers:
         raise InternalError("The server's reply is incomplete.", "Try again.")
     if isinstance(reply, LabelSetText):
         return replace(reply, toml=bytes(buffers[0]).decode("utf-8", "replace"))
-    if reply.encoding == "raw":
+    if isinstance(reply, Painting) or reply.encoding == "raw":
         return replace(reply, rgb=unpack_picture(reply, buffers))
     return replace(reply, file=bytes(buffers[0]))

@@ -53,11 +53,12 @@ def submit_from(
         raw_bytes=label_map.nbytes,
         encoding=encoding,
         style=_style_message(request),
-        output=Output(request.size, request.mode, delivery.encoding),
+        output=Output(request.size, request.mode, delivery.encoding, request.upscale),
         deadline_ms=None if deadline_s is None else max(1, round(deadline_s * 1000)),
         priority=delivery.priority,
         replaces=delivery.replaces,
         no_cache=delivery.no_cache,
+        painting=delivery.painting,
     )
     return submit, [bytes(pack_label_map(label_map, encoding)), *style_buffers(request)]
 
@@ -84,6 +85,7 @@ def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet)
         _style(submit, styles),
         submit.style.strength,
         submit.output.size,
+        upscale=submit.output.upscale,
         mode=submit.output.mode,  # type: ignore[arg-type]  # `check` refuses the modes that are none
     )
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 from ..contract.errors import BadOptionError, BadShapeError
 from ..contract.progress import ProgressCallback
 from ..contract.request import ImageStyle, MixedStyle, Picture, PictureRequest, PlainStyle, SeedStyle
+from ..upscaling.choice import loaded
 from .style import at_strength, between
 
 if TYPE_CHECKING:
@@ -18,9 +20,14 @@ if TYPE_CHECKING:
 
 
 def paint(
-    synthesizer: Synthesizer, request: PictureRequest, progress: ProgressCallback | None = None
+    synthesizer: Synthesizer,
+    request: PictureRequest,
+    progress: ProgressCallback | None = None,
+    on_painting: Callable[[np.ndarray], None] | None = None,
 ) -> Picture:
     """The picture, named after the synthesizer: it is of its model whatever `request.model` says.
+
+    on_painting: given what an upscaler is going to enlarge, (h, w, 3) uint8, as soon as it is there.
 
     Raises what Synthesizer.render and encode_style raise, BadShapeError for a style code of another model, and
     BadOptionError for an instance map that the model does not look at.
@@ -31,10 +38,35 @@ def paint(
         raise BadOptionError(
             f"The model '{synthesizer.name}' does not look at instances.", "Leave --instances out."
         )
-    sized = _at_size(request)
     code = _style_code(synthesizer, request)
-    rgb = synthesizer.render(sized.label_map, code, request.seed, progress, sized.instance_map)
-    return Picture(rgb, synthesizer.name, synthesizer.digest, request.seed)
+    size = request.size or (request.label_map.shape[0], request.label_map.shape[1])
+    small = size if request.upscale == "off" else synthesizer.painting_size(size)
+    if small == size:
+        sized = _at_size(request)
+        rgb = synthesizer.render(sized.label_map, code, request.seed, progress, sized.instance_map)
+        return Picture(rgb, synthesizer.name, synthesizer.digest, request.seed)
+    # Before the painting: one that is missing must not cost it.
+    upscaler = loaded(request.upscale, str(synthesizer.device))
+    first, rest = _shares(progress, upscaler.share_of_work)
+    painting = synthesizer.render(
+        request.label_map, code, request.seed, first, request.instance_map, size=small
+    )
+    if on_painting is not None:
+        on_painting(painting)
+    rgb = upscaler.upscale(painting, size, rest)
+    return Picture(rgb, synthesizer.name, synthesizer.digest, request.seed, upscaler=upscaler.description)
+
+
+def _shares(
+    progress: ProgressCallback | None, rest: float
+) -> tuple[ProgressCallback | None, ProgressCallback | None]:
+    """Two callbacks for two stages of which the second is `rest` of the work: together they go from 0 to 1 once."""
+    if progress is None:
+        return None, None
+    return (
+        lambda stage, done: progress(stage, done * (1 - rest)),
+        lambda stage, done: progress(stage, 1 - rest + done * rest),
+    )
 
 
 def _style_code(synthesizer: Synthesizer, request: PictureRequest) -> np.ndarray | None:

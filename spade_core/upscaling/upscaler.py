@@ -19,6 +19,7 @@ from torch import Tensor
 from ..checkpoint.file import file_digest
 from ..contract.errors import BadShapeError, TooLargeError, UnknownModelError
 from ..runtime import chosen_device
+from .compact import CompactNet
 from .networks import UpscalingNetwork, is_own, load_network
 from .precision import fastest_dtype
 from .resampling import resampled
@@ -54,7 +55,14 @@ class Upscaler:
         self.name, self.digest, self.device = name, digest, device
         self.precision = str(dtype).removeprefix("torch.")
         self.put_back = PUT_BACK
+        self.share_of_work = 0.4 if isinstance(network, CompactNet) else 0.9
+        """Roughly, of painting and upscaling together: for progress."""
         self._network = network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def description(self) -> str:
+        """What makes a picture again: name, digest, precision, and the share put back."""
+        return f"{self.name} {self.digest[:16]} {self.precision} {self.put_back:g}"
 
     @classmethod
     def load(

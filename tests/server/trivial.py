@@ -43,6 +43,7 @@ class TrivialSynthesizer:
     digest = "0" * 64
     shade = 0
     native_size = 64
+    trained_size = None
     style_size = 4
     looks_at_instances = False
 
@@ -91,6 +92,9 @@ class TrivialSynthesizer:
                 progress("painting", step * 20 / (seed - SLOW))
         rgb = self.label_set.colorize(label_map) + np.uint8((seed + self.shade) % 251)
         return rgb if style is None else rgb + style[:3].astype(np.uint8)
+
+    def painting_size(self, wanted):
+        return wanted
 
     def style_from_seed(self, seed):
         return np.full(self.style_size, seed % 100, np.float32)
