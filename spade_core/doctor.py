@@ -216,10 +216,10 @@ def _server() -> CheckResult:
     if not file.exists():
         return CheckResult(OK, "server", "none is running (the add-on starts its own)")
     try:
-        from .commands.remote import connect, introduced
+        from .contract.client import Client
 
-        with connect(str(file)) as client:
-            welcome = introduced(client, str(file), timeout_s=3.0)
+        with Client.from_connection_file(file, software="spade doctor") as client:
+            welcome = client.fetch_welcome(timeout_s=3.0)
         return CheckResult(
             OK, "server", f"{welcome.state}, serves {', '.join(m.name for m in welcome.models)}"
         )
