@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from .checkpoint.file import load_checkpoint
     from .contract.client import Client
     from .contract.labels import LabelSet
+    from .contract.request import PictureRequest
     from .synthesis.synthesizer import Synthesizer
 
-__all__ = ["Client", "LabelSet", "Synthesizer", "load_checkpoint"]
+__all__ = ["Client", "LabelSet", "PictureRequest", "Synthesizer", "load_checkpoint"]
 
 _HOMES = {
     "Client": "spade_core.contract.client",
     "LabelSet": "spade_core.contract.labels",
+    "PictureRequest": "spade_core.contract.request",
     "Synthesizer": "spade_core.synthesis.synthesizer",
     "load_checkpoint": "spade_core.checkpoint.file",
 }
