@@ -10,7 +10,6 @@ import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from spade_core.contract.errors import (
     BusyError,
@@ -30,7 +29,6 @@ from spade_core.contract.messages import (
     Painting,
     Pong,
     Progress,
-    ServerMessage,
     ServerStatus,
     Submit,
     Timings,
@@ -50,6 +48,7 @@ from .backends.base import (
     WorkersCannotStart,
 )
 from .backends.wire import RenderFailed, RenderProgress
+from .final_replies import FinalReplies, FinalReply, Reply
 from .queue import JobQueue, ScheduledJob
 from .reply_cache import CachedReply, ReplyCache
 from .served_models import ServedModels
@@ -60,14 +59,6 @@ ORPHAN_S = 5.0  # how long a job outlives its connection, for its client to come
 PROGRESS_S = 0.5
 
 
-class Reply(Protocol):
-    """Sends a message to a connection; what is droppable is not worth waiting for a slow reader."""
-
-    def __call__(
-        self, peer: bytes, message: ServerMessage, buffers: Sequence[Buffer] = (), *, droppable: bool = False
-    ) -> None: ...
-
-
 class Scheduler:
     """Every job that is live, and for a while the replies to those that were; and the state of the server."""
 
@@ -76,15 +67,14 @@ class Scheduler:
         self._limits = limits
         self._backend = backend
         self._reply = reply
+        self._final = FinalReplies(reply)
         self._epoch = uuid.uuid4().hex
         self._began = now
         self._models = ServedModels()
         self._queue = JobQueue(limits)
-        self._finished = self._failed = 0
         self._tickets: dict[int, ScheduledJob] = {}
         self._last_ticket = 0
         self._pictures = ReplyCache()  # by the model's digest and what else they depend on
-        self._endings = ReplyCache()  # by job, for clients that lost theirs
         self._progress_at = 0.0
 
     # --- what the server is ---
@@ -123,8 +113,8 @@ class Scheduler:
             epoch=self._epoch,
             queued=self._queue.waiting,
             running=self._queue.running,
-            finished=self._finished,
-            failed=self._failed,
+            finished=self._final.finished,
+            failed=self._final.failed,
             uptime_s=round(now - self._began, 3),
             pids=(os.getpid(), *self._backend.pids),
             problems=self._models.problems,
@@ -152,15 +142,12 @@ class Scheduler:
     def submit(self, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
         """A job, perhaps one that is known already. Raises BadHeaderError where it cannot even be named."""
         key = job_key(submit)
-        job, ended = self._queue.get(key), self._endings.get(key, now)
+        job = self._queue.get(key)
         if job is not None:
             job.peer, job.orphaned_at = peer, None
             self._send_progress(job)
-        elif ended is None:
+        elif not self._final.repeat(key, peer, now):
             self._admit(key, peer, submit, buffers, now)
-        elif ended.peer != peer:  # on the connection that got it, it is not said twice
-            ended.peer = peer
-            self._reply(peer, ended.message, ended.buffers)
 
     def cancel(self, key: JobKey, now: float) -> None:
         """Stop a job, wherever it is; one that has ended stays ended."""
@@ -219,7 +206,7 @@ class Scheduler:
         if now >= self._progress_at:
             self._progress_at = now + PROGRESS_S
             self._pictures.forget_old(now)
-            self._endings.forget_old(now)
+            self._final.forget_old(now)
             for job in self._queue:
                 self._send_progress(job)
 
@@ -245,7 +232,7 @@ class Scheduler:
             if error.retryable:
                 self._reply(peer, refusal)
             else:
-                self._reply_finally(key, peer, refusal, (), now)
+                self._final.send(key, peer, refusal, (), now)
             return
         usual_s = DEADLINE_S + self._wait_s(job) + 3 * self._expected_s(admitted)
         job.deadline = now + (usual_s if submit.deadline_ms is None else submit.deadline_ms / 1000)
@@ -268,7 +255,7 @@ class Scheduler:
         if found is None or admitted.submit.no_cache or not isinstance(found.message, Finished):
             return False
         message = replace(found.message, id=admitted.submit.id, cached=True, timings=Timings())
-        self._reply_finally(key, peer, message, found.buffers, now)
+        self._final.send(key, peer, message, found.buffers, now)
         return True
 
     def _dispatch(self, now: float) -> None:
@@ -322,7 +309,7 @@ class Scheduler:
     def _end(
         self,
         job: ScheduledJob,
-        message: Finished | Failed | Cancelled,
+        message: FinalReply,
         now: float,
         buffers: Sequence[Buffer] = (),
     ) -> None:
@@ -331,20 +318,7 @@ class Scheduler:
         for ticket in [ticket for ticket, other in self._tickets.items() if other is job]:
             del self._tickets[ticket]
             self._backend.abandon(ticket)
-        self._reply_finally(job.key, job.peer, message, buffers, now)
-
-    def _reply_finally(
-        self,
-        key: JobKey,
-        peer: bytes,
-        message: Finished | Failed | Cancelled,
-        buffers: Sequence[Buffer],
-        now: float,
-    ) -> None:
-        self._finished += isinstance(message, Finished)
-        self._failed += isinstance(message, Failed)
-        self._endings.put(key, CachedReply(message, buffers, peer), now)
-        self._reply(peer, message, buffers)
+        self._final.send(job.key, job.peer, message, buffers, now)
 
     def _send_progress(self, job: ScheduledJob) -> None:
         """How the job is doing. Sent twice a second: after a silence its client would send the job again."""

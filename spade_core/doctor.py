@@ -163,10 +163,9 @@ def _memory() -> CheckResult:
 
 def _weights() -> CheckResult:
     from .checkpoint.file import load_checkpoint
-    from .checkpoint.sources import EMBEDDED
     from .contract.errors import SpadeError
 
-    found = sorted(EMBEDDED.glob("*.safetensors"))
+    found = sorted((Path(__file__).parent / "weights").glob("*.safetensors"))
     if not found:
         return CheckResult(FAIL, "models", "no embedded model is installed", "Install the package again.")
     try:
@@ -217,10 +216,10 @@ def _server() -> CheckResult:
     if not file.exists():
         return CheckResult(OK, "server", "none is running (the add-on starts its own)")
     try:
-        from .remote import connect, introduced
+        from .contract.client import Client
 
-        with connect(str(file)) as client:
-            welcome = introduced(client, str(file), timeout_s=3.0)
+        with Client.from_connection_file(file, software="spade doctor") as client:
+            welcome = client.fetch_welcome(timeout_s=3.0)
         return CheckResult(
             OK, "server", f"{welcome.state}, serves {', '.join(m.name for m in welcome.models)}"
         )

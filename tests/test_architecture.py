@@ -18,7 +18,6 @@ FLOORS = (
         "spade_core.pixels",
         "spade_core.progress",
         "spade_core.runtime",
-        "spade_core.remote",
         "spade_core.distributed",
     ),
     ("spade_core.features", "spade_core.image_files"),

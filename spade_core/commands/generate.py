@@ -92,12 +92,12 @@ class Generate:
         return paint(synthesizer, self._request(inputs, synthesizer.label_set, self.model), progress)
 
     def _by_server(self, inputs: Inputs, progress: ProgressCallback) -> Picture:
-        from ..remote import connect, served_model
+        from ..contract.client import Client
+        from .remote import served_model
 
-        address = str(self.server)
         progress("connecting", 0.0)
-        with connect(address) as client:
-            model = served_model(client, self.model, address)
+        with Client.at(str(self.server), software="spade command") as client:
+            model = served_model(client, self.model)
             label_set = client.fetch_label_set(model.label_set_digest)
             return client.generate(self._request(inputs, label_set, model.name), progress=progress)
 

@@ -9,6 +9,7 @@ A host with a loop of its own (Blender) calls `submit`, and then `poll` from a t
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from typing import Any
 
 from .codec import encode
 from .connection import read_connection_file
-from .errors import CancelledError, DeadlineError, ForbiddenError
+from .errors import CancelledError, DeadlineError, ForbiddenError, UnavailableError
 from .labels import LabelSet, parse_label_set
 from .messages import (
     Cancelled,
@@ -32,6 +33,7 @@ from .messages import (
     Progress,
     ServerStatus,
     Status,
+    Welcome,
 )
 from .pending_jobs import REPEAT_S
 from .progress import ProgressCallback
@@ -40,9 +42,11 @@ from .session import Delayed, Event, Session
 
 __all__ = ["Client", "Delayed", "Event"]
 
+_ADDRESS = re.compile(r"tcp://[^\s/:]+:\d{1,5}|tcp://\[[0-9a-fA-F:]+\]:\d{1,5}")
+
 
 class Client(Session):
-    """A connection to one server over ZeroMQ. `generate`, `fetch_label_set`, `status` and `drain` wait."""
+    """A connection to one server over ZeroMQ. `generate`, `fetch_...`, `status` and `drain` wait."""
 
     def __init__(
         self,
@@ -70,6 +74,27 @@ class Client(Session):
         connection = read_connection_file(Path(path))
         key = connection.server_key.encode() if connection.server_key else None
         return cls(connection.address, server_key=key, **options)
+
+    @classmethod
+    def at(cls, address: str, **options: Any) -> Client:
+        """The server at tcp://host:port, or the one that a connection file of this name announces. Raises
+        UnavailableError."""
+        if Path(address).is_file():
+            return cls.from_connection_file(Path(address), **options)
+        if not _ADDRESS.fullmatch(address):
+            raise UnavailableError(
+                f"'{address}' is no server address.",
+                "Write tcp://host:port, or name the server's connection file.",
+            )
+        return cls(address, **options)
+
+    def fetch_welcome(self, timeout_s: float = 5) -> Welcome:
+        """The server's introduction, waited for. Raises UnavailableError."""
+        if self.welcome is None:
+            self._wait(lambda event: isinstance(event, Welcome), timeout_s)
+        if self.welcome is None:
+            raise self._unavailable()
+        return self.welcome
 
     def generate(
         self,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far something is: the one kind of callback that is told."""
+"""How far the painting of a picture is."""
 
 from collections.abc import Callable
 

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The last word on every job: said once to a connection, and again to a client that lost it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from spade_core.contract.messages import Cancelled, Failed, Finished, ServerMessage
+from spade_core.contract.submission import Buffer
+
+from .admission import JobKey
+from .reply_cache import CachedReply, ReplyCache
+
+FinalReply = Finished | Failed | Cancelled
+
+
+class Reply(Protocol):
+    """Sends a message to a connection; what is droppable is not worth waiting for a slow reader."""
+
+    def __call__(
+        self, peer: bytes, message: ServerMessage, buffers: Sequence[Buffer] = (), *, droppable: bool = False
+    ) -> None: ...
+
+
+class FinalReplies:
+    """Sends terminal replies, counts them, and keeps them for a while."""
+
+    def __init__(self, reply: Reply):
+        self.finished = self.failed = 0
+        self._reply = reply
+        self._sent = ReplyCache()
+
+    def send(
+        self, key: JobKey, peer: bytes, message: FinalReply, buffers: Sequence[Buffer], now: float
+    ) -> None:
+        """The job has ended like this."""
+        self.finished += isinstance(message, Finished)
+        self.failed += isinstance(message, Failed)
+        self._sent.put(key, CachedReply(message, buffers, peer), now)
+        self._reply(peer, message, buffers)
+
+    def repeat(self, key: JobKey, peer: bytes, now: float) -> bool:
+        """Whether this job has ended; a connection that has not got its reply gets it."""
+        sent = self._sent.get(key, now)
+        if sent is None:
+            return False
+        if sent.peer != peer:
+            sent.peer = peer
+            self._reply(peer, sent.message, sent.buffers)
+        return True
+
+    def forget_old(self, now: float) -> None:
+        """Give back what nobody asked for in time."""
+        self._sent.forget_old(now)
