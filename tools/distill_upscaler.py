@@ -129,8 +129,9 @@ class Distillation:
         self.student_adam.zero_grad()
         total.backward()
         self.student_adam.step()
+        kept = min(EMA, (1 + self.step) / (10 + self.step))  # the start is soon forgotten
         for mean, value in zip(self.averaged.parameters(), self.student.parameters(), strict=True):
-            mean.lerp_(value.detach(), 1 - EMA)
+            mean.lerp_(value.detach(), 1 - kept)
         self.step += 1
         return {name: value.item() for name, value in losses.items()}
 
