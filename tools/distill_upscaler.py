@@ -41,7 +41,7 @@ START_DIGEST = "548a36f9c3f4ab8da56cd3b13badf23968bee207b396dad14d04b830e5f2ab2d
 FAST = fastest_dtype(torch.device("cpu"))
 HELD_OUT = 60
 EMA = 0.999
-PERCEPTUAL, MATCHING, ADVERSARIAL = 0.03, 0.5, 0.02
+PERCEPTUAL, MATCHING, ADVERSARIAL = 0.01, 2.0, 0.1
 """Weights beside the L1 distance of pixels in [0, 1]."""
 
 
@@ -129,8 +129,9 @@ class Distillation:
         self.student_adam.zero_grad()
         total.backward()
         self.student_adam.step()
+        kept = min(EMA, (1 + self.step) / (10 + self.step))  # the start is soon forgotten
         for mean, value in zip(self.averaged.parameters(), self.student.parameters(), strict=True):
-            mean.lerp_(value.detach(), 1 - EMA)
+            mean.lerp_(value.detach(), 1 - kept)
         self.step += 1
         return {name: value.item() for name, value in losses.items()}
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bringing a picture to any size by bicubic convolution (Keys 1981, a = -0.5), widened where it becomes smaller.
 
-torch's own knows no axis that goes on at its other end, which tiles and panoramas need.
+torch's own knows no axis that goes on at its other end, which seamless tiles and panoramas need.
 """
 
 from __future__ import annotations

@@ -25,13 +25,12 @@ from .precision import fastest_dtype
 from .resampling import resampled
 from .spandrel_files import SpandrelNetwork, load_with_spandrel
 from .tiling import Tiling, Wrap, wrapped
-from .x4plus import x4plus_file
 
 EMBEDDED = Path(__file__).parent / "weights" / "embedded.safetensors"
 PUT_BACK = 0.5
 """Share of what was smoothed away; measured with the kernel distance of photos (docs/upscaling.md)."""
-SMALLEST_SIDE = 16
-"""Of the picture: what a layer may read past an end has to be there."""
+SMALLEST_SIDE = 32
+"""Of the picture: what a tile reads past an end has to be there."""
 LARGEST_SIDE = 8192
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -138,13 +137,12 @@ def back_projected(enlarged: Tensor, small: Tensor, share: float, wrap: Wrap) ->
     reach = 4  # of a bicubic enlargement behind a bicubic reduction
     height, width = enlarged.shape[2:]
     scale = height // small.shape[2]
-    around = wrapped(small, reach, wrap)
-    brought_down = F.interpolate(
-        wrapped(enlarged, scale * reach, wrap), around.shape[2:], mode="bicubic", antialias=True
-    )
-    lost = F.interpolate(around - brought_down, scale_factor=float(scale), mode="bicubic")
+    around, enlarged_around = wrapped(small, reach, wrap), wrapped(enlarged, scale * reach, wrap)
+    # torch's own, four times as quick as `resampled`.
+    lost = around - F.interpolate(enlarged_around, around.shape[2:], mode="bicubic", antialias=True)
+    back = F.interpolate(lost, scale_factor=float(scale), mode="bicubic")
     top, left = (scale * reach if goes_on else 0 for goes_on in wrap)
-    return enlarged.add_(lost[:, :, top : top + height, left : left + width], alpha=share)
+    return enlarged.add_(back[:, :, top : top + height, left : left + width], alpha=share)
 
 
 def passes(size: tuple[int, ...], to: tuple[int, int], scale: int) -> list[tuple[int, int]]:
@@ -153,11 +151,12 @@ def passes(size: tuple[int, ...], to: tuple[int, int], scale: int) -> list[tuple
     wanted = to
     while any(new > old for new, old in zip(wanted, size, strict=True)):
         sizes.insert(0, wanted)
-        wanted = (-(-wanted[0] // scale), -(-wanted[1] // scale))
+        height, width = (max(-(-new // scale), old) for new, old in zip(wanted, size, strict=True))
+        wanted = (height, width)
     return sizes
 
 
-FILES: dict[str, Callable[[], Path]] = {"embedded": lambda: EMBEDDED, "x4plus": x4plus_file}
+FILES: dict[str, Callable[[], Path]] = {"embedded": lambda: EMBEDDED, "x4plus": x4plus.x4plus_file}
 """The upscalers that have a name, and what finds or makes their files."""
 
 

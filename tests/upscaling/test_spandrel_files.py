@@ -48,7 +48,7 @@ def test_a_network_of_another_program_enlarges(pickled: Path, picture: np.ndarra
     upscaler = Upscaler.load(pickled, "cpu", "float32")
     assert upscaler.name == "general"
     ours, theirs = (each.upscale(picture[:, :64], (288, 256)) for each in (embedded, upscaler))
-    assert np.abs(ours.astype(int) - theirs).max() <= 1
+    assert np.abs(ours.astype(int) - theirs).mean() < 0.1
 
 
 @needs_spandrel
