@@ -25,6 +25,7 @@ from .precision import fastest_dtype
 from .resampling import resampled
 from .spandrel_files import SpandrelNetwork, load_with_spandrel
 from .tiling import Tiling, Wrap, wrapped
+from .x4plus import x4plus_file
 
 EMBEDDED = Path(__file__).parent / "weights" / "embedded.safetensors"
 PUT_BACK = 0.5
@@ -156,7 +157,7 @@ def passes(size: tuple[int, ...], to: tuple[int, int], scale: int) -> list[tuple
     return sizes
 
 
-FILES: dict[str, Callable[[], Path]] = {"embedded": lambda: EMBEDDED, "x4plus": x4plus.x4plus_file}
+FILES: dict[str, Callable[[], Path]] = {"embedded": lambda: EMBEDDED, "x4plus": x4plus_file}
 """The upscalers that have a name, and what finds or makes their files."""
 
 
