@@ -103,6 +103,12 @@ class SpadeSettings(bpy.types.PropertyGroup):
         description="Draw the style (light, season, mood) apart from the picture's details",
     )
     style_seed: IntProperty(name="Style Seed", description="Another seed gives another style", min=0)
+    upscale: BoolProperty(
+        name="Paint Small, Then Enlarge",
+        description="Paint larger pictures at the size that the model knows, and let a network that knows photographs "
+        "enlarge them. Off, they are painted at their own size, with textures that repeat",
+        default=True,
+    )
     model: StringProperty(name="Model", description="Name of the model on the server", default="landscape")
 
 

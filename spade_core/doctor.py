@@ -176,6 +176,18 @@ def _weights() -> CheckResult:
     return CheckResult(OK, "models", ", ".join(f"{p.stem} ({p.stat().st_size / 1e6:.1f} MB)" for p in found))
 
 
+def _upscaler() -> CheckResult:
+    from .upscaling.choice import available
+
+    names = available()
+    if "x4plus" in names:
+        return CheckResult(
+            OK, "upscalers", f"{names[0]} enlarges large pictures; x4plus is there too: --upscale x4plus"
+        )
+    more = "for finer strands and leaves: pip install 'spade-backdrops[upscale]', then --upscale x4plus"
+    return CheckResult(OK, "upscalers", f"{names[0]} enlarges large pictures ({more})")
+
+
 def _zeromq() -> CheckResult:
     import zmq
 
@@ -233,6 +245,7 @@ CHECKS: dict[str, Callable[[], CheckResult]] = {
     "torch": _torch,
     "memory": _memory,
     "models": _weights,
+    "upscalers": _upscaler,
     "ZeroMQ": _zeromq,
     "Blender": _blender,
     "server": _server,

@@ -48,6 +48,7 @@ class Request:
     """One generation, complete: nothing is read from the scene after the press.
 
     label_map: (H, W) ids of `label_set`, row 0 at the top. style_seed: None lets the seed draw the style too.
+    upscale: as in PictureRequest.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -61,12 +62,15 @@ class Request:
     blend_file: str
     camera_name: str
     label_seconds: float = 0.0
+    upscale: str = "auto"
 
     @property
     def picture(self) -> PictureRequest:
         """What to ask the server for: in the style of the style seed, or in the seed's own."""
         style = None if self.style_seed is None else SeedStyle(self.style_seed)
-        return PictureRequest(self.label_map, self.label_set, self.model, self.seed, style)
+        return PictureRequest(
+            self.label_map, self.label_set, self.model, self.seed, style, upscale=self.upscale
+        )
 
 
 @dataclass(eq=False)
@@ -81,6 +85,7 @@ class Job:
     fraction: float = 0.0
     rgb: np.ndarray | None = None
     model_digest: str = ""
+    upscaler: str = ""
     error: SpadeError | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -171,7 +176,7 @@ class JobBoard:
                 job.state, job.stage, job.fraction = JobState.RUNNING, event.stage, event.fraction
             case Finished():
                 job.state, job.rgb, job.fraction = JobState.FINISHED, event.rgb, 1.0
-                job.model_digest = event.model_digest
+                job.model_digest, job.upscaler = event.model_digest, event.upscaler
                 job.seconds["run"] = event.timings.run_ms / 1000
                 self._ended.append(job)
             case Failed():

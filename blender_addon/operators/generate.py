@@ -115,6 +115,7 @@ def submit_scene(context: bpy.types.Context) -> Job:
         blend_file=bpy.data.filepath,
         camera_name=camera.name,
         label_seconds=time.monotonic() - pressed_at,
+        upscale="auto" if wanted.upscale else "off",
     )
     return session.board.add(request, pressed_at)
 

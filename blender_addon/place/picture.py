@@ -74,6 +74,8 @@ def provenance(job: Job) -> dict[str, str | int | float]:
     }
     if request.style_seed is not None:
         facts["style_seed"] = request.style_seed
+    if job.upscaler:
+        facts["upscaler"] = job.upscaler
     return facts
 
 

@@ -116,6 +116,7 @@ def draw_settings(layout: Layout, scene: bpy.types.Scene) -> None:
     height, width = label_map_shape(scene)
     camera = size.row(heading="Match Camera")
     camera.prop(wanted, "match_camera", text=f"{width} × {height}" if wanted.match_camera else "")
+    layout.prop(wanted, "upscale", text="Enlarge")
     seeds = layout.column(align=True)
     _draw_seed(seeds.row(align=True), wanted, "seed")
     style = seeds.row(align=True, heading="Own Style Seed")

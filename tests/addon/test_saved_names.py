@@ -10,7 +10,16 @@ from spade_backdrops.properties import SpadeLabelRule, SpadeSettings
 from spade_backdrops.scene.visible import BACKDROP_MARK
 
 SETTINGS = {
-    *("label_set", "custom_label_set", "rules", "background_class", "width", "height", "match_camera"),
+    *(
+        "label_set",
+        "custom_label_set",
+        "rules",
+        "background_class",
+        "width",
+        "height",
+        "match_camera",
+        "upscale",
+    ),
     *("seed", "own_style_seed", "style_seed", "model"),
 }
 RULE = {"kind", "object", "material", "collection", "class_name"}
