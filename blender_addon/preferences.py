@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from .bridge.connection import Target
+from .bridge.connection import ServerTarget
 from .bridge.server_command import find_command
-from .bridge.server_process import ServerConfig
+from .bridge.server_process import ServerLaunch
 from .contract.connection import default_connection_file
 from .contract.errors import ForbiddenError, UnavailableError
 
@@ -65,19 +65,19 @@ class SpadePreferences(bpy.types.AddonPreferences):
             warning.label(text="Allow online access (System) to reach another computer.", icon="ERROR")
 
 
-def server_target() -> Target:
+def server_target() -> ServerTarget:
     """Where pictures come from by the user's choice.
 
     Raises UnavailableError (no server program, an address that is none) and ForbiddenError (online access is off).
     """
     chosen = preferences()
     if chosen is not None and chosen.server == "ADDRESS":
-        return Target(address=_checked_address(chosen.server_address))
+        return ServerTarget(address=_checked_address(chosen.server_address))
     folder = user_folder()
     shared = default_connection_file()
-    return Target(
+    return ServerTarget(
         shared_connection_file=shared,
-        server=lambda: ServerConfig(
+        server=lambda: ServerLaunch(
             command=find_command(chosen.server_command if chosen else ""),
             folder=folder,
             parent_pid=os.getpid(),

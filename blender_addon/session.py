@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .bridge.connection import Connection, State
+from .bridge.connection import Connection, ConnectionState
 from .bridge.jobs import JobBoard
 from .bridge.label_set_question import LabelSetQuestion
 from .contract.errors import SpadeError
@@ -53,7 +53,7 @@ class Session:
         Where the preferences name another server than the one we are at, that one is left, and its jobs with it.
         """
         chosen = server_choice()
-        is_open = self.connection.state not in (State.OFF, State.LOST)
+        is_open = self.connection.state not in (ConnectionState.OFF, ConnectionState.LOST)
         if is_open and chosen == self._opened_for:
             return
         target = server_target()

@@ -48,12 +48,12 @@ def render(scene: bpy.types.Scene, path: Path, samples: int) -> None:
 
 def open_server(server: tuple[str, ...], folder: Path) -> None:
     """Let the add-on start its own server when it is needed; it leaves with this process."""
-    from spade_backdrops.bridge.connection import Target
-    from spade_backdrops.bridge.server_process import ServerConfig
+    from spade_backdrops.bridge.connection import ServerTarget
+    from spade_backdrops.bridge.server_process import ServerLaunch
     from spade_backdrops.session import current_session
 
-    config = ServerConfig(command=server, folder=folder, parent_pid=os.getpid())
-    current_session().connection.open(Target(server=lambda: config))
+    config = ServerLaunch(command=server, folder=folder, parent_pid=os.getpid())
+    current_session().connection.open(ServerTarget(server=lambda: config))
 
 
 def generate(report: Callable[[str, float], None]) -> Job:

@@ -98,7 +98,7 @@ class Distillation:
         self.student = starting_network(options.layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.student).eval().requires_grad_(False)
         self.adversary = Adversary().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.eyes = FrozenPyramid().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.features = FrozenPyramid().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.student_adam = torch.optim.Adam(self.student.parameters(), options.rate, betas=(0.9, 0.99))
         self.adversary_adam = torch.optim.Adam(self.adversary.parameters(), options.rate, betas=(0.5, 0.99))
         self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=FAST == torch.bfloat16)
@@ -146,8 +146,8 @@ class Distillation:
         """L1 of the frozen features at strides 2, 4 and 8, each brought to its own size."""
         with self.autocast:
             with torch.no_grad():
-                theirs = self.eyes(large * 2 - 1)[:3]
-            ours = self.eyes(painted * 2 - 1)[:3]
+                theirs = self.features(large * 2 - 1)[:3]
+            ours = self.features(painted * 2 - 1)[:3]
         return sum_of(
             (a.float() - b.float()).abs().mean() / b.float().abs().mean()
             for a, b in zip(ours, theirs, strict=True)

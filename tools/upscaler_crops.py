@@ -27,7 +27,7 @@ SIDE = 64
 CROPS_A_FILE = 60
 PHOTO_SHARE = 0.2
 REDUCTIONS = (1.0, 1.0, 1.0, 0.75, 0.5)
-"""A picture is cropped at one of these sizes: detail of a scale that the painter alone would not show."""
+"""A picture is cropped at one of these sizes: detail of a scale that the synthesizer alone would not show."""
 
 
 class CropStore:
@@ -80,10 +80,10 @@ class CropStore:
 def crops(data: Path, split: str, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Without end: (SIDE, SIDE, 3) bytes and what the teacher makes of them."""
     chosen = random.Random(f"{split} {seed}")
-    pairs, painter = find_pairs(data, split), Synthesizer.load(device="cpu")
+    pairs, synthesizer = find_pairs(data, split), Synthesizer.load(device="cpu")
     teacher = load_network(x4plus_file()).to(torch.bfloat16, memory_format=torch.channels_last)  # type: ignore[call-overload]
     while True:
-        picture = _picture(painter, pairs, chosen)
+        picture = _picture(synthesizer, pairs, chosen)
         reduction = chosen.choice(REDUCTIONS)
         if reduction != 1:
             sides = [round(side * reduction) for side in picture.size]
@@ -96,14 +96,14 @@ def crops(data: Path, split: str, seed: int) -> Iterator[tuple[np.ndarray, np.nd
             yield small, to_bytes(large)[0]
 
 
-def _picture(painter: Synthesizer, pairs: list[Pair], chosen: random.Random) -> Image.Image:
+def _picture(synthesizer: Synthesizer, pairs: list[Pair], chosen: random.Random) -> Image.Image:
     """A photo, or a label map painted in the style of one."""
-    photo, _ = read_pair(chosen.choice(pairs), painter.label_set)
+    photo, _ = read_pair(chosen.choice(pairs), synthesizer.label_set)
     if chosen.random() < PHOTO_SHARE:
         return photo
-    _, labels = read_pair(chosen.choice(pairs), painter.label_set)
-    style = painter.encode_style(np.asarray(photo))
-    return Image.fromarray(painter.render(np.asarray(labels), style, chosen.randrange(2**31)))
+    _, labels = read_pair(chosen.choice(pairs), synthesizer.label_set)
+    style = synthesizer.encode_style(np.asarray(photo))
+    return Image.fromarray(synthesizer.render(np.asarray(labels), style, chosen.randrange(2**31)))
 
 
 def to_tensor(pictures: np.ndarray) -> Tensor:

@@ -27,14 +27,14 @@ from ..contract.messages import ModelInfo, Problem, Welcome
 from ..contract.version import VERSION
 from .label_set_question import LabelSetQuestion
 from .server_command import running_server
-from .server_process import ServerConfig, ServerProcess
+from .server_process import ServerLaunch, ServerProcess
 
 SOFTWARE = f"blender-addon {VERSION}"
 # A server that lives says something every second or so; this is when a user wants to be told.
 SILENCE_S = 8.0
 
 
-class State(Enum):
+class ConnectionState(Enum):
     """What the panel shows of the server."""
 
     OFF = "Off"
@@ -55,7 +55,7 @@ class Target:
 
     address: str = ""
     shared_connection_file: Path | None = None
-    server: Callable[[], ServerConfig] | None = None
+    server: Callable[[], ServerLaunch] | None = None
 
 
 class Connection:
@@ -65,7 +65,7 @@ class Connection:
     """
 
     def __init__(self, silence_s: float = SILENCE_S) -> None:
-        self.state = State.OFF
+        self.state = ConnectionState.OFF
         self.error: SpadeError | None = None
         self.client: Client | None = None
         self.server: ServerProcess | None = None
@@ -83,12 +83,12 @@ class Connection:
 
     @property
     def is_starting(self) -> bool:
-        return self.state in (State.STARTING, State.CONNECTING, State.WARMING)
+        return self.state in (ConnectionState.STARTING, ConnectionState.CONNECTING, ConnectionState.WARMING)
 
     @property
     def is_idle(self) -> bool:
         """Whether step() has nothing to look after."""
-        return self.state is State.OFF and self._stopping is None
+        return self.state is ConnectionState.OFF and self._stopping is None
 
     @property
     def waited_s(self) -> float:
@@ -120,7 +120,7 @@ class Connection:
 
         A model that is still being trained may come to know another set while we are connected.
         """
-        model = self.model_named(model_name) if self.state is State.READY else None
+        model = self.model_named(model_name) if self.state is ConnectionState.READY else None
         if model is None or model.label_set_digest == label_set.digest:
             return None
         uses = f"the scene uses '{label_set.name}'"
@@ -169,7 +169,7 @@ class Connection:
                 self._connect(Client.from_connection_file(file, software=SOFTWARE))
             elif target.server is not None:
                 self.server = self._last_server = ServerProcess(target.server())
-                self._enter(State.STARTING)
+                self._enter(ConnectionState.STARTING)
                 self._watch_server()
         except SpadeError as problem:
             self._lose(problem)
@@ -183,7 +183,7 @@ class Connection:
         for question in self._questions:
             question.fail(_left())
         self._questions.clear()
-        self._enter(State.OFF)
+        self._enter(ConnectionState.OFF)
 
     def close(self) -> None:
         """For the end of Blender: leave, and wait until the server we started is gone. Safe to call twice."""
@@ -196,7 +196,7 @@ class Connection:
         """Look after the server, read what came; returns the events, in order."""
         if self._stopping is not None and self._stopping.has_ended():
             self._stopping = None
-        if self.state is State.OFF:
+        if self.state is ConnectionState.OFF:
             return []
         try:
             self._watch_server()
@@ -213,7 +213,7 @@ class Connection:
 
     def _watch_server(self) -> None:
         server = self.server
-        if server is None or self.state is State.LOST:
+        if server is None or self.state is ConnectionState.LOST:
             return
         if server.pid is None:
             # Two at once would fight over the device's memory: the one before has to be gone.
@@ -224,8 +224,8 @@ class Connection:
             self._gone_epoch = self.client.welcome.epoch if self.client.welcome else ""
             if not server.restart():
                 server.check()
-            self._enter(State.STARTING)
-        elif self.state is State.STARTING:
+            self._enter(ConnectionState.STARTING)
+        elif self.state is ConnectionState.STARTING:
             server.check()
             if server.is_ready:
                 file = server.config.connection_file
@@ -241,32 +241,34 @@ class Connection:
 
     def _follow(self, events: list[Event]) -> None:
         client, welcome = self.client, self.welcome
-        if client is None or self.state is State.STARTING:
+        if client is None or self.state is ConnectionState.STARTING:
             return
         # One that was just started again had no time yet to break the silence.
         if min(client.silent_s, time.monotonic() - self._since) > self.silence_s:
-            if self.state is not State.LOST:
+            if self.state is not ConnectionState.LOST:
                 fix = "Check that it runs and that its address is right, then start it again."
                 self._lose(UnavailableError(f"The server at {client.address} does not answer.", fix=fix))
         elif (
-            welcome is None or welcome.epoch == self._gone_epoch or (self.state is State.LOST and not events)
+            welcome is None
+            or welcome.epoch == self._gone_epoch
+            or (self.state is ConnectionState.LOST and not events)
         ):
             return
         elif welcome.state == "failed":
             problem = next(iter(welcome.problems), Problem("", "The server has no model.", ""))
             self._lose(UnavailableError(problem.message, fix=problem.fix or "Look at the server's console."))
         else:
-            self._enter(State.WARMING if welcome.state == "warming" else State.READY)
+            self._enter(ConnectionState.WARMING if welcome.state == "warming" else ConnectionState.READY)
 
     def _connect(self, client: Client) -> None:
         self.client = client
-        self._enter(State.CONNECTING)
+        self._enter(ConnectionState.CONNECTING)
 
     def _lose(self, problem: SpadeError) -> None:
         self.error = problem
-        self._enter(State.LOST)
+        self._enter(ConnectionState.LOST)
 
-    def _enter(self, state: State) -> None:
+    def _enter(self, state: ConnectionState) -> None:
         if state is not self.state:
             self.state, self._since = state, time.monotonic()
 

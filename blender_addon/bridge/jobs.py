@@ -20,7 +20,7 @@ from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
 from ..contract.messages import Accepted, Cancelled, Failed, Finished, Progress
 from ..contract.request import PictureRequest, SeedStyle
-from .connection import Connection, State
+from .connection import Connection, ConnectionState
 
 # Results that nobody placed: a handful is a safety net, more would be a memory leak.
 KEPT_RESULTS = 8
@@ -44,7 +44,7 @@ LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobSt
 
 # No eq: two requests are never the same one, and arrays do not compare to a truth value.
 @dataclass(frozen=True, eq=False)
-class Request:
+class SceneRequest:
     """One generation, complete: nothing is read from the scene after the press.
 
     label_map: (H, W) ids of `label_set`, row 0 at the top. style_seed: None lets the seed draw the style too.
@@ -77,7 +77,7 @@ class Request:
 class Job:
     """A request on its way. rgb: (H, W, 3) uint8 once it is FINISHED."""
 
-    request: Request
+    request: SceneRequest
     pressed_at: float
     state: JobState = JobState.WAITING
     id: str = ""
@@ -120,7 +120,7 @@ class JobBoard:
             (job for job in reversed(self._jobs) if job.is_live and job.request.scene_uid == scene_uid), None
         )
 
-    def add(self, request: Request, pressed_at: float | None = None) -> Job:
+    def add(self, request: SceneRequest, pressed_at: float | None = None) -> Job:
         """Take a request; it is sent as soon as the server is ready. An older live job of the scene is cancelled."""
         older = self.live_in(request.scene_uid)
         if older is not None:
@@ -155,7 +155,7 @@ class JobBoard:
         for event in self.connection.step():
             self._handle(event)
         self._send_waiting()
-        if self.connection.state is State.LOST and self.connection.error is not None:
+        if self.connection.state is ConnectionState.LOST and self.connection.error is not None:
             for job in self.live:
                 self._fail(job, self.connection.error)
         for stale in self.finished[:-KEPT_RESULTS]:
@@ -188,7 +188,7 @@ class JobBoard:
 
     def _send_waiting(self) -> None:
         client = self.connection.client
-        if self.connection.state is not State.READY or client is None:
+        if self.connection.state is not ConnectionState.READY or client is None:
             return
         for job in [job for job in self._jobs if job.state is JobState.WAITING]:
             try:
@@ -198,7 +198,7 @@ class JobBoard:
             except SpadeError as problem:
                 self._fail(job, problem)
 
-    def _check_model(self, request: Request) -> None:
+    def _check_model(self, request: SceneRequest) -> None:
         """What the server would refuse anyway, said with the names that the user knows."""
         self.connection.required_model(request.model)
         mismatch = self.connection.mismatch(request.model, request.label_set)

@@ -29,7 +29,7 @@ RESTART_WINDOW_S = 60.0
 
 
 @dataclass(frozen=True)
-class ServerConfig:
+class ServerLaunch:
     """All that starting a local server needs.
 
     command: the program and its first arguments, or empty to look for `spade-server`.
@@ -55,7 +55,7 @@ class ServerConfig:
 class ServerProcess:
     """One server that we started and therefore stop. A context manager; no call waits but close()."""
 
-    def __init__(self, config: ServerConfig, stop_patience_s: float = STOP_PATIENCE_S) -> None:
+    def __init__(self, config: ServerLaunch, stop_patience_s: float = STOP_PATIENCE_S) -> None:
         """stop_patience_s: how long a server that was told to end may take until it is killed."""
         self.config = config
         self.started_at = 0.0

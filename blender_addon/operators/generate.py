@@ -13,7 +13,7 @@ import time
 import bpy
 import numpy as np
 
-from ..bridge.jobs import Job, JobState, Request
+from ..bridge.jobs import Job, JobState, SceneRequest
 from ..contract.errors import BusyError, CancelledError, UnavailableError
 from ..place.picture import hindrance
 from ..properties import settings
@@ -104,7 +104,7 @@ def submit_scene(context: bpy.types.Context) -> Job:
         raise problem
     label_map = _take_labels(context, scene, shape)
     wanted = settings(scene)
-    request = Request(
+    request = SceneRequest(
         label_map=label_map,
         label_set=scene_label_set(scene),
         model=wanted.model,

@@ -18,10 +18,10 @@ KINDS = (
 )
 
 
-def targets(context: bpy.types.Context, kind: str) -> list[label_rules.Target]:
+def targets(context: bpy.types.Context, kind: str) -> list[label_rules.LabelTarget]:
     """What a label of this kind would be given to, now."""
     if kind == "OBJECT":
-        chosen: list[label_rules.Target] = list(context.selected_objects)
+        chosen: list[label_rules.LabelTarget] = list(context.selected_objects)
         return chosen or ([context.object] if context.object else [])
     if kind == "MATERIAL":
         material = context.object.active_material if context.object else None

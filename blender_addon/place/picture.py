@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import bpy
 
-from ..bridge.jobs import Job, JobBoard, Request
+from ..bridge.jobs import Job, JobBoard, SceneRequest
 from ..contract.errors import SpadeError
 from ..contract.version import VERSION
 from .backdrop import backdrop_of, place_backdrop
@@ -36,7 +36,7 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
     bpy.ops.ed.undo_push(message="Place Backdrop")
 
 
-def scene_of(request: Request) -> bpy.types.Scene | None:
+def scene_of(request: SceneRequest) -> bpy.types.Scene | None:
     """The scene a request came from, also after undo and after its file was loaded again; None when it is gone."""
     for scene in bpy.data.scenes:
         if scene.session_uid == request.scene_uid:

@@ -21,7 +21,7 @@ from ..properties import SpadeLabelRule, label_set_of, settings
 from .label_table import LabelTable, used_materials
 from .visible import is_backdrop, rendered_collections, rendered_objects
 
-Target: TypeAlias = bpy.types.Object | bpy.types.Material | bpy.types.Collection
+LabelTarget: TypeAlias = bpy.types.Object | bpy.types.Material | bpy.types.Collection
 
 # What things are made of: a house with a material "Wood" is no forest.
 _SUBSTANCES = ("wood", "stone")
@@ -32,7 +32,7 @@ class Assignment:
     """A label that was given: `kind` is OBJECT, MATERIAL or COLLECTION."""
 
     kind: str
-    target: Target
+    target: LabelTarget
     class_name: str
 
 
@@ -41,14 +41,14 @@ def scene_label_set(scene: bpy.types.Scene) -> LabelSet:
     return label_set_of(settings(scene))
 
 
-def kind_of(target: Target) -> str:
+def kind_of(target: LabelTarget) -> str:
     """OBJECT, MATERIAL or COLLECTION."""
     if isinstance(target, bpy.types.Object):
         return "OBJECT"
     return "MATERIAL" if isinstance(target, bpy.types.Material) else "COLLECTION"
 
 
-def assign(scene: bpy.types.Scene, target: Target, class_name: str | None) -> None:
+def assign(scene: bpy.types.Scene, target: LabelTarget, class_name: str | None) -> None:
     """Label a thing, replacing its label; None takes its label away.
 
     Raises BadLabelError for a class that is not in the scene's label set.
@@ -63,7 +63,7 @@ def assign(scene: bpy.types.Scene, target: Target, class_name: str | None) -> No
         rules.remove(found)
 
 
-def label_of(scene: bpy.types.Scene, target: Target) -> str | None:
+def label_of(scene: bpy.types.Scene, target: LabelTarget) -> str | None:
     """The class a thing itself was labelled with; None where it has no label of its own."""
     return next((rule.class_name for rule in settings(scene).rules if rule.target == target), None)
 
@@ -146,7 +146,7 @@ class _Given:
             return None
         return entry
 
-    def offer(self, target: Target, entry: LabelClass | None) -> None:
+    def offer(self, target: LabelTarget, entry: LabelClass | None) -> None:
         """Give a label unless there is none to give, it is there already, or another one is to stay."""
         index = self._by_target.get(target)
         if entry is None or (index is not None and not self._may_replace(index, entry)):
@@ -172,7 +172,7 @@ def _class_of(label_set: LabelSet, class_name: str) -> LabelClass:
     return entry
 
 
-def _write(rule: SpadeLabelRule, target: Target, entry: LabelClass) -> None:
+def _write(rule: SpadeLabelRule, target: LabelTarget, entry: LabelClass) -> None:
     rule.kind = kind_of(target)
     setattr(rule, rule.kind.lower(), target)
     rule.class_name = entry.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..bridge.connection import State
+from ..bridge.connection import ConnectionState
 from ..bridge.jobs import Job
 from ..properties import settings
 from ..session import current_session
@@ -13,12 +13,12 @@ from .layout import Layout, layout_of
 from .panel import CATEGORY, state_text
 
 ICONS = {
-    State.OFF: "RADIOBUT_OFF",
-    State.STARTING: "SORTTIME",
-    State.CONNECTING: "SORTTIME",
-    State.WARMING: "SORTTIME",
-    State.READY: "CHECKMARK",
-    State.LOST: "ERROR",
+    ConnectionState.OFF: "RADIOBUT_OFF",
+    ConnectionState.STARTING: "SORTTIME",
+    ConnectionState.CONNECTING: "SORTTIME",
+    ConnectionState.WARMING: "SORTTIME",
+    ConnectionState.READY: "CHECKMARK",
+    ConnectionState.LOST: "ERROR",
 }
 
 
@@ -34,15 +34,15 @@ class SPADE_PT_server(bpy.types.Panel):
     def draw_header_preset(self, context) -> None:
         connection = current_session().connection
         row = layout_of(self).row()
-        row.alert = connection.state is State.LOST
-        row.active = connection.state is not State.OFF
+        row.alert = connection.state is ConnectionState.LOST
+        row.active = connection.state is not ConnectionState.OFF
         row.label(text=state_text(connection), icon=ICONS[connection.state])
 
     def draw(self, context) -> None:
         layout = layout_of(self)
         connection = current_session().connection
         row = layout.row(align=True)
-        if connection.state in (State.OFF, State.LOST):
+        if connection.state in (ConnectionState.OFF, ConnectionState.LOST):
             row.operator("spade.start_server", icon="PLAY")
         else:
             owned = connection.server is not None

@@ -12,7 +12,7 @@ ParamFreeNorm = Literal["batch", "syncbatch", "instance", "pixel"]
 """The paper's three; and "pixel": each pixel's features brought to zero mean and unit variance over the channels. That
 one knows neither the batch nor the rest of the picture: it paints the same when trained, served, and cut into tiles."""
 
-Start = Literal["labels", "style", "labels+style"]
+DecoderStart = Literal["labels", "style", "labels+style"]
 
 LabelSampling = Literal["nearest", "area"]
 
@@ -57,7 +57,7 @@ class DecoderConfig(ImageGeneratorConfig):
     max_width: int = 1024
     upsampling: Upsampling = "normal"
     norm: ParamFreeNorm = "syncbatch"
-    start: Start = "labels"
+    start: DecoderStart = "labels"
     start_grid: tuple[int, int] | None = None
     """(rows, columns) of the coarsest feature map; None: as many as the label map asks for."""
     # Our own models' additions; the published network has none of them.

@@ -15,7 +15,7 @@ from ..model.discriminators.build import AnyDiscriminatorConfig
 from ..model.losses import GanMode
 from ..model.style_encoder import StyleEncoderConfig
 
-Start = Literal["labels first", "published"]
+InitialWeights = Literal["labels first", "published"]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Recipe:
     """Photo to style code; None trains without."""
     discriminator: AnyDiscriminatorConfig | None
     """None trains without an opponent."""
-    start: Start = "labels first"
+    start: InitialWeights = "labels first"
     """Initial weights: label features that are seen from the first minute, or the published ones."""
     crops: Annotated[CropConfig, tyro.conf.arg(name="")] = CropConfig()
     losses: Annotated[LossConfig, tyro.conf.arg(name="")] = LossConfig()

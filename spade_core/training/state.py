@@ -14,12 +14,12 @@ from ..contract.errors import BadCheckpointError
 from ..files import write_torch
 from .trainer import Trainer
 
-State = dict[str, Any]
+TrainingState = dict[str, Any]
 RENAMED = {"generator_steps": "generator_optimizer", "discriminator_steps": "discriminator_optimizer"}
 """Keys of states that older versions wrote, and what they are called now."""
 
 
-def state_of(trainer: Trainer) -> State:
+def state_of(trainer: Trainer) -> TrainingState:
     """Everything that the next step depends on, but the squares: those follow from images_seen.
 
     All random numbers are drawn on the CPU, and alike by every process.
@@ -51,7 +51,7 @@ def parts(trainer: Trainer) -> dict[str, nn.Module]:
     return {name: network for name, network in found.items() if network is not None}
 
 
-def restore(trainer: Trainer, state: State) -> None:
+def restore(trainer: Trainer, state: TrainingState) -> None:
     """The inverse of state_of. Raises BadCheckpointError where the state is of other networks."""
     trainer.step, trainer.images_seen = state["step"], state["images_seen"]
     trainer.started_from = state["started_from"]
@@ -90,12 +90,12 @@ def save_state(trainer: Trainer, path: Path) -> None:
     write_torch(path, state_of(trainer))
 
 
-def load_state(path: Path) -> State:
+def load_state(path: Path) -> TrainingState:
     """A state saved by save_state. Raises BadCheckpointError."""
     try:
         # In older states the name alone says how many photos were seen, and nothing where they began.
-        older: State = {"images_seen": photos_seen(path), "started_from": None}
-        found: State = torch.load(path, map_location="cpu", weights_only=True)
+        older: TrainingState = {"images_seen": photos_seen(path), "started_from": None}
+        found: TrainingState = torch.load(path, map_location="cpu", weights_only=True)
         return older | {RENAMED.get(name, name): value for name, value in found.items()}
     except Exception as error:  # torch.load raises a different type for each way a file can be broken
         raise BadCheckpointError(

@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .tiling import Run, whole
+from .tiling import LayerRunner, whole
 
 SCALE = 4
 LAYERS_A_RUN = 16
@@ -49,7 +49,7 @@ class CompactNet(nn.Module):
         """How often `forward` calls `run`."""
         return -(-len(self.body) // LAYERS_A_RUN)
 
-    def forward(self, x: Tensor, run: Run = whole) -> Tensor:
+    def forward(self, x: Tensor, run: LayerRunner = whole) -> Tensor:
         """x: (B, 3, H, W) float32 in [0, 1]; returns (B, 3, 4 H, 4 W) float32, about in [0, 1]."""
         deep = x.to(next(self.parameters()).dtype)
         for start in range(0, len(self.body), LAYERS_A_RUN):

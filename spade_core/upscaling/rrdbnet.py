@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .tiling import Run, whole
+from .tiling import LayerRunner, whole
 
 LEAK = 0.2
 RESIDUAL = 0.2
@@ -62,7 +62,7 @@ class RrdbNet(nn.Module):
         """How often `forward` calls `run`."""
         return len(self.blocks) + 3
 
-    def forward(self, x: Tensor, run: Run = whole) -> Tensor:
+    def forward(self, x: Tensor, run: LayerRunner = whole) -> Tensor:
         """x: (B, 3, H, W) float32 in [0, 1]; returns (B, 3, 4 H, 4 W) float32, about in [0, 1]."""
         x = run(self.head, x.to(self.head.weight.dtype), 1)
         deep = x

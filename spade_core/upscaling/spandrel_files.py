@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..checkpoint.file import file_digest
 from ..contract.errors import BadCheckpointError
 from ..files import replacing
-from .tiling import Run, whole
+from .tiling import LayerRunner, whole
 from .x4plus import cache_folder
 
 PICKLES = (".pth", ".pt", ".ckpt")
@@ -40,7 +40,7 @@ class SpandrelNetwork(nn.Module):
         self.network = descriptor.model
         self._descriptor = descriptor
 
-    def forward(self, x: Tensor, run: Run = whole) -> Tensor:
+    def forward(self, x: Tensor, run: LayerRunner = whole) -> Tensor:
         """x: (B, 3, H, W) float32 in [0, 1]; returns (B, 3, scale H, scale W) float32, in [0, 1]."""
         dtype = next(self.network.parameters()).dtype
         return run(lambda tile: self._descriptor(tile.to(dtype)).float(), x, REACH, self.scale)
@@ -53,7 +53,7 @@ def load_with_spandrel(path: Path) -> SpandrelNetwork:
     except (ImportError, RuntimeError):  # torchvision of another torch breaks with the latter
         raise BadCheckpointError(
             f"{path.name} is not an upscaler of this program, and what reads those of others is not installed.",
-            "Run: pip install 'spade-backdrops[upscale-files]'",
+            "LayerRunner: pip install 'spade-backdrops[upscale-files]'",
         ) from None
     weights = as_safetensors(path) if path.suffix.lower() in PICKLES else path
     try:

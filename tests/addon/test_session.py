@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from spade_backdrops import session as module
 from spade_backdrops import timer
-from spade_backdrops.bridge.connection import State, Target
-from spade_backdrops.bridge.jobs import JobState, Request
+from spade_backdrops.bridge.connection import ConnectionState, ServerTarget
+from spade_backdrops.bridge.jobs import JobState, SceneRequest
 from spade_backdrops.bridge.server_command import find_command
-from spade_backdrops.bridge.server_process import ServerConfig
+from spade_backdrops.bridge.server_process import ServerLaunch
 from spade_backdrops.contract.errors import NoCameraError
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.session import current_session
@@ -36,14 +36,14 @@ def _own_session(addon):
 def served(tmp_path):
     """The session with a server that is ready."""
     session = current_session()
-    config = ServerConfig(find_command(command()), tmp_path, os.getpid())
-    session.connection.open(Target(server=lambda: config))
-    until(lambda: session.connection.state is State.READY, session.step)
+    config = ServerLaunch(find_command(command()), tmp_path, os.getpid())
+    session.connection.open(ServerTarget(server=lambda: config))
+    until(lambda: session.connection.state is ConnectionState.READY, session.step)
     return session
 
 
-def request_for(model: str) -> Request:
-    return Request(
+def request_for(model: str) -> SceneRequest:
+    return SceneRequest(
         label_map=np.zeros((64, 64), np.uint8),
         label_set=load_label_set("landscape"),
         model=model,
@@ -91,7 +91,7 @@ def test_leaving_a_server_that_hangs_takes_none_of_blenders_time(served):
     began = time.monotonic()
     bpy.ops.spade.stop_server()
     assert time.monotonic() - began < AT_ONCE_S
-    assert served.connection.state is State.OFF and not served.is_idle
+    assert served.connection.state is ConnectionState.OFF and not served.is_idle
     until(lambda: served.is_idle, timer.step)
     assert not server.is_running
 
@@ -102,11 +102,11 @@ def test_another_server_is_started_only_when_the_one_before_is_gone(served, tmp_
     os.kill(first.pid, signal.SIGSTOP)
     config = first.config
     began = time.monotonic()
-    connection.open(Target(server=lambda: config))
+    connection.open(ServerTarget(server=lambda: config))
     assert time.monotonic() - began < AT_ONCE_S and connection.server.pid is None
     until(lambda: connection.server.pid is not None, served.step)
     assert not first.is_running
-    until(lambda: connection.state is State.READY, served.step)
+    until(lambda: connection.state is ConnectionState.READY, served.step)
 
 
 def test_a_timer_with_nothing_to_do_ends():

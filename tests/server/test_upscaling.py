@@ -47,7 +47,9 @@ def test_the_server_paints_what_this_process_paints(server):
         by_server = client.generate(request())
     here = paint(Synthesizer.load("landscape", "cpu"), request())
     assert by_server.upscaler == here.upscaler
-    assert np.abs(by_server.rgb.astype(int) - here.rgb).max() <= 2  # another number of threads adds in another order
+    assert (
+        np.abs(by_server.rgb.astype(int) - here.rgb).max() <= 2
+    )  # another number of threads adds in another order
 
 
 def test_upscaled_or_not_are_two_pictures_in_the_cache(server):

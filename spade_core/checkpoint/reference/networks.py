@@ -15,7 +15,7 @@ from ...model.style_encoder import StyleEncoder, StyleEncoderConfig
 from .shapes import discriminator_config
 
 Weights = Mapping[str, Mapping[str, Tensor]]
-"""State dicts under our names by network: "G", "E", "D"."""
+"""StateDict dicts under our names by network: "G", "E", "D"."""
 
 
 def empty_networks(

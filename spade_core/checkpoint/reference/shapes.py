@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the names and shapes of published weights to the networks they belong to.
 
-State dicts here are under our names and complete (see keys).
+StateDict dicts here are under our names and complete (see keys).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ...model.spade import GeneratorConfig
 from ...model.style_encoder import StyleEncoderConfig
 from .facts import Facts
 
-State = Mapping[str, Tensor]
+StateDict = Mapping[str, Tensor]
 
 PublishedNorm = Literal["instance", "batch", "syncbatch"]
 
@@ -42,7 +42,7 @@ WIDTHS = {
 ENCODER_LAYERS = 6
 
 
-def input_channels(state: State) -> int:
+def input_channels(state: StateDict) -> int:
     """Of the generator's semantic input. Raises BadCheckpointError where these are no published generator's weights."""
     if all(key.startswith("module.") for key in state):
         raise BadCheckpointError(
@@ -60,7 +60,7 @@ def input_channels(state: State) -> int:
 
 
 def generator_config(
-    state: State, label_channels: int, edges: bool, facts: Facts
+    state: StateDict, label_channels: int, edges: bool, facts: Facts
 ) -> GeneratorConfig | Pix2PixHDConfig:
     """The published network with these weights. facts: with an answer to all open_questions.
 
@@ -90,7 +90,7 @@ def generator_config(
     )
 
 
-def open_questions(state: State, facts: Facts) -> list[Question]:
+def open_questions(state: StateDict, facts: Facts) -> list[Question]:
     """What the shapes and the facts leave open about a generator."""
     if _is_pix2pixhd(state):
         return []
@@ -120,7 +120,7 @@ def start_grid(cells: int, ratio: float | None) -> tuple[int, int] | None:
     return next((grid for grid in grids if grid[0] * grid[1] == cells), None)
 
 
-def encoder_config(state: State) -> StyleEncoderConfig:
+def encoder_config(state: StateDict) -> StyleEncoderConfig:
     """The published style encoder with these weights. Raises BadCheckpointError."""
     layers = [kernel for key, kernel in _kernels(state) if re.match(r"layer\d+\.0\.", key)]
     mean = state.get("fc_mu.weight")
@@ -150,7 +150,7 @@ def encoder_config(state: State) -> StyleEncoderConfig:
     )
 
 
-def discriminator_config(state: State) -> MultiscaleConfig:
+def discriminator_config(state: StateDict) -> MultiscaleConfig:
     """The published discriminator with these weights. Raises BadCheckpointError."""
     first = state.get("discriminator_0.model0.0.weight")
     if first is None:
@@ -182,7 +182,7 @@ def _known_grid(cells: int, facts: Facts) -> tuple[int, int]:
     return grid
 
 
-def _pix2pixhd_config(state: State, label_channels: int, edges: bool, spectral: bool) -> Pix2PixHDConfig:
+def _pix2pixhd_config(state: StateDict, label_channels: int, edges: bool, spectral: bool) -> Pix2PixHDConfig:
     kernels = dict(_kernels(state))
     first = next(kernel for key, kernel in kernels.items() if key.startswith("model.1.0."))
     in_blocks = {key: kernel for key, kernel in kernels.items() if ".conv_block." in key}
@@ -200,20 +200,20 @@ def _pix2pixhd_config(state: State, label_channels: int, edges: bool, spectral: 
     )
 
 
-def _upsampling(state: State, facts: Facts) -> Upsampling | None:
+def _upsampling(state: StateDict, facts: Facts) -> Upsampling | None:
     """None: it is not known, for the published network has the same weights for five doublings as for six."""
     if any(key.startswith("up_4.") for key in state):
         return "most"
     return facts.upsampling if facts.upsampling in ("normal", "more") else None
 
 
-def _style_linear(state: State) -> Tensor | None:
+def _style_linear(state: StateDict) -> Tensor | None:
     """(top width * rows * columns, style size), where the start is made from a style code."""
     fc = state.get("fc.weight")
     return fc if fc is not None and fc.dim() == 2 else None
 
 
-def _width(state: State) -> int:
+def _width(state: StateDict) -> int:
     width = _most_common(len(state[key]) // times for key, times in WIDTHS.items() if key in state)
     if not width:
         raise BadCheckpointError(
@@ -222,7 +222,7 @@ def _width(state: State) -> int:
     return width
 
 
-def _norm(state: State, layers: str) -> PublishedNorm:
+def _norm(state: StateDict, layers: str) -> PublishedNorm:
     """Batch norm counts its batches; the published synchronised one never does."""
     counters = [value for key, value in state.items() if re.fullmatch(layers + r"\.num_batches_tracked", key)]
     if not counters:
@@ -230,15 +230,15 @@ def _norm(state: State, layers: str) -> PublishedNorm:
     return "batch" if any(int(counter) for counter in counters) else "syncbatch"
 
 
-def _is_pix2pixhd(state: State) -> bool:
+def _is_pix2pixhd(state: StateDict) -> bool:
     return any(key.startswith("model.1.0.") for key in state)
 
 
-def _is_spectral(state: State) -> bool:
+def _is_spectral(state: StateDict) -> bool:
     return any(key.endswith(".parametrizations.weight.original") for key in state)
 
 
-def _kernels(state: State) -> list[tuple[str, Tensor]]:
+def _kernels(state: StateDict) -> list[tuple[str, Tensor]]:
     return [(key, value) for key, value in state.items() if value.dim() == 4]
 
 
@@ -246,7 +246,7 @@ def _most_common(values: Iterable[int]) -> int | None:
     return next((value for value, _ in Counter(values).most_common(1)), None)
 
 
-def _what(state: State) -> str:
+def _what(state: StateDict) -> str:
     kinds = (
         ("discriminator_", "a discriminator"), ("layer1.", "a style encoder"), ("features.", "a VGG network"),
         ("up_", "a generator"), ("model.", "a pix2pixHD generator"),

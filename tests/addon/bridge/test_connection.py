@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from spade_backdrops.bridge.connection import Connection, State, Target
+from spade_backdrops.bridge.connection import Connection, ConnectionState, ServerTarget
 from spade_backdrops.bridge.server_command import find_command
-from spade_backdrops.bridge.server_process import ServerConfig
+from spade_backdrops.bridge.server_process import ServerLaunch
 
 from tests.addon.serving import PYTHON, SYNTHESIZER, command, until
 
@@ -23,21 +23,21 @@ def connection():
     connection.close()
 
 
-def local(folder: Path, words: str = "") -> Target:
-    def config() -> ServerConfig:
-        return ServerConfig(find_command(words or command()), folder, os.getpid())
+def local(folder: Path, words: str = "") -> ServerTarget:
+    def config() -> ServerLaunch:
+        return ServerLaunch(find_command(words or command()), folder, os.getpid())
 
-    return Target(server=config, shared_connection_file=folder / "shared.json")
+    return ServerTarget(server=config, shared_connection_file=folder / "shared.json")
 
 
 def test_a_local_server_is_started_when_none_runs_and_stopped_by_close(connection, tmp_path):
     connection.open(local(tmp_path / "Größe"))
-    assert connection.state is State.STARTING
-    until(lambda: connection.state is State.READY, connection.step)
+    assert connection.state is ConnectionState.STARTING
+    until(lambda: connection.state is ConnectionState.READY, connection.step)
     assert connection.model_named("landscape") is not None
     process = connection.server
     connection.close()
-    assert connection.state is State.OFF and not process.is_running
+    assert connection.state is ConnectionState.OFF and not process.is_running
 
 
 def test_a_server_the_user_runs_is_used_and_left_alone(connection, tmp_path):
@@ -47,7 +47,7 @@ def test_a_server_the_user_runs_is_used_and_left_alone(connection, tmp_path):
         try:
             until(shared.exists, lambda: None)
             connection.open(local(tmp_path))
-            until(lambda: connection.state is State.READY, connection.step)
+            until(lambda: connection.state is ConnectionState.READY, connection.step)
             assert connection.server is None
             connection.close()
             assert his.poll() is None
@@ -57,32 +57,32 @@ def test_a_server_the_user_runs_is_used_and_left_alone(connection, tmp_path):
 
 def test_a_server_that_cannot_start_is_quoted(connection, tmp_path):
     connection.open(local(tmp_path, command("--bind", "tcp://0.0.0.0:*")))
-    until(lambda: connection.state is State.LOST, connection.step)
+    until(lambda: connection.state is ConnectionState.LOST, connection.step)
     assert "exit code 2" in connection.error.message
     assert connection.console().strip()
 
 
 def test_an_address_where_nobody_answers_is_one_sentence_and_a_fix():
     connection = Connection(silence_s=1.0)
-    connection.open(Target(address="tcp://127.0.0.1:9"))
-    until(lambda: connection.state is State.LOST, connection.step)
+    connection.open(ServerTarget(address="tcp://127.0.0.1:9"))
+    until(lambda: connection.state is ConnectionState.LOST, connection.step)
     assert "tcp://127.0.0.1:9" in connection.error.message and connection.error.fix
     connection.close()
 
 
 def test_an_address_that_is_none_is_one_sentence(connection):
-    connection.open(Target(address="nonsense"))
-    assert connection.state is State.LOST and connection.error.fix
+    connection.open(ServerTarget(address="nonsense"))
+    assert connection.state is ConnectionState.LOST and connection.error.fix
 
 
 def test_a_server_that_is_killed_is_started_again_where_it_was(connection, tmp_path):
     connection.open(local(tmp_path))
-    until(lambda: connection.state is State.READY, connection.step)
+    until(lambda: connection.state is ConnectionState.READY, connection.step)
     address = connection.client.address
     first = connection.server.pid
     os.kill(first, signal.SIGKILL)
     until(lambda: connection.server.pid != first, connection.step)
-    until(lambda: connection.state is State.READY, connection.step)
+    until(lambda: connection.state is ConnectionState.READY, connection.step)
     assert connection.client.address == address
     assert connection.client.status().state == "ready"
 

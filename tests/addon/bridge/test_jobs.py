@@ -8,10 +8,10 @@ import signal
 
 import numpy as np
 import pytest
-from spade_backdrops.bridge.connection import Connection, Target
-from spade_backdrops.bridge.jobs import Job, JobBoard, JobState, Request
+from spade_backdrops.bridge.connection import Connection, ServerTarget
+from spade_backdrops.bridge.jobs import Job, JobBoard, JobState, SceneRequest
 from spade_backdrops.bridge.server_command import find_command
-from spade_backdrops.bridge.server_process import ServerConfig
+from spade_backdrops.bridge.server_process import ServerLaunch
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.contract.request import SeedStyle
 
@@ -23,7 +23,7 @@ from tests.server.trivial import SLOW
 def connection(tmp_path_factory):
     connection = Connection()
     folder = tmp_path_factory.mktemp("server")
-    connection.open(Target(server=lambda: ServerConfig(find_command(command()), folder, os.getpid())))
+    connection.open(ServerTarget(server=lambda: ServerLaunch(find_command(command()), folder, os.getpid())))
     yield connection
     connection.close()
 
@@ -33,7 +33,7 @@ def board(connection) -> JobBoard:
     return JobBoard(connection)
 
 
-def request_for(scene_uid: int = 1, seed: int = 0, **changes) -> Request:
+def request_for(scene_uid: int = 1, seed: int = 0, **changes) -> SceneRequest:
     facts = {
         "label_map": np.full((64, 96), 5, np.uint8),
         "label_set": load_label_set("landscape"),
@@ -45,7 +45,7 @@ def request_for(scene_uid: int = 1, seed: int = 0, **changes) -> Request:
         "blend_file": "",
         "camera_name": "Camera",
     }
-    return Request(**{**facts, **changes})
+    return SceneRequest(**{**facts, **changes})
 
 
 def ended(board: JobBoard, job: Job, seconds: float = 30.0) -> Job:
@@ -137,7 +137,7 @@ def test_a_job_survives_the_death_of_its_server(board):
 
 def test_jobs_of_a_server_that_is_lost_fail_with_its_reason():
     board = JobBoard(Connection(silence_s=0.5))
-    board.connection.open(Target(address="tcp://127.0.0.1:9"))
+    board.connection.open(ServerTarget(address="tcp://127.0.0.1:9"))
     first, second = board.add(request_for(scene_uid=1)), board.add(request_for(scene_uid=2))
     for job in (first, second):
         ended(board, job)

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from spade_backdrops.bridge.server_process import ServerConfig, ServerProcess
+from spade_backdrops.bridge.server_process import ServerLaunch, ServerProcess
 from spade_backdrops.contract.errors import UnavailableError
 
 
-def config(folder: Path, program: str) -> ServerConfig:
-    return ServerConfig(command=(sys.executable, "-c", program), folder=folder, parent_pid=os.getpid())
+def config(folder: Path, program: str) -> ServerLaunch:
+    return ServerLaunch(command=(sys.executable, "-c", program), folder=folder, parent_pid=os.getpid())
 
 
 def until(condition, seconds: float = 10.0) -> None:
@@ -34,7 +34,7 @@ def test_a_server_that_dies_at_the_start_is_quoted(tmp_path):
 
 
 def test_a_program_that_cannot_run_is_one_sentence(tmp_path):
-    server = ServerProcess(ServerConfig((str(tmp_path),), tmp_path / "run", os.getpid()))
+    server = ServerProcess(ServerLaunch((str(tmp_path),), tmp_path / "run", os.getpid()))
     with pytest.raises(UnavailableError):
         server.start()
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from spade_backdrops import timer
-from spade_backdrops.bridge.connection import State
+from spade_backdrops.bridge.connection import ConnectionState
 from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.place.image import PROVENANCE
@@ -253,9 +253,9 @@ def test_stopping_the_server_cancels_and_the_next_press_starts_it(valley):
     settings(valley).seed = SLOW + 300
     job = submit_scene(bpy.context)
     bpy.ops.spade.stop_server()
-    assert job.state is JobState.CANCELLED and current_session().connection.state is State.OFF
+    assert job.state is JobState.CANCELLED and current_session().connection.state is ConnectionState.OFF
     bpy.ops.spade.start_server()
-    until(lambda: current_session().connection.state is State.READY, timer.step)
+    until(lambda: current_session().connection.state is ConnectionState.READY, timer.step)
 
 
 def test_a_size_the_server_does_not_take_is_said_before_anything_is_rendered(valley, monkeypatch):
@@ -312,7 +312,7 @@ def test_the_next_press_goes_to_the_server_that_the_preferences_name_by_then(val
     bpy.ops.spade.stop_server()
     stored_preferences.server, stored_preferences.server_address = "ADDRESS", "tcp://127.0.0.1:9"
     waiting = submit_scene(bpy.context)
-    assert current_session().connection.state is State.CONNECTING
+    assert current_session().connection.state is ConnectionState.CONNECTING
     stored_preferences.server = "LOCAL"
     bpy.ops.spade.generate()
     assert len(backdrops()) == 1 and waiting.state is JobState.CANCELLED

@@ -12,7 +12,7 @@ from pathlib import Path
 import bpy
 import pytest
 from spade_backdrops import timer
-from spade_backdrops.bridge.connection import State
+from spade_backdrops.bridge.connection import ConnectionState
 from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.contract.labels import LabelClass
 from spade_backdrops.operators.generate import submit_scene
@@ -65,7 +65,7 @@ def valley(scene, run):
 
 def connect() -> None:
     bpy.ops.spade.start_server()
-    until(lambda: current_session().connection.state is State.READY, timer.step)
+    until(lambda: current_session().connection.state is ConnectionState.READY, timer.step)
 
 
 def shown(sentence: str) -> bool:
@@ -198,7 +198,7 @@ def test_a_run_without_a_model_is_one_sentence_and_mends_itself(valley, run):
         bpy.ops.spade.generate()
     assert shown("The run 'my' has no model yet") and shown("as soon as its training writes the first one")
     write_checkpoint(run, 2000)
-    until(lambda: current_session().connection.state is State.READY, timer.step)
+    until(lambda: current_session().connection.state is ConnectionState.READY, timer.step)
     assert bpy.ops.spade.generate() == {"FINISHED"}
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 import pytest
 from spade_backdrops import timer
-from spade_backdrops.bridge.jobs import Job, JobState, Request
+from spade_backdrops.bridge.jobs import Job, JobState, SceneRequest
 from spade_backdrops.contract.errors import WIRE_ERRORS, NoCameraError, NothingLabelledError
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.contract.messages import Limits
@@ -26,10 +26,10 @@ def _clean_session(addon):
     renew_session()
 
 
-def request_for(scene) -> Request:
+def request_for(scene) -> SceneRequest:
     import numpy as np
 
-    return Request(
+    return SceneRequest(
         label_map=np.zeros((64, 96), np.uint8),
         label_set=load_label_set("landscape"),
         model="landscape",
