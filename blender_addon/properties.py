@@ -21,17 +21,13 @@ from bpy.props import (
 
 from .contract.errors import SpadeError
 from .contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
-from .contract.messages import Limits
+from .contract.limits import LARGEST_SIDE, MAX_SIDE, MIN_SIDE
 
 CUSTOM = "CUSTOM"
-# What a server takes unless it was told otherwise; the one that is connected has the last word.
-MAX_SIDE = Limits().max_side
-# What is rendered at most, for servers that take more and for training pairs.
-LARGEST_SIDE = 8192
 _SIDE = {
     "default": 512,
-    "min": Limits().min_side,
-    "max": LARGEST_SIDE,
+    "min": MIN_SIDE,
+    "max": LARGEST_SIDE,  # for servers that take more, and for training pairs
     "soft_max": MAX_SIDE,
     "step": 32,
     "subtype": "PIXEL",

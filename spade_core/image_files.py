@@ -14,19 +14,17 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from .contract.errors import BadImageError, CannotWriteError, TooLargeError
-from .contract.messages import Limits
-from .files import claim, replacing
+from .contract.limits import MAX_SIDE
 
 if TYPE_CHECKING:
     from .contract.labels import LabelSet
 
-LARGEST_SIDE = Limits().max_side  # pixels: beyond it a picture is refused before it is decoded
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 ID_MODES = {"1", "L", "P", "I", "I;16", "I;16L", "I;16B"}  # one channel of whole numbers
 ONE_CHANNEL = "Save it as a PNG with one 8 or 16 bit channel of class ids"
 
 
-def open_picture(path: Path, largest_side: int = LARGEST_SIDE, at_least: int = 0) -> Image.Image:
+def open_picture(path: Path, largest_side: int = MAX_SIDE, at_least: int = 0) -> Image.Image:
     """The decoded picture; `format` is kept. Raises BadImageError, or TooLargeError before decoding.
 
     With at_least, a JPEG whose short side is twice that or more is decoded at a half, a quarter or an eighth of its

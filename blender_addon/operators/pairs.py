@@ -16,8 +16,8 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..contract.errors import CancelledError, SpadeError
+from ..contract.limits import LARGEST_SIDE
 from ..pairs.pair_set import KEPT, KEYED, PLACED, RANDOM, PairSet
-from ..properties import LARGEST_SIDE
 from ..scene import label_rules
 from ..scene.view import label_map_shape
 from .reports_errors import ReportsErrors

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import bpy
 
 from ..contract.errors import NoCameraError
-from ..properties import LARGEST_SIDE, settings
+from ..contract.limits import LARGEST_SIDE
+from ..properties import settings
 
 # Networks halve the map several times; whole multiples keep every level on the pixel grid.
 SIZE_STEP = 32

@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..contract.errors import CannotWriteError, InternalError, UnavailableError
+from ..contract.limits import LARGEST_SIDE
 from ..files import replacing
 from ..model.interface import ImageGenerator
 from .file import Checkpoint
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 18
-
-LARGEST_SIDE = 8192
 
 TOLERANCE = 1e-3
 """A quarter of a step of 8-bit colour. Most networks agree within 1e-6; ONNX Runtime sums up a layer norm over a whole

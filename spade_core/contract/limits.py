@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from .errors import BadShapeError, TooLargeError
 
 MIN_SIDE, MAX_SIDE = 32, 4096
-"""Pixels of a label map's and a picture's sides; a server may be started with a smaller maximum."""
+"""Pixels of a label map's and a picture's sides; a server may be started with another maximum."""
+LARGEST_SIDE = 8192
+"""Of anything that is rendered, enlarged or exported, whatever a server is told."""
 MAX_MESSAGE_BYTES = 64 * 2**20
 """Of one frame between a client and a server; the transport drops what is larger."""
 

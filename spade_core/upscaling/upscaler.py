@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..checkpoint.file import file_digest
 from ..contract.errors import BadShapeError, TooLargeError, UnknownModelError
+from ..contract.limits import LARGEST_SIDE
 from ..contract.progress import ProgressCallback
 from ..runtime import chosen_device
 from .compact import CompactNet
@@ -33,7 +34,6 @@ PUT_BACK = 0.5
 """Share of what was smoothed away; measured with the kernel distance of photos (docs/upscaling.md)."""
 SMALLEST_SIDE = 32
 """Of the picture: what a tile reads past an end has to be there."""
-LARGEST_SIDE = 8192
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
