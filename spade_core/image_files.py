@@ -15,6 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from .contract.errors import BadImageError, CannotWriteError, TooLargeError
 from .contract.limits import MAX_SIDE
+from .files import claim, replacing
 
 if TYPE_CHECKING:
     from .contract.labels import LabelSet
