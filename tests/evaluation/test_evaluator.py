@@ -16,9 +16,12 @@ import torch
 
 from spade_core.cli import main
 from spade_core.contract.labels import load_label_set
-from spade_core.evaluation.evaluator import Candidate, Evaluator, load_candidates
+from spade_core.evaluation.candidates import Candidate, load_candidates
+from spade_core.evaluation.evaluator import Evaluator
 from spade_core.evaluation.own_segmenter import PyramidDecoder, SegmenterDecoderConfig, SegmenterFile
+from spade_core.evaluation.painting import Painting
 from spade_core.evaluation.scenes import Comparison, PictureSize, Scenes
+from spade_core.evaluation.styles import DrawnStyles
 from spade_core.features.efficientnet_lite import Lite2Features
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.support.small_data import save
@@ -176,6 +179,9 @@ def test_models_of_equal_file_names_are_told_apart(model: Path, tmp_path: Path):
     assert names == ["tiny", "first/model_00000100", "second/model_00000100"]
 
 
+AT_64 = Painting((64, 64), seed=0, styles=DrawnStyles())
+
+
 class Painter:
     """Paints each scene by a rule in place of a network."""
 
@@ -191,7 +197,7 @@ class Painter:
 def test_pictures_like_photos_come_near_the_floor_and_others_do_not(data: Path):
     scenes = Scenes.of(data, "val", LANDSCAPE, PictureSize(64, 64))
     evaluator = Evaluator(
-        Comparison.of(scenes, data, "val", 100), Lite2Features().eval(), None, 0, lambda *told: None
+        Comparison.of(scenes, data, "val", 100), Lite2Features().eval(), None, AT_64, lambda *told: None
     )
 
     def distances(paint):
@@ -214,7 +220,7 @@ def test_pictures_like_photos_come_near_the_floor_and_others_do_not(data: Path):
 def test_a_model_without_styles_has_no_diversity(data: Path):
     scenes = Scenes.of(data, "val", LANDSCAPE, PictureSize(64, 64), limit=10)
     evaluator = Evaluator(
-        Comparison.of(scenes, data, "val", 10), Lite2Features().eval(), None, 0, lambda *told: None
+        Comparison.of(scenes, data, "val", 10), Lite2Features().eval(), None, AT_64, lambda *told: None
     )
     painter = cast(Synthesizer, Painter(photo_of))
     assert evaluator.evaluate(Candidate("painter", painter, "painter", None)).diversity is None
