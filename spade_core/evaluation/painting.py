@@ -92,7 +92,7 @@ def enlarged(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     found = np.empty(size, ids.dtype)
     for each in np.unique(ids):
         plane = Image.fromarray((ids == each).astype(np.float32))
-        strength = np.asarray(plane.resize(size[::-1], Image.Resampling.BICUBIC))
+        strength = np.asarray(plane.resize((size[1], size[0]), Image.Resampling.BICUBIC))
         wins = strength > strongest
         found[wins], strongest[wins] = each, strength[wins]
     return found
@@ -102,4 +102,4 @@ def brought_to(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A picture (H, W, 3) uint8 at (height, width), by Lanczos; one of that size is returned as it is."""
     if rgb.shape[:2] == size:
         return rgb
-    return np.asarray(Image.fromarray(rgb).resize(size[::-1], Image.Resampling.LANCZOS))
+    return np.asarray(Image.fromarray(rgb).resize((size[1], size[0]), Image.Resampling.LANCZOS))
