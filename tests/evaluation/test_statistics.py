@@ -10,7 +10,7 @@ from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.statistics import PictureStatistics, StatisticsCounter
 
 LANDSCAPE = load_label_set("landscape")
-SKY, GRASS = (LANDSCAPE.match(name).id for name in ("sky", "grass"))
+SKY, GRASS = 0, 6
 
 
 def measured(*pictures: tuple[np.ndarray, np.ndarray]) -> PictureStatistics:
