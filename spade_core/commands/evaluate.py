@@ -27,7 +27,13 @@ class Evaluate:
     split: Literal["train", "val"] = "val"
     """whose label maps are painted; the other split's photos are what sets of pictures are compared with"""
     size: int | None = None
-    """height of the pictures in pixels; left out: what the first model was trained at last"""
+    """height of the pictures in pixels; left out: what the first model was trained at last. Larger ones are judged at
+    that size, except by the plain statistics"""
+    upscale: Annotated[str, tyro.conf.arg(metavar="auto|off|NAME")] = "auto"
+    """how larger ones are made: painted at the size that the model knows and brought to theirs by the upscaler of this
+    name or file (auto: embedded), or painted at their full size (off)"""
+    styles: Literal["seeds", "photos"] = "seeds"
+    """drawn from picture i's seed, or those of random reference photos"""
     aspect: float = 1.0
     """width to height of the pictures"""
     fit: Literal["cut", "squeeze"] = "cut"
@@ -50,10 +56,14 @@ class Evaluate:
     def run(self) -> int:
         from ..data.layouts.layouts import layout_of
         from ..evaluation.build import load_segmenter
-        from ..evaluation.evaluator import Evaluator, load_candidates, refuse_other_label_sets
-        from ..evaluation.report import summary, write_report
+        from ..evaluation.candidates import load_candidates, refuse_other_label_sets
+        from ..evaluation.evaluator import Evaluator
+        from ..evaluation.painting import Painting, chosen_upscaler
+        from ..evaluation.report import write_report
         from ..evaluation.results import Evaluation
         from ..evaluation.scenes import Comparison, PictureSize, Scenes
+        from ..evaluation.styles import DrawnStyles, PhotoStyles, refuse_without_encoder
+        from ..evaluation.table import summary
         from ..features.build import feature_network
         from ..files import claim_folder
         from ..progress import progress_bar
@@ -63,18 +73,27 @@ class Evaluate:
         layout = layout_of(self.data, self.layout).name
         device = chosen_device(self.device)
         candidates = load_candidates(self.model, self.device)
-        first = candidates[0].model
+        models = [candidate.model for candidate in candidates]
+        first = models[0]
         segmenter = (
             None if self.segmenter is None else load_segmenter(self.segmenter, first.label_set, device)
         )
         features = feature_network(self.inception).eval().to(device)
         height = self.size or first.native_size
-        size = PictureSize(height, round(height * self.aspect), self.fit)
-        scenes = Scenes.of(self.data, self.split, first.label_set, size, self.limit, self.grey_box, layout)
-        refuse_other_label_sets([candidate.model for candidate in candidates], scenes)
+        judged_height = min(height, first.native_size)
+        judged = PictureSize(judged_height, round(judged_height * self.aspect), self.fit)
+        scenes = Scenes.of(self.data, self.split, first.label_set, judged, self.limit, self.grey_box, layout)
+        refuse_other_label_sets(models, scenes)
         comparison = Comparison.of(scenes, self.data, self.split, self.reference, layout)
+        if self.styles == "photos":
+            refuse_without_encoder(models)
+        painting = Painting(
+            (height, round(height * self.aspect)), self.seed,
+            PhotoStyles(comparison.reference) if self.styles == "photos" else DrawnStyles(),
+            chosen_upscaler(self.upscale, height > judged_height, self.device),
+        )  # fmt: skip
         with progress_bar() as progress:
-            evaluator = Evaluator(comparison, features, segmenter, self.seed, progress)
+            evaluator = Evaluator(comparison, features, segmenter, painting, progress)
             results = [evaluator.evaluate(candidate) for candidate in candidates]
             protocol = evaluator.protocol(self.data.resolve().name, layout, self.split)
             evaluation = Evaluation(protocol, evaluator.real, results)

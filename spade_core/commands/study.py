@@ -42,7 +42,7 @@ class Study:
     """auto, cpu, cuda or mps"""
 
     def run(self) -> int:
-        from ..evaluation.evaluator import load_candidates
+        from ..evaluation.candidates import load_candidates
         from ..evaluation.scenes import PictureSize, Scenes
         from ..evaluation.study import PreferenceStudy
         from ..files import claim

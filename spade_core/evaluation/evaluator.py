@@ -6,81 +6,52 @@ from __future__ import annotations
 import itertools
 import platform
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ..checkpoint.file import file_digest, load_checkpoint
-from ..checkpoint.sources import model_file
-from ..contract.errors import BadImageError, LabelSetMismatchError
+from ..contract.errors import BadImageError
 from ..contract.version import VERSION
 from ..features.base import FeatureNetwork, in_batches, perceptual_distance
 from ..progress import Progress
-from ..runtime import chosen_device
 from ..synthesis.synthesizer import Synthesizer
+from ..upscaling.upscaler import Upscaler
+from .candidates import Candidate
 from .fid import frechet_distance, kernel_distance
-from .results import Distance, EvaluationProtocol, ModelResult, PictureMeasures, RealBaseline
-from .scenes import Comparison, Scene, Scenes
+from .painting import (
+    AUTOMATIC,
+    DIVERSITY,
+    STYLED_MAPS,
+    STYLES,
+    Painting,
+    brought_to,
+    enlarged,
+    upscaler_title,
+)
+from .results import (
+    Distance,
+    EnlargedPhotos,
+    EvaluationProtocol,
+    ModelResult,
+    PictureMeasures,
+    RealBaseline,
+)
+from .scenes import Comparison, Scenes
 from .segmentation_metrics import ConfusionMatrix, Scores
 from .segmenter import Segmenter
-
-STYLED_MAPS, STYLES = 24, 4
-
-DIVERSITY = (
-    f"mean perceptual distance of pictures of one label map in {STYLES} styles, the noise held fixed; "
-    f"up to {STYLED_MAPS} label maps"
-)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model to be measured."""
-
-    name: str
-    """What tells it from the others."""
-    model: Synthesizer
-    file: str
-    images_seen: int | None
-    """In its training, where its file says so."""
-
-
-def load_candidates(names_or_files: Sequence[str], device: str) -> list[Candidate]:
-    """Raises UnknownModelError, BadCheckpointError, UnavailableError."""
-    paths = [model_file(each) for each in names_or_files]
-    candidates = []
-    for path, given in zip(paths, names_or_files, strict=True):
-        checkpoint = load_checkpoint(path)
-        seen = checkpoint.provenance.get("images_seen")
-        model = Synthesizer(checkpoint, path.stem, file_digest(path), chosen_device(device))
-        # Runs name their models alike: runs/first/model_00002000, runs/second/model_00002000.
-        alone = [other.stem for other in paths].count(path.stem) == 1
-        name = path.stem if alone else f"{path.resolve().parent.name}/{path.stem}"
-        candidates.append(Candidate(name, model, given, seen if isinstance(seen, int) else None))
-    return candidates
-
-
-def refuse_other_label_sets(models: Iterable[Synthesizer], scenes: Scenes) -> None:
-    """Raises LabelSetMismatchError for a model that does not paint these label maps."""
-    for model in models:
-        if model.label_set.digest != scenes.label_set.digest:
-            raise LabelSetMismatchError(
-                f"The model '{model.name}' paints '{model.label_set.name}', the label maps are of "
-                f"'{scenes.label_set.name}'.",
-                "Compare models of one label set, on data of that set.",
-            )
+from .statistics import DEFINITIONS, StatisticsCounter
 
 
 class Evaluator:
     """Measures the photos once, and then the pictures of any number of models."""
 
     def __init__(
-        self, comparison: Comparison, features: FeatureNetwork, segmenter: Segmenter | None, seed: int,
+        self, comparison: Comparison, features: FeatureNetwork, segmenter: Segmenter | None, painting: Painting,
         progress: Progress,
     ) -> None:  # fmt: skip
         self.comparison, self.scenes = comparison, comparison.painted
-        self.features, self.segmenter, self.seed = features, segmenter, seed
+        self.features, self.segmenter, self.painting = features, segmenter, painting
+        self.judged_size = (self.scenes.size.height, self.scenes.size.width)
         self._progress = progress
         self._reference = self._reference_rows(comparison.reference)
         self._photos, self.real = self._measure_photos()
@@ -94,7 +65,7 @@ class Evaluator:
 
     def _measure_photos(self) -> tuple[np.ndarray, RealBaseline]:
         rows, differences = [], []
-        matrix = self._confusion_matrix()
+        matrix, statistics = self._confusion_matrix(), StatisticsCounter(self.scenes.label_set)
         for batch in in_batches(self.scenes):
             features = self.features.extract([scene.photo for scene in batch])
             rows.append(features.rows())
@@ -103,34 +74,65 @@ class Evaluator:
                 differences.extend(perceptual_distance(features[ahead], features[behind]))
             photo_labels = [scene.photo_labels for scene in batch]
             self._count(matrix, photo_labels, [scene.photo for scene in batch])
+            for scene in batch:
+                statistics.add(scene.photo, scene.photo_labels)
             self._progress("looking at photos", sum(map(len, rows)), len(self.scenes))
         photos = np.concatenate(rows)
-        floor = distance(photos, self._reference, self.seed)
-        return photos, RealBaseline(floor, _scores(matrix), float(np.mean(differences)))
+        floor = self._distance(photos, self._reference)
+        real = RealBaseline(
+            floor,
+            _scores(matrix),
+            float(np.mean(differences)),
+            statistics.statistics(),
+            self._enlarged_photos(),
+        )
+        return photos, real
+
+    def _enlarged_photos(self) -> EnlargedPhotos | None:
+        """What the upscaler makes of photos: what is painted and enlarged by it can hardly come nearer."""
+        if self.painting.size == self.judged_size:
+            return None
+        rows: list[np.ndarray] = []
+        upscaler = self.painting.upscaler or Upscaler.load(AUTOMATIC, str(self._device))
+        statistics = StatisticsCounter(self.scenes.label_set)
+        for batch in in_batches(self.scenes):
+            photos = [upscaler.upscale(scene.photo, to=self.painting.size) for scene in batch]
+            judged = [brought_to(photo, self.judged_size) for photo in photos]
+            rows.append(self.features.extract(judged).rows())
+            for scene, photo in zip(batch, photos, strict=True):
+                statistics.add(photo, enlarged(scene.photo_labels, self.painting.size))
+            self._progress("enlarging photos", sum(map(len, rows)), len(self.scenes))
+        found = self._distance(np.concatenate(rows), self._reference)
+        return EnlargedPhotos(upscaler_title(upscaler), found, statistics.statistics())
 
     def evaluate(self, candidate: Candidate) -> ModelResult:
-        """Paint and measure. The model is of the scenes' label set (refuse_other_label_sets)."""
+        """Paint and measure. The model is of the scenes' label set (candidates.refuse_other_label_sets)."""
         model, name = candidate.model, candidate.name
         rows, accuracies, seconds = [], [], 0.0
-        matrix = self._confusion_matrix()
+        matrix, statistics = self._confusion_matrix(), StatisticsCounter(self.scenes.label_set)
         stage = f"painting with {name}"
         for batch in in_batches(enumerate(self.scenes)):
             started = time.perf_counter()
-            painted = [self.paint(model, index, scene) for index, scene in batch]
+            painted = [self.painting.paint(model, index, scene) for index, scene in batch]
             seconds += time.perf_counter() - started
-            rows.append(self.features.extract(painted).rows())
-            accuracies += self._count(matrix, [scene.label_map for _, scene in batch], painted)
+            judged = [brought_to(picture, self.judged_size) for picture in painted]
+            rows.append(self.features.extract(judged).rows())
+            accuracies += self._count(matrix, [scene.label_map for _, scene in batch], judged)
+            for (_, scene), picture in zip(batch, painted, strict=True):
+                statistics.add(picture, enlarged(scene.label_map, self.painting.size))
             self._progress(stage, sum(map(len, rows)), len(self.scenes))
         features = np.concatenate(rows)
         nearest = nearest_distance(features, self._reference)
+        height, width = self.painting.painted_size(model)
         return ModelResult(
             name=name, file=candidate.file, digest=model.digest, images_seen=candidate.images_seen,
-            distance=distance(features, self._reference, self.seed),
-            distance_same=distance(features, self._photos, self.seed),
+            distance=self._distance(features, self._reference),
+            distance_same=self._distance(features, self._photos),
             agreement=_scores(matrix), diversity=self._diversity(model, name),
+            statistics=statistics.statistics(), painted_height=height, painted_width=width,
             seconds_per_picture=seconds / len(features),
             pictures=[
-                PictureMeasures(pair.name, self.seed + index, float(near), accuracy)
+                PictureMeasures(pair.name, self.painting.seed + index, float(near), accuracy)
                 for index, (pair, near, accuracy) in enumerate(
                     zip(self.scenes.pairs, nearest, accuracies, strict=True)
                 )
@@ -139,24 +141,23 @@ class Evaluator:
 
     def protocol(self, data: str, layout: str, split: str) -> EvaluationProtocol:
         """What all these numbers rest on; data, layout and split by name."""
-        scenes, features = self.scenes, self.features
+        scenes, features, painting = self.scenes, self.features, self.painting
         reference = self.comparison.reference
         return EvaluationProtocol(
             data=data, layout=layout, split=split, label_set=scenes.label_set.name,
-            pictures=len(scenes), height=scenes.size.height, width=scenes.size.width,
-            frame=scenes.size.description, label_maps=scenes.description,
+            pictures=len(scenes), height=painting.size[0], width=painting.size[1],
+            judged_height=scenes.size.height, judged_width=scenes.size.width, frame=scenes.size.description,
+            upscaler=None if painting.upscaler is None else upscaler_title(painting.upscaler),
+            label_maps=scenes.description,
             reference=self.comparison.reference_description, reference_pictures=len(reference),
             features=features.title, feature_count=self._reference.shape[1], feature_resize=features.resize,
             frechet=features.frechet_title, kernel=features.kernel_title,
             segmenter=None if self.segmenter is None else self.segmenter.title,
-            seeds=f"picture i has the seed {self.seed} + i, which draws its style and noise", diversity=DIVERSITY,
+            seeds=f"picture i has the seed {painting.seed} + i, which draws {painting.styles.description}",
+            diversity=DIVERSITY, statistics=DEFINITIONS,
             program=f"Spade Backdrops {VERSION}, torch {torch.__version__}",
-            hardware=f"{platform.machine()} {next(features.buffers()).device.type}, {torch.get_num_threads()} threads",
+            hardware=f"{platform.machine()} {self._device.type}, {torch.get_num_threads()} threads",
         )  # fmt: skip
-
-    def paint(self, model: Synthesizer, index: int, scene: Scene) -> np.ndarray:
-        """The picture of a scene as it is measured: (H, W, 3) uint8."""
-        return model.render(scene.label_map, seed=self.seed + index, instance_map=scene.instance_map)
 
     def _diversity(self, model: Synthesizer, name: str) -> float | None:
         if model.style_size == 0:
@@ -166,18 +167,23 @@ class Evaluator:
         first, second = [a for a, _ in pairs], [b for _, b in pairs]
         differences: list[float] = []
         for done, place in enumerate(places, 1):
-            painted = self.styled(model, int(place), self.scenes[place])
+            painted = self.painting.styled(model, int(place), self.scenes[place])
             features = self.features.extract(painted)
             differences.extend(perceptual_distance(features[first], features[second]))
             self._progress(f"styles of {name}", done, len(places))
         return float(np.mean(differences))
 
-    def styled(self, model: Synthesizer, place: int, scene: Scene) -> list[np.ndarray]:
-        """The pictures of a scene in STYLES styles. The noise stays the same: what differs is the style alone."""
-        codes = [model.style_from_seed(self.seed + STYLES * place + style) for style in range(STYLES)]
-        return [
-            model.render(scene.label_map, code, self.seed, instance_map=scene.instance_map) for code in codes
-        ]
+    @property
+    def _device(self) -> torch.device:
+        return next(self.features.buffers()).device
+
+    def _distance(self, pictures: np.ndarray, photos: np.ndarray) -> Distance:
+        """Between sets of pictures, from the features of each."""
+        return Distance(
+            frechet_distance(pictures, photos),
+            kernel_distance(pictures, photos, self.painting.seed),
+            photos=len(photos),
+        )
 
     def _confusion_matrix(self) -> ConfusionMatrix | None:
         return (
@@ -196,12 +202,6 @@ class Evaluator:
         return [
             matrix.add(wanted, predicted) for wanted, predicted in zip(label_maps, predictions, strict=True)
         ]
-
-
-def distance(pictures: np.ndarray, photos: np.ndarray, seed: int) -> Distance:
-    return Distance(
-        frechet_distance(pictures, photos), kernel_distance(pictures, photos, seed), photos=len(photos)
-    )
 
 
 def nearest_distance(pictures: np.ndarray, photos: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .evaluator import Candidate, Evaluator
+from .candidates import Candidate
+from .evaluator import Evaluator
 from .results import ModelResult, PictureMeasures
 
 SIDE_BY_SIDE, STYLED, EXTREMES = 6, 3, 3
@@ -43,7 +44,7 @@ def side_by_side(evaluator: Evaluator, candidates: list[Candidate]) -> list[list
     rows = []
     for place in np.linspace(0, len(evaluator.scenes) - 1, SIDE_BY_SIDE).round().astype(int):
         scene = evaluator.scenes[int(place)]
-        painted = [evaluator.paint(candidate.model, int(place), scene) for candidate in candidates]
+        painted = [evaluator.painting.paint(candidate.model, int(place), scene) for candidate in candidates]
         labels = evaluator.scenes.label_set.colorize(scene.label_map)
         rows.append([embedded_exactly(labels), *map(embedded, (*painted, scene.photo))])
     return rows
@@ -56,7 +57,7 @@ def style_rows(evaluator: Evaluator, candidate: Candidate) -> list[list[str]]:
     rows = []
     for place in np.linspace(0, len(evaluator.scenes) - 1, STYLED + 2).round().astype(int)[1:-1]:
         scene = evaluator.scenes[int(place)]
-        painted = evaluator.styled(candidate.model, int(place), scene)
+        painted = evaluator.painting.styled(candidate.model, int(place), scene)
         labels = evaluator.scenes.label_set.colorize(scene.label_map)
         rows.append([embedded_exactly(labels), *map(embedded, painted)])
     return rows
@@ -117,6 +118,6 @@ def _example(evaluator: Evaluator, candidate: Candidate, index: int, value: floa
         "name": scene.name,
         "value": f"{value:.2f}",
         "labels": embedded_exactly(evaluator.scenes.label_set.colorize(scene.label_map)),
-        "painted": embedded(evaluator.paint(candidate.model, index, scene)),
+        "painted": embedded(evaluator.painting.paint(candidate.model, index, scene)),
         "photo": embedded(scene.photo),
     }

@@ -3,34 +3,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..files import write_text
+from .candidates import Candidate
 from .charts import Chart, line_chart, short
-from .evaluator import Candidate, Evaluator
+from .evaluator import Evaluator
 from .grids import extremes, side_by_side, style_rows
 from .results import Evaluation, ModelResult
-
-LOWER, HIGHER = "lower is nearer to photos", "higher is better"
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """One number of the table: of a model, and of real photos where they have one."""
-
-    title: str
-    note: str
-    of: Callable[[ModelResult], float | None]
-    real: float | None
-    better: str = ""
-    """LOWER, HIGHER, or neither."""
-    spread: Callable[[ModelResult], float] | None = None
-    real_spread: float | None = None
+from .table import STATISTICS, Column, class_statistics, painted, table_columns, table_rows
 
 
 def write_report(
@@ -45,9 +29,10 @@ def write_report(
     pairs = list(zip(candidates, evaluation.models, strict=True))
     axis, charts = curves(evaluation, columns)
     page = environment.get_template("report.html").render(
-        models=evaluation.models, protocol=evaluation.protocol, columns=columns,
+        models=evaluation.models, protocol=evaluation.protocol, painted=painted(evaluation), columns=columns,
         rows=table_rows(evaluation, columns), notes=notes(evaluation), charts=charts, chart_axis=axis,
-        classes=class_rows(evaluation), side_by_side=side_by_side(evaluator, candidates),
+        classes=class_rows(evaluation), statistics=class_statistics(evaluation),
+        statistics_titles=[title for title, _, _ in STATISTICS], side_by_side=side_by_side(evaluator, candidates),
         styles=[
             {"name": result.name, "rows": rows}
             for candidate, result in pairs if (rows := style_rows(evaluator, candidate))
@@ -56,68 +41,6 @@ def write_report(
         protocol_rows=protocol_rows(evaluation),
     )  # fmt: skip
     write_text(path, page)
-
-
-def table_columns(evaluation: Evaluation) -> list[Column]:
-    protocol, real = evaluation.protocol, evaluation.real
-    reference = f"against {protocol.reference_pictures} other photos"
-    columns = [
-        Column(
-            protocol.frechet, reference, lambda model: model.distance.frechet, real.floor.frechet, better=LOWER,
-        ),
-        Column(
-            protocol.kernel, reference, lambda model: model.distance.kernel.mean, real.floor.kernel.mean, LOWER,
-            lambda model: model.distance.kernel.std, real.floor.kernel.std,
-        ),
-        Column(
-            protocol.frechet, "against the photos of the same label maps",
-            lambda model: model.distance_same.frechet, None, LOWER,
-        ),
-    ]  # fmt: skip
-    if (agreement := real.agreement) is not None:
-        judge = f"by {protocol.segmenter}"
-        columns += [
-            Column("mIoU", judge, lambda model: model.agreement and model.agreement.miou, agreement.miou, HIGHER),
-            Column(
-                "pixel accuracy", judge, lambda model: model.agreement and model.agreement.pixel_accuracy,
-                agreement.pixel_accuracy, HIGHER,
-            ),
-        ]  # fmt: skip
-    different = "photos: of different scenes"
-    columns.append(Column("diversity over styles", different, lambda model: model.diversity, real.difference))
-    columns.append(
-        Column("seconds a picture", protocol.hardware, lambda model: model.seconds_per_picture, None)
-    )
-    return columns
-
-
-def table_rows(evaluation: Evaluation, columns: list[Column]) -> list[dict[str, Any]]:
-    rows = [{
-        "name": "real photos", "real": True,
-        "cells": [{"text": _text(column.real, column.real_spread), "best": False} for column in columns],
-    }]  # fmt: skip
-    best = [_best(evaluation.models, column) for column in columns]
-    for model in evaluation.models:
-        cells = []
-        for column, winner in zip(columns, best, strict=True):
-            value = column.of(model)
-            spread = None if column.spread is None else column.spread(model)
-            cells.append({"text": _text(value, spread), "best": winner is not None and value == winner})
-        rows.append({"name": model.name, "real": False, "cells": cells})
-    return rows
-
-
-def _best(models: list[ModelResult], column: Column) -> float | None:
-    values = [value for model in models if (value := column.of(model)) is not None]
-    if len(values) < 2 or not column.better:
-        return None
-    return max(values) if column.better == HIGHER else min(values)
-
-
-def _text(value: float | None, spread: float | None) -> str:
-    if value is None:
-        return "–"
-    return short(value) if spread is None else f"{short(value)} ± {short(spread)}"
 
 
 def notes(evaluation: Evaluation) -> list[str]:
@@ -141,6 +64,13 @@ def notes(evaluation: Evaluation) -> list[str]:
         )
     if real.agreement is None:
         found.append("No segmenter was named, so mIoU and pixel accuracy are not measured.")
+    if real.enlarged is not None:
+        laplacian = real.statistics.whole.laplacian
+        found.append(
+            f"Distances, agreement and diversity are measured at {protocol.judged_width} x {protocol.judged_height}, "
+            f"the plain statistics at {protocol.width} x {protocol.height}. The Laplacian depends on the size (that of "
+            f"these photos as they are is {short(laplacian or 0)}): compare it with that of the enlarged photos."
+        )
     return found
 
 
@@ -185,13 +115,17 @@ def class_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 def protocol_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
     """What every number rests on, in words."""
     protocol, kernel = evaluation.protocol, evaluation.real.floor.kernel
-    size = f"{protocol.width} × {protocol.height}"
+    enlarging = "; enlarged class by class (bicubic, the strongest wins)" if evaluation.real.enlarged else ""
+    shrinking = "; larger pictures by Lanczos" if evaluation.real.enlarged else ""
     return [
         ("data", f"“{protocol.data}”, laid out as “{protocol.layout}”"),
-        ("pictures", f"{protocol.pictures}, one a label map of the split “{protocol.split}”, {size}"),
+        (
+            "pictures",
+            f"{protocol.pictures}, one a label map of the split “{protocol.split}”, {painted(evaluation)}",
+        ),
         ("seeds", protocol.seeds),
-        ("label maps", protocol.label_maps),
-        ("frame", protocol.frame),
+        ("label maps", protocol.label_maps + enlarging),
+        ("frame", protocol.frame + shrinking),
         ("reference photos", f"{protocol.reference_pictures}: {protocol.reference}"),
         ("features", f"{protocol.features}, {protocol.feature_count} numbers a picture"),
         ("resize for them", protocol.feature_resize),
@@ -208,6 +142,7 @@ def protocol_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
             "pixels labelled “any” are left out",
         ),
         ("diversity", protocol.diversity),
+        ("plain statistics", protocol.statistics),
         (
             "perceptual distance",
             "squared difference of the feature maps, channels brought to length one, averaged over positions, "
@@ -221,22 +156,3 @@ def protocol_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
 def _identified(model: ModelResult) -> str:
     seen = "" if model.images_seen is None else f", {model.images_seen:,} photos seen"
     return f"{model.name}: sha256 {model.digest[:12]}{seen}"
-
-
-def summary(evaluation: Evaluation) -> list[str]:
-    """The table in plain text, for the terminal."""
-    columns = table_columns(evaluation)
-    rows = table_rows(evaluation, columns)
-    names = [", ".join(filter(None, (column.title, column.note))) for column in columns]
-    protocol = evaluation.protocol
-    lines = [
-        f"{protocol.pictures} label maps ({protocol.label_maps}) of the split '{protocol.split}' of "
-        f"'{protocol.data}' ({protocol.layout}), painted at {protocol.width} x {protocol.height}"
-    ]
-    for row in rows:
-        lines.append(row["name"])
-        lines += [
-            f"  {name:<{max(map(len, names))}}  {cell['text']}"
-            for name, cell in zip(names, row["cells"], strict=True)
-        ]
-    return lines

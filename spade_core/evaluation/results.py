@@ -13,6 +13,7 @@ from typing import Any
 from ..files import write_text
 from .fid import KernelDistance
 from .segmentation_metrics import Scores
+from .statistics import PictureStatistics
 
 FORMAT = "spade-backdrops evaluation 1"
 
@@ -29,8 +30,14 @@ class EvaluationProtocol:
     pictures: int
     height: int
     width: int
+    """Of the pictures, at which the plain statistics are measured."""
+    judged_height: int
+    judged_width: int
+    """Of what distances, agreement and diversity are measured on: larger pictures are brought to it."""
     frame: str
     """How photos and label maps come to that size."""
+    upscaler: str | None
+    """What enlarges the pictures; None where models paint them at their full size."""
     label_maps: str
     """Which ones are painted."""
     reference: str
@@ -45,6 +52,8 @@ class EvaluationProtocol:
     segmenter: str | None
     seeds: str
     diversity: str
+    statistics: str
+    """What each of the plain statistics is."""
     program: str
     hardware: str
 
@@ -59,6 +68,17 @@ class Distance:
 
 
 @dataclass(frozen=True)
+class EnlargedPhotos:
+    """The photos of the painted label maps, enlarged from the size at which pictures are judged to the full one."""
+
+    upscaler: str
+    distance: Distance
+    """From the reference photos, brought back to the size at which pictures are judged."""
+    statistics: PictureStatistics
+    """At the full size."""
+
+
+@dataclass(frozen=True)
 class RealBaseline:
     """What real photos get by the same measures: the floor of a distance, the ceiling of an agreement."""
 
@@ -66,6 +86,10 @@ class RealBaseline:
     agreement: Scores | None
     difference: float
     """Mean perceptual distance of different photos: the scale for diversity."""
+    statistics: PictureStatistics
+    """At the size at which pictures are judged."""
+    enlarged: EnlargedPhotos | None
+    """Where pictures are larger than that."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +118,13 @@ class ModelResult:
     agreement: Scores | None
     diversity: float | None
     """Mean perceptual distance of one label map in different styles; None for a model without styles."""
+    statistics: PictureStatistics
+    """At the full size."""
+    painted_height: int
+    painted_width: int
+    """What the model itself paints; what an upscaler adds is no part of it."""
     seconds_per_picture: float
+    """Painting and upscaling."""
     pictures: list[PictureMeasures] = field(default_factory=list, repr=False)
 
 

@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ..contract.labels import LabelSet
 from ..files import write_text
 from ..progress import Progress
-from .evaluator import Candidate, refuse_other_label_sets
+from .candidates import Candidate, refuse_other_label_sets
 from .grids import embedded, embedded_exactly
 from .scenes import Scene, Scenes
 

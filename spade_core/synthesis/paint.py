@@ -16,6 +16,7 @@ from ..upscaling.choice import loaded
 from .style import at_strength, between
 
 if TYPE_CHECKING:
+    from ..upscaling.upscaler import Upscaler
     from .synthesizer import Synthesizer  # imports torch, which some synthesizers do without
 
 
@@ -24,10 +25,12 @@ def paint(
     request: PictureRequest,
     progress: ProgressCallback | None = None,
     on_painting: Callable[[np.ndarray], None] | None = None,
+    upscaler: Upscaler | None = None,
 ) -> Picture:
     """The picture, named after the synthesizer: it is of its model whatever `request.model` says.
 
-    on_painting: given what an upscaler is going to enlarge, (h, w, 3) uint8, as soon as it is there.
+    on_painting: given what an upscaler is going to enlarge, (h, w, 3) uint8, as soon as it is there. upscaler: taken in
+    place of the one that the request names, where it wants one.
 
     Raises what Synthesizer.render and encode_style raise, BadShapeError for a style code of another model, and
     BadOptionError for an instance map that the model does not look at.
@@ -46,7 +49,7 @@ def paint(
         rgb = synthesizer.render(sized.label_map, code, request.seed, progress, sized.instance_map)
         return Picture(rgb, synthesizer.name, synthesizer.digest, request.seed)
     # Before the painting: one that is missing must not cost it.
-    upscaler = loaded(request.upscale, str(synthesizer.device))
+    upscaler = upscaler or loaded(request.upscale, str(synthesizer.device))
     first, rest = _shares(progress, upscaler.share_of_work)
     painting = synthesizer.render(
         request.label_map, code, request.seed, first, request.instance_map, size=small

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -14,16 +15,20 @@ import numpy as np
 import pytest
 import torch
 
+from spade_core.checkpoint.file import save_checkpoint
 from spade_core.cli import main
 from spade_core.contract.labels import load_label_set
-from spade_core.evaluation.evaluator import Candidate, Evaluator, load_candidates
+from spade_core.evaluation.candidates import Candidate, load_candidates
+from spade_core.evaluation.evaluator import Evaluator
 from spade_core.evaluation.own_segmenter import PyramidDecoder, SegmenterDecoderConfig, SegmenterFile
+from spade_core.evaluation.painting import Painting
 from spade_core.evaluation.scenes import Comparison, PictureSize, Scenes
+from spade_core.evaluation.styles import DrawnStyles
 from spade_core.features.efficientnet_lite import Lite2Features
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.support.small_data import save
 from tests.support.small_disk import assert_told_full, command, small_disk
-from tests.support.tiny import tiny_model
+from tests.support.tiny import tiny_checkpoint, tiny_model
 
 LANDSCAPE = load_label_set("landscape")
 
@@ -176,6 +181,9 @@ def test_models_of_equal_file_names_are_told_apart(model: Path, tmp_path: Path):
     assert names == ["tiny", "first/model_00000100", "second/model_00000100"]
 
 
+AT_64 = Painting((64, 64), seed=0, styles=DrawnStyles())
+
+
 class Painter:
     """Paints each scene by a rule in place of a network."""
 
@@ -191,7 +199,7 @@ class Painter:
 def test_pictures_like_photos_come_near_the_floor_and_others_do_not(data: Path):
     scenes = Scenes.of(data, "val", LANDSCAPE, PictureSize(64, 64))
     evaluator = Evaluator(
-        Comparison.of(scenes, data, "val", 100), Lite2Features().eval(), None, 0, lambda *told: None
+        Comparison.of(scenes, data, "val", 100), Lite2Features().eval(), None, AT_64, lambda *told: None
     )
 
     def distances(paint):
@@ -214,7 +222,7 @@ def test_pictures_like_photos_come_near_the_floor_and_others_do_not(data: Path):
 def test_a_model_without_styles_has_no_diversity(data: Path):
     scenes = Scenes.of(data, "val", LANDSCAPE, PictureSize(64, 64), limit=10)
     evaluator = Evaluator(
-        Comparison.of(scenes, data, "val", 10), Lite2Features().eval(), None, 0, lambda *told: None
+        Comparison.of(scenes, data, "val", 10), Lite2Features().eval(), None, AT_64, lambda *told: None
     )
     painter = cast(Synthesizer, Painter(photo_of))
     assert evaluator.evaluate(Candidate("painter", painter, "painter", None)).diversity is None
@@ -290,3 +298,69 @@ def test_a_wrong_inception_file_is_refused(data: Path, model: Path, tmp_path: Pa
     (tmp_path / "inception.pth").write_bytes(b"nonsense")
     assert evaluate(data, tmp_path / "out", [model], "--inception", tmp_path / "inception.pth") == 2
     assert "docs/evaluation.md" in refusal(capsys).fix
+
+
+def test_plain_statistics_stand_beside_those_of_photos_by_class_too(evaluated: Path):
+    found = held(evaluated)
+    for whose in (found["real"], *found["models"]):
+        statistics = whose["statistics"]
+        assert set(statistics["by_class"]) == {"sky", "grass", "sand"}
+        assert sum(entry["share"] for entry in statistics["by_class"].values()) == pytest.approx(1)
+        assert 0 < statistics["whole"]["lightness"] < 1 and statistics["whole"]["laplacian"] > 0
+    assert "luma" in found["protocol"]["statistics"] and found["real"]["enlarged"] is None
+    page = (evaluated / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Plain statistics</h2>" in page and page.count("spread of lightness") >= 2
+
+
+@pytest.fixture(scope="module")
+def enlarging(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twice as large as the model was trained at, in the styles of photos."""
+    folder = tmp_path_factory.mktemp("enlarging")
+    model = folder / "tiny.safetensors"
+    save_checkpoint(model, replace(tiny_checkpoint(), trained_size=(64, 64)))
+    words = ["--size", "128", "--limit", "10", "--upscale", "embedded", "--styles", "photos"]
+    assert evaluate(data, folder / "out", [model], *words) == 0
+    return folder / "out"
+
+
+def test_larger_pictures_are_judged_at_the_size_that_the_model_knows(enlarging: Path):
+    found = held(enlarging)
+    protocol, result = found["protocol"], found["models"][0]
+    assert (protocol["height"], protocol["width"]) == (128, 128)
+    assert (protocol["judged_height"], protocol["judged_width"]) == (64, 64)
+    assert (result["painted_height"], result["painted_width"]) == (64, 64)
+    assert "embedded" in protocol["upscaler"] and "reference photo" in protocol["seeds"]
+
+
+def test_photos_enlarged_by_the_same_upscaler_have_a_row_of_their_own(enlarging: Path):
+    found = held(enlarging)
+    real, enlarged = found["real"], found["real"]["enlarged"]
+    assert enlarged["upscaler"] == found["protocol"]["upscaler"]
+    assert enlarged["distance"]["photos"] == real["floor"]["photos"]
+    assert enlarged["statistics"]["whole"]["lightness"] == pytest.approx(
+        real["statistics"]["whole"]["lightness"], abs=0.01
+    )
+    assert enlarged["statistics"]["whole"]["laplacian"] < real["statistics"]["whole"]["laplacian"]
+    page = (enlarging / "report.html").read_text(encoding="utf-8")
+    assert "photos, enlarged by embedded" in page and "The Laplacian depends on the size" in page
+
+
+def test_painted_at_full_size_photos_are_enlarged_for_comparison_all_the_same(
+    data: Path, model: Path, tmp_path: Path, capsys
+):
+    assert evaluate(data, tmp_path / "out", [model], "--size", 128, "--limit", 10, "--upscale", "off") == 0
+    found = held(tmp_path / "out")
+    assert found["protocol"]["upscaler"] is None and "embedded" in found["real"]["enlarged"]["upscaler"]
+    assert found["models"][0]["painted_height"] == 128
+    assert "painted at 128 x 128, judged at 64 x 64" in capsys.readouterr().out
+
+
+def test_an_upscaler_that_has_nothing_to_do_is_refused(data: Path, model: Path, tmp_path: Path, capsys):
+    assert evaluate(data, tmp_path / "out", [model], "--upscale", "embedded") == 2
+    told = refusal(capsys)
+    assert "not upscaled" in told.message and "--size" in told.fix
+
+
+def test_an_upscaler_that_does_not_exist_is_refused(data: Path, model: Path, tmp_path: Path, capsys):
+    assert evaluate(data, tmp_path / "out", [model], "--size", 128, "--upscale", "nonsense") == 2
+    assert "nonsense" in refusal(capsys).message

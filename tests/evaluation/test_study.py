@@ -16,7 +16,7 @@ import pytest
 from spade_core.cli import main
 from spade_core.contract.errors import LabelSetMismatchError
 from spade_core.contract.labels import load_label_set
-from spade_core.evaluation.evaluator import load_candidates
+from spade_core.evaluation.candidates import load_candidates
 from spade_core.evaluation.scenes import PictureSize, Scenes
 from spade_core.evaluation.study import PreferenceStudy, legend
 from tests.support.small_data import stripes, write_pair
