@@ -19,8 +19,10 @@ import tyro
 from PIL import Image
 
 from spade_core.contract.labels import LabelSet
+from spade_core.contract.request import PictureRequest
 from spade_core.data.layouts.layouts import find_pairs
 from spade_core.data.pairs import read_labels
+from spade_core.synthesis.paint import paint
 from spade_core.synthesis.synthesizer import Synthesizer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +49,11 @@ class Options:
     """side of a picture in pixels"""
     every: int = 27
     """of the held-out label maps, sorted by name, every Nth is shown"""
+
+
+def painted_by(model: Synthesizer, label_map: np.ndarray, seed: int) -> np.ndarray:
+    """The (H, W, 3) picture of a label map, as every user gets it."""
+    return paint(model, PictureRequest(label_map, model.label_set, model.name, seed)).rgb
 
 
 def rows_of(pictures: list[list[np.ndarray]]) -> Image.Image:
@@ -81,7 +88,7 @@ def winter(model: Synthesizer, seed: int) -> Image.Image:
     snowy = summer.copy()
     snowy[np.isin(summer, [ids["grass"], ids["bush"]])] = ids["snow"]
     maps = (summer, snowy)
-    return rows_of([[model.label_set.colorize(each), model.render(each, seed=seed)] for each in maps])
+    return rows_of([[model.label_set.colorize(each), painted_by(model, each, seed)] for each in maps])
 
 
 def main() -> None:
@@ -91,7 +98,7 @@ def main() -> None:
 
     def row(file: Path, seeds: tuple[int, ...]) -> list[np.ndarray]:
         ids = label_map(file, options.size, model.label_set)
-        return [model.label_set.colorize(ids), *(model.render(ids, seed=seed) for seed in seeds)]
+        return [model.label_set.colorize(ids), *(painted_by(model, ids, seed) for seed in seeds)]
 
     rows = [row(file, STYLES) for file in (*held_out[3 :: options.every][:6], LAKE, VALLEY)]
     # Two scenes side by side: eight rows would be a long page.
@@ -101,7 +108,7 @@ def main() -> None:
     rows_of([[*hard[0], *hard[1]], [*hard[2], *hard[3]]]).save(options.output / "hard.jpg", quality=88)
     winter(model, STYLES[0]).save(options.output / "winter.jpg", quality=88)
     lake = read_labels(LAKE, model.label_set)
-    painted = rows_of([[model.label_set.colorize(lake), model.render(lake, seed=STYLES[0])]])
+    painted = rows_of([[model.label_set.colorize(lake), painted_by(model, lake, STYLES[0])]])
     painted.save(options.output / "lake.jpg", quality=88)
 
 
