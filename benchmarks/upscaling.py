@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """CPU seconds and memory that an upscaler takes, by precision: 1024x576 and 4096x2304, both from 256x144.
 
-.venv/bin/python benchmarks/upscaling.py [--large] [--threads 2]
+.venv/bin/python -m benchmarks.upscaling [--large] [--threads 2]
 
 Memory is what its peak adds to what the process held with its weights loaded. --large measures x4plus at 4096x2304 too:
 minutes. Beside CPU seconds stand those that a clock on the wall shows, which other programs lengthen.

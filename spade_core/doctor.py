@@ -177,7 +177,7 @@ def _weights() -> CheckResult:
 
 
 def _upscaler() -> CheckResult:
-    from .upscaling.choice import available
+    from .upscaling.names import available
 
     names = available()
     if "x4plus" in names:

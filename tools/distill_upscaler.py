@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded upscaler, distilled from Real-ESRGAN x4plus on our own pictures and on photos.
 
-python tools/distill_upscaler.py --data photos/ -o runs/upscaler
+python -m tools.distill_upscaler --data photos/ -o runs/upscaler
 
 It begins with the weights of Real-ESRGAN's compact network for animation, deepened, learns the teacher's pictures by
 their distance alone (which blurs), then with a patch adversary that sees the small picture beside the large one. The

@@ -46,7 +46,7 @@ class ConnectionState(Enum):
 
 
 @dataclass(frozen=True)
-class Target:
+class ServerTarget:
     """Where pictures come from: an address, or a local server.
 
     shared_connection_file: a server the user runs himself announces itself there, and is used when it is alive.
@@ -157,7 +157,7 @@ class Connection:
         self._questions.append(question)
         return question
 
-    def open(self, target: Target) -> None:
+    def open(self, target: ServerTarget) -> None:
         """Find the server, or start it. What goes wrong is in `error`."""
         self.leave()
         self.error = None

@@ -22,7 +22,7 @@ from spade_core.checkpoint.sources import CheckpointVersion, ModelSource, checkp
 from spade_core.contract.errors import BadCheckpointError, InternalError, OutOfMemoryError, SpadeError
 from spade_core.contract.messages import ModelInfo, Problem
 from spade_core.runtime import is_out_of_memory
-from spade_core.upscaling.choice import available
+from spade_core.upscaling.names import available
 
 from ..backends.wire import Ready
 

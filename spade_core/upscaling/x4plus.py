@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from ..contract.errors import BadCheckpointError
-from . import choice
+from . import names
 from .ncnn_weights import fill
 from .networks import save_network
 from .rrdbnet import RrdbNet, RrdbNetConfig
@@ -36,7 +36,7 @@ def x4plus_file() -> Path:
         provenance = {
             "name": "Real-ESRGAN x4plus",
             "license": "BSD-3-Clause",
-            "from": f"{choice.X4PLUS_PACKAGE}/models/{FILE}",
+            "from": f"{names.X4PLUS_PACKAGE}/models/{FILE}",
             "sha256": DIGEST,
         }
         save_network(converted, network, provenance)
@@ -45,7 +45,7 @@ def x4plus_file() -> Path:
 
 def packaged_bytes(name: str, digest: str) -> bytes:
     """A .bin of the package, which is found without importing it. Raises BadCheckpointError."""
-    package = importlib.util.find_spec(choice.X4PLUS_PACKAGE)
+    package = importlib.util.find_spec(names.X4PLUS_PACKAGE)
     if package is None or package.origin is None:
         raise BadCheckpointError("The upscaler x4plus is not installed.", INSTALL)
     file = Path(package.origin).parent / "models" / name
@@ -53,11 +53,11 @@ def packaged_bytes(name: str, digest: str) -> bytes:
         data = file.read_bytes()
     except OSError:
         raise BadCheckpointError(
-            f"The package {choice.X4PLUS_PACKAGE} lacks {name}.", f"{INSTALL} --force-reinstall"
+            f"The package {names.X4PLUS_PACKAGE} lacks {name}.", f"{INSTALL} --force-reinstall"
         ) from None
     if hashlib.sha256(data).hexdigest() != digest:
         raise BadCheckpointError(
-            f"{name} of the package {choice.X4PLUS_PACKAGE} is not the file that this program knows.",
+            f"{name} of the package {names.X4PLUS_PACKAGE} is not the file that this program knows.",
             f"{INSTALL} --force-reinstall",
         )
     return data

