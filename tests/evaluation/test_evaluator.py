@@ -188,11 +188,14 @@ class Painter:
     """Paints each scene by a rule in place of a network."""
 
     name, digest, style_size, label_set = "painter", "0" * 64, 0, LANDSCAPE
+    looks_at_instances = False
 
     def __init__(self, paint) -> None:
         self.paint = paint
 
-    def render(self, label_map: np.ndarray, style=None, seed: int = 0, instance_map=None) -> np.ndarray:
+    def render(
+        self, label_map: np.ndarray, style=None, seed: int = 0, progress=None, instance_map=None
+    ) -> np.ndarray:
         return self.paint(label_map, seed)
 
 
@@ -338,7 +341,7 @@ def test_photos_enlarged_by_the_same_upscaler_have_a_row_of_their_own(enlarging:
     assert enlarged["upscaler"] == found["protocol"]["upscaler"]
     assert enlarged["distance"]["photos"] == real["floor"]["photos"]
     assert enlarged["statistics"]["whole"]["lightness"] == pytest.approx(
-        real["statistics"]["whole"]["lightness"], abs=0.01
+        real["statistics"]["whole"]["lightness"], abs=0.02
     )
     assert enlarged["statistics"]["whole"]["laplacian"] < real["statistics"]["whole"]["laplacian"]
     page = (enlarging / "report.html").read_text(encoding="utf-8")

@@ -376,9 +376,7 @@ def test_a_truncated_photo_is_named(photos: Path, tmp_path: Path):
 
 def test_style_codes_differ_from_photo_to_photo_before_the_first_step(config: TrainingConfig):
     run = Run.open(config)
-    photos = torch.cat(
-        [to_network(torch.from_numpy(run.crops[index][0]), torch.device("cpu")) for index in range(16)]
-    )
+    photos = torch.cat([to_network(run.crops[index].rgb, torch.device("cpu")) for index in range(16)])
     encoder = run.trainer.networks.encoder
     assert encoder is not None
     with torch.no_grad():
