@@ -60,7 +60,7 @@ def test_a_recipe_comes_first_and_its_numbers_can_be_changed(flags: Path):
     assert isinstance(chosen.discriminator, MultiscaleConfig) and chosen.discriminator.scales == 3
     assert chosen.generator == replace(PAPER.generator, base_width=48)
     assert chosen.losses == replace(PAPER.losses, gan_mode="w") and chosen.crops.size == 128
-    assert chosen.steps == PAPER.optimizer
+    assert chosen.optimizer == PAPER.optimizer
 
 
 def test_what_is_not_named_fits_the_data(flags: Path):
