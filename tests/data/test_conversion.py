@@ -191,14 +191,15 @@ def test_an_empty_folder_and_twins_are_refused(coloured, tmp_path):
 SLOWLY = """
 import sys, time
 from pathlib import Path
+from spade_core import files
 from spade_core.contract.labels import load_label_set
 from spade_core.data import conversion
 from spade_core.data.palette import Palette
-write = conversion.os.replace
+write = files.os.replace
 def slow(part, path):
     time.sleep(0.05)
     write(part, path)
-conversion.os.replace = slow
+files.os.replace = slow
 source, output = map(Path, sys.argv[1:3])
 conversion.convert(source, output, Palette.of(load_label_set("landscape")))
 """
@@ -212,6 +213,7 @@ def test_a_conversion_that_was_killed_goes_on_and_ends_as_one_that_was_not(tmp_p
     deadline = time.monotonic() + 60
     while not (tmp_path / "out" / "conversion.json").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
+    assert (tmp_path / "out" / "conversion.json").exists()
     time.sleep(seconds)
     child.send_signal(signal.SIGKILL)
     child.wait()
