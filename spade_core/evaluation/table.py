@@ -130,7 +130,7 @@ def class_statistics(evaluation: Evaluation) -> list[dict[str, Any]]:
     real = evaluation.real
     sources = {"real photos": real.statistics.by_class}
     if real.enlarged is not None:
-        sources[enlarged_photos(evaluation)] = real.enlarged.statistics.by_class
+        sources["enlarged photos"] = real.enlarged.statistics.by_class
     sources |= {model.name: model.statistics.by_class for model in evaluation.models}
     most: dict[str, float] = {}
     for by_class in sources.values():
