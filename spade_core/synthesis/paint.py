@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..contract.errors import BadOptionError, BadShapeError
+from ..contract.labels import LabelSet
 from ..contract.progress import ProgressCallback
 from ..contract.request import ImageStyle, MixedStyle, Picture, PictureRequest, PlainStyle, SeedStyle
 from ..upscaling.choice import loaded
+from ..upscaling.outlines import outlined
 from .style import at_strength, between
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def paint(
     )
     if on_painting is not None:
         on_painting(painting)
-    rgb = upscaler.upscale(painting, size, rest)
+    rgb = upscaler.upscale(painting, size, rest, outlines=_outlines(request, size, synthesizer.label_set))
     return Picture(rgb, synthesizer.name, synthesizer.digest, request.seed, upscaler=upscaler.description)
 
 
@@ -97,6 +99,13 @@ def _plain_code(synthesizer: Synthesizer, style: PlainStyle) -> np.ndarray:
             "Use a code that was read by this model.",
         )
     return style.code
+
+
+def _outlines(request: PictureRequest, size: tuple[int, int], label_set: LabelSet) -> np.ndarray | None:
+    """Where the picture's borders belong; None where the label map, smaller than the picture, knows no better."""
+    if request.label_map.shape[0] < size[0] or request.label_map.shape[1] < size[1]:
+        return None
+    return outlined(_at_size(request).label_map, label_set)
 
 
 def _at_size(request: PictureRequest) -> PictureRequest:

@@ -7,6 +7,7 @@ enlarges. Such a network smooths away some of what was painted; one step of back
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,7 @@ from .compact import CompactNet
 from .networks import UpscalingNetwork, is_own, load_network
 from .precision import fastest_dtype
 from .resampling import resampled
+from .silhouettes import fitted
 from .spandrel_files import SpandrelNetwork, load_with_spandrel
 from .tiling import Tiling, Wrap, wrapped
 from .x4plus import x4plus_file
@@ -32,6 +34,10 @@ from .x4plus import x4plus_file
 EMBEDDED = Path(__file__).parent / "weights" / "embedded.safetensors"
 PUT_BACK = 0.5
 """Share of what was smoothed away; measured with the kernel distance of photos (docs/upscaling.md)."""
+TONE_SIDE = 9
+"""Pixels of the small picture's squares whose mean is put back whole: what was painted keeps its light."""
+SCALED = 16
+"""Fitted pixels that cost as much as one of a network's stage at its input."""
 SMALLEST_SIDE = 32
 """Of the picture: what a tile reads past an end has to be there."""
 
@@ -83,12 +89,14 @@ class Upscaler:
         to: tuple[int, int],
         progress: ProgressCallback | None = None,
         wrap: Wrap = (False, False),
+        outlines: np.ndarray | None = None,
     ) -> np.ndarray:
         """Bring a picture to the size `to`, (height, width).
 
         rgb: (H, W, 3) uint8, or floats in [0, 1]. progress is told the stage and a fraction of 0 to 1, after each tile
         of each block of the network, and may raise to stop. wrap: whether rows go on from the bottom to the top, and
-        columns from right to left, as those of seamless tiles and panoramas.
+        columns from right to left, as those of seamless tiles and panoramas. outlines: (height, width) int32, as
+        outlines.outlined gives, to which borders are fitted; None leaves them where they are.
         Returns (height, width, 3) uint8: the same for the same picture on the same machine. A size that the picture
         has already, or a smaller one, needs no network. Raises BadShapeError, TooLargeError.
         """
@@ -101,9 +109,11 @@ class Upscaler:
         sizes = passes(picture.shape[2:], to, self._network.scale)
         inputs = [picture.shape[2:], *sizes][: len(sizes)]
         total = self._network.stages * sum(height * width for height, width in inputs)
-        done = 0
+        if outlines is not None:
+            total += math.prod(to) / SCALED
+        done = 0.0
 
-        def after_tile(pixels: int) -> None:
+        def after_tile(pixels: float) -> None:
             nonlocal done
             done += pixels
             if progress is not None:
@@ -115,12 +125,20 @@ class Upscaler:
                 picture = resampled(self._enlarged(picture, run), height, width, wrap)
             picture = resampled(picture, *to, wrap)
             pixels = picture.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
-            return pixels[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            enlarged = pixels[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            if outlines is None:
+                return enlarged
+            times = max(new / old for new, old in zip(to, rgb.shape[:2], strict=True))
+            return fitted(
+                enlarged, outlines, times, wrap, self.device, lambda rows: after_tile(rows / SCALED)
+            )
 
     def _enlarged(self, picture: Tensor, run: Tiling) -> Tensor:
         """(1, 3, H, W) in [0, 1], once through the network."""
         enlarged = self._network(picture, run)
-        return back_projected(enlarged, picture, self.put_back, run.wrap).clamp_(0, 1)
+        if self.put_back:
+            enlarged = back_projected(enlarged, picture, self.put_back, run.wrap)
+        return enlarged.clamp_(0, 1)
 
     def _placed(self, rgb: np.ndarray, to: tuple[int, int]) -> Tensor:
         if rgb.ndim != 3 or rgb.shape[2] != 3 or min(rgb.shape[:2]) < SMALLEST_SIDE or min(to) < 1:
@@ -134,16 +152,20 @@ class Upscaler:
 
 
 def back_projected(enlarged: Tensor, small: Tensor, share: float, wrap: Wrap) -> Tensor:
-    """One step of back-projection (Irani and Peleg 1991): brought down again, a picture should be what it came from."""
-    reach = 4  # of a bicubic enlargement behind a bicubic reduction
+    """One step of back-projection (Irani and Peleg 1991): brought down again, a picture should be what it came from.
+
+    Of the detail a share is put back, of the tone, the mean of TONE_SIDE squared, all.
+    """
+    reach = 4 + TONE_SIDE // 2  # of a bicubic enlargement behind a mean behind a bicubic reduction
     height, width = enlarged.shape[2:]
     scale = height // small.shape[2]
     around, enlarged_around = wrapped(small, reach, wrap), wrapped(enlarged, scale * reach, wrap)
     # torch's own, four times as quick as `resampled`.
     lost = around - F.interpolate(enlarged_around, around.shape[2:], mode="bicubic", antialias=True)
-    back = F.interpolate(lost, scale_factor=float(scale), mode="bicubic")
+    tone = F.avg_pool2d(lost, TONE_SIDE, stride=1, padding=TONE_SIDE // 2, count_include_pad=False)
+    back = F.interpolate(tone.lerp_(lost, share), scale_factor=float(scale), mode="bicubic")
     top, left = (scale * reach if goes_on else 0 for goes_on in wrap)
-    return enlarged.add_(back[:, :, top : top + height, left : left + width], alpha=share)
+    return enlarged.add_(back[:, :, top : top + height, left : left + width])
 
 
 def passes(size: tuple[int, ...], to: tuple[int, int], scale: int) -> list[tuple[int, int]]:

@@ -341,7 +341,7 @@ def test_photos_enlarged_by_the_same_upscaler_have_a_row_of_their_own(enlarging:
     assert enlarged["upscaler"] == found["protocol"]["upscaler"]
     assert enlarged["distance"]["photos"] == real["floor"]["photos"]
     assert enlarged["statistics"]["whole"]["lightness"] == pytest.approx(
-        real["statistics"]["whole"]["lightness"], abs=0.02
+        real["statistics"]["whole"]["lightness"], abs=0.01
     )
     assert enlarged["statistics"]["whole"]["laplacian"] < real["statistics"]["whole"]["laplacian"]
     page = (enlarging / "report.html").read_text(encoding="utf-8")
