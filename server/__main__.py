@@ -10,6 +10,7 @@ import zmq
 from spade_core.checkpoint.sources import model_sources
 from spade_core.contract.console import print_error
 from spade_core.contract.errors import SpadeError, UnavailableError
+from spade_core.upscaling.names import named_files
 
 from .backends.local import LocalBackend
 from .broker import Broker
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 def serve(config: ServerConfig) -> None:
     """Raises SpadeError where the server cannot be started like this."""
     refuse_open_address(config.bind)
-    backend = LocalBackend(config, model_sources(config.models), _log)
+    backend = LocalBackend(config, model_sources(config.models), named_files(config.upscalers), _log)
     signals = StopSignals()
     parent = ParentWatch(config.parent_pid)
     try:

@@ -21,6 +21,9 @@ class ServerConfig:
     models: tuple[str, ...] = ("landscape",)
     """Models to serve: names, checkpoint files, or folders of training runs, whose newest checkpoint is served."""
 
+    upscalers: tuple[str, ...] = ()
+    """Files of further upscalers that clients may ask for by name, which is the file's without its suffix."""
+
     bind: str = "tcp://127.0.0.1:*"
     """Address to listen at; * is any free port."""
 

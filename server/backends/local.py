@@ -64,9 +64,17 @@ class _Worker:
 class LocalBackend:
     """A Backend; see base for what each method promises. `log` is called, with a sentence, for the console."""
 
-    def __init__(self, config: ServerConfig, models: Sequence[ModelSource], log: Callable[[str], None]):
+    def __init__(
+        self,
+        config: ServerConfig,
+        models: Sequence[ModelSource],
+        upscalers: dict[str, str],
+        log: Callable[[str], None],
+    ):
+        """upscalers: files by the names that clients use."""
         self._config = config
         self._models = tuple(models)
+        self._upscalers = upscalers
         self._log = log
         self._context = zmq.Context()
         self.socket: Socket = worker_router(self._context)
@@ -179,7 +187,13 @@ class LocalBackend:
         worker.token = secrets.token_hex(16).encode()
         threads = config.threads or physical_cores()
         assignment = Assignment(
-            self._address, worker.token.decode(), self._models, worker.device, threads, config.synthesizer
+            self._address,
+            worker.token.decode(),
+            self._models,
+            worker.device,
+            threads,
+            config.synthesizer,
+            self._upscalers,
         )
         paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         # Thread pools are sized when torch is imported: too early for the worker to read its assignment.

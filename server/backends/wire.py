@@ -25,6 +25,8 @@ class Assignment:
     device: str
     threads: int
     synthesizer: str
+    upscalers: dict[str, str]
+    """Files by name."""
 
 
 @dataclass(frozen=True)

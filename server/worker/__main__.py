@@ -84,7 +84,9 @@ def main() -> None:
     broker = BrokerConnection(assignment)
     broker.start()
     renderer = Renderer(broker.send, broker.abandoned)
-    store = ModelStore(assignment.models, _synthesizer(assignment.synthesizer), assignment.device)
+    store = ModelStore(
+        assignment.models, _synthesizer(assignment.synthesizer), assignment.device, assignment.upscalers
+    )
     renderer.use(store.load())
     threading.Thread(target=store.follow, args=(broker.orders.put,), daemon=True).start()
     while True:

@@ -12,7 +12,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from ..backends.wire import Ready
 
 if TYPE_CHECKING:
     from spade_core.synthesis.synthesizer import Synthesizer  # imports torch, and tests name another
+    from spade_core.upscaling.upscaler import Upscaler
 
 LOOK_S = 1.0
 
@@ -48,13 +49,15 @@ class LoadedModels:
 
     by_name: dict[str, LoadedModel]
     problems: tuple[Problem, ...] = ()
+    upscalers: dict[str, Upscaler] = field(default_factory=dict)
+    """Those of files; the installed ones are loaded when a picture wants them."""
 
     @property
     def ready(self) -> Ready:
         """What the broker has to know."""
         speed = max((each.ms_per_megapixel for each in self.by_name.values()), default=0.0)
         infos = tuple(each.info for each in self.by_name.values())
-        return Ready(infos, self.problems, speed, available())
+        return Ready(infos, self.problems, speed, (*available(), *self.upscalers))
 
     @property
     def label_sets(self) -> list[bytes]:
@@ -141,14 +144,28 @@ class ModelStore:
     """All models of a worker; belongs to one thread at a time."""
 
     def __init__(
-        self, models: Sequence[ModelSource], synthesizer: Callable[[], type[Synthesizer]], device: str
+        self,
+        models: Sequence[ModelSource],
+        synthesizer: Callable[[], type[Synthesizer]],
+        device: str,
+        upscalers: dict[str, str] | None = None,
     ):
+        """upscalers: files by name."""
         self._loaders = [ModelLoader(source, synthesizer, device) for source in models]
+        self._device, self._upscaler_files = device, upscalers or {}
+        self._upscalers: dict[str, Upscaler] = {}
+        self._upscaler_problems: list[Problem] = []
 
     def load(self) -> LoadedModels:
         """Everything there is now."""
         for loader in self._loaders:
             loader.look()
+        for name, path in self._upscaler_files.items():
+            try:
+                self._upscalers[name] = _upscaler(path, self._device)
+            except Exception as problem:
+                error = as_spade_error(problem, f"The upscaler '{path}' cannot be loaded")
+                self._upscaler_problems.append(Problem(name, error.message, error.fix))
         return self._loaded()
 
     def follow(self, hand_over: Callable[[LoadedModels], None]) -> None:
@@ -163,7 +180,13 @@ class ModelStore:
     def _loaded(self) -> LoadedModels:
         by_name = {each.source.name: each.loaded for each in self._loaders if each.loaded is not None}
         problems = tuple(each.problem for each in self._loaders if each.problem is not None)
-        return LoadedModels(by_name, problems)
+        return LoadedModels(by_name, (*problems, *self._upscaler_problems), self._upscalers)
+
+
+def _upscaler(path: str, device: str) -> Upscaler:
+    from spade_core.upscaling.upscaler import Upscaler
+
+    return Upscaler.load(Path(path), device)
 
 
 def as_spade_error(problem: Exception, what: str) -> SpadeError:

@@ -72,7 +72,8 @@ class Renderer:
                 shape = painting.shape[0], painting.shape[1]
                 self._send(RenderPainting(job.ticket, shape), list(pack_picture(painting)))
 
-        picture = paint(loaded.synthesizer, request, self._progress_of(job.ticket), on_painting)
+        upscaler = self._models.upscalers.get(submit.output.upscale)
+        picture = paint(loaded.synthesizer, request, self._progress_of(job.ticket), on_painting, upscaler)
         rgb, painted_at = picture.rgb, time.perf_counter()
         bands = _encoded(rgb, submit.output.encoding)
         digest = hashlib.sha256()

@@ -15,7 +15,7 @@ from .limits import Limits, refuse_size
 from .messages import PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL
 
 MAX_SEED = 2**63
-_NAME = re.compile(r"[\w.-]{1,64}")
+UPSCALER_NAME = re.compile(r"[\w.-]{1,64}")
 MAX_CODE_SIZE = 4096
 
 
@@ -96,7 +96,7 @@ class PictureRequest:
         require(0 <= self.seed < MAX_SEED, "The seed", "0 to 2^63 - 1")
         require(0 <= self.strength <= 2, "The style's strength", "0 to 2")
         require(self.mode == "image", f"The mode '{str(self.mode)[:20]}'", "'image'")
-        require(bool(_NAME.fullmatch(self.upscale)), "The upscaler", "'auto', 'off' or a name")
+        require(bool(UPSCALER_NAME.fullmatch(self.upscale)), "The upscaler", "'auto', 'off' or a name")
         for style in self.plain_styles:
             _check_style(style, limits)
         if isinstance(self.style, MixedStyle):

@@ -6,12 +6,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from server.__main__ import main
 from spade_core.contract.errors import BadHeaderError
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Painting
 from spade_core.contract.request import Delivery, PictureRequest
 from spade_core.synthesis.paint import paint
 from spade_core.synthesis.synthesizer import Synthesizer
+from spade_core.upscaling.compact import CompactConfig, CompactNet
+from spade_core.upscaling.networks import save_network
 from tests.server.running import RunningServer
 
 REAL = "spade_core.synthesis.synthesizer:Synthesizer"
@@ -64,3 +67,36 @@ def test_an_upscaler_that_the_server_does_not_have_is_refused_with_those_it_has(
         assert "embedded" in client.fetch_welcome().upscalers
         client.generate(request(upscale="no-such"))
     assert "embedded" in refused.value.fix
+
+
+@pytest.fixture(scope="module")
+def server_with_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    save_network(folder / "our-own.safetensors", CompactNet(CompactConfig(width=4, layers=1)), {})
+    (folder / "broken.safetensors").write_bytes(b"nonsense")
+    files = [str(folder / f"{name}.safetensors") for name in ("our-own", "broken")]
+    with RunningServer(folder / "server", "--upscalers", *files, synthesizer=REAL) as running:
+        yield running
+
+
+def test_an_upscaler_file_of_the_server_is_asked_for_by_its_name(server_with_files):
+    with server_with_files.client() as client:
+        assert "our-own" in client.fetch_welcome().upscalers
+        assert client.generate(request(upscale="our-own")).upscaler.startswith("our-own ")
+
+
+def test_an_upscaler_file_that_is_wrong_is_named_and_all_else_is_served(server_with_files):
+    problem = next(problem for problem in server_with_files.status().problems if problem.model == "broken")
+    assert "broken.safetensors" in problem.message and problem.fix
+    with server_with_files.client() as client:
+        assert "broken" not in client.fetch_welcome().upscalers
+        assert client.generate(request()).rgb.shape == (512, 512, 3)
+
+
+@pytest.mark.parametrize("name", ["missing.safetensors", "embedded.safetensors", "two words.safetensors"])
+def test_an_upscaler_file_that_cannot_be_served_stops_the_start_with_a_sentence(name: str, tmp_path, capsys):
+    if name != "missing.safetensors":
+        (tmp_path / name).touch()
+    words = ["--connection-file", str(tmp_path / "server.json"), "--upscalers", str(tmp_path / name)]
+    assert main(words) == 2
+    assert name.removesuffix(".safetensors") in capsys.readouterr().err
