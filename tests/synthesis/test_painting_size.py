@@ -11,6 +11,7 @@ import torch
 
 from spade_core.checkpoint.file import load_checkpoint, save_checkpoint
 from spade_core.contract.request import PictureRequest
+from spade_core.model.spade import Generator
 from spade_core.synthesis.paint import paint
 from spade_core.synthesis.painting_size import painting_size
 from spade_core.synthesis.synthesizer import Synthesizer
@@ -64,6 +65,19 @@ def test_a_request_is_painted_small_enlarged_and_says_by_what():
     # Brought down again it is what was painted.
     down = picture.rgb.reshape(64, 4, 64, 4, 3).mean((1, 3))
     assert np.abs(down - small[0]).mean() < 6
+
+
+def test_a_published_model_that_paints_one_size_only_is_squeezed_and_enlarged_to_the_size_asked_for():
+    tiny, small = tiny_checkpoint(), []
+    config = replace(tiny.generator, start="style", start_grid=(1, 2))
+    published = replace(tiny, generator=config, generator_weights=Generator(config).state_dict())
+    model = Synthesizer(published, "tiny", "0" * 64, torch.device("cpu"))
+    fixed = model.painting_size((300, 200))
+    assert fixed == model.painting_size((1024, 576)) and fixed[1] == 2 * fixed[0]
+    request = PictureRequest(label_map(256), model.label_set, "tiny", seed=5, size=(300, 200))
+    picture = paint(model, request, on_painting=small.append)
+    assert small[0].shape[:2] == fixed and picture.rgb.shape == (300, 200, 3)
+    assert picture.upscaler.startswith("embedded ")
 
 
 def test_the_same_request_gives_the_same_bytes():
