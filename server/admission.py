@@ -13,7 +13,7 @@ from spade_core.contract.errors import BadHeaderError, LabelSetMismatchError, To
 from spade_core.contract.labels import LabelSet
 from spade_core.contract.limits import Limits, refuse_size
 from spade_core.contract.messages import PICTURE_ENCODINGS, PRIORITIES, ModelInfo, Submit
-from spade_core.contract.request import require
+from spade_core.contract.request import require, unknown_style
 from spade_core.contract.submission import Buffer, request_from, style_parts
 from spade_core.synthesis.painting_size import painting_size
 
@@ -88,6 +88,9 @@ def admit(submit: Submit, buffers: Sequence[Buffer], models: ServedModels, limit
             f"This server has no upscaler '{submit.output.upscale}'.",
             f"Use {', '.join(('auto', 'off', *models.upscalers))}.",
         )
+    for part in style_parts(submit.style):
+        if part.kind == "named" and part.name.casefold() not in map(str.casefold, model.info.styles):
+            raise unknown_style(part.name, model.info.name, model.info.styles)
     painted_pixels = _painted_pixels(submit, model.info)
     return AdmittedJob(raw, checked, _content(raw, checked), model.info.digest, painted_pixels)
 

@@ -42,8 +42,8 @@ FAST = fastest_dtype(torch.device("cpu"))
 HELD_OUT = 60
 QUICKER = 3.0
 """The adversary's learning rate, in times the network's: as slow as that, it never learned to tell them apart."""
-EMA = 0.999
-TONE, DETAIL, PERCEPTUAL, MATCHING, ADVERSARIAL = 2.0, 1.0, 0.01, 2.0, 0.05
+EMA = 0.995
+TONE, DETAIL, PERCEPTUAL, MATCHING, ADVERSARIAL = 2.0, 3.0, 0.01, 2.0, 0.05
 """Weights beside the L1 distance of pixels in [0, 1]."""
 DETAIL_SIDE = 8
 """Pixels of the large picture's squares that have to hold as much detail as the teacher's."""

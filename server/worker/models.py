@@ -125,6 +125,7 @@ class ModelLoader:
             synthesizer.style_size,
             file=version.file_name if self.source.is_run else "",
             trained_size=synthesizer.trained_size,
+            styles=tuple(style.name for style in synthesizer.named_styles),
         )
         return LoadedModel(version, synthesizer, info, speed)
 

@@ -26,10 +26,11 @@ from ..model.build import AnyGeneratorConfig, build_generator, config_from_json,
 from ..model.interface import ImageGenerator
 from ..model.label_channels import LabelChannels
 from ..model.style_encoder import StyleEncoder, StyleEncoderConfig
+from .style_bank import StyleBank, bank_from, bank_tensors
 
 FORMAT = "spade-backdrops 1"
 
-GENERATOR, ENCODER, DISCRIMINATOR = "generator.", "style_encoder.", "discriminator."
+GENERATOR, ENCODER, DISCRIMINATOR, STYLES = "generator.", "style_encoder.", "discriminator.", "styles."
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 
@@ -49,6 +50,8 @@ class Checkpoint:
     encoder_weights: dict[str, Tensor] = field(default_factory=dict)
     discriminator_weights: dict[str, Tensor] = field(default_factory=dict)
     """Of an imported model, for who trains on or exports; painting does not need it."""
+    styles: StyleBank | None = None
+    """What seeds draw from; None: the standard normal."""
     channels: LabelChannels | None = None
     """Where an imported model has channels of its own; None: those of LabelChannels.of(label_set)."""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -80,6 +83,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype | Non
         (GENERATOR, checkpoint.generator_weights),
         (ENCODER, checkpoint.encoder_weights),
         (DISCRIMINATOR, checkpoint.discriminator_weights),
+        (STYLES, dict(bank_tensors(checkpoint.styles)) if checkpoint.styles else {}),
     )
     tensors = {
         prefix + name: value.detach()
@@ -100,6 +104,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype | Non
         "channels": json.dumps(checkpoint.channels and dataclasses.asdict(checkpoint.channels)),
         "native_size": str(checkpoint.native_size),
         "trained_size": json.dumps(checkpoint.trained_size),
+        "styles": json.dumps([style.name for style in checkpoint.styles.named] if checkpoint.styles else []),
         "provenance": json.dumps(checkpoint.provenance, ensure_ascii=False),
     }
     with replacing(path) as part:
@@ -167,6 +172,7 @@ def _parsed(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) ->
             style_encoder=None if encoder is None else StyleEncoderConfig(**encoder),
             encoder_weights=_part(tensors, ENCODER),
             discriminator_weights=_part(tensors, DISCRIMINATOR),
+            styles=bank_from(_part(tensors, STYLES), json.loads(metadata.get("styles", "[]"))),
             channels=channels and LabelChannels(channels["count"], tuple(map(tuple, channels["of_ids"]))),
             provenance=provenance,
         )

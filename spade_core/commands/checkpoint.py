@@ -129,14 +129,53 @@ class ExportOnnx:
 
 
 @dataclass(frozen=True)
+class AddStyles:
+    """Give a model its styles: seeds then draw the light of photos, and names stand for looks that you choose."""
+
+    file: ModelFile
+    """a .safetensors checkpoint with a style encoder"""
+    data: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """photos with label maps of the model's label set: what seeds draw from"""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    """where the checkpoint with styles goes (.safetensors)"""
+    named: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """a folder of pictures: each makes a style of its file's name, golden-hour.jpg for --style golden-hour"""
+
+    def run(self) -> int:
+        from ..checkpoint.file import load_checkpoint, save_checkpoint
+        from ..contract.errors import CannotWriteError
+        from ..data.layouts.layouts import find_pairs, own_label_set
+        from ..progress import progress_bar
+        from ..synthesis.style_collection import with_styles
+        from .generate import agreed
+
+        if self.output.suffix != ".safetensors":
+            raise CannotWriteError(
+                f"'{self.output.name}' does not name a checkpoint.", "End it in .safetensors."
+            )
+        checkpoint = load_checkpoint(self.file)
+        agreed(own_label_set(self.data), checkpoint.label_set, self.file.stem)
+        pairs = find_pairs(self.data, "train")
+        named = [] if self.named is None else list(self.named.iterdir())
+        with progress_bar() as show:
+            styled = with_styles(checkpoint, pairs, named, lambda done, of: show("styles", done, of))
+        save_checkpoint(self.output, styled, dtype=None)
+        assert styled.styles is not None
+        names = ", ".join(style.name for style in styled.styles.named) or "none by name"
+        print(f"{self.output}: {len(styled.styles.codes)} styles of photos; {names}")
+        return 0
+
+
+@dataclass(frozen=True)
 class Checkpoint:
-    """Look into model files; bring published weights in and out; write ONNX."""
+    """Look into model files; give them styles; bring published weights in and out; write ONNX."""
 
     action: (
         Annotated[Info, tyro.conf.subcommand("info")]
         | Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[ExportOnnx, tyro.conf.subcommand("export-onnx")]
+        | Annotated[AddStyles, tyro.conf.subcommand("add-styles")]
     )
 
     def run(self) -> int:
@@ -160,12 +199,20 @@ def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
         "weights": f"{sum(weight.numel() for weight in weights) / 1e6:.2f} million, {', '.join(kinds)}",
         "generator": config,
         "style encoder": checkpoint.style_encoder or "none",
+        "styles": _styles(checkpoint),
         "discriminator": "kept" if checkpoint.discriminator_weights else "none",
         **checkpoint.provenance,
     }
     width = max(map(len, rows))
     for name, value in rows.items():
         print(f"{name:<{width}}  {value}")
+
+
+def _styles(checkpoint: LoadedCheckpoint) -> str:
+    if checkpoint.styles is None:
+        return "drawn from the standard normal"
+    names = [style.name for style in checkpoint.styles.named]
+    return f"{len(checkpoint.styles.codes)} of photos" + (f"; by name: {', '.join(names)}" if names else "")
 
 
 def _picture_size(checkpoint: LoadedCheckpoint) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..contract.labels import LabelSet
     from ..contract.progress import ProgressCallback
-    from ..contract.request import CodeStyle, ImageStyle, Picture, PictureRequest, Style
+    from ..contract.request import Picture, PictureRequest, PlainStyle, Style
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Generate:
     """an embedded model by name, or a checkpoint file"""
     seed: int = 0
     """another seed, another picture"""
-    style: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None
-    """a picture whose colours and light to follow, or a style code saved as .npy"""
-    style_mix: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None
+    style: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_IMAGE")] = None
+    """one of the model's styles by name, a picture whose colours and light to follow, or a style code saved as .npy"""
+    style_mix: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_IMAGE")] = None
     """a second one, to mix with it"""
     mix: Annotated[float | None, tyro.conf.arg(metavar="0..1")] = None
     """from the first style (0) to the second (1), 0.5 if not given; with one, from the seed's own to it"""
@@ -58,7 +58,7 @@ class Generate:
             labels = open_picture(self.labels)  # what is wrong with the input is said before torch is loaded
             stated = self._stated_label_set()
             instances = None if self.instances is None else read_instances(self.instances)
-            styles = [read_style(path) for path in (self.style, self.style_mix) if path is not None]
+            styles = [read_style(style) for style in (self.style, self.style_mix) if style is not None]
             inputs = Inputs(labels, stated, instances, styles)
             with _progress() as progress:
                 paint = self._by_server if self.server else self._in_process
@@ -117,7 +117,7 @@ class Generate:
             upscale=self.upscale,
         )
 
-    def _style(self, styles: list[ImageStyle | CodeStyle]) -> Style | None:
+    def _style(self, styles: list[PlainStyle]) -> Style | None:
         """Two are mixed with each other; one, where a mix is asked for, with the seed's own."""
         from ..contract.request import MixedStyle, SeedStyle
 
@@ -141,17 +141,20 @@ class Inputs:
     stated: LabelSet | None
     """The label set that the user says the map was made with."""
     instances: np.ndarray | None
-    styles: list[ImageStyle | CodeStyle]
+    styles: list[PlainStyle]
 
 
-def read_style(path: Path) -> ImageStyle | CodeStyle:
-    """A picture, or a style code in a .npy file. Raises BadImageError and TooLargeError."""
+def read_style(style: str) -> PlainStyle:
+    """A name, a picture, or a style code in a .npy file. Raises BadImageError and TooLargeError."""
     import numpy as np
 
     from ..contract.errors import BadImageError
-    from ..contract.request import CodeStyle, ImageStyle
+    from ..contract.request import CodeStyle, ImageStyle, NamedStyle
     from ..image_files import read_rgb
 
+    path = Path(style)
+    if not path.suffix and len(path.parts) == 1 and not path.exists():
+        return NamedStyle(style)
     if path.suffix.lower() != ".npy":
         return ImageStyle(read_rgb(path))
     try:

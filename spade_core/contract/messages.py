@@ -29,6 +29,7 @@ class StylePart:
     kind: str
     seed: int = 0
     shape: tuple[int, int] | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class SubmitStyle:
     strength: float = 1.0
     mix: float = 1.0
     parts: tuple[StylePart, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ class ModelInfo:
 
     A training run's model changes under its name while the run goes on: `digest` tells two of them apart, `file`
     is the checkpoint's name for people (empty for a model that stays as it is; since minor version 1). trained_size:
-    [height, width] of what it paints best, where that is known (since minor version 3).
+    [height, width] of what it paints best, where that is known (since minor version 3). styles: names of its styles
+    (since minor version 4).
     """
 
     name: str
@@ -160,6 +163,7 @@ class ModelInfo:
     style_size: int
     file: str = ""
     trained_size: tuple[int, int] | None = None
+    styles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,6 +18,7 @@ from .messages import PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL
 MAX_SEED = 2**63
 UPSCALER_NAME = re.compile(r"[\w.-]{1,64}")
 MAX_CODE_SIZE = 4096
+MAX_STYLE_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,14 @@ class MixedStyle:
     share: float = 0.5
 
 
-PlainStyle = SeedStyle | ImageStyle | CodeStyle
+@dataclass(frozen=True)
+class NamedStyle:
+    """A look by the name that the model has for it, whatever its case."""
+
+    name: str
+
+
+PlainStyle = SeedStyle | ImageStyle | CodeStyle | NamedStyle
 Style = PlainStyle | MixedStyle
 
 
@@ -164,9 +173,19 @@ def require(holds: bool, what: str, allowed: str) -> None:
         raise BadHeaderError(f"{what} is not allowed here.", f"Use {allowed}.")
 
 
+def unknown_style(name: str, model: str, known: Sequence[str]) -> BadHeaderError:
+    """What to say where a model has no style of that name."""
+    fix = f"Use one of: {', '.join(known)}." if known else "It has no named styles: give a picture or a seed."
+    return BadHeaderError(f"The model '{model}' has no style '{name}'.", fix)
+
+
 def _check_style(style: PlainStyle, limits: Limits) -> None:
     if isinstance(style, SeedStyle):
         require(0 <= style.seed < MAX_SEED, "The seed of a style", "0 to 2^63 - 1")
+    elif isinstance(style, NamedStyle):
+        require(
+            0 < len(style.name) <= MAX_STYLE_NAME, "The name of a style", f"1 to {MAX_STYLE_NAME} letters"
+        )
     elif isinstance(style, ImageStyle):
         rgb = style.rgb
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:

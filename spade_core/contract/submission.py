@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A PictureRequest as a Submit message with its buffers, and back: the one place that knows their order.
 
-Buffers: the label map, then for each style, in order, an image's rgb or a code's float32; a seed needs none.
+Buffers: the label map, then for each style, in order, an image's rgb or a code's float32; a seed or a name needs none.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .request import (
     Delivery,
     ImageStyle,
     MixedStyle,
+    NamedStyle,
     PictureRequest,
     PlainStyle,
     SeedStyle,
@@ -29,6 +30,7 @@ from .request import (
 
 Buffer = bytes | memoryview
 _CODE = np.dtype("<f4")
+_WITHOUT_BUFFER = ("seed", "named")
 
 
 def submit_from(
@@ -70,13 +72,13 @@ def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet)
     `raw_bytes`.
     """
     parts = style_parts(submit.style)
-    wanted = 1 + sum(part.kind != "seed" for part in parts)
+    wanted = 1 + sum(part.kind not in _WITHOUT_BUFFER for part in parts)
     if len(buffers) != wanted:
         raise BadFramesError(
             f"The job has {len(buffers)} buffers where {wanted} belong.", "Send the arrays it names."
         )
     rest = iter(buffers[1:])
-    styles = [_plain_style(part, b"" if part.kind == "seed" else next(rest)) for part in parts]
+    styles = [_plain_style(part, b"" if part.kind in _WITHOUT_BUFFER else next(rest)) for part in parts]
     return PictureRequest(
         unpack_label_map(buffers[0], submit.shape, submit.dtype, submit.encoding, submit.raw_bytes),
         label_set,
@@ -95,7 +97,7 @@ def style_buffers(request: PictureRequest) -> list[Buffer]:
     return [
         style.rgb.tobytes() if isinstance(style, ImageStyle) else style.code.astype(_CODE).tobytes()
         for style in request.plain_styles
-        if not isinstance(style, SeedStyle)
+        if not isinstance(style, SeedStyle | NamedStyle)
     ]
 
 
@@ -103,16 +105,16 @@ def style_parts(style: SubmitStyle) -> tuple[StylePart, ...]:
     """The styles that a job's is made of: none, one, or two to mix. Raises BadHeaderError."""
     if style.kind == "none":
         return ()
-    parts = (StylePart(style.kind, style.seed, style.shape),)
+    parts = (StylePart(style.kind, style.seed, style.shape, style.name),)
     if style.kind == "mixed":
         parts = style.parts
         if len(parts) != 2:
             raise BadHeaderError(f"A mixed style has {len(parts)} parts.", "Send two of them.")
     for part in parts:
-        if part.kind not in ("seed", "image", "code"):
+        if part.kind not in ("seed", "image", "code", "named"):
             raise BadHeaderError(
                 f"The style '{part.kind[:20]}' is not allowed here.",
-                "Use 'none', 'seed', 'image', 'code', or 'mixed' of two of them.",
+                "Use 'none', 'seed', 'image', 'code', 'named', or 'mixed' of two of them.",
             )
         if part.kind == "image" and part.shape is None:
             raise BadHeaderError("A style image has no shape.", "Send its [height, width].")
@@ -124,12 +126,14 @@ def _style_message(request: PictureRequest) -> SubmitStyle:
     if isinstance(request.style, MixedStyle):
         return SubmitStyle("mixed", strength=request.strength, mix=request.style.share, parts=parts)
     part = parts[0] if parts else StylePart("none")
-    return SubmitStyle(part.kind, part.seed, part.shape, request.strength)
+    return SubmitStyle(part.kind, part.seed, part.shape, request.strength, name=part.name)
 
 
 def _part(style: PlainStyle) -> StylePart:
     if isinstance(style, SeedStyle):
         return StylePart("seed", seed=int(style.seed))
+    if isinstance(style, NamedStyle):
+        return StylePart("named", name=style.name)
     if isinstance(style, ImageStyle):
         return StylePart("image", shape=(style.rgb.shape[0], style.rgb.shape[1]))
     return StylePart("code")
@@ -138,6 +142,8 @@ def _part(style: PlainStyle) -> StylePart:
 def _plain_style(part: StylePart, buffer: Buffer) -> PlainStyle:
     if part.kind == "seed":
         return SeedStyle(part.seed)
+    if part.kind == "named":
+        return NamedStyle(part.name)
     if part.kind == "code":
         if len(buffer) % _CODE.itemsize:
             raise SizeMismatchError("The style code is no row of float32.", "Send it as float32.")

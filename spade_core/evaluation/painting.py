@@ -41,7 +41,7 @@ class Painting:
     def paint(self, model: Synthesizer, index: int, scene: Scene) -> np.ndarray:
         """The picture of the scene of this index: (*size, 3) uint8."""
         number = self.seed + index
-        style = self.styles.code(model, number)
+        style = self.styles.code(model, number, scene.label_map)
         objects = None
         if scene.instance_map is not None and model.looks_at_instances:
             objects = enlarged(scene.instance_map, self.size)
@@ -63,7 +63,7 @@ class Painting:
     def styled(self, model: Synthesizer, place: int, scene: Scene) -> list[np.ndarray]:
         """Pictures of a scene in STYLES styles, painted at the scene's own size: what differs is the style alone."""
         first = self.seed + STYLES * place
-        codes = [self.styles.code(model, number) for number in range(first, first + STYLES)]
+        codes = [self.styles.code(model, number, scene.label_map) for number in range(first, first + STYLES)]
         return [
             model.render(scene.label_map, code, self.seed, instance_map=scene.instance_map) for code in codes
         ]

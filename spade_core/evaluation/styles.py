@@ -22,18 +22,18 @@ class Styles(Protocol):
         """What a picture's seed draws, for people."""
         ...
 
-    def code(self, model: Synthesizer, number: int) -> np.ndarray | None:
-        """(style_size,) float32; None for a model without styles."""
+    def code(self, model: Synthesizer, number: int, label_map: np.ndarray) -> np.ndarray | None:
+        """(style_size,) float32, of a picture of the label map; None for a model without styles."""
         ...
 
 
 class DrawnStyles:
-    """Drawn from the standard normal, as the model's own seeds do."""
+    """As the model's own seeds draw them: from its style bank, or from the standard normal."""
 
     description = "its style and noise"
 
-    def code(self, model: Synthesizer, number: int) -> np.ndarray | None:
-        return model.style_from_seed(number) if model.style_size else None
+    def code(self, model: Synthesizer, number: int, label_map: np.ndarray) -> np.ndarray | None:
+        return model.style_from_seed(number, label_map) if model.style_size else None
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PhotoStyles:
 
     description = "its noise, and the reference photo whose style it has"
 
-    def code(self, model: Synthesizer, number: int) -> np.ndarray | None:
+    def code(self, model: Synthesizer, number: int, label_map: np.ndarray) -> np.ndarray | None:
         """Raises BadImageError for a photo that cannot be read."""
         if not model.style_size:
             return None

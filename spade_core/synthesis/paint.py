@@ -12,7 +12,15 @@ import numpy as np
 from ..contract.errors import BadOptionError, BadShapeError
 from ..contract.labels import LabelSet
 from ..contract.progress import ProgressCallback
-from ..contract.request import ImageStyle, MixedStyle, Picture, PictureRequest, PlainStyle, SeedStyle
+from ..contract.request import (
+    ImageStyle,
+    MixedStyle,
+    NamedStyle,
+    Picture,
+    PictureRequest,
+    PlainStyle,
+    SeedStyle,
+)
 from ..upscaling.choice import loaded
 from ..upscaling.outlines import outlined
 from .style import at_strength, between
@@ -80,16 +88,20 @@ def _style_code(synthesizer: Synthesizer, request: PictureRequest) -> np.ndarray
         return None
     style = request.style or SeedStyle(request.seed)
     if isinstance(style, MixedStyle):
-        first, second = _plain_code(synthesizer, style.first), _plain_code(synthesizer, style.second)
+        first, second = (
+            _plain_code(synthesizer, part, request.label_map) for part in (style.first, style.second)
+        )
         code = between(first, second, style.share)
     else:
-        code = _plain_code(synthesizer, style)
-    return at_strength(code, request.strength)
+        code = _plain_code(synthesizer, style, request.label_map)
+    return at_strength(code, request.strength, synthesizer.average_style)
 
 
-def _plain_code(synthesizer: Synthesizer, style: PlainStyle) -> np.ndarray:
+def _plain_code(synthesizer: Synthesizer, style: PlainStyle, label_map: np.ndarray) -> np.ndarray:
     if isinstance(style, SeedStyle):
-        return synthesizer.style_from_seed(style.seed)
+        return synthesizer.style_from_seed(style.seed, label_map)
+    if isinstance(style, NamedStyle):
+        return synthesizer.style_by_name(style.name)
     if isinstance(style, ImageStyle):
         return synthesizer.encode_style(style.rgb)
     if style.code.shape != (synthesizer.style_size,):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Style codes as numbers: mixed, and turned down or up. (What reads one from a photo is Synthesizer.encode_style.)
 
-A code is (style_size,) float32. Training pulls codes towards the standard normal (paper, section 3), so zero is the
-average look, and what lies on the straight line between two codes is a look between theirs.
+A code is (style_size,) float32. What lies on the straight line between two codes is a look between theirs. The average
+look is that of a model's style bank; without one it is zero, towards which training pulls codes (paper, section 3).
 """
 
 from __future__ import annotations
@@ -38,6 +38,6 @@ def between(first: np.ndarray, second: np.ndarray, mix: float) -> np.ndarray:
     return mixed((first, second), (1 - mix, mix))
 
 
-def at_strength(code: np.ndarray, strength: float) -> np.ndarray:
-    """strength 0: the average look; 1: the style as it is; above 1: overdone."""
-    return (code * strength).astype(np.float32)
+def at_strength(code: np.ndarray, strength: float, average: np.ndarray) -> np.ndarray:
+    """strength 0: the average look, whose code is given too; 1: the style as it is; above 1: overdone."""
+    return (average + (code - average) * strength).astype(np.float32)

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
 from ..checkpoint.sources import model_file
+from ..checkpoint.style_bank import NamedStyle, layout
 from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
 from ..contract.limits import MAX_SIDE, MIN_SIDE
 from ..contract.progress import ProgressCallback
+from ..contract.request import unknown_style
 from ..model.config import ImageGeneratorConfig
 from ..model.semantic_input import class_shares, instance_edges, one_hot
 from ..model.spade import GeneratorConfig
@@ -47,6 +49,7 @@ class Synthesizer:
         self.trained_size = checkpoint.trained_size
         self._label_sampling = getattr(config, "label_sampling", "nearest")
         self.looks_at_instances = config.instance_edges
+        self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
@@ -102,7 +105,7 @@ class Synthesizer:
     ) -> Tensor:
         """(3, H, W) float32 in [-1, 1], on the device."""
         ids = self._checked(label_map)
-        code = self._checked_style(style, seed)
+        code = self._checked_style(style, seed, ids)
         height, width = size or ids.shape
         frame = Framing.of(self._generator, height, width, self._margin)
         objects = self._checked_objects(ids, instance_map) if self.looks_at_instances else None
@@ -151,8 +154,34 @@ class Synthesizer:
         """Whether encode_style works."""
         return self._encoder is not None
 
-    def style_from_seed(self, seed: int) -> np.ndarray:
-        """A style code drawn from the standard normal: (style_size,) float32, the same on every machine."""
+    @property
+    def named_styles(self) -> tuple[NamedStyle, ...]:
+        """The styles that a request may name."""
+        return () if self._styles is None else self._styles.named
+
+    @property
+    def average_style(self) -> np.ndarray:
+        """(style_size,) float32: the look at strength 0."""
+        return np.zeros(self.style_size, np.float32) if self._styles is None else self._styles.mean
+
+    def style_by_name(self, name: str) -> np.ndarray:
+        """(style_size,) float32. Raises BadHeaderError for a style that the model does not have."""
+        found = self._styles and self._styles.find(name)
+        if not found:
+            raise unknown_style(name, self.name, [style.name for style in self.named_styles])
+        return found.code
+
+    def style_from_seed(self, seed: int, label_map: np.ndarray | None = None) -> np.ndarray:
+        """A style code drawn by a seed: (style_size,) float32, the same on every machine.
+
+        A model with a style bank draws one near that of a photo, and where a label map is given, (H, W) ids, of a photo
+        that is laid out like it; others draw from the standard normal.
+        """
+        if self._styles is not None:
+            like = None
+            if label_map is not None:
+                like = layout(self._channels.indices(label_map), self._channels.count)
+            return self._styles.drawn(seed, like)
         random = torch.Generator().manual_seed(seed % 2**63)
         return torch.randn(self.style_size, generator=random).numpy()
 
@@ -191,10 +220,10 @@ class Synthesizer:
             )
         return ids
 
-    def _checked_style(self, style: np.ndarray | None, seed: int) -> np.ndarray | None:
+    def _checked_style(self, style: np.ndarray | None, seed: int, ids: np.ndarray) -> np.ndarray | None:
         if self.style_size == 0:
             return None
-        code = self.style_from_seed(seed) if style is None else np.asarray(style, np.float32)
+        code = self.style_from_seed(seed, ids) if style is None else np.asarray(style, np.float32)
         if code.shape != (self.style_size,):
             raise BadShapeError(
                 f"A style code of this model has {self.style_size} numbers, this one {code.shape}."

@@ -57,6 +57,18 @@ def test_two_style_pictures_and_a_style_code_travel_as_they_are_mixed_in_this_pr
     assert added("--style", "dark.png", "--style-mix", "light.png", "--mix", 0.25) == [110]
     assert added("--style", "look.npy") == [20]
     assert added("--style", "look.npy", "--style-mix", "dark.png") == [50]
+    assert added("--style", "golden-hour") == [30]
+    assert added("--style", "golden-hour", "--style-mix", "dark.png") == [55]
+
+
+def test_a_style_that_the_served_model_does_not_have_is_refused_with_those_it_has(spade, labels, server):
+    ended = spade("generate", labels, "-o", "out.png", "--server", server.file, "--style", "dawn")
+    assert ended.is_a_plain_refusal and "dawn" in ended.err and "golden-hour, night" in ended.err
+
+
+def test_a_server_lists_the_styles_of_its_models(server):
+    with server.client() as client:
+        assert client.fetch_welcome().models[0].styles == ("golden-hour", "night")
 
 
 def paint(spade, labels, server, tmp_path, *words):

@@ -17,6 +17,7 @@ from spade_core.contract.request import (
     Delivery,
     ImageStyle,
     MixedStyle,
+    NamedStyle,
     PictureRequest,
     SeedStyle,
     Style,
@@ -36,6 +37,8 @@ STYLES: list[Style | None] = [
     MixedStyle(SeedStyle(3), ImageStyle(PHOTO), 0.25),
     MixedStyle(ImageStyle(PHOTO), ImageStyle(DARK)),
     MixedStyle(CodeStyle(CODE), SeedStyle(3), 1.0),
+    NamedStyle("golden-hour"),
+    MixedStyle(NamedStyle("night"), ImageStyle(PHOTO), 0.5),
 ]
 
 

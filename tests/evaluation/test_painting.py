@@ -18,6 +18,7 @@ from spade_core.evaluation.scenes import PictureSize, Scene, Scenes
 from spade_core.evaluation.styles import DrawnStyles, PhotoStyles, refuse_without_encoder
 from spade_core.model.build import build_generator
 from spade_core.synthesis.synthesizer import Synthesizer
+from spade_core.upscaling.outlines import outlined
 from spade_core.upscaling.upscaler import Upscaler
 from tests.support.small_data import stripes, write_pair
 from tests.support.tiny import tiny_checkpoint
@@ -86,7 +87,9 @@ def test_with_one_it_is_painted_at_the_size_that_the_model_knows(model: Synthesi
     painting = Painting((128, 128), 0, DrawnStyles(), upscaler)
     small = model.render(enlarged(scene().label_map, (128, 128)), seed=1, size=(64, 64))
     assert painting.painted_size(model) == (64, 64) and small.shape == (64, 64, 3)
-    assert np.array_equal(painting.paint(model, 1, scene()), upscaler.upscale(small, to=(128, 128)))
+    outlines = outlined(enlarged(scene().label_map, (128, 128)), model.label_set)
+    wanted = upscaler.upscale(small, to=(128, 128), outlines=outlines)
+    assert np.array_equal(painting.paint(model, 1, scene()), wanted)
 
 
 def test_an_instance_map_is_enlarged_with_its_label_map(tmp_path: Path):
@@ -111,7 +114,7 @@ def test_a_photos_style_is_what_the_encoder_says_of_it_and_the_number_says_which
     known = [model.encode_style(photo.photo).tolist() for photo in photos]
 
     def drawn(number: int) -> int:
-        code = styles.code(model, number)
+        code = styles.code(model, number, scene().label_map)
         assert code is not None
         return known.index(code.tolist())
 
@@ -122,7 +125,7 @@ def test_a_photos_style_is_what_the_encoder_says_of_it_and_the_number_says_which
 
 def test_a_picture_in_a_photos_style_keeps_the_noise_of_its_seed(model: Synthesizer, photos: Scenes):
     painting = Painting((64, 64), 3, PhotoStyles(photos))
-    wanted = model.render(scene().label_map, painting.styles.code(model, 5), seed=5)
+    wanted = model.render(scene().label_map, painting.styles.code(model, 5, scene().label_map), seed=5)
     assert np.array_equal(painting.paint(model, 2, scene()), wanted)
 
 

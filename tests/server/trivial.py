@@ -14,6 +14,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -45,6 +46,11 @@ class TrivialSynthesizer:
     native_size = 64
     trained_size = None
     style_size = 4
+    average_style = np.zeros(style_size, np.float32)
+    named_styles = (
+        SimpleNamespace(name="golden-hour", code=np.full(style_size, 30, np.float32)),
+        SimpleNamespace(name="night", code=np.full(style_size, 60, np.float32)),
+    )
     looks_at_instances = False
 
     def __init__(self, name):
@@ -96,7 +102,10 @@ class TrivialSynthesizer:
     def painting_size(self, wanted):
         return wanted
 
-    def style_from_seed(self, seed):
+    def style_by_name(self, name):
+        return next(style.code for style in self.named_styles if style.name == name)
+
+    def style_from_seed(self, seed, label_map=None):
         return np.full(self.style_size, seed % 100, np.float32)
 
     def encode_style(self, rgb):

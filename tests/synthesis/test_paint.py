@@ -74,7 +74,7 @@ def test_a_mix_leads_from_its_first_style_to_its_second(model):
 def test_strength_is_of_the_style_whoever_gave_it(model):
     none = painted(model, strength=0)
     assert np.array_equal(none, painted(model, ImageStyle(PHOTO), strength=0))
-    expected = model.render(LABEL_MAP, at_strength(model.style_from_seed(5), 1.5), 5)
+    expected = model.render(LABEL_MAP, at_strength(model.style_from_seed(5), 1.5, model.average_style), 5)
     assert np.array_equal(painted(model, strength=1.5), expected)
 
 

@@ -14,6 +14,7 @@ from spade_core.synthesis.style import at_strength, between, mixed
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.support.tiny import tiny_model
 
+ZERO = np.zeros(4, np.float32)
 A, B, C = (np.full(4, value, np.float32) for value in (1, 3, -5))
 
 
@@ -36,9 +37,9 @@ def test_a_mix_lies_between_its_codes_by_their_weights():
 
 
 def test_strength_leads_from_the_average_look_to_the_style_itself():
-    assert np.array_equal(at_strength(B, 0), np.zeros(4, np.float32))
-    assert np.array_equal(at_strength(B, 1), B)
-    assert np.allclose(at_strength(B, 0.5), 1.5)
+    assert np.array_equal(at_strength(B, 0, ZERO), np.zeros(4, np.float32))
+    assert np.array_equal(at_strength(B, 1, ZERO), B)
+    assert np.allclose(at_strength(B, 0.5, ZERO), 1.5)
 
 
 @pytest.mark.parametrize("weights", [(1,), (0, 0), (-1, 2), (float("nan"), 1)])

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A style bank for a model, from photographs with label maps, and from pictures that stand for named styles."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..checkpoint.file import Checkpoint
+from ..checkpoint.style_bank import NamedStyle, StyleBank, layout, thinned
+from ..contract.errors import BadOptionError
+from ..data.pairs import Pair, read_pair
+from ..image_files import read_rgb
+from ..runtime import chosen_device
+from .synthesizer import Synthesizer
+
+KEPT = 384
+"""Codes of a bank: some hundred kilobytes with their layouts."""
+LOOKED_AT = 1500
+"""Photos, at most, that they are chosen from."""
+THUMBNAIL = (160, 96)
+"""(width, height)."""
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+
+
+def with_styles(
+    checkpoint: Checkpoint,
+    pairs: Sequence[Pair],
+    named: Sequence[Path],
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Checkpoint:
+    """The checkpoint with a bank of styles, in place of one that it may have.
+
+    pairs: photos and label maps of the checkpoint's label set. named: pictures, each of which stands for the style that
+    its file is called after. progress is told how many photos were looked at, and of how many; it may raise to stop.
+    Raises BadOptionError for a model without a style encoder, or two styles of one name, and BadImageError.
+    """
+    painter = Synthesizer(checkpoint, "model", "", chosen_device("cpu"))
+    if not painter.has_style_encoder:
+        raise BadOptionError(
+            "The model has no style encoder.", "Only models that have one know styles of photos."
+        )
+    if not pairs:
+        raise BadOptionError(
+            "There are no photos to take styles from.", "Name a folder of photos with label maps."
+        )
+    chosen = random.Random(0).sample(pairs, min(LOOKED_AT, len(pairs)))
+    channels = checkpoint.label_channels
+    codes, layouts = [], []
+    for index, pair in enumerate(chosen):
+        photo, label_map = read_pair(pair, checkpoint.label_set)
+        codes.append(painter.encode_style(np.asarray(photo)))
+        layouts.append(layout(channels.indices(np.asarray(label_map)), channels.count))
+        progress(index + 1, len(chosen))
+    all_codes, all_layouts = np.stack(codes), np.stack(layouts)
+    kept = thinned(all_codes, KEPT)
+    bank = StyleBank(all_codes[kept], all_layouts[kept], all_codes.mean(0).astype(np.float32))
+    typical = np.abs(all_layouts - all_layouts.mean(0)).sum(1).argmin()
+    scene = np.asarray(read_pair(chosen[int(typical)], checkpoint.label_set)[1])
+    return replace(checkpoint, styles=replace(bank, named=_named(painter, named, scene)))
+
+
+def _named(painter: Synthesizer, files: Sequence[Path], scene: np.ndarray) -> tuple[NamedStyle, ...]:
+    styles: dict[str, NamedStyle] = {}
+    for file in sorted(file for file in files if file.suffix.lower() in PICTURES):
+        name = file.stem
+        if name.casefold() in styles:
+            raise BadOptionError(f"Two pictures would both be the style '{name}'.", "Rename one of them.")
+        code = painter.encode_style(read_rgb(file))
+        painted = Image.fromarray(painter.render(scene, code))
+        thumbnail = np.asarray(painted.resize(THUMBNAIL, Image.Resampling.LANCZOS))
+        styles[name.casefold()] = NamedStyle(name, code, thumbnail)
+    return tuple(styles.values())
