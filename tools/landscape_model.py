@@ -17,7 +17,26 @@ from typing import Annotated
 
 import tyro
 
+from spade_core.checkpoint.file import load_checkpoint, save_checkpoint
 from spade_core.checkpoint.names import models_of, states_of
+from spade_core.data.layouts.layouts import find_pairs
+from spade_core.synthesis.style_collection import with_styles
+
+NAMED = {
+    "clear-noon": "dccb6e42ee",
+    "brilliant": "9e81e8d2fe",
+    "overcast": "3608d6b3ac",
+    "mist": "cff53a63a5",
+    "hazy-morning": "4035bcf4c5",
+    "golden-hour": "4f16e0bc95",
+    "sunset": "5c574cd9b7",
+    "red-sky": "b9cad6e8c0",
+    "blue-hour": "a3b40d246d",
+    "dusk": "4c507b65b0",
+    "night": "df2c0d53a4",
+    "high-contrast": "568885cc54",
+}
+"""Styles and the photos that they are taken from, chosen by looking at what the model paints in them."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +74,17 @@ def main() -> None:
         "--decay-from", "0.6", "--perceptual-start", "3", "--perceptual-end", "1.5",
         "--perceptual-until", str(options.whole // 2), "--warmup", "0", "--ramp", "0",
     )  # fmt: skip
-    print(models_of(options.output / "whole")[-1])
+    print(styled(models_of(options.output / "whole")[-1], options))
+
+
+def styled(model: Path, options: Options) -> Path:
+    """The model with the styles of the photos it was trained on, and those that have a name."""
+    pairs = find_pairs(options.data, "train")
+    photos = {pair.name: pair.image for pair in pairs}
+    made = with_styles(load_checkpoint(model), pairs, {name: photos[photo] for name, photo in NAMED.items()})
+    path = options.output / "landscape.safetensors"
+    save_checkpoint(path, made, dtype=None)
+    return path
 
 
 if __name__ == "__main__":

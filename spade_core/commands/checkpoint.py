@@ -146,7 +146,7 @@ class AddStyles:
         from ..contract.errors import CannotWriteError
         from ..data.layouts.layouts import find_pairs, own_label_set
         from ..progress import progress_bar
-        from ..synthesis.style_collection import with_styles
+        from ..synthesis.style_collection import pictures_of, with_styles
         from .generate import agreed
 
         if self.output.suffix != ".safetensors":
@@ -156,7 +156,7 @@ class AddStyles:
         checkpoint = load_checkpoint(self.file)
         agreed(own_label_set(self.data), checkpoint.label_set, self.file.stem)
         pairs = find_pairs(self.data, "train")
-        named = [] if self.named is None else list(self.named.iterdir())
+        named = {} if self.named is None else pictures_of(self.named)
         with progress_bar() as show:
             styled = with_styles(checkpoint, pairs, named, lambda done, of: show("styles", done, of))
         save_checkpoint(self.output, styled, dtype=None)

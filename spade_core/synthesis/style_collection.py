@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,14 +31,14 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 def with_styles(
     checkpoint: Checkpoint,
     pairs: Sequence[Pair],
-    named: Sequence[Path],
+    named: Mapping[str, Path],
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Checkpoint:
     """The checkpoint with a bank of styles, in place of one that it may have.
 
-    pairs: photos and label maps of the checkpoint's label set. named: pictures, each of which stands for the style that
-    its file is called after. progress is told how many photos were looked at, and of how many; it may raise to stop.
-    Raises BadOptionError for a model without a style encoder, or two styles of one name, and BadImageError.
+    pairs: photos and label maps of the checkpoint's label set. named: pictures that stand for styles, by the names of
+    those. progress is told how many photos were looked at, and of how many; it may raise to stop.
+    Raises BadOptionError for a model without a style encoder, and BadImageError.
     """
     painter = Synthesizer(checkpoint, "model", "", chosen_device("cpu"))
     if not painter.has_style_encoder:
@@ -62,17 +62,23 @@ def with_styles(
     bank = StyleBank(all_codes[kept], all_layouts[kept], all_codes.mean(0).astype(np.float32))
     typical = np.abs(all_layouts - all_layouts.mean(0)).sum(1).argmin()
     scene = np.asarray(read_pair(chosen[int(typical)], checkpoint.label_set)[1])
-    return replace(checkpoint, styles=replace(bank, named=_named(painter, named, scene)))
+    return replace(checkpoint, styles=replace(bank, named=tuple(_named(painter, named, scene))))
 
 
-def _named(painter: Synthesizer, files: Sequence[Path], scene: np.ndarray) -> tuple[NamedStyle, ...]:
-    styles: dict[str, NamedStyle] = {}
-    for file in sorted(file for file in files if file.suffix.lower() in PICTURES):
-        name = file.stem
-        if name.casefold() in styles:
-            raise BadOptionError(f"Two pictures would both be the style '{name}'.", "Rename one of them.")
-        code = painter.encode_style(read_rgb(file))
+def pictures_of(folder: Path) -> dict[str, Path]:
+    """The pictures in a folder by the names of their files. Raises BadOptionError where two have the same one."""
+    found: dict[str, Path] = {}
+    for file in sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES):
+        if file.stem.casefold() in map(str.casefold, found):
+            raise BadOptionError(
+                f"Two pictures would both be the style '{file.stem}'.", "Rename one of them."
+            )
+        found[file.stem] = file
+    return found
+
+
+def _named(painter: Synthesizer, pictures: Mapping[str, Path], scene: np.ndarray) -> Iterator[NamedStyle]:
+    for name, picture in pictures.items():
+        code = painter.encode_style(read_rgb(picture))
         painted = Image.fromarray(painter.render(scene, code))
-        thumbnail = np.asarray(painted.resize(THUMBNAIL, Image.Resampling.LANCZOS))
-        styles[name.casefold()] = NamedStyle(name, code, thumbnail)
-    return tuple(styles.values())
+        yield NamedStyle(name, code, np.asarray(painted.resize(THUMBNAIL, Image.Resampling.LANCZOS)))

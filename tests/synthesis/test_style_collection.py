@@ -16,7 +16,7 @@ from spade_core.contract.errors import BadHeaderError, BadOptionError
 from spade_core.contract.request import NamedStyle, PictureRequest
 from spade_core.data.pairs import Pair
 from spade_core.synthesis.paint import paint
-from spade_core.synthesis.style_collection import with_styles
+from spade_core.synthesis.style_collection import pictures_of, with_styles
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.support.tiny import tiny_checkpoint
 
@@ -34,16 +34,16 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
 
 
 @pytest.fixture(scope="module")
-def looks(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def looks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("looks")
     for name, color in (("noon", "#88aaff"), ("night", "#101020")):
         Image.new("RGB", (60, 40), color).save(folder / f"{name}.png")
     (folder / "notes.txt").write_text("not a picture")
-    return list(folder.iterdir())
+    return pictures_of(folder)
 
 
 @pytest.fixture(scope="module")
-def styled(pairs: list[Pair], looks: list[Path]) -> Checkpoint:
+def styled(pairs: list[Pair], looks: dict[str, Path]) -> Checkpoint:
     return with_styles(tiny_checkpoint(), pairs, looks)
 
 
@@ -70,11 +70,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_another_picture(styl
     assert not np.array_equal(first, paint(model, asked(model, seed=6)).rgb)
 
 
-def test_a_named_style_is_that_of_its_picture(styled: Checkpoint, looks: list[Path]):
+def test_a_named_style_is_that_of_its_picture(styled: Checkpoint, looks: dict[str, Path]):
     model = served(styled)
     assert [style.name for style in model.named_styles] == ["night", "noon"]
-    night = next(path for path in looks if path.stem == "night")
-    wanted = model.encode_style(np.asarray(Image.open(night)))
+    wanted = model.encode_style(np.asarray(Image.open(looks["night"])))
     assert np.array_equal(model.style_by_name("Night"), wanted)
     painted = paint(model, asked(model, style=NamedStyle("night"))).rgb
     assert np.array_equal(painted, model.render(asked(model).label_map, wanted, 5))
@@ -107,7 +106,7 @@ def test_a_model_without_styles_draws_as_it_always_did():
     assert not model.average_style.any() and model.named_styles == ()
 
 
-def test_what_cannot_have_styles_is_refused(pairs: list[Pair], looks: list[Path]):
+def test_what_cannot_have_styles_is_refused(pairs: list[Pair], looks: dict[str, Path]):
     blind = replace(tiny_checkpoint(), style_encoder=None, encoder_weights={})
     with pytest.raises(BadOptionError):
         with_styles(blind, pairs, looks)
@@ -122,4 +121,11 @@ def test_it_says_how_far_it_is_and_can_be_stopped(pairs: list[Pair]):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        with_styles(tiny_checkpoint(), pairs, [], stop)
+        with_styles(tiny_checkpoint(), pairs, {}, stop)
+
+
+def test_two_pictures_of_one_name_are_refused(tmp_path: Path):
+    for name in ("night.png", "Night.jpg"):
+        Image.new("RGB", (40, 40)).save(tmp_path / name)
+    with pytest.raises(BadOptionError):
+        pictures_of(tmp_path)
