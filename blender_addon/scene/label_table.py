@@ -10,25 +10,27 @@ import numpy as np
 
 from ..contract.labels import LabelSet
 from ..properties import settings
-from .visible import rendered_collections
+from .instances import evaluated_data, has_geometry_nodes
+from .visible import has_surface, rendered
 
 
 class LabelTable:
     """Class ids by object and by material, for one moment: build a new one after any change.
 
     `materials`: ids of labelled materials; they go before objects. `objects`: ids by their own rule,
-    else by the nearest collection with a rule (of equally near ones the first given), else by a collection
-    instance that shows them. What has no label is in neither.
+    else by the nearest collection with a rule (of equally near ones the first given), else by a labelled object
+    that shows them as instances. What has no label is in neither.
     Rules whose class the label set does not know count as no rule.
     """
 
-    def __init__(self, scene: bpy.types.Scene, label_set: LabelSet):
+    def __init__(self, scene: bpy.types.Scene, label_set: LabelSet, graph: bpy.types.Depsgraph | None = None):
+        """`graph`: in which instances are looked up, by default what the viewport has evaluated."""
         self._ids = {entry.name.casefold(): entry.id for entry in label_set.classes}
         rules = settings(scene).rules
         self.materials: dict[bpy.types.Material, int] = self._by_rule(rules, "MATERIAL")
         self.objects: dict[bpy.types.Object, int] = _by_nearest_collection(self._by_rule(rules, "COLLECTION"))
         self.objects.update(self._by_rule(rules, "OBJECT"))
-        _pass_to_instances(scene, self.objects)
+        _pass_to_instances(rendered(scene, graph).instances, self.objects)
 
     def __bool__(self) -> bool:
         """Whether anything is labelled at all."""
@@ -51,13 +53,35 @@ class LabelTable:
 
 
 def used_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:
-    """The materials an object's surfaces show, None for surfaces without one; unused slots do not count."""
-    slots = [slot.material for slot in thing.material_slots]
+    """The materials an object's surfaces show, None for surfaces without one; unused slots do not count.
+
+    Those that geometry nodes bring are looked up in what the viewport has evaluated.
+    """
+    if has_geometry_nodes(thing):
+        made = evaluated_data(thing, bpy.context.evaluated_depsgraph_get())
+        surfaces = [_used_slots(data, _slots(thing, data)) for data in made if has_surface(data)]
+        if surfaces:
+            shown = dict.fromkeys(material for used in surfaces for material in used)
+            return [material and material.original for material in shown]
+    return _used_slots(thing.data, [slot.material for slot in thing.material_slots])
+
+
+def _slots(thing: bpy.types.Object, data: bpy.types.ID) -> list[bpy.types.Material | None]:
+    """The materials of geometry that an object made; a slot can belong to the object itself."""
+    materials = list(data.materials)
+    for index, slot in enumerate(list(thing.material_slots)[: len(materials)]):
+        if slot.link == "OBJECT":
+            materials[index] = slot.material
+    return materials
+
+
+def _used_slots(data: bpy.types.ID | None, slots: list) -> list[bpy.types.Material | None]:
+    """Of the materials in the slots of a mesh, those that its faces show; of other data all of them."""
     if not slots:
         return [None]
-    if len(set(slots)) > 1 and isinstance(thing.data, bpy.types.Mesh) and thing.data.polygons:
-        indices = np.empty(len(thing.data.polygons), np.int32)
-        thing.data.polygons.foreach_get("material_index", indices)
+    if len(set(slots)) > 1 and isinstance(data, bpy.types.Mesh) and data.polygons:
+        indices = np.empty(len(data.polygons), np.int32)
+        data.polygons.foreach_get("material_index", indices)
         # Blender draws faces of an index past the slots with the last slot.
         slots = [slots[index] for index in np.unique(indices.clip(0, len(slots) - 1))]
     return list(dict.fromkeys(slots))
@@ -80,11 +104,12 @@ def _by_nearest_collection(ruled: dict[bpy.types.Collection, int]) -> dict[bpy.t
     return found
 
 
-def _pass_to_instances(scene: bpy.types.Scene, objects: dict[bpy.types.Object, int]) -> None:
-    """Give the label of a collection instance to those of its objects that have none."""
-    # Parents come first, so a label also reaches instances inside instances.
-    for collection in rendered_collections(scene):
-        for instancer in collection.objects:
-            if instancer.instance_collection is not None and instancer in objects:
-                for thing in instancer.instance_collection.all_objects:
-                    objects.setdefault(thing, objects[instancer])
+def _pass_to_instances(
+    instances: dict[bpy.types.Object, list[bpy.types.Object]], objects: dict[bpy.types.Object, int]
+) -> None:
+    """Give the label of an object that shows others as instances to those of them that have none."""
+    # Hosts come before what they show, so a label also reaches instances inside instances.
+    for host, shown in instances.items():
+        if host in objects:
+            for thing in shown:
+                objects.setdefault(thing, objects[host])
