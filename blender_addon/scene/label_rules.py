@@ -16,7 +16,7 @@ import bpy
 
 from ..contract.errors import BadLabelError
 from ..contract.labels import LabelClass, LabelSet
-from ..contract.legend import names_a_building_material
+from ..contract.legend import names_a_material
 from ..properties import label_set_of, settings
 from . import label_overview
 from .given_labels import GivenLabels, LabelTarget, kind_of, write_labels
@@ -98,7 +98,7 @@ def auto_assign(scene: bpy.types.Scene, overwrite: bool = False) -> list[Assignm
     for material, users in _material_users(objects).items():
         entry = given.meant_by(material.name)
         alone_on_named = all(thing in named and len(used_materials(thing)) == 1 for thing in users)
-        says_little = names_a_building_material(material.name) and all(thing in labelled for thing in users)
+        says_little = names_a_material(material.name) and all(thing in labelled for thing in users)
         if entry and not alone_on_named and not says_little:
             given.offer(material, entry)
     given.write()

@@ -101,6 +101,7 @@ def _used_indices(mesh: bpy.types.Mesh, count: int) -> list[int]:
         stored.data.foreach_get("value", indices)  # as fast as copying; by the polygons it takes 500 times as long
     elif stored is not None:  # in edit mode the attribute has no data
         mesh.polygons.foreach_get("material_index", indices)
+    np.maximum(indices, 0, out=indices)
     last = count - 1
     used = [index for index in range(last) if (indices == index).any()]
     return [*used, last] if (indices >= last).any() else used

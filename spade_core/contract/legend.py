@@ -7,7 +7,7 @@ The words are in legend.toml, for the landscape's classes in six languages. How 
 2. The last word says what a thing is, and it must be known: a "pine tree" is a tree, a "street lamp" nothing we know. In
    French and Spanish it is the first one. The longest phrase counts: a "smoke stack" is no smoke.
 3. What things are made of or covered with describes those that are made or grown: a "Fence_Wood" is a fence. Behind a word
-   that is not known a building material says nothing.
+   that is not known a material says nothing.
 
 A name that leaves doubt means no class: a thing that is listed as unlabelled is soon mended, a wrong label is not seen.
 """
@@ -43,8 +43,8 @@ class _Legend:
     prepositions: frozenset[str]
     conjunctions: frozenset[str]
     endings: frozenset[str]
-    building_materials: frozenset[str]
-    coverings: frozenset[str]
+    made_of: frozenset[str]
+    covered_with: frozenset[str]
     things: frozenset[str]
     nothing: frozenset[str]
 
@@ -115,8 +115,8 @@ class NameReader:
 
     def _unless_it_describes(self, index: int | None, word: str, before: tuple[str, ...]) -> int | None:
         """The class of the last word, or of the thing before it that is made of that or covered with it."""
-        is_material = word in self._legend.building_materials
-        if not is_material and word not in self._legend.coverings:
+        is_material = word in self._legend.made_of
+        if not is_material and word not in self._legend.covered_with:
             return index
         if all(self._is_qualifier(each) for each in before):
             return index
@@ -148,12 +148,12 @@ class NameReader:
         return _is_code(word) or word in self._legend.qualifiers or word in self._legend.qualifier_endings
 
 
-def names_a_building_material(text: str) -> bool:
-    """Whether a name says only what something is built of: a house with a material "Old_Wood" is no forest."""
+def names_a_material(text: str) -> bool:
+    """Whether a name says only what something consists of: a house with a material "Old_Wood" is no forest."""
     words = _words(text)
     known = legend()
     content = [word for word in words if not _is_code(word) and word not in known.qualifiers]
-    return bool(content) and all({word, singular(word)} & known.building_materials for word in content)
+    return bool(content) and all({word, singular(word)} & known.made_of for word in content)
 
 
 @cache
@@ -182,7 +182,7 @@ def legend() -> _Legend:
             name: frozenset(_spellings(grammar[name].split()))
             for name in (
                 *("qualifiers", "prepositions", "conjunctions", "endings"),
-                *("building_materials", "coverings", "nothing"),
+                *("made_of", "covered_with", "nothing"),
             )
         },
         things=frozenset(grammar["things"]),
