@@ -52,9 +52,9 @@ def _worked_out(scene: bpy.types.Scene, label_set: LabelSet) -> LabelOverview:
 
 def _key(scene: bpy.types.Scene, label_set: LabelSet) -> tuple:
     layer = active_view_layer(scene)
-    # Of what goes out of a scene no handler is told.
-    counts = len(layer.objects), len(bpy.data.objects), len(bpy.data.materials), len(bpy.data.collections)
-    return scene.session_uid, layer.name, label_set.digest, counts
+    # When the last object goes, no handler is told of any object.
+    is_empty = next(iter(layer.objects), None) is None
+    return scene.session_uid, layer.name, label_set.digest, is_empty
 
 
 @bpy.app.handlers.persistent

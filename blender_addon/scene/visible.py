@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from .instances import evaluated_data, has_geometry_nodes, instanced_by
+from .instances import Source, evaluated_data, has_geometry_nodes, instanced_by
 
 # Custom property on the backdrops this add-on makes: the label pass must not see what it painted itself.
 BACKDROP_MARK = "spade_backdrop"
@@ -55,6 +55,7 @@ def rendered(scene: bpy.types.Scene, graph: bpy.types.Depsgraph | None = None) -
     )
     objects: dict[bpy.types.Object, None] = {}
     instances: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    shown_by: dict[Source, list[bpy.types.Object]] = {}
     pending = deque(thing for collection in collections for thing in collection.objects)
     while pending:
         thing = pending.popleft()
@@ -62,14 +63,16 @@ def rendered(scene: bpy.types.Scene, graph: bpy.types.Depsgraph | None = None) -
             continue
         objects[thing] = None
         for source in instanced_by(thing, graph):
-            if isinstance(source, bpy.types.Collection):
-                parts = list(_with_children(source))
-                collections.update(dict.fromkeys(parts))
-                shown = [each for part in parts for each in part.objects]
-            else:
-                shown = [source]
-            instances.setdefault(thing, []).extend(shown)
-            pending.extend(shown)
+            if source not in shown_by:  # thousands of instances may show the same
+                if isinstance(source, bpy.types.Object):
+                    shown_by[source] = [source]
+                else:
+                    parts = list(_with_children(source))
+                    collections.update(dict.fromkeys(parts))
+                    shown_by[source] = [each for part in parts for each in part.objects]
+                pending.extend(shown_by[source])
+            shown = shown_by[source]
+            instances[thing] = instances[thing] + shown if thing in instances else shown
     return Rendered(list(collections), list(objects), instances)
 
 
