@@ -31,7 +31,7 @@ from ..scene.label_pass import (
     scene_copy,
 )
 from ..scene.label_rules import scene_label_set
-from ..scene.label_table import LabelTable
+from ..scene.label_table import has_labels
 from ..scene.pass_indices import PassIndices
 from ..scene.render_copy import aim
 from ..scene.unkeyed import unkeyed_edits_restored
@@ -78,8 +78,7 @@ def render_pair(
     seen), NoCameraError, UnavailableError (Cycles is switched off), BusyError, TooLargeError and InternalError.
     """
     label_set = scene_label_set(scene)
-    table = LabelTable(scene, label_set)
-    if not table:
+    if not has_labels(scene, label_set):
         raise NothingLabelledError(
             f"Nothing in the scene '{scene.name}' has a label.",
             "Label it in Blender, or by the names of things.",

@@ -32,10 +32,6 @@ class LabelTable:
         self.objects.update(self._by_rule(rules, "OBJECT"))
         _pass_to_instances(rendered(scene, graph).instances, self.objects)
 
-    def __bool__(self) -> bool:
-        """Whether anything is labelled at all."""
-        return bool(self.objects or self.materials)
-
     def covers(self, thing: bpy.types.Object) -> bool:
         """Whether every surface of an object has a label, its own or its materials'."""
         if thing in self.objects:
@@ -50,6 +46,14 @@ class LabelTable:
             if rule.kind == kind and rule.target is not None and class_id is not None:
                 found.setdefault(rule.target, class_id)
         return found
+
+
+def has_labels(scene: bpy.types.Scene, label_set: LabelSet) -> bool:
+    """Whether anything at all is labelled with a class of the set."""
+    known = {entry.name.casefold() for entry in label_set.classes}
+    return any(
+        rule.class_name.casefold() in known and rule.target is not None for rule in settings(scene).rules
+    )
 
 
 def used_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:
