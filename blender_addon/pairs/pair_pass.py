@@ -31,10 +31,10 @@ from ..scene.label_pass import (
     scene_copy,
 )
 from ..scene.label_rules import scene_label_set
-from ..scene.label_table import LabelTable
+from ..scene.label_table import has_labels
 from ..scene.pass_indices import PassIndices
 from ..scene.render_copy import aim
-from ..scene.unkeyed import unkeyed_edits_kept
+from ..scene.unkeyed import unkeyed_edits_restored
 from ..scene.view import camera_data, camera_of, frame_aspect
 from ..scene.visible import active_view_layer
 from .camera_sampler import View
@@ -78,8 +78,7 @@ def render_pair(
     seen), NoCameraError, UnavailableError (Cycles is switched off), BusyError, TooLargeError and InternalError.
     """
     label_set = scene_label_set(scene)
-    table = LabelTable(scene, label_set)
-    if not table:
+    if not has_labels(scene, label_set):
         raise NothingLabelledError(
             f"Nothing in the scene '{scene.name}' has a label.",
             "Label it in Blender, or by the names of things.",
@@ -88,7 +87,7 @@ def render_pair(
     layer, aspect = active_view_layer(scene).name, frame_aspect(scene)
     with (
         tempfile.TemporaryDirectory(prefix="spade-") as folder,
-        unkeyed_edits_kept(scene),
+        unkeyed_edits_restored(scene),
         _at_frame(scene, shot.frame),
         scene_copy(scene) as copy,
         _seen_by(copy, shot),

@@ -33,7 +33,7 @@ from .evaluated import evaluated_blocks, prepared_renders
 from .exr import read_channels
 from .label_rules import scene_label_set
 from .label_shaders import decide_shaders
-from .label_table import LabelTable
+from .label_table import LabelTable, has_labels
 from .pass_indices import PassIndices
 from .render_copy import aim, strip
 from .unkeyed import unkeyed_edits_kept
@@ -83,8 +83,7 @@ def render_label_map(
         )
     camera_of(scene)
     label_set = scene_label_set(scene)
-    table = LabelTable(scene, label_set)
-    if not table:
+    if not has_labels(scene, label_set):
         raise NothingLabelledError(f"Nothing in the scene '{scene.name}' has a label.", _HOW_TO_LABEL)
     if bpy.app.is_job_running("RENDER"):
         raise BusyError("Blender is rendering.", "Try again when the render has finished.")

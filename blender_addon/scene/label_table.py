@@ -39,10 +39,6 @@ class LabelTable:
         self.objects.update(_ids_of(objects, ids))
         _pass_to_instances(rendered(scene, graph).instances, self.objects)
 
-    def __bool__(self) -> bool:
-        """Whether anything is labelled at all."""
-        return bool(self.objects or self.materials)
-
     def covers(self, thing: bpy.types.Object) -> bool:
         """Whether every surface of an object has a label, its own or its materials'."""
         if thing in self.objects:
@@ -58,6 +54,14 @@ def _ids_of(names: dict[Labelled, str], ids: dict[str, int]) -> dict[Labelled, i
 def _in_outliner_order(scene: bpy.types.Scene) -> dict[bpy.types.Collection, None]:
     """Every collection of the file, the scene's own as they stand in the outliner first."""
     return dict.fromkeys((*scene.collection.children_recursive, *bpy.data.collections))
+
+
+def has_labels(scene: bpy.types.Scene, label_set: LabelSet) -> bool:
+    """Whether anything at all is labelled with a class of the set."""
+    known = {entry.name.casefold() for entry in label_set.classes}
+    return any(
+        rule.class_name.casefold() in known and rule.target is not None for rule in settings(scene).rules
+    )
 
 
 def used_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:

@@ -26,16 +26,22 @@ class _Edit(NamedTuple):
 
 @contextmanager
 def unkeyed_edits_kept(scene: bpy.types.Scene) -> Iterator[None]:
-    """Let renders show values that differ from their animation curves as they are, and leave them so afterwards."""
+    """Let renders of this frame show values that differ from their curves as they are, and leave them so afterwards."""
+    with unkeyed_edits_restored(scene) as edits, ExitStack() as stack:
+        for edit in edits:
+            stack.enter_context(borrowed(edit.curve, mute=True))
+        yield
+
+
+@contextmanager
+def unkeyed_edits_restored(scene: bpy.types.Scene) -> Iterator[list[_Edit]]:
+    """Let the block evaluate animation as it likes; what was not keyed is put back on any exit."""
     edits = _unkeyed_edits(scene.frame_current_final)
     try:
-        with ExitStack() as stack:
-            for edit in edits:
-                stack.enter_context(borrowed(edit.curve, mute=True))
-            yield
+        yield edits
     finally:
         if edits:
-            # The curves count again: let them move their things now, to put these back for good.
+            # What the curves still have to move, they shall move now, and not after these are put back.
             bpy.context.view_layer.update()
             for edit in edits:
                 _put(edit)
