@@ -8,7 +8,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..contract.errors import NothingLabelledError
 from ..scene import label_rules
-from ..scene.label_overview import overview
+from ..scene.label_table import has_labels
 from .reports_errors import ReportsErrors
 from .swatches import class_items
 
@@ -94,7 +94,7 @@ class SPADE_OT_auto_assign(ReportsErrors, bpy.types.Operator):
 
     def run(self, context):
         given = label_rules.auto_assign(context.scene, overwrite=self.overwrite)
-        if not given and not overview(context.scene).table:
+        if not given and not has_labels(context.scene, label_rules.scene_label_set(context.scene)):
             raise NothingLabelledError(
                 "No name in the scene says what a thing is.",
                 fix="Rename objects or collections (Hill, Pine tree, River), or label them by hand.",

@@ -97,7 +97,7 @@ def tidy(scene: bpy.types.Scene) -> None:
 
 
 class _Rules:
-    """The rules of a scene, to be changed and written back at once: Blender's own list removes one by moving the rest."""
+    """The rules of a scene, changed and then written at once: Blender's list removes one by moving all others."""
 
     def __init__(self, scene: bpy.types.Scene):
         self._stored = settings(scene).rules

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the sidebar shows of a scene's labels, worked out once after a change and not at every redraw.
 
-Whoever gives labels calls `forget`; of all other changes Blender tells by its handlers. Moving things changes nothing here.
+Whoever gives labels calls `forget`; of all other changes Blender tells by its handlers. Moving and selecting things
+changes nothing here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..contract.labels import LabelSet
 from ..properties import label_set_of, settings
 from .given_labels import tidy
 from .label_table import LabelTable
-from .visible import active_view_layer, rendered_objects
+from .visible import active_view_layer
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,14 @@ def overview(scene: bpy.types.Scene) -> LabelOverview:
     key = _key(scene, label_set)
     if key not in _known:
         _known.clear()
-        _known[key] = _worked_out(scene, label_set)
+        table = LabelTable(scene, label_set)
+        _known[key] = LabelOverview(table, table.unlabelled())
     return _known[key]
 
 
 def forget(*_) -> None:
     """Work it out anew the next time. Also called by Blender, with what has changed."""
     _known.clear()
-
-
-def _worked_out(scene: bpy.types.Scene, label_set: LabelSet) -> LabelOverview:
-    table = LabelTable(scene, label_set)
-    return LabelOverview(table, [thing for thing in rendered_objects(scene) if not table.covers(thing)])
 
 
 def _key(scene: bpy.types.Scene, label_set: LabelSet) -> tuple:

@@ -67,8 +67,7 @@ def effective_label(scene: bpy.types.Scene, thing: bpy.types.Object) -> str | No
 
 def unlabelled(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The rendered objects (sources of collection instances included) of which some surface has no label."""
-    table = LabelTable(scene, scene_label_set(scene))
-    return [thing for thing in rendered_objects(scene) if not table.covers(thing)]
+    return LabelTable(scene, scene_label_set(scene)).unlabelled()
 
 
 def auto_assign(scene: bpy.types.Scene, overwrite: bool = False) -> list[Assignment]:
@@ -85,7 +84,8 @@ def auto_assign(scene: bpy.types.Scene, overwrite: bool = False) -> list[Assignm
             given.offer(collection, entry)
 
     objects = rendered_objects(scene)
-    inherited = given.write().objects
+    given.write()
+    inherited = LabelTable(scene, given.label_set).objects
     named: set[bpy.types.Object] = set()
     for thing in objects:
         entry = given.meant_by(thing.name) or (thing.data and given.meant_by(thing.data.name))
@@ -94,7 +94,8 @@ def auto_assign(scene: bpy.types.Scene, overwrite: bool = False) -> list[Assignm
             if inherited.get(thing) != entry.id:
                 given.offer(thing, entry)
 
-    labelled = given.write().objects
+    given.write()
+    labelled = LabelTable(scene, given.label_set).objects
     for material, users in _material_users(objects).items():
         entry = given.meant_by(material.name)
         alone_on_named = all(thing in named and len(used_materials(thing)) == 1 for thing in users)
@@ -133,11 +134,10 @@ class _Given:
         self._offered[target] = entry.name
         self.assignments.append(Assignment(kind_of(target), target, entry.name))
 
-    def write(self) -> LabelTable:
-        """Put what was offered into the file; returns what it makes of the scene."""
+    def write(self) -> None:
+        """Put what was offered since the last time into the file."""
         write_labels(self._scene, self._offered)
         self._offered = {}
-        return LabelTable(self._scene, self.label_set)
 
 
 def _class_of(label_set: LabelSet, class_name: str) -> LabelClass:

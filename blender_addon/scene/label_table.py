@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from typing import TypeVar
 
 import bpy
@@ -12,7 +13,7 @@ import numpy as np
 from ..contract.labels import LabelSet
 from .given_labels import GivenLabels, LabelTarget
 from .instances import evaluated_data, has_geometry_nodes
-from .visible import has_surface, rendered
+from .visible import has_surface, rendered, shows_itself, viewport_graph
 
 Labelled = TypeVar("Labelled", bpy.types.Object, bpy.types.Material, bpy.types.Collection)
 
@@ -20,9 +21,10 @@ Labelled = TypeVar("Labelled", bpy.types.Object, bpy.types.Material, bpy.types.C
 class LabelTable:
     """Class ids by object and by material, for one moment: build a new one after any change.
 
-    `given`: the class names that things were given themselves. `materials`: ids of labelled materials; they go before
-    objects. `objects`: ids by their own label, else by that of the nearest collection (of equally near ones the first in
-    the outliner), else by that of an object that shows them as instances. What has no label is in neither.
+    `given`: the class names that things were given themselves. `materials`: ids of labelled materials; they go
+    before objects. `objects`: ids by their own label, else by that of the nearest collection (of equally near ones
+    the first in the outliner), else by that of an object that shows them as instances. What has no label is in
+    neither.
     Labels whose class the label set does not know count as none.
     """
 
@@ -37,7 +39,14 @@ class LabelTable:
         self.materials: dict[bpy.types.Material, int] = _ids_of(materials, ids)
         self.objects: dict[bpy.types.Object, int] = _by_nearest_collection(_ids_of(collections, ids))
         self.objects.update(_ids_of(objects, ids))
-        _pass_to_instances(rendered(scene, graph).instances, self.objects)
+        self._graph = graph or viewport_graph(scene)
+        self._rendered = rendered(scene, self._graph)
+        _pass_to_instances(self._rendered.instances, self.objects)
+
+    def unlabelled(self) -> list[bpy.types.Object]:
+        """The rendered objects (sources of instances included) of which some surface has no label."""
+        bare = [thing for thing in self._rendered.objects if thing not in self.objects]
+        return [thing for thing in bare if shows_itself(thing, self._graph) and not self.covers(thing)]
 
     def covers(self, thing: bpy.types.Object) -> bool:
         """Whether every surface of an object has a label, its own or its materials'."""
@@ -59,9 +68,9 @@ def _in_outliner_order(scene: bpy.types.Scene) -> dict[bpy.types.Collection, Non
 def has_labels(scene: bpy.types.Scene, label_set: LabelSet) -> bool:
     """Whether anything at all is labelled with a class of the set."""
     known = {entry.name.casefold() for entry in label_set.classes}
-    return any(
-        rule.class_name.casefold() in known and rule.target is not None for rule in settings(scene).rules
-    )
+    labels = GivenLabels(scene)
+    things = chain(bpy.data.objects, bpy.data.materials, bpy.data.collections)
+    return any(name.casefold() in known for thing in things if (name := labels.of(thing)))
 
 
 def used_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:
@@ -102,7 +111,9 @@ def _used_indices(mesh: bpy.types.Mesh, count: int) -> list[int]:
     indices = np.zeros(len(mesh.polygons), np.int32)
     stored = mesh.attributes.get("material_index")
     if stored is not None and len(stored.data) == len(indices):
-        stored.data.foreach_get("value", indices)  # as fast as copying; by the polygons it takes 500 times as long
+        stored.data.foreach_get(
+            "value", indices
+        )  # as fast as copying; by the polygons it takes 500 times as long
     elif stored is not None:  # in edit mode the attribute has no data
         mesh.polygons.foreach_get("material_index", indices)
     np.maximum(indices, 0, out=indices)
@@ -132,8 +143,10 @@ def _pass_to_instances(
     instances: dict[bpy.types.Object, list[bpy.types.Object]], objects: dict[bpy.types.Object, int]
 ) -> None:
     """Give the label of an object that shows others as instances to those of them that have none."""
+    passed: set[int] = set()  # thousands of hosts share a list
     # Hosts come before what they show, so a label also reaches instances inside instances.
     for host, shown in instances.items():
-        if host in objects:
+        if host in objects and id(shown) not in passed:
+            passed.add(id(shown))
             for thing in shown:
                 objects.setdefault(thing, objects[host])

@@ -98,7 +98,7 @@ def rendered_objects(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     Volumes are not among them: without a label they are looked through.
     """
     graph = viewport_graph(scene)
-    return [thing for thing in rendered(scene, graph).objects if _shows_itself(thing, graph)]
+    return [thing for thing in rendered(scene, graph).objects if shows_itself(thing, graph)]
 
 
 def viewport_graph(scene: bpy.types.Scene) -> bpy.types.Depsgraph:
@@ -110,7 +110,7 @@ def viewport_graph(scene: bpy.types.Scene) -> bpy.types.Depsgraph:
     return layer.depsgraph
 
 
-def _shows_itself(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:
+def shows_itself(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:
     """Whether an object shows more than instances; paths, and hosts of particles and of instances, often do not."""
     if thing.type not in _SURFACES:
         return False

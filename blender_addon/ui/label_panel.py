@@ -19,6 +19,8 @@ from .remedies import draw_error
 # A menu of more classes than this is searched, not read.
 LONGEST_MENU = 40
 LISTED = 6
+# Of more selected objects not every label is looked up at each redraw.
+LOOKED_AT = 5000
 ICONS = {"OBJECT": "OBJECT_DATA", "MATERIAL": "MATERIAL", "COLLECTION": "OUTLINER_COLLECTION"}
 MISSING = {"OBJECT": "No object", "MATERIAL": "No material", "COLLECTION": "Scene collection"}
 
@@ -107,7 +109,7 @@ def _draw_target(layout: Layout, context: bpy.types.Context, kind: str, label_se
         row.label(text="")
         return
     own = overview(context.scene).table.given
-    labels = {own.get(target) for target in found}
+    labels = {own.get(target) for target in found[:LOOKED_AT]}
     given = labels.pop() if len(labels) == 1 else "several"
     if given is None and isinstance(found[0], bpy.types.Object) and len(found) == 1:
         _draw_inherited(row, context.scene, found[0], label_set)
@@ -150,7 +152,7 @@ def _draw_unlabelled(layout: Layout, scene: bpy.types.Scene) -> None:
     seen = overview(scene)
     found = seen.unlabelled
     if not found:
-        if seen.table:
+        if seen.table.given:
             done = layout.row()
             done.active = False
             done.label(text="Everything has a label", icon="CHECKMARK")

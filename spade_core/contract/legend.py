@@ -4,10 +4,10 @@
 The words are in legend.toml, for the landscape's classes in six languages. How a name is read:
 
 1. What says nothing of the kind of thing is passed over: "SM_", "_LOD0", "BG", "old", numbers, articles.
-2. The last word says what a thing is, and it must be known: a "pine tree" is a tree, a "street lamp" nothing we know. In
-   French and Spanish it is the first one. The longest phrase counts: a "smoke stack" is no smoke.
-3. What things are made of or covered with describes those that are made or grown: a "Fence_Wood" is a fence. Behind a word
-   that is not known a material says nothing.
+2. The last word says what a thing is, and it must be known: a "pine tree" is a tree, a "street lamp" nothing we
+   know. In French and Spanish it is the first one. The longest phrase counts: a "smoke stack" is no smoke.
+3. What things are made of or covered with describes those that are made or grown: a "Fence_Wood" is a fence. Behind a
+   word that is not known a material says nothing.
 
 A name that leaves doubt means no class: a thing that is listed as unlabelled is soon mended, a wrong label is not seen.
 """
@@ -73,23 +73,22 @@ class NameReader:
                 for word in words:
                     self._table.setdefault(word, index)
         self._things = {self._own.get(meaning) for meaning in self._legend.things} - {None}
-        self._read: dict[tuple[str, ...], int | None] = {}
+        self._read: dict[str, int | None] = {}
 
     def find(self, text: str) -> int | None:
         """The index of the class that a name means, or None."""
-        words = tuple(_words(text))
-        whole = "".join(words)
+        text = text.rstrip("0123456789._- ")  # says nothing, and of 20,000 copies one is read
+        if text not in self._read:
+            self._read[text] = self._read_anew(text)
+        return self._read[text]
+
+    def _read_anew(self, text: str) -> int | None:
+        whole = "".join(_words(text))
         if (index := self._own.get(whole, self._own.get(singular(whole)))) is not None:
             return index
-        if words not in self._read:
-            # In "Trees, old" and "sidewalk, pavement" each part is a name.
-            parts = [tuple(_words(part)) for part in re.split("[,;|/]", text)]
-            found = (self._meant_by(part) for part in reversed(parts))
-            index = next((each for each in found if each is not None), None)
-            if len(parts) > 1:
-                return index
-            self._read[words] = index
-        return self._read[words]
+        # In "Trees, old" and "sidewalk, pavement" each part is a name.
+        found = (self._meant_by(tuple(_words(part))) for part in reversed(re.split("[,;|/]", text)))
+        return next((index for index in found if index is not None), None)
 
     def _meant_by(self, words: tuple[str, ...]) -> int | None:
         words = self._thing_itself(words)
@@ -208,7 +207,9 @@ def _spellings(words: Iterable[str]) -> set[str]:
         found.add(word)
         if not word.isascii() and not re.match(f"[{_HAN_AND_KANA}]", word):
             found.add(word.replace("ä", "ae").replace("ö", "oe").replace("ü", "ue"))
-            bare = "".join(each for each in unicodedata.normalize("NFD", word) if not unicodedata.combining(each))
+            bare = "".join(
+                each for each in unicodedata.normalize("NFD", word) if not unicodedata.combining(each)
+            )
             if len(bare) > 3:
                 found.add(bare)
     return found
