@@ -161,8 +161,8 @@ class _OtherScenes:
 def _things_of(scene: bpy.types.Scene) -> set[LabelTarget]:
     """The collections of a scene, their objects, and those objects' materials."""
     objects = _objects_in((scene.collection, *scene.collection.children_recursive))
-    materials = {slot.material for thing in objects for slot in thing.material_slots}
-    return {*objects, *scene.collection.children_recursive, *(materials - {None})}
+    materials = {slot.material for thing in objects for slot in thing.material_slots if slot.material}
+    return {*objects, *scene.collection.children_recursive, *materials}
 
 
 def _placed_objects() -> set[bpy.types.Object]:

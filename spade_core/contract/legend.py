@@ -114,8 +114,9 @@ class NameReader:
 
     def _unless_it_describes(self, index: int | None, word: str, before: tuple[str, ...]) -> int | None:
         """The class of the last word, or of the thing before it that is made of that or covered with it."""
-        is_material = word in self._legend.made_of
-        if not is_material and word not in self._legend.covered_with:
+        forms = {word, singular(word)}
+        is_material = bool(forms & self._legend.made_of)
+        if not is_material and not forms & self._legend.covered_with:
             return index
         if all(self._is_qualifier(each) for each in before):
             return index
