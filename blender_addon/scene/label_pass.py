@@ -29,7 +29,7 @@ import numpy as np
 from ..contract.errors import BadShapeError, BusyError, InternalError, NothingLabelledError
 from ..contract.labels import LabelSet
 from ..properties import settings
-from .evaluated import evaluated_blocks, prepared_renders
+from .evaluated import evaluated_objects, prepared_renders
 from .exr import read_channels
 from .label_rules import scene_label_set
 from .label_shaders import decide_shaders
@@ -128,7 +128,7 @@ def render_labels(
 
 def hide_backdrops(graph: bpy.types.Depsgraph) -> None:
     """Let a render not see what this add-on has placed."""
-    for thing in evaluated_blocks(graph, bpy.types.Object):
+    for thing in evaluated_objects(graph):
         if is_backdrop(thing):
             thing.visible_camera = False
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import bpy
 
-from .evaluated import evaluated_blocks
+from .evaluated import evaluated_materials, evaluated_objects
 from .instances import evaluated_data, has_geometry_nodes
 from .label_table import LabelTable
 from .shader_tree import Groups, is_by_place, is_see_through, trees_of
@@ -29,8 +29,8 @@ _OWN_INDEX = "spade_pass_index"
 
 def decide_shaders(graph: bpy.types.Depsgraph, table: LabelTable) -> None:
     """Make the materials in a render's graph ones that a label pass can read."""
-    objects = evaluated_blocks(graph, bpy.types.Object)
-    materials = [each for each in evaluated_blocks(graph, bpy.types.Material) if each.node_tree is not None]
+    objects = evaluated_objects(graph)
+    materials = [each for each in evaluated_materials(graph) if each.node_tree is not None]
     labelled = _labelled(graph, objects, table)
     volumes = {each.original for each in materials if _is_volume(each.node_tree)}
     for thing in objects:

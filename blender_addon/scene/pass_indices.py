@@ -10,7 +10,7 @@ import numpy as np
 
 from ..contract.errors import TooLargeError
 from ..contract.labels import LabelSet
-from .evaluated import evaluated_blocks
+from .evaluated import evaluated_materials, evaluated_objects
 from .label_table import LabelTable
 
 LARGEST_INDEX = 32767
@@ -64,9 +64,9 @@ class PassIndices:
 
     def write(self, graph: bpy.types.Depsgraph) -> None:
         """Put them into the copies that a render has evaluated."""
-        for thing in evaluated_blocks(graph, bpy.types.Object):
+        for thing in evaluated_objects(graph):
             thing.pass_index = self.objects.get(thing.original, 0)
-        for material in evaluated_blocks(graph, bpy.types.Material):
+        for material in evaluated_materials(graph):
             material.pass_index = self.materials.get(material.original, 0)
 
     def classes(self, material: np.ndarray, thing: np.ndarray) -> np.ndarray:

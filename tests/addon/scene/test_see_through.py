@@ -91,7 +91,9 @@ def test_what_is_hidden_from_the_camera_by_its_shader_is_not_seen(scene, bed, pi
 def test_soft_alpha_of_a_leaf_is_cut_at_one_half(scene, bed, pixels, picture):
     material = pixels.cut_out("leaf")
     image = next(node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE")
-    image.pixels = [value if index % 4 < 3 else 0.15 + 0.7 * value for index, value in enumerate(image.pixels)]
+    image.pixels = [
+        value if index % 4 < 3 else 0.15 + 0.7 * value for index, value in enumerate(image.pixels)
+    ]
     assign(scene, pixels.box("Leaf", (0, 0, 64, 48), 6, (material,)), "tree")
     checker = [
         ((16 * column, 24 * row, 16 * column + 16, 24 * row + 24), "tree")
