@@ -19,6 +19,8 @@ def instanced_by(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> list[So
 
     By collection instances, particles, faces, vertices and geometry nodes as `graph` has evaluated them.
     """
+    if not thing.is_instancer and not thing.modifiers:
+        return []
     found: list[Source | None] = []
     if thing.instance_type == "COLLECTION":
         found.append(thing.instance_collection)
@@ -37,7 +39,7 @@ def instanced_by(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> list[So
 
 def has_geometry_nodes(thing: bpy.types.Object) -> bool:
     """Whether geometry nodes may make what an object shows."""
-    return any(modifier.type == "NODES" for modifier in thing.modifiers)
+    return bool(thing.modifiers) and any(modifier.type == "NODES" for modifier in thing.modifiers)
 
 
 def evaluated_data(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> Iterator[bpy.types.ID]:

@@ -1,36 +1,52 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scene's label rules resolved: which class id each object and each material stands for."""
+"""The labels given in a scene resolved: which class id each object and each material stands for."""
 
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
+from typing import TypeVar
 
 import bpy
 import numpy as np
 
 from ..contract.labels import LabelSet
-from ..properties import settings
+from .given_labels import GivenLabels, LabelTarget
 from .instances import evaluated_data, has_geometry_nodes
-from .visible import has_surface, rendered
+from .visible import has_surface, rendered, shows_itself, viewport_graph
+
+Labelled = TypeVar("Labelled", bpy.types.Object, bpy.types.Material, bpy.types.Collection)
 
 
 class LabelTable:
     """Class ids by object and by material, for one moment: build a new one after any change.
 
-    `materials`: ids of labelled materials; they go before objects. `objects`: ids by their own rule,
-    else by the nearest collection with a rule (of equally near ones the first given), else by a labelled object
-    that shows them as instances. What has no label is in neither.
-    Rules whose class the label set does not know count as no rule.
+    `given`: the class names that things were given themselves. `materials`: ids of labelled materials; they go
+    before objects. `objects`: ids by their own label, else by that of the nearest collection (of equally near ones
+    the first in the outliner), else by that of an object that shows them as instances. What has no label is in
+    neither.
+    Labels whose class the label set does not know count as none.
     """
 
     def __init__(self, scene: bpy.types.Scene, label_set: LabelSet, graph: bpy.types.Depsgraph | None = None):
         """`graph`: in which instances are looked up, by default what the viewport has evaluated."""
-        self._ids = {entry.name.casefold(): entry.id for entry in label_set.classes}
-        rules = settings(scene).rules
-        self.materials: dict[bpy.types.Material, int] = self._by_rule(rules, "MATERIAL")
-        self.objects: dict[bpy.types.Object, int] = _by_nearest_collection(self._by_rule(rules, "COLLECTION"))
-        self.objects.update(self._by_rule(rules, "OBJECT"))
-        _pass_to_instances(rendered(scene, graph).instances, self.objects)
+        labels = GivenLabels(scene)
+        materials = labels.among(bpy.data.materials)
+        collections = labels.among(_in_outliner_order(scene))
+        objects = labels.among(bpy.data.objects)
+        self.given: dict[LabelTarget, str] = {**materials, **collections, **objects}
+        ids = {entry.name.casefold(): entry.id for entry in label_set.classes}
+        self.materials: dict[bpy.types.Material, int] = _ids_of(materials, ids)
+        self.objects: dict[bpy.types.Object, int] = _by_nearest_collection(_ids_of(collections, ids))
+        self.objects.update(_ids_of(objects, ids))
+        self._graph = graph or viewport_graph(scene)
+        self._rendered = rendered(scene, self._graph)
+        _pass_to_instances(self._rendered.instances, self.objects)
+
+    def unlabelled(self) -> list[bpy.types.Object]:
+        """The rendered objects (sources of instances included) of which some surface has no label."""
+        bare = [thing for thing in self._rendered.objects if thing not in self.objects]
+        return [thing for thing in bare if shows_itself(thing, self._graph) and not self.covers(thing)]
 
     def covers(self, thing: bpy.types.Object) -> bool:
         """Whether every surface of an object has a label, its own or its materials'."""
@@ -39,21 +55,22 @@ class LabelTable:
         used = used_materials(thing)
         return bool(used) and all(material in self.materials for material in used)
 
-    def _by_rule(self, rules, kind: str) -> dict:
-        found = {}
-        for rule in rules:
-            class_id = self._ids.get(rule.class_name.casefold())
-            if rule.kind == kind and rule.target is not None and class_id is not None:
-                found.setdefault(rule.target, class_id)
-        return found
+
+def _ids_of(names: dict[Labelled, str], ids: dict[str, int]) -> dict[Labelled, int]:
+    return {thing: ids[name.casefold()] for thing, name in names.items() if name.casefold() in ids}
+
+
+def _in_outliner_order(scene: bpy.types.Scene) -> dict[bpy.types.Collection, None]:
+    """Every collection of the file, the scene's own as they stand in the outliner first."""
+    return dict.fromkeys((*scene.collection.children_recursive, *bpy.data.collections))
 
 
 def has_labels(scene: bpy.types.Scene, label_set: LabelSet) -> bool:
     """Whether anything at all is labelled with a class of the set."""
     known = {entry.name.casefold() for entry in label_set.classes}
-    return any(
-        rule.class_name.casefold() in known and rule.target is not None for rule in settings(scene).rules
-    )
+    labels = GivenLabels(scene)
+    things = chain(bpy.data.objects, bpy.data.materials, bpy.data.collections)
+    return any(name.casefold() in known for thing in things if (name := labels.of(thing)))
 
 
 def used_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:
@@ -84,11 +101,25 @@ def _used_slots(data: bpy.types.ID | None, slots: list) -> list[bpy.types.Materi
     if not slots:
         return [None]
     if len(set(slots)) > 1 and isinstance(data, bpy.types.Mesh) and data.polygons:
-        indices = np.empty(len(data.polygons), np.int32)
-        data.polygons.foreach_get("material_index", indices)
         # Blender draws faces of an index past the slots with the last slot.
-        slots = [slots[index] for index in np.unique(indices.clip(0, len(slots) - 1))]
+        slots = [slots[index] for index in _used_indices(data, len(slots))]
     return list(dict.fromkeys(slots))
+
+
+def _used_indices(mesh: bpy.types.Mesh, count: int) -> list[int]:
+    """Which of its `count` material slots the faces of a mesh use."""
+    indices = np.zeros(len(mesh.polygons), np.int32)
+    stored = mesh.attributes.get("material_index")
+    if stored is not None and len(stored.data) == len(indices):
+        stored.data.foreach_get(
+            "value", indices
+        )  # as fast as copying; by the polygons it takes 500 times as long
+    elif stored is not None:  # in edit mode the attribute has no data
+        mesh.polygons.foreach_get("material_index", indices)
+    np.maximum(indices, 0, out=indices)
+    last = count - 1
+    used = [index for index in range(last) if (indices == index).any()]
+    return [*used, last] if (indices >= last).any() else used
 
 
 def _by_nearest_collection(ruled: dict[bpy.types.Collection, int]) -> dict[bpy.types.Object, int]:
@@ -112,8 +143,10 @@ def _pass_to_instances(
     instances: dict[bpy.types.Object, list[bpy.types.Object]], objects: dict[bpy.types.Object, int]
 ) -> None:
     """Give the label of an object that shows others as instances to those of them that have none."""
+    passed: set[int] = set()  # thousands of hosts share a list
     # Hosts come before what they show, so a label also reaches instances inside instances.
     for host, shown in instances.items():
-        if host in objects:
+        if host in objects and id(shown) not in passed:
+            passed.add(id(shown))
             for thing in shown:
                 objects.setdefault(thing, objects[host])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from .instances import evaluated_data, has_geometry_nodes, instanced_by
+from .instances import Source, evaluated_data, has_geometry_nodes, instanced_by
 
 # Custom property on the backdrops this add-on makes: the label pass must not see what it painted itself.
 BACKDROP_MARK = "spade_backdrop"
@@ -55,6 +55,7 @@ def rendered(scene: bpy.types.Scene, graph: bpy.types.Depsgraph | None = None) -
     )
     objects: dict[bpy.types.Object, None] = {}
     instances: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    shown_by: dict[Source, list[bpy.types.Object]] = {}
     pending = deque(thing for collection in collections for thing in collection.objects)
     while pending:
         thing = pending.popleft()
@@ -62,14 +63,16 @@ def rendered(scene: bpy.types.Scene, graph: bpy.types.Depsgraph | None = None) -
             continue
         objects[thing] = None
         for source in instanced_by(thing, graph):
-            if isinstance(source, bpy.types.Collection):
-                parts = list(_with_children(source))
-                collections.update(dict.fromkeys(parts))
-                shown = [each for part in parts for each in part.objects]
-            else:
-                shown = [source]
-            instances.setdefault(thing, []).extend(shown)
-            pending.extend(shown)
+            if source not in shown_by:  # thousands of instances may show the same
+                if isinstance(source, bpy.types.Object):
+                    shown_by[source] = [source]
+                else:
+                    parts = list(_with_children(source))
+                    collections.update(dict.fromkeys(parts))
+                    shown_by[source] = [each for part in parts for each in part.objects]
+                pending.extend(shown_by[source])
+            shown = shown_by[source]
+            instances[thing] = instances[thing] + shown if thing in instances else shown
     return Rendered(list(collections), list(objects), instances)
 
 
@@ -95,7 +98,7 @@ def rendered_objects(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     Volumes are not among them: without a label they are looked through.
     """
     graph = viewport_graph(scene)
-    return [thing for thing in rendered(scene, graph).objects if _shows_itself(thing, graph)]
+    return [thing for thing in rendered(scene, graph).objects if shows_itself(thing, graph)]
 
 
 def viewport_graph(scene: bpy.types.Scene) -> bpy.types.Depsgraph:
@@ -107,7 +110,7 @@ def viewport_graph(scene: bpy.types.Scene) -> bpy.types.Depsgraph:
     return layer.depsgraph
 
 
-def _shows_itself(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:
+def shows_itself(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:
     """Whether an object shows more than instances; paths, and hosts of particles and of instances, often do not."""
     if thing.type not in _SURFACES:
         return False

@@ -11,6 +11,7 @@ from ..operators.labels import targets
 from ..operators.swatches import icon_of
 from ..properties import settings
 from ..scene import label_rules
+from ..scene.label_overview import overview
 from .layout import Layout, layout_of
 from .panel import CATEGORY
 from .remedies import draw_error
@@ -18,6 +19,8 @@ from .remedies import draw_error
 # A menu of more classes than this is searched, not read.
 LONGEST_MENU = 40
 LISTED = 6
+# Of more selected objects not every label is looked up at each redraw.
+LOOKED_AT = 5000
 ICONS = {"OBJECT": "OBJECT_DATA", "MATERIAL": "MATERIAL", "COLLECTION": "OUTLINER_COLLECTION"}
 MISSING = {"OBJECT": "No object", "MATERIAL": "No material", "COLLECTION": "Scene collection"}
 
@@ -105,7 +108,8 @@ def _draw_target(layout: Layout, context: bpy.types.Context, kind: str, label_se
         row.active = False
         row.label(text="")
         return
-    labels = {label_rules.label_of(context.scene, target) for target in found}
+    own = overview(context.scene).table.given
+    labels = {own.get(target) for target in found[:LOOKED_AT]}
     given = labels.pop() if len(labels) == 1 else "several"
     if given is None and isinstance(found[0], bpy.types.Object) and len(found) == 1:
         _draw_inherited(row, context.scene, found[0], label_set)
@@ -117,7 +121,8 @@ def _draw_inherited(
     row: Layout, scene: bpy.types.Scene, thing: bpy.types.Object, label_set: LabelSet
 ) -> None:
     """The class an object gets from its collections, dimmed: not its own, but what will be painted."""
-    inherited = label_rules.effective_label(scene, thing)
+    class_id = overview(scene).table.objects.get(thing)
+    inherited = next((entry.name for entry in label_set.classes if entry.id == class_id), None)
     chooser = row.row(align=True)
     chooser.active = inherited is None
     draw_chooser(chooser, "OBJECT", inherited, label_set, clear=False)
@@ -144,9 +149,10 @@ def _draw_background(layout: Layout, wanted, label_set: LabelSet) -> None:
 
 
 def _draw_unlabelled(layout: Layout, scene: bpy.types.Scene) -> None:
-    found = label_rules.unlabelled(scene)
+    seen = overview(scene)
+    found = seen.unlabelled
     if not found:
-        if settings(scene).rules:
+        if seen.table.given:
             done = layout.row()
             done.active = False
             done.label(text="Everything has a label", icon="CHECKMARK")
