@@ -29,6 +29,7 @@ import numpy as np
 from ..contract.errors import BadShapeError, BusyError, InternalError, NothingLabelledError
 from ..contract.labels import LabelSet
 from ..properties import settings
+from .coverage import remember
 from .evaluated import evaluated_objects, prepared_renders
 from .exr import read_channels
 from .label_rules import scene_label_set
@@ -95,6 +96,7 @@ def render_label_map(
             indices = render_labels(scene, copy, shape, file, PassIndices.by_class)
         report(0.95)
         found = labels_in(file, indices, label_set, settings(scene).background_class)
+    remember(scene, label_set, found.unlabelled, found.sky_share)
     report(1.0)
     return found
 

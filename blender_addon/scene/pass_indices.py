@@ -11,6 +11,7 @@ import numpy as np
 from ..contract.errors import TooLargeError
 from ..contract.labels import LabelSet
 from .evaluated import evaluated_materials, evaluated_objects
+from .label_sets import background_of
 from .label_table import LabelTable
 
 LARGEST_INDEX = 32767
@@ -78,7 +79,7 @@ class PassIndices:
         self, classes: np.ndarray, sky: np.ndarray, label_set: LabelSet, background_class: str
     ) -> np.ndarray:
         """(H, W) ids of the set: the background's where sky is seen, the ignore id on surfaces without a label."""
-        background = label_set.class_named(background_class) or label_set.match(background_class)
+        background = background_of(label_set, background_class)
         label_map = np.where(classes >= 0, classes, label_set.ignore_id)
         if background is not None:
             label_map[sky & (classes < 0)] = background.id
