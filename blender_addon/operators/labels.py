@@ -104,34 +104,9 @@ class SPADE_OT_auto_assign(ReportsErrors, bpy.types.Operator):
         self.report({"INFO"}, f"Labelled {names}{more}" if given else "Nothing new to label")
 
 
-class SPADE_OT_select_unlabelled(ReportsErrors, bpy.types.Operator):
-    """Select the objects that have no label, or one of them"""
-
-    bl_idname = "spade.select_unlabelled"
-    bl_label = "Select Unlabelled"
-    bl_options = {"REGISTER", "UNDO"}
-
-    name: StringProperty(name="Object", description="Only this one", options={"SKIP_SAVE"})
-
-    def run(self, context):
-        found = label_rules.unlabelled(context.scene)
-        if self.name:
-            found = [thing for thing in found if thing.name == self.name]
-        # A hidden object, or one in an excluded collection, cannot be selected.
-        selectable = set(context.view_layer.objects)
-        visible = [thing for thing in found if thing in selectable and thing.visible_get()]
-        for thing in context.selected_objects:
-            thing.select_set(False)
-        for thing in visible:
-            thing.select_set(True)
-        if visible:
-            context.view_layer.objects.active = visible[0]
-
-
 CLASSES = (
     SPADE_OT_assign_label,
     SPADE_OT_search_label,
     SPADE_OT_clear_label,
     SPADE_OT_auto_assign,
-    SPADE_OT_select_unlabelled,
 )

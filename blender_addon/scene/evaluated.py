@@ -52,9 +52,19 @@ def prepared_renders(
         raise problems[0]
 
 
-def evaluated_blocks(graph: bpy.types.Depsgraph, kind: type) -> list:
-    """The graph's own copies of data-blocks of one kind, safe to change."""
-    return [each for each in graph.ids if isinstance(each, kind) and each.is_evaluated]
+def evaluated_objects(graph: bpy.types.Depsgraph) -> list[bpy.types.Object]:
+    """The graph's own copies of objects, safe to change; those only there as instances, which `ids` lacks, included."""
+    return _evaluated(bpy.data.objects, graph)
+
+
+def evaluated_materials(graph: bpy.types.Depsgraph) -> list[bpy.types.Material]:
+    """The graph's own copies of materials, likewise."""
+    return _evaluated(bpy.data.materials, graph)
+
+
+def _evaluated(blocks, graph: bpy.types.Depsgraph) -> list:
+    copies = (block.evaluated_get(graph) for block in blocks)
+    return [copy for copy in copies if copy.is_evaluated]
 
 
 @contextmanager

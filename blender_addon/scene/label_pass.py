@@ -29,7 +29,8 @@ import numpy as np
 from ..contract.errors import BadShapeError, BusyError, InternalError, NothingLabelledError
 from ..contract.labels import LabelSet
 from ..properties import settings
-from .evaluated import evaluated_blocks, prepared_renders
+from .coverage import remember
+from .evaluated import evaluated_objects, prepared_renders
 from .exr import read_channels
 from .label_rules import scene_label_set
 from .label_shaders import decide_shaders
@@ -95,6 +96,7 @@ def render_label_map(
             indices = render_labels(scene, copy, shape, file, PassIndices.by_class)
         report(0.95)
         found = labels_in(file, indices, label_set, settings(scene).background_class)
+    remember(scene, label_set, found.unlabelled, found.sky_share)
     report(1.0)
     return found
 
@@ -128,7 +130,7 @@ def render_labels(
 
 def hide_backdrops(graph: bpy.types.Depsgraph) -> None:
     """Let a render not see what this add-on has placed."""
-    for thing in evaluated_blocks(graph, bpy.types.Object):
+    for thing in evaluated_objects(graph):
         if is_backdrop(thing):
             thing.visible_camera = False
 

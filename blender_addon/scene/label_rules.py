@@ -103,6 +103,8 @@ def auto_assign(scene: bpy.types.Scene, overwrite: bool = False) -> list[Assignm
         if entry and not alone_on_named and not says_little:
             given.offer(material, entry)
     given.write()
+    _offer_to_hosts_and_volumes(given, LabelTable(scene, given.label_set))
+    given.write()
     label_overview.forget()
     return given.assignments
 
@@ -138,6 +140,21 @@ class _Given:
         """Put what was offered since the last time into the file."""
         write_labels(self._scene, self._offered)
         self._offered = {}
+
+
+def _offer_to_hosts_and_volumes(given: _Given, table: LabelTable) -> None:
+    """What has no surface of its own: a name of what scatters counts where those of its sources say nothing."""
+    reached: set[bpy.types.Object] = set()
+    for host, shown in table.rendered.instances.items():
+        bare = [thing for thing in shown if thing not in reached and not table.covers(thing)]
+        entry = given.meant_by(host.name) if bare and host not in table.objects else None
+        if entry:
+            given.offer(host, entry)
+            reached.update(bare)
+    for thing in table.rendered.objects:
+        entry = given.meant_by(thing.name) if thing.type == "VOLUME" and thing not in table.objects else None
+        if entry:
+            given.offer(thing, entry)
 
 
 def _class_of(label_set: LabelSet, class_name: str) -> LabelClass:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import bpy
 
-from .evaluated import evaluated_blocks
+from .evaluated import evaluated_materials, evaluated_objects
+from .instances import evaluated_data, has_geometry_nodes
 from .label_table import LabelTable
 from .shader_tree import Groups, is_by_place, is_see_through, trees_of
 
@@ -28,12 +29,12 @@ _OWN_INDEX = "spade_pass_index"
 
 def decide_shaders(graph: bpy.types.Depsgraph, table: LabelTable) -> None:
     """Make the materials in a render's graph ones that a label pass can read."""
-    objects = evaluated_blocks(graph, bpy.types.Object)
-    materials = [each for each in evaluated_blocks(graph, bpy.types.Material) if each.node_tree is not None]
-    labelled = _labelled(objects, table)
+    objects = evaluated_objects(graph)
+    materials = [each for each in evaluated_materials(graph) if each.node_tree is not None]
+    labelled = _labelled(graph, objects, table)
     volumes = {each.original for each in materials if _is_volume(each.node_tree)}
     for thing in objects:
-        if thing.original not in table.objects and _is_of(thing, volumes - set(table.materials)):
+        if thing.original not in table.objects and _shows_only(thing, graph, volumes - set(table.materials)):
             thing.visible_camera = False
     done: set[int] = set()
     for material in materials:
@@ -46,13 +47,24 @@ def decide_shaders(graph: bpy.types.Depsgraph, table: LabelTable) -> None:
         _decide_volume(material.node_tree, material.original in labelled)
 
 
-def _labelled(objects: list[bpy.types.Object], table: LabelTable) -> set[bpy.types.Material]:
+def _labelled(
+    graph: bpy.types.Depsgraph, objects: list[bpy.types.Object], table: LabelTable
+) -> set[bpy.types.Material]:
     """The materials that show a label of their own or of an object."""
     found = set(table.materials)
     for thing in objects:
         if thing.original in table.objects:
-            found.update(slot.material.original for slot in thing.material_slots if slot.material)
+            found.update(material for material in _materials(thing, graph) if material is not None)
     return found
+
+
+def _materials(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> set[bpy.types.Material | None]:
+    """The user's materials that an evaluated object shows, those from geometry nodes included."""
+    found = {slot.material for slot in thing.material_slots}
+    if has_geometry_nodes(thing):
+        for data in evaluated_data(thing.original, graph):
+            found.update(data.materials)
+    return {material and material.original for material in found}
 
 
 def _decide(tree: bpy.types.NodeTree, groups: Groups, alpha: float) -> None:
@@ -110,9 +122,11 @@ def _is_volume(tree: bpy.types.NodeTree) -> bool:
     return not surface.is_linked or surface.links[0].from_node.type == "BSDF_TRANSPARENT"
 
 
-def _is_of(thing: bpy.types.Object, materials: set[bpy.types.Material]) -> bool:
-    used = [slot.material and slot.material.original for slot in thing.material_slots]
-    return all(material in materials for material in used) if used else thing.type == "VOLUME"
+def _shows_only(
+    thing: bpy.types.Object, graph: bpy.types.Depsgraph, materials: set[bpy.types.Material]
+) -> bool:
+    used = _materials(thing, graph)
+    return used <= materials if used else thing.type == "VOLUME"
 
 
 def _decide_volume(tree: bpy.types.NodeTree, labelled: bool) -> None:
@@ -120,13 +134,21 @@ def _decide_volume(tree: bpy.types.NodeTree, labelled: bool) -> None:
     output = tree.get_output_node("CYCLES")
     if output is None or not output.inputs["Volume"].is_linked:
         return
+    inside = output.inputs["Volume"].links[0]
     if _is_volume(tree):
         body = tree.nodes.new("ShaderNodeEmission" if labelled else "ShaderNodeBsdfTransparent")
         tree.links.new(body.outputs[0], output.inputs["Surface"])
-    # Cycles finds the outline of a grid only where there is some volume shader.
-    nothing = tree.nodes.new("ShaderNodeVolumeAbsorption")
-    nothing.inputs["Density"].default_value = 0.0
-    tree.links.new(nothing.outputs[0], output.inputs["Volume"])
+    if not labelled or inside.from_node.type != "PRINCIPLED_VOLUME":
+        tree.links.remove(inside)
+        return
+    # Cycles finds the outline of a grid only where the shader asks for it; a ray from inside must not scatter.
+    haze = tree.nodes.new("ShaderNodeVolumePrincipled")
+    haze.inputs["Density Attribute"].default_value = inside.from_node.inputs[
+        "Density Attribute"
+    ].default_value
+    haze.inputs["Density"].default_value = 1e-6
+    haze.inputs["Color"].default_value = (0.0, 0.0, 0.0, 1.0)
+    tree.links.new(haze.outputs[0], output.inputs["Volume"])
 
 
 def _keep_indices(tree: bpy.types.NodeTree, material_index: int, objects: list[bpy.types.Object]) -> None:

@@ -40,12 +40,12 @@ class LabelTable:
         self.objects: dict[bpy.types.Object, int] = _by_nearest_collection(_ids_of(collections, ids))
         self.objects.update(_ids_of(objects, ids))
         self._graph = graph or viewport_graph(scene)
-        self._rendered = rendered(scene, self._graph)
-        _pass_to_instances(self._rendered.instances, self.objects)
+        self.rendered = rendered(scene, self._graph)
+        _pass_to_instances(self.rendered.instances, self.objects)
 
     def unlabelled(self) -> list[bpy.types.Object]:
         """The rendered objects (sources of instances included) of which some surface has no label."""
-        bare = [thing for thing in self._rendered.objects if thing not in self.objects]
+        bare = [thing for thing in self.rendered.objects if thing not in self.objects]
         return [thing for thing in bare if shows_itself(thing, self._graph) and not self.covers(thing)]
 
     def covers(self, thing: bpy.types.Object) -> bool:

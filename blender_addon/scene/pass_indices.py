@@ -10,7 +10,8 @@ import numpy as np
 
 from ..contract.errors import TooLargeError
 from ..contract.labels import LabelSet
-from .evaluated import evaluated_blocks
+from .evaluated import evaluated_materials, evaluated_objects
+from .label_sets import background_of
 from .label_table import LabelTable
 
 LARGEST_INDEX = 32767
@@ -64,9 +65,9 @@ class PassIndices:
 
     def write(self, graph: bpy.types.Depsgraph) -> None:
         """Put them into the copies that a render has evaluated."""
-        for thing in evaluated_blocks(graph, bpy.types.Object):
+        for thing in evaluated_objects(graph):
             thing.pass_index = self.objects.get(thing.original, 0)
-        for material in evaluated_blocks(graph, bpy.types.Material):
+        for material in evaluated_materials(graph):
             material.pass_index = self.materials.get(material.original, 0)
 
     def classes(self, material: np.ndarray, thing: np.ndarray) -> np.ndarray:
@@ -78,7 +79,7 @@ class PassIndices:
         self, classes: np.ndarray, sky: np.ndarray, label_set: LabelSet, background_class: str
     ) -> np.ndarray:
         """(H, W) ids of the set: the background's where sky is seen, the ignore id on surfaces without a label."""
-        background = label_set.class_named(background_class) or label_set.match(background_class)
+        background = background_of(label_set, background_class)
         label_map = np.where(classes >= 0, classes, label_set.ignore_id)
         if background is not None:
             label_map[sky & (classes < 0)] = background.id

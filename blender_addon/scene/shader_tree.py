@@ -21,10 +21,10 @@ _BY_ANGLE = frozenset({"FRESNEL", "LAYER_WEIGHT"})
 
 
 def trees_of(tree: bpy.types.NodeTree, groups: Groups = ()) -> Iterator[tuple[bpy.types.NodeTree, Groups]]:
-    """A tree and those of its groups, with the way to each."""
+    """An evaluated tree and those of its groups, with the way to each."""
     yield tree, groups
     for node in list(tree.nodes):
-        if node.type == "GROUP" and node.node_tree is not None:
+        if node.type == "GROUP" and node.node_tree is not None and node.node_tree.is_evaluated:
             yield from trees_of(node.node_tree, (*groups, node))
 
 

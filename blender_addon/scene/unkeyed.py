@@ -45,6 +45,7 @@ def unkeyed_edits_restored(scene: bpy.types.Scene) -> Iterator[list[_Edit]]:
             bpy.context.view_layer.update()
             for edit in edits:
                 _put(edit)
+            bpy.context.view_layer.update()
 
 
 def _unkeyed_edits(frame: float) -> list[_Edit]:

@@ -128,8 +128,10 @@ def shows_itself(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:
 
 
 def has_surface(data: bpy.types.ID) -> bool:
-    """Whether there is anything to see of geometry; a mesh may be points and edges only."""
-    return not isinstance(data, bpy.types.Mesh) or bool(data.polygons)
+    """Whether geometry has a surface: volumes have none, and a mesh may be points and edges only."""
+    if isinstance(data, bpy.types.Mesh):
+        return bool(data.polygons)
+    return not isinstance(data, bpy.types.Volume)
 
 
 def _grows_faces(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:

@@ -15,10 +15,10 @@ from ..scene.label_overview import overview
 from .layout import Layout, layout_of
 from .panel import CATEGORY
 from .remedies import draw_error
+from .unlabelled_list import draw_missing_background, draw_unlabelled
 
 # A menu of more classes than this is searched, not read.
 LONGEST_MENU = 40
-LISTED = 6
 # Of more selected objects not every label is looked up at each redraw.
 LOOKED_AT = 5000
 ICONS = {"OBJECT": "OBJECT_DATA", "MATERIAL": "MATERIAL", "COLLECTION": "OUTLINER_COLLECTION"}
@@ -93,8 +93,9 @@ class SPADE_PT_labels(bpy.types.Panel):
         for kind in ("OBJECT", "MATERIAL", "COLLECTION"):
             _draw_target(rows, context, kind, label_set)
         _draw_background(rows, wanted, label_set)
+        draw_missing_background(layout, scene, label_set)
         layout.operator("spade.auto_assign", icon="SORTALPHA")
-        _draw_unlabelled(layout, scene)
+        draw_unlabelled(layout, scene)
 
 
 def _draw_target(layout: Layout, context: bpy.types.Context, kind: str, label_set: LabelSet) -> None:
@@ -146,34 +147,6 @@ def _draw_background(layout: Layout, wanted, label_set: LabelSet) -> None:
     split.label(text="Background", icon="WORLD")
     entry = label_set.class_named(wanted.background_class)
     split.prop(wanted, "background_class", text="", **({"icon_value": icon_of(entry)} if entry else {}))
-
-
-def _draw_unlabelled(layout: Layout, scene: bpy.types.Scene) -> None:
-    seen = overview(scene)
-    found = seen.unlabelled
-    if not found:
-        if seen.table.given:
-            done = layout.row()
-            done.active = False
-            done.label(text="Everything has a label", icon="CHECKMARK")
-        else:
-            layout.operator("spade.add_example", icon="WORLD_DATA")
-        return
-    box = layout.box()
-    head = box.row()
-    head.label(text=f"{len(found)} without label", icon="QUESTION")
-    head.operator("spade.select_unlabelled", text="Select All", icon="RESTRICT_SELECT_OFF")
-    column = box.column(align=True)
-    for thing in found[:LISTED]:
-        row = column.row()
-        row.alignment = "LEFT"
-        row.operator(
-            "spade.select_unlabelled", text=thing.name, icon="OBJECT_DATA", emboss=False
-        ).name = thing.name
-    if len(found) > LISTED:
-        more = column.row()
-        more.active = False
-        more.label(text=f"and {len(found) - LISTED} more", icon="BLANK1")
 
 
 CLASSES = (
