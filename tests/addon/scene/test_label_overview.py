@@ -30,6 +30,18 @@ def label_by_another_program(scene, things):
     things[0].update_tag()
 
 
+def label_a_material_by_another_program(scene, things):
+    things[0].material_slots[0].material["spade_label"] = "rock"
+    things[0].material_slots[0].material.update_tag()
+
+
+def remove_a_material(scene, things):
+    stuff = things[0].material_slots[0].material
+    assign(scene, stuff, "sand")
+    overview(scene)
+    bpy.data.materials.remove(stuff)
+
+
 def hide(scene, things):
     things[0].hide_render = True
 
@@ -77,8 +89,8 @@ def change_the_label_set(scene, things):
 
 
 CHANGES = (
-    *(label, label_by_another_program, hide, rename, delete, take_out_all, exclude, give_a_material),
-    *(repaint_faces, change_the_label_set),
+    *(label, label_by_another_program, label_a_material_by_another_program, hide, rename, delete),
+    *(take_out_all, exclude, give_a_material, repaint_faces, change_the_label_set, remove_a_material),
 )
 
 
@@ -102,10 +114,13 @@ def test_the_list_is_right_after_undo_and_in_another_file(scene, things):
     assert overview(bpy.context.scene).unlabelled == []
 
 
-def test_moving_and_selecting_things_works_nothing_out_anew(scene, things):
+def test_moving_selecting_and_colouring_things_works_nothing_out_anew(scene, things):
     before = overview(scene)
     things[0].location.x += 1
+    assert overview(scene) is before
     things[1].select_set(True)
+    assert overview(scene) is before
+    things[0].material_slots[0].material.diffuse_color = (1, 0, 0, 1)
     assert overview(scene) is before
     label(scene, things)
     assert overview(scene) is not before
