@@ -5,7 +5,7 @@
     .venv-3.13/bin/python -m benchmarks.labelling   (Blender 5.2)
 
 The panels are drawn into a stand-in for Blender's layout, which takes every call: what is measured is the add-on's own
-work. Ends with 1 where a bound is missed.
+work. "After a change" is the first redraw after labelling, which works out anew what is shown. Ends with 1 where a bound is missed.
 """
 
 # What add-ons hang on Scene is unknown to the stubs.
@@ -22,7 +22,7 @@ import numpy as np
 from build_steps.staging import stage_for_import
 
 MANY, SELECTED = 20_000, 5_000
-LABEL_S, WHOLE_FILE_S, REDRAW_MS = 0.5, 1.0, 5.0
+LABEL_S, REDRAW_MS = 0.5, 5.0
 REDRAWS = 20
 TERRAIN_SIDE = 1000
 
@@ -47,12 +47,11 @@ def main() -> int:
             first, *others = [redraw_ms(bpy) for _ in range(1 + REDRAWS)]
             usual = statistics.median(others)
             print(f"{title:<52}{labelled:9.3f}{usual:11.2f}{first:16.1f}", flush=True)
-            bound = WHOLE_FILE_S if build in (no_labels, by_name, collection_instances) else LABEL_S
-            missed += labelled > bound or usual > REDRAW_MS
+            missed += (labelled > LABEL_S and build in BOUNDED) or usual > REDRAW_MS
         print(
-            f"Bounds: {LABEL_S} s to label what is selected or a terrain, {WHOLE_FILE_S} s for {MANY} objects,"
+            f"Bounds: {LABEL_S} s to label {SELECTED} objects or a terrain, {REDRAW_MS} ms a redraw.", end=" "
         )
-        print(f"{REDRAW_MS} ms a redraw.", "Missed." if missed else "Kept.")
+        print("Missed." if missed else "Kept.")
     finally:
         spade_backdrops.unregister()  # Blender 4.5 hangs at exit otherwise
     return 1 if missed else 0
@@ -148,6 +147,9 @@ SCENES = {
     f"{MANY} collection instances, Label by Name": collection_instances,
     f"terrain of {2 * TERRAIN_SIDE**2} polygons, Label by Name": terrain,
 }
+
+
+BOUNDED = (selected_objects, older_file, two_scenes, terrain)
 
 
 def objects(bpy, count: int, name: str, data: bool = True) -> list:
