@@ -5,7 +5,8 @@
     .venv-3.13/bin/python -m benchmarks.labelling   (Blender 5.2)
 
 The panels are drawn into a stand-in for Blender's layout, which takes every call: what is measured is the add-on's own
-work. "After a change" is the first redraw after labelling, which works out anew what is shown. Ends with 1 where a bound is missed.
+work. "After a change" is the first redraw after labelling, which works out anew what is shown. Ends with 1 where a
+bound is missed.
 """
 
 # What add-ons hang on Scene is unknown to the stubs.
