@@ -6,8 +6,9 @@ from __future__ import annotations
 import atexit
 
 from . import operators, preferences, properties, session, timer, ui
+from .scene import label_overview
 
-_PARTS = (preferences, properties, session, operators, ui, timer)
+_PARTS = (preferences, properties, session, label_overview, operators, ui, timer)
 
 
 def register() -> None:

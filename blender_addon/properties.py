@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the add-on remembers in the .blend: one group of settings a scene, `scene.spade`.
 
-Label rules live in the scene, not on the things they label: linked library data cannot keep custom
-properties. They point at data-blocks, not at names, so they survive renaming, saving, reloading and undo.
+Labels lie on the things themselves (`scene/given_labels.py`). A scene's label rules are for what these cannot say; they
+point at data-blocks, not at names, so they survive renaming, saving, reloading and undo.
 """
 
 # No postponed annotations here: Blender reads its properties out of them.

@@ -5,11 +5,34 @@ from __future__ import annotations
 
 import bpy
 
-from . import generate, label_map, label_sets, labels, pairs, place, reports_errors, scenes, server, swatches
+from . import (
+    generate,
+    label_map,
+    label_sets,
+    labels,
+    pairs,
+    place,
+    reports_errors,
+    scenes,
+    server,
+    swatches,
+    unlabelled,
+)
 
 _CLASSES = tuple(
     kind
-    for part in (reports_errors, generate, place, labels, label_sets, label_map, pairs, scenes, server)
+    for part in (
+        reports_errors,
+        generate,
+        place,
+        labels,
+        unlabelled,
+        label_sets,
+        label_map,
+        pairs,
+        scenes,
+        server,
+    )
     for kind in part.CLASSES
 )
 

@@ -8,6 +8,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..contract.errors import NothingLabelledError
 from ..scene import label_rules
+from ..scene.label_table import has_labels
 from .reports_errors import ReportsErrors
 from .swatches import class_items
 
@@ -27,7 +28,7 @@ def targets(context: bpy.types.Context, kind: str) -> list[label_rules.LabelTarg
         material = context.object.active_material if context.object else None
         return [material] if material else []
     collection = context.collection
-    # The scene's own collection is no data-block that a rule could point at.
+    # The scene's own collection has no label: that would be the background's.
     return [collection] if collection and collection != context.scene.collection else []
 
 
@@ -45,8 +46,7 @@ class SPADE_OT_assign_label(ReportsErrors, bpy.types.Operator):
         found = targets(context, self.kind)
         if not found:
             raise NothingLabelledError("Nothing is selected to label.", fix="Select an object first.")
-        for target in found:
-            label_rules.assign(context.scene, target, self.class_name)
+        label_rules.assign_all(context.scene, found, self.class_name)
 
 
 class SPADE_OT_search_label(ReportsErrors, bpy.types.Operator):
@@ -65,8 +65,7 @@ class SPADE_OT_search_label(ReportsErrors, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def run(self, context):
-        for target in targets(context, self.kind):
-            label_rules.assign(context.scene, target, self.class_name)
+        label_rules.assign_all(context.scene, targets(context, self.kind), self.class_name)
 
 
 class SPADE_OT_clear_label(ReportsErrors, bpy.types.Operator):
@@ -79,8 +78,7 @@ class SPADE_OT_clear_label(ReportsErrors, bpy.types.Operator):
     kind: EnumProperty(name="Kind", items=KINDS, options={"SKIP_SAVE"})
 
     def run(self, context):
-        for target in targets(context, self.kind):
-            label_rules.assign(context.scene, target, None)
+        label_rules.assign_all(context.scene, targets(context, self.kind), None)
 
 
 class SPADE_OT_auto_assign(ReportsErrors, bpy.types.Operator):
@@ -96,7 +94,7 @@ class SPADE_OT_auto_assign(ReportsErrors, bpy.types.Operator):
 
     def run(self, context):
         given = label_rules.auto_assign(context.scene, overwrite=self.overwrite)
-        if not given and not context.scene.spade.rules:
+        if not given and not has_labels(context.scene, label_rules.scene_label_set(context.scene)):
             raise NothingLabelledError(
                 "No name in the scene says what a thing is.",
                 fix="Rename objects or collections (Hill, Pine tree, River), or label them by hand.",
@@ -106,35 +104,9 @@ class SPADE_OT_auto_assign(ReportsErrors, bpy.types.Operator):
         self.report({"INFO"}, f"Labelled {names}{more}" if given else "Nothing new to label")
 
 
-class SPADE_OT_select_unlabelled(ReportsErrors, bpy.types.Operator):
-    """Select the objects that have no label, or one of them"""
-
-    bl_idname = "spade.select_unlabelled"
-    bl_label = "Select Unlabelled"
-    bl_options = {"REGISTER", "UNDO"}
-
-    name: StringProperty(name="Object", description="Only this one", options={"SKIP_SAVE"})
-
-    def run(self, context):
-        found = label_rules.unlabelled(context.scene)
-        if self.name:
-            found = [thing for thing in found if thing.name == self.name]
-        # A hidden object, or one in an excluded collection, cannot be selected.
-        visible = [
-            thing for thing in found if thing.name in context.view_layer.objects and thing.visible_get()
-        ]
-        for thing in context.selected_objects:
-            thing.select_set(False)
-        for thing in visible:
-            thing.select_set(True)
-        if visible:
-            context.view_layer.objects.active = visible[0]
-
-
 CLASSES = (
     SPADE_OT_assign_label,
     SPADE_OT_search_label,
     SPADE_OT_clear_label,
     SPADE_OT_auto_assign,
-    SPADE_OT_select_unlabelled,
 )

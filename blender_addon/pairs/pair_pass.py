@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A photograph of the scene and its exact label map, from one render.
+"""A photograph of the scene and its exact label map, of the same copy of the scene.
 
-Cycles writes object and material index at the centre of each pixel whatever the number of samples, so the render that
-makes the picture makes the labels too: they cannot disagree. What would move an edge between the two is off: depth of
-field, motion blur, and compositing.
+The labels are those that the label pass would take of the same view: what a model is trained on follows the same rules
+as what it is asked to paint. What would move an edge between the two is off: depth of field, motion blur, compositing.
 """
 
 from __future__ import annotations
@@ -20,12 +19,22 @@ import numpy as np
 from ..contract.errors import InternalError, NothingLabelledError, UnavailableError
 from ..properties import settings
 from ..scene.borrow import borrowed, set_if_known
+from ..scene.evaluated import prepared_renders
 from ..scene.exr import read_channels
-from ..scene.label_pass import LabelPass, channel, labels_in, quiet_handlers, render_still, scene_copy
+from ..scene.label_pass import (
+    LabelPass,
+    channel,
+    hide_backdrops,
+    labels_in,
+    render_labels,
+    render_still,
+    scene_copy,
+)
 from ..scene.label_rules import scene_label_set
-from ..scene.label_table import LabelTable
+from ..scene.label_table import has_labels
 from ..scene.pass_indices import PassIndices
 from ..scene.render_copy import aim
+from ..scene.unkeyed import unkeyed_edits_restored
 from ..scene.view import camera_data, camera_of, frame_aspect
 from ..scene.visible import active_view_layer
 from .camera_sampler import View
@@ -69,30 +78,31 @@ def render_pair(
     seen), NoCameraError, UnavailableError (Cycles is switched off), BusyError, TooLargeError and InternalError.
     """
     label_set = scene_label_set(scene)
-    table = LabelTable(scene, label_set)
-    if not table:
+    if not has_labels(scene, label_set):
         raise NothingLabelledError(
             f"Nothing in the scene '{scene.name}' has a label.",
             "Label it in Blender, or by the names of things.",
         )
-    indices = PassIndices.by_object(table) if with_instances else PassIndices.by_class(table)
+    make_indices = PassIndices.by_object if with_instances else PassIndices.by_class
     layer, aspect = active_view_layer(scene).name, frame_aspect(scene)
     with (
         tempfile.TemporaryDirectory(prefix="spade-") as folder,
-        indices.written(),
-        quiet_handlers(),
+        unkeyed_edits_restored(scene),
         _at_frame(scene, shot.frame),
         scene_copy(scene) as copy,
         _seen_by(copy, shot),
         lit(copy, shot.day),
     ):
         _prepare(copy, layer, samples, shot)
-        aim(copy, shape, aspect, Path(folder) / "pair.exr")
-        render_still(copy)
+        aim(copy, shape, aspect, Path(folder) / "photo.exr")
+        with prepared_renders(copy, hide_backdrops):
+            render_still(copy)
         _save_photo(copy, photo)
-        background = settings(scene).background_class
-        found = labels_in(Path(folder) / "pair.exr", indices, label_set, background)
-        objects = _instances(copy, shape, aspect, Path(folder) / "objects.exr") if with_instances else None
+        file = Path(folder) / "labels.exr"
+        indices = render_labels(scene, copy, shape, file, make_indices)
+        found = labels_in(file, indices, label_set, settings(scene).background_class)
+        file = Path(folder) / "objects.exr"
+        objects = _instances(copy, indices, shape, aspect, file) if with_instances else None
     return RenderedPair(found, objects)
 
 
@@ -136,7 +146,7 @@ def _seen_by(copy: bpy.types.Scene, shot: Shot) -> Iterator[None]:
 
 
 def _prepare(copy: bpy.types.Scene, layer_name: str, samples: int, shot: Shot) -> None:
-    """The user's look, in Cycles, with index passes."""
+    """The user's look, in Cycles."""
     try:
         copy.render.engine = "CYCLES"
     except TypeError:
@@ -156,7 +166,6 @@ def _prepare(copy: bpy.types.Scene, layer_name: str, samples: int, shot: Shot) -
         use_overwrite=True,
         save_output=True,
     )
-    # Only the very first sample lies on the pixel centre, and it is the one that writes the indices.
     set_if_known(
         copy.cycles,
         samples=samples,
@@ -169,18 +178,8 @@ def _prepare(copy: bpy.types.Scene, layer_name: str, samples: int, shot: Shot) -
     )
     for layer in copy.view_layers:
         layer.use = layer.name == layer_name
-    _passes(copy.view_layers[layer_name])
-
-
-def _passes(layer: bpy.types.ViewLayer) -> None:
-    for name in layer.bl_rna.properties.keys():
-        if name.startswith("use_pass_"):
-            set_if_known(layer, **{name: False})
-    layer.use_pass_combined = layer.use_pass_z = True
-    layer.use_pass_object_index = layer.use_pass_material_index = True
-    layer.material_override = None
-    layer.samples = 0
-    layer.pass_alpha_threshold = 0.5
+    copy.view_layers[layer_name].material_override = None
+    copy.view_layers[layer_name].samples = 0
 
 
 def _save_photo(copy: bpy.types.Scene, photo: Path) -> None:
@@ -198,11 +197,13 @@ def _save_photo(copy: bpy.types.Scene, photo: Path) -> None:
         ) from None
 
 
-def _instances(copy: bpy.types.Scene, shape: tuple[int, int], aspect: float, file: Path) -> np.ndarray:
+def _instances(
+    copy: bpy.types.Scene, indices: PassIndices, shape: tuple[int, int], aspect: float, file: Path
+) -> np.ndarray:
     """(H, W) int32: 0 where nothing is, else a number for each object, its copies by instancing told apart.
 
-    A second render of one sample, in which everything glows with the number that Cycles gives each instance. It makes
-    cut-out leaves solid: what is seen through them counts as part of them.
+    A render of the copy as it was stripped for the labels, in which everything glows with the number that Cycles gives
+    each instance. It makes cut-out leaves solid: what is seen through them counts as part of them.
     """
     glow = bpy.data.materials.new("Instances")
     try:
@@ -215,10 +216,10 @@ def _instances(copy: bpy.types.Scene, shape: tuple[int, int], aspect: float, fil
         end = tree.nodes.new("ShaderNodeOutputMaterial")
         tree.links.new(emit.outputs["Emission"], end.inputs["Surface"])
         layer = next(layer for layer in copy.view_layers if layer.use)
-        layer.material_override = glow
-        set_if_known(copy.cycles, samples=1, use_denoising=False, use_adaptive_sampling=False, max_bounces=0)
+        layer.material_override, layer.use_pass_combined = glow, True
         aim(copy, shape, aspect, file)
-        render_still(copy)
+        with prepared_renders(copy, lambda graph: (hide_backdrops(graph), indices.write(graph))):
+            render_still(copy)
         layer.material_override = None
     finally:
         bpy.data.materials.remove(glow)

@@ -3,13 +3,15 @@
 
 Cycles writes an object index and a material index at the centre of each pixel, exactly, whatever the lights
 and shaders. The scene is copied (which shares its objects), the copy is stripped of everything that costs
-time or moves edges, class ids go in as pass indices, and everything borrowed comes back on any exit.
+time or moves edges, and class ids go as pass indices into what the render evaluates of it: the user's data-blocks
+are not written.
 
-- Instances (collections, geometry nodes, particles) carry the label of the object they are made from.
-- Cut-outs follow alpha at one half; fully transparent surfaces are seen through, glass is seen.
+- Instances (collections, geometry nodes, particles, faces) carry the label of the object they are made from, else
+  that of the object that shows them.
+- Cut-outs follow alpha at one half, what is evenly see-through is seen if it has a label, as are volumes: the whole
+  rule is in `label_shaders`. Glass is seen.
 - Past everything there is the background class; on a surface without label there is the ignore id.
-- Volumes and holdouts leave no index and no depth: alone they count as background, as does what lies beyond
-  the camera's clip end. Label what stands behind them, or put a thin surface in their place.
+- Holdouts count as background, as does what lies beyond the camera's clip end. Grease pencil is looked through.
 - Hidden things, this add-on's own backdrops, and what the active view layer leaves out are not seen.
 """
 
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +29,18 @@ import numpy as np
 from ..contract.errors import BadShapeError, BusyError, InternalError, NothingLabelledError
 from ..contract.labels import LabelSet
 from ..properties import settings
-from .borrow import borrowed
+from .coverage import remember
+from .evaluated import evaluated_objects, prepared_renders
 from .exr import read_channels
 from .label_rules import scene_label_set
-from .label_table import LabelTable
+from .label_shaders import decide_shaders
+from .label_table import LabelTable, has_labels
 from .pass_indices import PassIndices
 from .render_copy import aim, strip
+from .unkeyed import unkeyed_edits_kept
 from .view import camera_data, camera_of, frame_aspect
 from .visible import active_view_layer, is_backdrop
 
-_FAR = 1e9  # Cycles writes 1e10 where a ray leaves the scene
 # How the names of the passes end, in Blender 4 and 5; they begin with the name of the view layer.
 _OBJECT = (".IndexOB.X", ".Object Index.X")
 _MATERIAL = (".IndexMA.X", ".Material Index.X")
@@ -48,14 +52,20 @@ _HOW_TO_LABEL = "Press Label by Name, or select an object and choose its class."
 class LabelPass:
     """`label_map`: (H, W) ids of the scene's label set, row 0 at the top. `depth`: (H, W) float32 metres.
 
-    `shares`: how much of the picture each id in it takes, 0..1. `unlabelled_share`: how much shows surfaces
-    without a label.
+    `shares`: how much of the picture each id in it takes, 0..1. `unlabelled`: how much each object without a label
+    takes, by its name, the largest first. `sky_share`: how much is past everything.
     """
 
     label_map: np.ndarray
     depth: np.ndarray
     shares: dict[int, float]
-    unlabelled_share: float
+    unlabelled: dict[str, float]
+    sky_share: float
+
+    @property
+    def unlabelled_share(self) -> float:
+        """How much of the picture shows surfaces without a label, 0..1."""
+        return sum(self.unlabelled.values())
 
 
 def render_label_map(
@@ -74,21 +84,55 @@ def render_label_map(
         )
     camera_of(scene)
     label_set = scene_label_set(scene)
-    table = LabelTable(scene, label_set)
-    if not table:
+    if not has_labels(scene, label_set):
         raise NothingLabelledError(f"Nothing in the scene '{scene.name}' has a label.", _HOW_TO_LABEL)
     if bpy.app.is_job_running("RENDER"):
         raise BusyError("Blender is rendering.", "Try again when the render has finished.")
     report(0.0)
-    indices = PassIndices.by_class(table)
-    with tempfile.TemporaryDirectory(prefix="spade-") as folder, indices.written(), quiet_handlers():
+    with tempfile.TemporaryDirectory(prefix="spade-") as folder, unkeyed_edits_kept(scene):
         report(0.05)
-        file = Path(folder) / "labels.exr"
-        _render(scene, shape, file)
+        with scene_copy(scene) as copy:
+            file = Path(folder) / "labels.exr"
+            indices = render_labels(scene, copy, shape, file, PassIndices.by_class)
         report(0.95)
         found = labels_in(file, indices, label_set, settings(scene).background_class)
+    remember(scene, label_set, found.unlabelled, found.sky_share)
     report(1.0)
     return found
+
+
+def render_labels(
+    scene: bpy.types.Scene,
+    copy: bpy.types.Scene,
+    shape: tuple[int, int],
+    file: Path,
+    make_indices: Callable[[LabelTable], PassIndices],
+) -> PassIndices:
+    """Render a copy of a scene, which is stripped for it, into an EXR file of indices and depth."""
+    aspect, label_set = frame_aspect(scene), scene_label_set(scene)
+    made: list[PassIndices] = []
+
+    def prepare(graph: bpy.types.Depsgraph) -> None:
+        table = LabelTable(scene, label_set, graph)
+        decide_shaders(graph, table)
+        made.append(make_indices(table))
+        made[-1].write(graph)
+        # Depth of field throws rays off the pixel centres.
+        camera_data(graph.scene_eval.camera).dof.use_dof = False
+        hide_backdrops(graph)
+
+    strip(copy, active_view_layer(scene).name)
+    aim(copy, shape, aspect, file)
+    with prepared_renders(copy, prepare):
+        render_still(copy)
+    return made[-1]
+
+
+def hide_backdrops(graph: bpy.types.Depsgraph) -> None:
+    """Let a render not see what this add-on has placed."""
+    for thing in evaluated_objects(graph):
+        if is_backdrop(thing):
+            thing.visible_camera = False
 
 
 def labels_in(file: Path, indices: PassIndices, label_set: LabelSet, background_class: str) -> LabelPass:
@@ -104,65 +148,29 @@ def labels_in(file: Path, indices: PassIndices, label_set: LabelSet, background_
     classes = indices.classes(material, thing)
     if (classes < 0).all():
         raise NothingLabelledError("The camera sees nothing that has a label.", _HOW_TO_LABEL)
-    sky = (thing == 0) & (material == 0) & (depth > _FAR)
+    sky = thing == 0
     label_map = indices.label_map(classes, sky, label_set, background_class)
     present, counts = np.unique(label_map, return_counts=True)
     shares = {
         int(class_id): float(count) / label_map.size for class_id, count in zip(present, counts, strict=True)
     }
-    return LabelPass(label_map, depth, shares, float(np.mean((classes < 0) & ~sky)))
-
-
-@contextmanager
-def quiet_handlers() -> Iterator[None]:
-    """No render handlers: what other add-ons do after a render (sounds, files) is not for this one."""
-    names = (
-        "render_init",
-        "render_pre",
-        "render_post",
-        "render_write",
-        "render_stats",
-        "render_complete",
-        "render_cancel",
-    )
-    handlers = [getattr(bpy.app.handlers, name) for name in names]
-    before = [list(each) for each in handlers]
-    try:
-        for each in handlers:
-            each.clear()
-        yield
-    finally:
-        for each, functions in zip(handlers, before, strict=True):
-            each[:] = functions
-
-
-def _render(scene: bpy.types.Scene, shape: tuple[int, int], path: Path) -> None:
-    """Render a stripped copy of the scene into a file."""
-    camera = camera_data(camera_of(scene))
-    layer = active_view_layer(scene).name
-    aspect = frame_aspect(scene)
-    with scene_copy(scene) as copy, ExitStack() as stack:
-        strip(copy, layer)
-        aim(copy, shape, aspect, path)
-        # Depth of field throws rays off the pixel centres. It is the camera's, which the copy shares.
-        stack.enter_context(borrowed(camera.dof, use_dof=False))
-        render_still(copy)
+    unlabelled = indices.unlabelled_shares(classes, thing)
+    return LabelPass(label_map, depth, shares, unlabelled, float(np.mean(sky)))
 
 
 @contextmanager
 def scene_copy(scene: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
-    """A copy that shares the scene's objects, without this add-on's backdrops; it goes again on any exit."""
-    images = set(bpy.data.images)
+    """A copy that shares the scene's objects and looks through its camera; it goes again on any exit."""
+    images, camera = set(bpy.data.images), scene.camera
     copy = scene.copy()
     assert copy is not None
     try:
-        with ExitStack() as stack:
-            for thing in bpy.data.objects:
-                if is_backdrop(thing):
-                    stack.enter_context(borrowed(thing, hide_render=True))
-            yield copy
+        copy.timeline_markers.clear()  # Cameras are bound to them.
+        yield copy
     finally:
         bpy.data.scenes.remove(copy)
+        if scene.camera != camera:  # A render of any scene lets the markers of all choose.
+            scene.camera = camera
         for image in set(bpy.data.images) - images:  # "Render Result", in a file that had none
             bpy.data.images.remove(image)
 

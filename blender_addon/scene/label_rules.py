@@ -11,20 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import bpy
 
 from ..contract.errors import BadLabelError
 from ..contract.labels import LabelClass, LabelSet
-from ..properties import SpadeLabelRule, label_set_of, settings
+from ..contract.legend import names_a_material
+from ..properties import label_set_of, settings
+from . import label_overview
+from .given_labels import GivenLabels, LabelTarget, kind_of, write_labels
 from .label_table import LabelTable, used_materials
 from .visible import is_backdrop, rendered_collections, rendered_objects
-
-LabelTarget: TypeAlias = bpy.types.Object | bpy.types.Material | bpy.types.Collection
-
-# What things are made of: a house with a material "Wood" is no forest.
-_SUBSTANCES = ("wood", "stone")
 
 
 @dataclass(frozen=True)
@@ -41,31 +38,24 @@ def scene_label_set(scene: bpy.types.Scene) -> LabelSet:
     return label_set_of(settings(scene))
 
 
-def kind_of(target: LabelTarget) -> str:
-    """OBJECT, MATERIAL or COLLECTION."""
-    if isinstance(target, bpy.types.Object):
-        return "OBJECT"
-    return "MATERIAL" if isinstance(target, bpy.types.Material) else "COLLECTION"
-
-
 def assign(scene: bpy.types.Scene, target: LabelTarget, class_name: str | None) -> None:
     """Label a thing, replacing its label; None takes its label away.
 
     Raises BadLabelError for a class that is not in the scene's label set.
     """
-    forget_missing(scene)
-    rules = settings(scene).rules
-    found = next((index for index, rule in enumerate(rules) if rule.target == target), None)
-    if class_name:
-        entry = _class_of(scene_label_set(scene), class_name)
-        _write(rules[found] if found is not None else rules.add(), target, entry)
-    elif found is not None:
-        rules.remove(found)
+    assign_all(scene, [target], class_name)
+
+
+def assign_all(scene: bpy.types.Scene, targets: Iterable[LabelTarget], class_name: str | None) -> None:
+    """Label many things at once, as `assign` does each. Raises BadLabelError."""
+    name = _class_of(scene_label_set(scene), class_name).name if class_name else None
+    write_labels(scene, dict.fromkeys(targets, name))
+    label_overview.forget()
 
 
 def label_of(scene: bpy.types.Scene, target: LabelTarget) -> str | None:
     """The class a thing itself was labelled with; None where it has no label of its own."""
-    return next((rule.class_name for rule in settings(scene).rules if rule.target == target), None)
+    return GivenLabels(scene).of(target)
 
 
 def effective_label(scene: bpy.types.Scene, thing: bpy.types.Object) -> str | None:
@@ -77,52 +67,46 @@ def effective_label(scene: bpy.types.Scene, thing: bpy.types.Object) -> str | No
 
 def unlabelled(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The rendered objects (sources of collection instances included) of which some surface has no label."""
-    table = LabelTable(scene, scene_label_set(scene))
-    return [thing for thing in rendered_objects(scene) if not table.covers(thing)]
+    return LabelTable(scene, scene_label_set(scene)).unlabelled()
 
 
 def auto_assign(scene: bpy.types.Scene, overwrite: bool = False) -> list[Assignment]:
     """Label collections, objects and materials whose names say what they are; returns what was given.
 
-    Labels that are there stay unless `overwrite`. An object gets a rule of its own only where its collection
+    Labels that are there stay unless `overwrite`. An object gets a label of its own only where its collection
     does not already say the same. A material gets one where it tells parts of an object apart, or where the
     object's name says nothing: on a one-material object that is named, the name counts.
     """
-    forget_missing(scene)
     given = _Given(scene, overwrite)
     for collection in rendered_collections(scene):
-        if collection != scene.collection and not is_backdrop(collection):
-            given.offer(collection, given.meant_by(collection.name))
+        entry = given.meant_by(collection.name)
+        if entry and collection != scene.collection and not is_backdrop(collection):
+            given.offer(collection, entry)
 
     objects = rendered_objects(scene)
+    given.write()
     inherited = LabelTable(scene, given.label_set).objects
-    named: dict[bpy.types.Object, LabelClass] = {}
+    named: set[bpy.types.Object] = set()
     for thing in objects:
         entry = given.meant_by(thing.name) or (thing.data and given.meant_by(thing.data.name))
         if entry:
-            named[thing] = entry
+            named.add(thing)
             if inherited.get(thing) != entry.id:
                 given.offer(thing, entry)
 
+    given.write()
     labelled = LabelTable(scene, given.label_set).objects
     for material, users in _material_users(objects).items():
         entry = given.meant_by(material.name)
         alone_on_named = all(thing in named and len(used_materials(thing)) == 1 for thing in users)
-        only_substance = given.meant_by(material.name, leave_out=_SUBSTANCES) is None
-        says_little = only_substance and all(thing in labelled for thing in users)
+        says_little = names_a_material(material.name) and all(thing in labelled for thing in users)
         if entry and not alone_on_named and not says_little:
             given.offer(material, entry)
+    given.write()
+    _offer_to_hosts_and_volumes(given, LabelTable(scene, given.label_set))
+    given.write()
+    label_overview.forget()
     return given.assignments
-
-
-def forget_missing(scene: bpy.types.Scene) -> None:
-    """Drop the rules of things that were deleted: a rule's pointer would otherwise keep them in the file."""
-    rules = settings(scene).rules
-    for index in reversed(range(len(rules))):
-        target = rules[index].target
-        deleted = isinstance(target, bpy.types.Object) and not target.users_collection
-        if target is None or deleted:
-            rules.remove(index)
 
 
 class _Given:
@@ -131,34 +115,46 @@ class _Given:
     def __init__(self, scene: bpy.types.Scene, overwrite: bool):
         self.label_set = scene_label_set(scene)
         self.assignments: list[Assignment] = []
-        self._overwrite = overwrite
-        self._rules = settings(scene).rules
-        self._by_target = {rule.target: index for index, rule in enumerate(self._rules)}
+        self._scene, self._overwrite = scene, overwrite
+        self._before = GivenLabels(scene)
+        self._offered: dict[LabelTarget, str] = {}
         self._background = self.label_set.class_named(settings(scene).background_class)
 
-    def meant_by(self, name: str, leave_out: Iterable[str] = ()) -> LabelClass | None:
+    def meant_by(self, name: str) -> LabelClass | None:
         """The class a name speaks of."""
-        for word in leave_out:
-            name = re.sub(word, " ", name, flags=re.IGNORECASE)
         entry = self.label_set.match(name)
         # "Background" is an alias of sky, and also where level artists keep their mountains.
-        if entry is not None and entry == self._background and entry.name.casefold() not in name.casefold():
-            return None
+        if entry is not None and entry == self._background:
+            return self.label_set.match(re.sub("background", " ", name, flags=re.IGNORECASE))
         return entry
 
-    def offer(self, target: LabelTarget, entry: LabelClass | None) -> None:
-        """Give a label unless there is none to give, it is there already, or another one is to stay."""
-        index = self._by_target.get(target)
-        if entry is None or (index is not None and not self._may_replace(index, entry)):
+    def offer(self, target: LabelTarget, entry: LabelClass) -> None:
+        """Give a label unless it is there already, or another one is to stay."""
+        label = self._before.of(target)
+        if label == entry.name or (label is not None and not self._overwrite):
             return
-        if index is None:
-            self._by_target[target] = index = len(self._rules)
-            self._rules.add()
-        _write(self._rules[index], target, entry)
+        self._offered[target] = entry.name
         self.assignments.append(Assignment(kind_of(target), target, entry.name))
 
-    def _may_replace(self, index: int, entry: LabelClass) -> bool:
-        return self._overwrite and self._rules[index].class_name != entry.name
+    def write(self) -> None:
+        """Put what was offered since the last time into the file."""
+        write_labels(self._scene, self._offered)
+        self._offered = {}
+
+
+def _offer_to_hosts_and_volumes(given: _Given, table: LabelTable) -> None:
+    """What has no surface of its own: a name of what scatters counts where those of its sources say nothing."""
+    reached: set[bpy.types.Object] = set()
+    for host, shown in table.rendered.instances.items():
+        bare = [thing for thing in shown if thing not in reached and not table.covers(thing)]
+        entry = given.meant_by(host.name) if bare and host not in table.objects else None
+        if entry:
+            given.offer(host, entry)
+            reached.update(bare)
+    for thing in table.rendered.objects:
+        entry = given.meant_by(thing.name) if thing.type == "VOLUME" and thing not in table.objects else None
+        if entry:
+            given.offer(thing, entry)
 
 
 def _class_of(label_set: LabelSet, class_name: str) -> LabelClass:
@@ -170,12 +166,6 @@ def _class_of(label_set: LabelSet, class_name: str) -> LabelClass:
             f"The label set '{label_set.name}' has no class '{class_name}'.", f"Choose one of {known}{more}."
         )
     return entry
-
-
-def _write(rule: SpadeLabelRule, target: LabelTarget, entry: LabelClass) -> None:
-    rule.kind = kind_of(target)
-    setattr(rule, rule.kind.lower(), target)
-    rule.class_name = entry.name
 
 
 def _material_users(objects: list[bpy.types.Object]) -> dict[bpy.types.Material, list[bpy.types.Object]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..contract.labels import LabelSet, load_label_set, shipped_label_sets
+from ..contract.labels import LabelClass, LabelSet, load_label_set, shipped_label_sets
 from ..properties import CUSTOM, settings
 
 
@@ -23,3 +23,8 @@ def use_label_set(scene: bpy.types.Scene, label_set: LabelSet) -> None:
         return
     wanted.custom_label_set = label_set.to_toml()
     wanted.label_set = CUSTOM
+
+
+def background_of(label_set: LabelSet, background_class: str) -> LabelClass | None:
+    """The class of what lies past everything, by the name that the scene gives it; None where the set has none."""
+    return label_set.class_named(background_class) or label_set.match(background_class)

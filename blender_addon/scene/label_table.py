@@ -1,38 +1,52 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scene's label rules resolved: which class id each object and each material stands for."""
+"""The labels given in a scene resolved: which class id each object and each material stands for."""
 
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
+from typing import TypeVar
 
 import bpy
 import numpy as np
 
 from ..contract.labels import LabelSet
-from ..properties import settings
-from .visible import rendered_collections
+from .given_labels import GivenLabels, LabelTarget
+from .instances import evaluated_data, has_geometry_nodes
+from .visible import has_surface, rendered, shows_itself, viewport_graph
+
+Labelled = TypeVar("Labelled", bpy.types.Object, bpy.types.Material, bpy.types.Collection)
 
 
 class LabelTable:
     """Class ids by object and by material, for one moment: build a new one after any change.
 
-    `materials`: ids of labelled materials; they go before objects. `objects`: ids by their own rule,
-    else by the nearest collection with a rule (of equally near ones the first given), else by a collection
-    instance that shows them. What has no label is in neither.
-    Rules whose class the label set does not know count as no rule.
+    `given`: the class names that things were given themselves. `materials`: ids of labelled materials; they go
+    before objects. `objects`: ids by their own label, else by that of the nearest collection (of equally near ones
+    the first in the outliner), else by that of an object that shows them as instances. What has no label is in
+    neither.
+    Labels whose class the label set does not know count as none.
     """
 
-    def __init__(self, scene: bpy.types.Scene, label_set: LabelSet):
-        self._ids = {entry.name.casefold(): entry.id for entry in label_set.classes}
-        rules = settings(scene).rules
-        self.materials: dict[bpy.types.Material, int] = self._by_rule(rules, "MATERIAL")
-        self.objects: dict[bpy.types.Object, int] = _by_nearest_collection(self._by_rule(rules, "COLLECTION"))
-        self.objects.update(self._by_rule(rules, "OBJECT"))
-        _pass_to_instances(scene, self.objects)
+    def __init__(self, scene: bpy.types.Scene, label_set: LabelSet, graph: bpy.types.Depsgraph | None = None):
+        """`graph`: in which instances are looked up, by default what the viewport has evaluated."""
+        labels = GivenLabels(scene)
+        materials = labels.among(bpy.data.materials)
+        collections = labels.among(_in_outliner_order(scene))
+        objects = labels.among(bpy.data.objects)
+        self.given: dict[LabelTarget, str] = {**materials, **collections, **objects}
+        ids = {entry.name.casefold(): entry.id for entry in label_set.classes}
+        self.materials: dict[bpy.types.Material, int] = _ids_of(materials, ids)
+        self.objects: dict[bpy.types.Object, int] = _by_nearest_collection(_ids_of(collections, ids))
+        self.objects.update(_ids_of(objects, ids))
+        self._graph = graph or viewport_graph(scene)
+        self.rendered = rendered(scene, self._graph)
+        _pass_to_instances(self.rendered.instances, self.objects)
 
-    def __bool__(self) -> bool:
-        """Whether anything is labelled at all."""
-        return bool(self.objects or self.materials)
+    def unlabelled(self) -> list[bpy.types.Object]:
+        """The rendered objects (sources of instances included) of which some surface has no label."""
+        bare = [thing for thing in self.rendered.objects if thing not in self.objects]
+        return [thing for thing in bare if shows_itself(thing, self._graph) and not self.covers(thing)]
 
     def covers(self, thing: bpy.types.Object) -> bool:
         """Whether every surface of an object has a label, its own or its materials'."""
@@ -41,26 +55,71 @@ class LabelTable:
         used = used_materials(thing)
         return bool(used) and all(material in self.materials for material in used)
 
-    def _by_rule(self, rules, kind: str) -> dict:
-        found = {}
-        for rule in rules:
-            class_id = self._ids.get(rule.class_name.casefold())
-            if rule.kind == kind and rule.target is not None and class_id is not None:
-                found.setdefault(rule.target, class_id)
-        return found
+
+def _ids_of(names: dict[Labelled, str], ids: dict[str, int]) -> dict[Labelled, int]:
+    return {thing: ids[name.casefold()] for thing, name in names.items() if name.casefold() in ids}
+
+
+def _in_outliner_order(scene: bpy.types.Scene) -> dict[bpy.types.Collection, None]:
+    """Every collection of the file, the scene's own as they stand in the outliner first."""
+    return dict.fromkeys((*scene.collection.children_recursive, *bpy.data.collections))
+
+
+def has_labels(scene: bpy.types.Scene, label_set: LabelSet) -> bool:
+    """Whether anything at all is labelled with a class of the set."""
+    known = {entry.name.casefold() for entry in label_set.classes}
+    labels = GivenLabels(scene)
+    things = chain(bpy.data.objects, bpy.data.materials, bpy.data.collections)
+    return any(name.casefold() in known for thing in things if (name := labels.of(thing)))
 
 
 def used_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:
-    """The materials an object's surfaces show, None for surfaces without one; unused slots do not count."""
-    slots = [slot.material for slot in thing.material_slots]
+    """The materials an object's surfaces show, None for surfaces without one; unused slots do not count.
+
+    Those that geometry nodes bring are looked up in what the viewport has evaluated.
+    """
+    if has_geometry_nodes(thing):
+        made = evaluated_data(thing, bpy.context.evaluated_depsgraph_get())
+        surfaces = [_used_slots(data, _slots(thing, data)) for data in made if has_surface(data)]
+        if surfaces:
+            shown = dict.fromkeys(material for used in surfaces for material in used)
+            return [material and material.original for material in shown]
+    return _used_slots(thing.data, [slot.material for slot in thing.material_slots])
+
+
+def _slots(thing: bpy.types.Object, data: bpy.types.ID) -> list[bpy.types.Material | None]:
+    """The materials of geometry that an object made; a slot can belong to the object itself."""
+    materials = list(data.materials)
+    for index, slot in enumerate(list(thing.material_slots)[: len(materials)]):
+        if slot.link == "OBJECT":
+            materials[index] = slot.material
+    return materials
+
+
+def _used_slots(data: bpy.types.ID | None, slots: list) -> list[bpy.types.Material | None]:
+    """Of the materials in the slots of a mesh, those that its faces show; of other data all of them."""
     if not slots:
         return [None]
-    if len(set(slots)) > 1 and isinstance(thing.data, bpy.types.Mesh) and thing.data.polygons:
-        indices = np.empty(len(thing.data.polygons), np.int32)
-        thing.data.polygons.foreach_get("material_index", indices)
+    if len(set(slots)) > 1 and isinstance(data, bpy.types.Mesh) and data.polygons:
         # Blender draws faces of an index past the slots with the last slot.
-        slots = [slots[index] for index in np.unique(indices.clip(0, len(slots) - 1))]
+        slots = [slots[index] for index in _used_indices(data, len(slots))]
     return list(dict.fromkeys(slots))
+
+
+def _used_indices(mesh: bpy.types.Mesh, count: int) -> list[int]:
+    """Which of its `count` material slots the faces of a mesh use."""
+    indices = np.zeros(len(mesh.polygons), np.int32)
+    stored = mesh.attributes.get("material_index")
+    if stored is not None and len(stored.data) == len(indices):
+        stored.data.foreach_get(
+            "value", indices
+        )  # as fast as copying; by the polygons it takes 500 times as long
+    elif stored is not None:  # in edit mode the attribute has no data
+        mesh.polygons.foreach_get("material_index", indices)
+    np.maximum(indices, 0, out=indices)
+    last = count - 1
+    used = [index for index in range(last) if (indices == index).any()]
+    return [*used, last] if (indices >= last).any() else used
 
 
 def _by_nearest_collection(ruled: dict[bpy.types.Collection, int]) -> dict[bpy.types.Object, int]:
@@ -80,11 +139,14 @@ def _by_nearest_collection(ruled: dict[bpy.types.Collection, int]) -> dict[bpy.t
     return found
 
 
-def _pass_to_instances(scene: bpy.types.Scene, objects: dict[bpy.types.Object, int]) -> None:
-    """Give the label of a collection instance to those of its objects that have none."""
-    # Parents come first, so a label also reaches instances inside instances.
-    for collection in rendered_collections(scene):
-        for instancer in collection.objects:
-            if instancer.instance_collection is not None and instancer in objects:
-                for thing in instancer.instance_collection.all_objects:
-                    objects.setdefault(thing, objects[instancer])
+def _pass_to_instances(
+    instances: dict[bpy.types.Object, list[bpy.types.Object]], objects: dict[bpy.types.Object, int]
+) -> None:
+    """Give the label of an object that shows others as instances to those of them that have none."""
+    passed: set[int] = set()  # thousands of hosts share a list
+    # Hosts come before what they show, so a label also reaches instances inside instances.
+    for host, shown in instances.items():
+        if host in objects and id(shown) not in passed:
+            passed.add(id(shown))
+            for thing in shown:
+                objects.setdefault(thing, objects[host])

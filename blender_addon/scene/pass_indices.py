@@ -3,74 +3,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import bpy
 import numpy as np
 
 from ..contract.errors import TooLargeError
 from ..contract.labels import LabelSet
+from .evaluated import evaluated_materials, evaluated_objects
+from .label_sets import background_of
 from .label_table import LabelTable
 
 LARGEST_INDEX = 32767
 """Of a pass index, in Blender."""
-Indexed = bpy.types.Object | bpy.types.Material
 
 
 @dataclass(frozen=True)
 class PassIndices:
-    """A pass index for every object and material in the file.
+    """A pass index for every object and every labelled material in the file.
 
-    All of them, because instances and geometry nodes may bring in any. 0 is Blender's "none", so indices count from 1.
+    All of them, because instances and geometry nodes may bring in any. No object has 0: that is where nothing is seen.
     object_classes, material_classes: the class id by index, -1 where it has no label.
+    unlabelled: the names of the objects without a label, by their index; where indices run out several share the last.
     """
 
-    of: dict[Indexed, int]
+    objects: dict[bpy.types.Object, int]
+    materials: dict[bpy.types.Material, int]
     object_classes: np.ndarray
     material_classes: np.ndarray
+    unlabelled: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def by_class(cls, table: LabelTable) -> PassIndices:
-        """One index a class: few, whatever the scene's size."""
-        used = sorted({*table.objects.values(), *table.materials.values()})
-        codes = {class_id: index for index, class_id in enumerate(used, start=1)}
-        ids: dict[Indexed, int] = {**table.objects, **table.materials}
-        of = {thing: codes[ids[thing]] if thing in ids else 0 for thing in _everything()}
-        classes = np.array([-1, *used], np.int64)
-        return cls(of, classes, classes)
+        """One index a class, and one for each object without a label."""
+        codes, classes = _codes(table)
+        objects, unlabelled = {}, {}
+        for thing in bpy.data.objects:
+            if thing in table.objects:
+                objects[thing] = codes[table.objects[thing]]
+            else:
+                objects[thing] = index = min(len(classes) + len(unlabelled), LARGEST_INDEX)
+                unlabelled.setdefault(index, thing.name_full)
+        object_classes = np.concatenate([classes, np.full(len(unlabelled), -1)])
+        return cls(objects, _material_codes(table, codes), object_classes, classes, unlabelled)
 
     @classmethod
     def by_object(cls, table: LabelTable) -> PassIndices:
         """One index an object, so that objects of one class can be told apart. Raises TooLargeError."""
-        objects = list(bpy.data.objects)
-        if len(objects) > LARGEST_INDEX:
+        if len(bpy.data.objects) > LARGEST_INDEX:
             raise TooLargeError(
-                f"The file has {len(objects)} objects; instance maps know at most {LARGEST_INDEX}.",
+                f"The file has {len(bpy.data.objects)} objects; instance maps know at most {LARGEST_INDEX}.",
                 "Render without instance maps, or purge what is not used.",
             )
-        by_class = cls.by_class(table)
-        of = {**by_class.of, **{thing: index for index, thing in enumerate(objects, start=1)}}
-        classes = np.array([-1, *(table.objects.get(thing, -1) for thing in objects)], np.int64)
-        return cls(of, classes, by_class.material_classes)
+        codes, classes = _codes(table)
+        objects = {thing: index for index, thing in enumerate(bpy.data.objects, start=1)}
+        object_classes = np.array([-1, *(table.objects.get(thing, -1) for thing in objects)], np.int64)
+        unlabelled = {
+            index: thing.name_full for thing, index in objects.items() if thing not in table.objects
+        }
+        return cls(objects, _material_codes(table, codes), object_classes, classes, unlabelled)
 
-    @contextmanager
-    def written(self) -> Iterator[None]:
-        """Put them in, and what was there back on any exit.
-
-        Only what differs is written: each write makes Blender update the user's scene.
-        """
-        changed: list[tuple[Indexed, int]] = []
-        try:
-            for thing, index in self.of.items():
-                if thing.pass_index != index:
-                    changed.append((thing, thing.pass_index))
-                    thing.pass_index = index
-            yield
-        finally:
-            for thing, index in changed:
-                thing.pass_index = index
+    def write(self, graph: bpy.types.Depsgraph) -> None:
+        """Put them into the copies that a render has evaluated."""
+        for thing in evaluated_objects(graph):
+            thing.pass_index = self.objects.get(thing.original, 0)
+        for material in evaluated_materials(graph):
+            material.pass_index = self.materials.get(material.original, 0)
 
     def classes(self, material: np.ndarray, thing: np.ndarray) -> np.ndarray:
         """(H, W) class ids, -1 where no label is: the material's, else the object's. From (H, W) pass indices."""
@@ -81,13 +79,27 @@ class PassIndices:
         self, classes: np.ndarray, sky: np.ndarray, label_set: LabelSet, background_class: str
     ) -> np.ndarray:
         """(H, W) ids of the set: the background's where sky is seen, the ignore id on surfaces without a label."""
-        background = label_set.class_named(background_class) or label_set.match(background_class)
+        background = background_of(label_set, background_class)
         label_map = np.where(classes >= 0, classes, label_set.ignore_id)
         if background is not None:
             label_map[sky & (classes < 0)] = background.id
         return label_set.check(label_map.astype(label_set.dtype))
 
+    def unlabelled_shares(self, classes: np.ndarray, thing: np.ndarray) -> dict[str, float]:
+        """How much of the picture each object without a label takes, 0..1, by name, the largest first."""
+        indices, counts = np.unique(thing[(classes < 0) & (thing > 0)].astype(np.int32), return_counts=True)
+        shares = {
+            self.unlabelled[int(index)]: float(count) / thing.size
+            for index, count in zip(indices, counts, strict=True)
+        }
+        return dict(sorted(shares.items(), key=lambda entry: -entry[1]))
 
-def _everything() -> Iterator[Indexed]:
-    yield from bpy.data.objects
-    yield from bpy.data.materials
+
+def _codes(table: LabelTable) -> tuple[dict[int, int], np.ndarray]:
+    """An index for each class id that is used, from 1 on, and the class ids by index."""
+    used = sorted({*table.objects.values(), *table.materials.values()})
+    return {class_id: index for index, class_id in enumerate(used, start=1)}, np.array([-1, *used], np.int64)
+
+
+def _material_codes(table: LabelTable, codes: dict[int, int]) -> dict[bpy.types.Material, int]:
+    return {material: codes[class_id] for material, class_id in table.materials.items()}

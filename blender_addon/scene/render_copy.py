@@ -33,6 +33,7 @@ def strip(scene: bpy.types.Scene, layer_name: str) -> None:
     for layer in scene.view_layers:
         layer.use = layer.name == layer_name
     _strip_layer(scene.view_layers[layer_name])
+    scene.view_layers[layer_name].name = "Labels"  # Blender 4 has no room for long names in those of passes
 
 
 def aim(scene: bpy.types.Scene, shape: tuple[int, int], aspect: float, path: Path) -> None:
@@ -59,7 +60,6 @@ def _strip_render(render: bpy.types.RenderSettings) -> None:
         use_sequencer=False,
         use_freestyle=False,
         use_multiview=False,
-        use_simplify=False,
         use_persistent_data=False,
         use_stamp=False,
         use_overwrite=True,
@@ -98,6 +98,7 @@ def _strip_layer(layer: bpy.types.ViewLayer) -> None:
     layer.material_override = None
     layer.world_override = None
     layer.use_freestyle = False
+    layer.use_grease_pencil = False  # strokes carry no index, and drawing them needs a GPU
     layer.samples = 0
     layer.pass_alpha_threshold = 0.5
     set_if_known(layer.cycles, denoising_store_passes=False)

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import bpy
+
+from .instances import Source, evaluated_data, has_geometry_nodes, instanced_by
 
 # Custom property on the backdrops this add-on makes: the label pass must not see what it painted itself.
 BACKDROP_MARK = "spade_backdrop"
@@ -26,45 +30,96 @@ def active_view_layer(scene: bpy.types.Scene) -> bpy.types.ViewLayer:
     return scene.view_layers[0]
 
 
+@dataclass(frozen=True)
+class Rendered:
+    """What the active view layer renders.
+
+    collections: those whose objects are rendered, parents before children; the scene's own root collection first.
+    objects: theirs, and those that are only there as instances. instances: by host, the objects it shows as instances,
+    hosts before those they show.
+    """
+
+    collections: list[bpy.types.Collection]
+    objects: list[bpy.types.Object]
+    instances: dict[bpy.types.Object, list[bpy.types.Object]]
+
+
+def rendered(scene: bpy.types.Scene, graph: bpy.types.Depsgraph | None = None) -> Rendered:
+    """What the render of a scene shows, as `graph` (by default what the viewport has evaluated) knows it.
+
+    Each thing once; without what is hidden in renders and this add-on's own backdrops.
+    """
+    graph = graph or viewport_graph(scene)
+    collections: dict[bpy.types.Collection, None] = dict.fromkeys(
+        _layer_collections(active_view_layer(scene).layer_collection)
+    )
+    objects: dict[bpy.types.Object, None] = {}
+    instances: dict[bpy.types.Object, list[bpy.types.Object]] = {}
+    shown_by: dict[Source, list[bpy.types.Object]] = {}
+    pending = deque(thing for collection in collections for thing in collection.objects)
+    while pending:
+        thing = pending.popleft()
+        if thing in objects or thing.hide_render or is_backdrop(thing):
+            continue
+        objects[thing] = None
+        for source in instanced_by(thing, graph):
+            if source not in shown_by:  # thousands of instances may show the same
+                if isinstance(source, bpy.types.Object):
+                    shown_by[source] = [source]
+                else:
+                    parts = list(_with_children(source))
+                    collections.update(dict.fromkeys(parts))
+                    shown_by[source] = [each for part in parts for each in part.objects]
+                pending.extend(shown_by[source])
+            shown = shown_by[source]
+            instances[thing] = instances[thing] + shown if thing in instances else shown
+    return Rendered(list(collections), list(objects), instances)
+
+
 def rendered_collections(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
-    """The collections whose objects are rendered in the active view layer, and those they show as instances.
+    """The collections of which the render of the active view layer shows something, sources of instances included.
 
     Each once, parents before children; the scene's own root collection first.
     """
-    found: dict[bpy.types.Collection, None] = {}
-    pending = list(_layer_collections(active_view_layer(scene).layer_collection))
-    while pending:
-        collection = pending.pop(0)
-        if collection in found:
-            continue
-        found[collection] = None
-        for thing in collection.objects:
-            if thing.instance_type == "COLLECTION" and thing.instance_collection and not thing.hide_render:
-                pending += _with_children(thing.instance_collection)
-    return list(found)
+    shown = rendered(scene)
+    known = set(shown.collections)
+    alone = set(shown.objects).difference(*(collection.objects for collection in known))
+    if not alone:
+        return shown.collections
+    sources = [
+        each for each in bpy.data.collections if each not in known and not alone.isdisjoint(each.objects)
+    ]
+    return shown.collections + sources
 
 
 def rendered_objects(scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """The objects that put surfaces into the scene's render, sources of collection instances included.
+    """The objects that put surfaces into the scene's render, sources of instances included. Each once.
 
-    Each once. Volumes are not among them: the label pass cannot see them.
+    Volumes are not among them: without a label they are looked through.
     """
-    found: dict[bpy.types.Object, None] = {}
-    for collection in rendered_collections(scene):
-        for thing in collection.objects:
-            if not thing.hide_render and not is_backdrop(thing) and _has_surface(thing):
-                found[thing] = None
-    return list(found)
+    graph = viewport_graph(scene)
+    return [thing for thing in rendered(scene, graph).objects if shows_itself(thing, graph)]
 
 
-def _has_surface(thing: bpy.types.Object) -> bool:
-    """Whether an object shows itself; paths, and hosts of particles and of instances, often do not."""
+def viewport_graph(scene: bpy.types.Scene) -> bpy.types.Depsgraph:
+    """What Blender has evaluated for the view layer the user looks at, brought up to date."""
+    layer = active_view_layer(scene)
+    if layer == bpy.context.view_layer:
+        return bpy.context.evaluated_depsgraph_get()
+    layer.update()
+    return layer.depsgraph
+
+
+def shows_itself(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:
+    """Whether an object shows more than instances; paths, and hosts of particles and of instances, often do not."""
     if thing.type not in _SURFACES:
         return False
     if thing.is_instancer and not thing.show_instancer_for_render:
         return False
+    if has_geometry_nodes(thing) and thing.evaluated_get(graph).is_evaluated:
+        return any(has_surface(data) for data in evaluated_data(thing, graph))
     if isinstance(thing.data, bpy.types.Mesh):
-        return bool(thing.data.polygons) or _grows_faces(thing)
+        return bool(thing.data.polygons) or _grows_faces(thing, graph)
     if thing.type == "CURVE" and isinstance(thing.data, bpy.types.Curve):
         curve = thing.data
         filled = curve.dimensions == "2D" and curve.fill_mode != "NONE"
@@ -72,11 +127,18 @@ def _has_surface(thing: bpy.types.Object) -> bool:
     return True
 
 
-def _grows_faces(thing: bpy.types.Object) -> bool:
-    """Whether the modifiers of a mesh without faces make some; instances they make are other objects'."""
+def has_surface(data: bpy.types.ID) -> bool:
+    """Whether geometry has a surface: volumes have none, and a mesh may be points and edges only."""
+    if isinstance(data, bpy.types.Mesh):
+        return bool(data.polygons)
+    return not isinstance(data, bpy.types.Volume)
+
+
+def _grows_faces(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:
+    """Whether the modifiers of a mesh without faces make some."""
     if not thing.modifiers:
         return False
-    made = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    made = thing.evaluated_get(graph).data
     return isinstance(made, bpy.types.Mesh) and bool(made.polygons)
 
 

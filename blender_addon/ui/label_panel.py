@@ -11,13 +11,16 @@ from ..operators.labels import targets
 from ..operators.swatches import icon_of
 from ..properties import settings
 from ..scene import label_rules
+from ..scene.label_overview import overview
 from .layout import Layout, layout_of
 from .panel import CATEGORY
 from .remedies import draw_error
+from .unlabelled_list import draw_missing_background, draw_unlabelled
 
 # A menu of more classes than this is searched, not read.
 LONGEST_MENU = 40
-LISTED = 6
+# Of more selected objects not every label is looked up at each redraw.
+LOOKED_AT = 5000
 ICONS = {"OBJECT": "OBJECT_DATA", "MATERIAL": "MATERIAL", "COLLECTION": "OUTLINER_COLLECTION"}
 MISSING = {"OBJECT": "No object", "MATERIAL": "No material", "COLLECTION": "Scene collection"}
 
@@ -90,8 +93,9 @@ class SPADE_PT_labels(bpy.types.Panel):
         for kind in ("OBJECT", "MATERIAL", "COLLECTION"):
             _draw_target(rows, context, kind, label_set)
         _draw_background(rows, wanted, label_set)
+        draw_missing_background(layout, scene, label_set)
         layout.operator("spade.auto_assign", icon="SORTALPHA")
-        _draw_unlabelled(layout, scene)
+        draw_unlabelled(layout, scene)
 
 
 def _draw_target(layout: Layout, context: bpy.types.Context, kind: str, label_set: LabelSet) -> None:
@@ -105,7 +109,8 @@ def _draw_target(layout: Layout, context: bpy.types.Context, kind: str, label_se
         row.active = False
         row.label(text="")
         return
-    labels = {label_rules.label_of(context.scene, target) for target in found}
+    own = overview(context.scene).table.given
+    labels = {own.get(target) for target in found[:LOOKED_AT]}
     given = labels.pop() if len(labels) == 1 else "several"
     if given is None and isinstance(found[0], bpy.types.Object) and len(found) == 1:
         _draw_inherited(row, context.scene, found[0], label_set)
@@ -117,7 +122,8 @@ def _draw_inherited(
     row: Layout, scene: bpy.types.Scene, thing: bpy.types.Object, label_set: LabelSet
 ) -> None:
     """The class an object gets from its collections, dimmed: not its own, but what will be painted."""
-    inherited = label_rules.effective_label(scene, thing)
+    class_id = overview(scene).table.objects.get(thing)
+    inherited = next((entry.name for entry in label_set.classes if entry.id == class_id), None)
     chooser = row.row(align=True)
     chooser.active = inherited is None
     draw_chooser(chooser, "OBJECT", inherited, label_set, clear=False)
@@ -141,33 +147,6 @@ def _draw_background(layout: Layout, wanted, label_set: LabelSet) -> None:
     split.label(text="Background", icon="WORLD")
     entry = label_set.class_named(wanted.background_class)
     split.prop(wanted, "background_class", text="", **({"icon_value": icon_of(entry)} if entry else {}))
-
-
-def _draw_unlabelled(layout: Layout, scene: bpy.types.Scene) -> None:
-    found = label_rules.unlabelled(scene)
-    if not found:
-        if settings(scene).rules:
-            done = layout.row()
-            done.active = False
-            done.label(text="Everything has a label", icon="CHECKMARK")
-        else:
-            layout.operator("spade.add_example", icon="WORLD_DATA")
-        return
-    box = layout.box()
-    head = box.row()
-    head.label(text=f"{len(found)} without label", icon="QUESTION")
-    head.operator("spade.select_unlabelled", text="Select All", icon="RESTRICT_SELECT_OFF")
-    column = box.column(align=True)
-    for thing in found[:LISTED]:
-        row = column.row()
-        row.alignment = "LEFT"
-        row.operator(
-            "spade.select_unlabelled", text=thing.name, icon="OBJECT_DATA", emboss=False
-        ).name = thing.name
-    if len(found) > LISTED:
-        more = column.row()
-        more.active = False
-        more.label(text=f"and {len(found) - LISTED} more", icon="BLANK1")
 
 
 CLASSES = (

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .errors import BadLabelError, BadLabelSetError, BadShapeError
-from .matching import AliasTable
+from .legend import NameReader
 
 _FOLDER = Path(__file__).parent / "label_sets"
 _LARGEST_ID = 65535
@@ -129,12 +129,10 @@ class LabelSet:
     def match(self, text: str) -> LabelClass | None:
         """The class meant by a name a person gave ("pine_tree_L", "Mountain.003", "MyRiver"), or None.
 
-        Names and aliases match as whole words, singular or plural; camelCase, digits and punctuation separate
-        words. The alias of the most words wins ("leaf litter" over "leaf"), among equals the one that ends
-        last, because the last word says what a thing is (a "mountain lake" is a lake). A class name beats the
-        same word as another class's alias.
+        Read as `legend` says, with the set's own names and aliases before the legend's words: the last word that is
+        not a mere qualifier says what a thing is (a "mountain lake" is a lake, a "street lamp" is neither).
         """
-        index = self._alias_table.find(_clean(text))
+        index = self._name_reader.find(_clean(text))
         return None if index is None else self.classes[index]
 
     def to_toml(self) -> str:
@@ -159,8 +157,8 @@ class LabelSet:
         return span.min < 0 or span.max >= self._allowed.size
 
     @cached_property
-    def _alias_table(self) -> AliasTable:
-        return AliasTable([(entry.name, *entry.aliases) for entry in self.classes])
+    def _name_reader(self) -> NameReader:
+        return NameReader([(entry.name, *entry.aliases) for entry in self.classes])
 
 
 def parse_label_set(toml_text: str) -> LabelSet:

@@ -35,9 +35,10 @@ class Layout:
             if call == "prop":
                 assert words[1] in words[0].bl_rna.properties, words[1]
                 text = named.get("text", words[0].bl_rna.properties[words[1]].name)
-            elif call == "operator":
+            elif call in ("operator", "operator_menu_enum"):
                 group, name = words[0].split(".")
                 kind = getattr(getattr(bpy.ops, group), name).get_rna_type()
+                assert call == "operator" or words[1] in kind.properties, words[1]
                 text = named.get("text", kind.name)
                 self.texts.append(text)
                 return _Properties(kind)

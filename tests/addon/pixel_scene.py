@@ -95,22 +95,40 @@ class Pixels:
         return made
 
     def geometry_nodes_instances(self, source, corners):
+        """Points that show an object, or a collection, at these pixels."""
         host = self._points("Scatter", corners)
-        tree = bpy.data.node_groups.new("Scatter", "GeometryNodeTree")
-        tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
-        tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
-        start, end = tree.nodes.new("NodeGroupInput"), tree.nodes.new("NodeGroupOutput")
+        tree = self.geometry_nodes(host)
+        kind = "Object" if isinstance(source, bpy.types.Object) else "Collection"
         scatter, info = (
             tree.nodes.new("GeometryNodeInstanceOnPoints"),
-            tree.nodes.new("GeometryNodeObjectInfo"),
+            tree.nodes.new(f"GeometryNode{kind}Info"),
         )
-        info.inputs["Object"].default_value = source
-        info.inputs["As Instance"].default_value = True
-        tree.links.new(start.outputs["Geometry"], scatter.inputs["Points"])
-        tree.links.new(info.outputs["Geometry"], scatter.inputs["Instance"])
-        tree.links.new(scatter.outputs["Instances"], end.inputs["Geometry"])
-        host.modifiers.new("Scatter", "NODES").node_group = tree
+        info.inputs[kind].default_value = source
+        if kind == "Object":
+            info.inputs["As Instance"].default_value = True
+        start, end = tree.nodes["Group Input"], tree.nodes["Group Output"]
+        tree.links.new(start.outputs[0], scatter.inputs["Points"])
+        tree.links.new(info.outputs[-1], scatter.inputs["Instance"])
+        tree.links.new(scatter.outputs["Instances"], end.inputs[0])
         return host
+
+    def set_material_by_nodes(self, thing, material):
+        """Geometry nodes that give a thing a material which is in none of its slots."""
+        tree = self.geometry_nodes(thing)
+        setter = tree.nodes.new("GeometryNodeSetMaterial")
+        setter.inputs["Material"].default_value = material
+        tree.links.new(tree.nodes["Group Input"].outputs[0], setter.inputs["Geometry"])
+        tree.links.new(setter.outputs[0], tree.nodes["Group Output"].inputs[0])
+        return thing
+
+    def geometry_nodes(self, host):
+        """The node tree of a new modifier, its input and output not yet linked."""
+        tree = bpy.data.node_groups.new("Nodes", "GeometryNodeTree")
+        tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+        tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+        tree.nodes.new("NodeGroupInput"), tree.nodes.new("NodeGroupOutput")
+        host.modifiers.new("Nodes", "NODES").node_group = tree
+        return tree
 
     def particle_instances(self, source, corners):
         host = self._points("Emitter", corners)
@@ -141,6 +159,45 @@ class Pixels:
             tree.nodes.new(node_type).outputs[0], tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"]
         )
         return material
+
+    def principled(self, name, **inputs):
+        material = bpy.data.materials.new(name)
+        material.use_nodes = True
+        for socket, value in inputs.items():
+            material.node_tree.nodes["Principled BSDF"].inputs[socket].default_value = value
+        return material
+
+    def mixed(self, factor, first, second):
+        """A mix of two shader nodes, by their types."""
+        material = self.shader(first)
+        tree = material.node_tree
+        mix = tree.nodes.new("ShaderNodeMixShader")
+        mix.inputs[0].default_value = factor
+        tree.links.new(tree.nodes[0].outputs[0], mix.inputs[1])
+        tree.links.new(tree.nodes.new(second).outputs[0], mix.inputs[2])
+        tree.links.new(mix.outputs[0], tree.get_output_node("CYCLES").inputs["Surface"])
+        return material
+
+    def fog(self, density):
+        """A material that has an inside and no surface."""
+        material = self.shader("ShaderNodeVolumePrincipled")
+        tree = material.node_tree
+        volume, output = tree.nodes["Principled Volume"], tree.get_output_node("CYCLES")
+        tree.links.clear()
+        volume.inputs["Density"].default_value = density
+        tree.links.new(volume.outputs[0], output.inputs["Volume"])
+        return material
+
+    def block(self, name, rectangle, distances, material):
+        """A solid box: a rectangle that reaches from one distance to another."""
+        left, top, right, bottom = rectangle
+        near, far = (CAMERA_Y + distance for distance in distances)
+        place = ((left + right) / 2 - WIDTH / 2, (near + far) / 2, HEIGHT / 2 - (top + bottom) / 2)
+        bpy.ops.mesh.primitive_cube_add(size=1, location=place)
+        made = bpy.context.object
+        made.name, made.scale = name, (right - left, far - near, bottom - top)
+        made.data.materials.append(material)
+        return made
 
     def cut_out(self, name):
         """A leaf card: a picture of 4 x 2 texels whose alpha is a checker, opaque at the upper left."""

@@ -146,7 +146,7 @@ def test_a_map_is_painted_in_the_colours_of_its_classes(landscape):
         ("skyline", None),
         ("Wooden", None),
         ("", None),
-        ("木.001", None),
+        ("猫.001", None),
     ],
 )
 def test_a_name_a_person_gave_finds_its_class(landscape, text, expected):

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the sidebar shows of a scene's labels, worked out once after a change and not at every redraw.
+
+Whoever gives labels calls `forget`; of all other changes Blender tells by its handlers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import bpy
+
+from ..contract.labels import LabelSet
+from ..properties import label_set_of, settings
+from .given_labels import tidy
+from .label_table import LabelTable
+from .visible import active_view_layer
+
+
+@dataclass(frozen=True)
+class LabelOverview:
+    """`table`: the labels resolved. `unlabelled`: the rendered objects of which some surface has no label."""
+
+    table: LabelTable
+    unlabelled: list[bpy.types.Object]
+
+
+_known: dict[tuple, LabelOverview] = {}
+
+
+def overview(scene: bpy.types.Scene) -> LabelOverview:
+    """The scene's labels as they are now. Raises BadLabelSetError when an imported set cannot be read."""
+    if bpy.app.background:
+        active_view_layer(scene).update()  # with a window Blender has done that before it draws
+    label_set = label_set_of(settings(scene))
+    key = _key(scene, label_set)
+    if key not in _known:
+        _known.clear()
+        table = LabelTable(scene, label_set)
+        _known[key] = LabelOverview(table, table.unlabelled())
+    return _known[key]
+
+
+def forget(*_) -> None:
+    """Work it out anew the next time. Also called by Blender, with what has changed."""
+    _known.clear()
+
+
+def _key(scene: bpy.types.Scene, label_set: LabelSet) -> tuple:
+    layer = active_view_layer(scene)
+    # When the last object goes, no handler is told of any object.
+    is_empty = next(iter(layer.objects), None) is None
+    return scene.session_uid, layer.name, label_set.digest, is_empty
+
+
+@bpy.app.handlers.persistent
+def _note_changes(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> None:
+    if _known and _may_change_labels(graph.updates):
+        forget()
+
+
+def _may_change_labels(updates: Iterable[bpy.types.DepsgraphUpdate]) -> bool:
+    """Whether it is more than things moved, selected, coloured, or deformed by an animation that plays."""
+    is_playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
+    of_scene = of_things = False
+    for update in updates:
+        if isinstance(update.id, bpy.types.Scene):
+            of_scene = True
+        elif isinstance(update.id, bpy.types.Object | bpy.types.Collection | bpy.types.Material):
+            of_things = of_things or not isinstance(update.id, bpy.types.Material)
+            moved_or_shaded = update.is_updated_transform or update.is_updated_shading
+            if update.is_updated_geometry:
+                if not is_playing:
+                    return True
+            elif not moved_or_shaded:  # a name, for example
+                return True
+        if of_scene and of_things:
+            return True  # what is there, and what is hidden, comes with the scene; what is selected, with it alone
+    return False
+
+
+@bpy.app.handlers.persistent
+def _read_file(*_) -> None:
+    """Files of earlier versions keep their labels in the scenes: from now on copies of the things keep them, too."""
+    forget()
+    for scene in bpy.data.scenes:
+        tidy(scene)
+
+
+_forget = bpy.app.handlers.persistent(forget)
+_HANDLERS = (
+    *(("depsgraph_update_post", _note_changes), ("load_pre", _forget), ("load_post", _read_file)),
+    *((name, _forget) for name in ("undo_pre", "undo_post", "redo_pre", "redo_post")),
+)
+
+
+def register() -> None:
+    for name, function in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(function)
+
+
+def unregister() -> None:
+    forget()
+    for name, function in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(function)
