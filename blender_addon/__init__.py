@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import atexit
 
-from . import operators, preferences, properties, session, timer, ui
+from . import operators, place, preferences, properties, session, timer, ui
 
-_PARTS = (preferences, properties, session, operators, ui, timer)
+_PARTS = (preferences, properties, session, place, operators, ui, timer)
 
 
 def register() -> None:

@@ -35,6 +35,8 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
     bl_label = "Generate"
 
     def invoke(self, context, event):
+        in_view = isinstance(context.space_data, bpy.types.SpaceView3D)
+        current_session().pressed_in = context.space_data.as_pointer() if in_view else 0
         return self.reporting_errors(self.start, context)
 
     def start(self, context) -> None:
@@ -62,7 +64,7 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
 
 
 class SPADE_OT_cancel(ReportsErrors, bpy.types.Operator):
-    """Stop painting; the scene stays as it is"""
+    """Stop painting; the scene is as it was before"""
 
     bl_idname = "spade.cancel"
     bl_label = "Cancel"

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..contract.errors import InternalError, NothingLabelledError, UnavailableError
 from ..properties import settings
+from ..scene.blocks import blocks_in_sight
 from ..scene.borrow import borrowed, set_if_known
 from ..scene.exr import read_channels
 from ..scene.label_pass import LabelPass, channel, labels_in, quiet_handlers, render_still, scene_copy
@@ -82,6 +83,7 @@ def render_pair(
         indices.written(),
         quiet_handlers(),
         _at_frame(scene, shot.frame),
+        blocks_in_sight(scene),
         scene_copy(scene) as copy,
         _seen_by(copy, shot),
         lit(copy, shot.day),

@@ -19,6 +19,7 @@ import numpy as np
 from ..contract.errors import BadImageError
 
 PROVENANCE = "spade_provenance"
+"""Custom property of a generated picture: how it was made, as JSON."""
 
 # By view transform; anything else shows sRGB. A version that lacks the space falls back to sRGB, too.
 _COLOR_SPACES = {
@@ -58,6 +59,27 @@ def store_image(
     image.use_fake_user = True
     image[PROVENANCE] = json.dumps(provenance, ensure_ascii=False)
     return image
+
+
+def provenance_of(image: bpy.types.Image) -> dict[str, str | int | float]:
+    """How a generated picture was made; empty for any other image."""
+    return json.loads(image.get(PROVENANCE, "{}"))
+
+
+def generated_images() -> list[bpy.types.Image]:
+    """The generated pictures in the file, the newest last."""
+    found = [image for image in bpy.data.images if PROVENANCE in image]
+    return sorted(found, key=lambda image: str(provenance_of(image).get("made", "")))
+
+
+def same_image(provenance: dict[str, str | int | float]) -> bpy.types.Image | None:
+    """The picture in the file with the same pixels, made in the same way, whenever that was."""
+
+    def lasting(facts: dict[str, str | int | float]) -> dict[str, str | int | float]:
+        return {name: value for name, value in facts.items() if name != "made"}
+
+    wanted = lasting(provenance)
+    return next((image for image in generated_images() if lasting(provenance_of(image)) == wanted), None)
 
 
 def color_space_for(scene: bpy.types.Scene) -> str:

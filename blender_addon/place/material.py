@@ -27,9 +27,19 @@ def match_colors(backdrop: bpy.types.Object, scene: bpy.types.Scene) -> None:
     """Let the picture come out as it was generated through the scene's view transform and exposure of now."""
     nodes = _material_of(backdrop).node_tree.nodes
     image = nodes[_PICTURE].image
-    if image is not None:
-        image.colorspace_settings.name = color_space_for(scene)
-    nodes[_LIGHT].inputs["Strength"].default_value = 1.0 / _exposure(scene)
+    space, strength = color_space_for(scene), nodes[_LIGHT].inputs["Strength"]
+    if image is not None and image.colorspace_settings.name != space:
+        image.colorspace_settings.name = space
+    wanted = 1.0 / _exposure(scene)
+    if abs(strength.default_value - wanted) > 1e-6 * wanted:
+        strength.default_value = wanted
+
+
+def image_of(backdrop: bpy.types.Object) -> bpy.types.Image | None:
+    """The picture on a backdrop; None where users took our nodes out of its material."""
+    material = backdrop.active_material
+    node = material.node_tree.nodes.get(_PICTURE) if material and material.node_tree else None
+    return node.image if node else None
 
 
 def _exposure(scene: bpy.types.Scene) -> float:

@@ -27,6 +27,7 @@ import numpy as np
 from ..contract.errors import BadShapeError, BusyError, InternalError, NothingLabelledError
 from ..contract.labels import LabelSet
 from ..properties import settings
+from .blocks import blocks_in_sight
 from .borrow import borrowed
 from .exr import read_channels
 from .label_rules import scene_label_set
@@ -81,7 +82,12 @@ def render_label_map(
         raise BusyError("Blender is rendering.", "Try again when the render has finished.")
     report(0.0)
     indices = PassIndices.by_class(table)
-    with tempfile.TemporaryDirectory(prefix="spade-") as folder, indices.written(), quiet_handlers():
+    with (
+        tempfile.TemporaryDirectory(prefix="spade-") as folder,
+        blocks_in_sight(scene),
+        indices.written(),
+        quiet_handlers(),
+    ):
         report(0.05)
         file = Path(folder) / "labels.exr"
         _render(scene, shape, file)
