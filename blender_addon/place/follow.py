@@ -14,6 +14,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
+from ..scene.visible import COPY_MARK
 from .backdrop import fit_backdrop, has_world_fog
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ def follow(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
     """Fit the scene's backdrops where something that they depend on has changed, and show that of `camera`."""
     if camera is None or not isinstance(camera.data, bpy.types.Camera):
         return
+    if any(COPY_MARK in each for each in bpy.data.scenes):
+        return  # a label pass is under way, and has hidden the backdrops that both scenes share
     # In fog the furthest thing decides, and that any update may change.
     facts = None if has_world_fog(scene) else _facts(scene, camera)
     if facts is not None and _fitted_for.get(scene.session_uid) == facts:

@@ -35,7 +35,7 @@ from .label_table import LabelTable
 from .pass_indices import PassIndices
 from .render_copy import aim, strip
 from .view import camera_data, camera_of, frame_aspect
-from .visible import active_view_layer, is_backdrop
+from .visible import COPY_MARK, active_view_layer, is_backdrop
 
 _FAR = 1e9  # Cycles writes 1e10 where a ray leaves the scene
 # How the names of the passes end, in Blender 4 and 5; they begin with the name of the view layer.
@@ -161,6 +161,7 @@ def scene_copy(scene: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
     images = set(bpy.data.images)
     copy = scene.copy()
     assert copy is not None
+    copy[COPY_MARK] = True
     try:
         with ExitStack() as stack:
             for thing in bpy.data.objects:

@@ -10,6 +10,9 @@ import bpy
 # Custom property on the backdrops this add-on makes: the label pass must not see what it painted itself.
 BACKDROP_MARK = "spade_backdrop"
 
+# Custom property on the copies of a scene that are rendered for labels: nobody may change what they share with it.
+COPY_MARK = "spade_copy"
+
 _SURFACES = frozenset({"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD"})
 
 

@@ -42,7 +42,6 @@ def test_it_outlives_any_action_after_the_undo_and_can_be_placed_again(placed, t
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.ed.undo_push(message="Add Cube")
     bpy.ops.ed.undo()
-    bpy.ops.ed.undo()
     (image,) = generated_images()
     file = str(tmp_path / "kept.blend")
     bpy.ops.wm.save_as_mainfile(filepath=file)
