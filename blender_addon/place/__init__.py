@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from . import follow, keep
+from . import colors, follow, keep
 
 _PARTS = (keep, follow)
 
@@ -16,3 +16,4 @@ def register() -> None:
 def unregister() -> None:
     for part in reversed(_PARTS):
         part.unregister()
+    colors.unregister()

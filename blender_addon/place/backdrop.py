@@ -21,6 +21,7 @@ from ..properties import settings
 from ..scene.borrow import set_if_known
 from ..scene.view import FLAT, camera_data, camera_frame, flat_camera_of
 from ..scene.visible import BACKDROP_MARK, is_backdrop
+from .colors import find_colors
 from .material import image_of, match_colors, show_image
 
 COLLECTION_NAME = "Spade Backdrops"
@@ -49,6 +50,7 @@ def place_backdrop(
     """
     camera = camera or flat_camera_of(scene)
     backdrop = backdrop_of(scene, camera) or _new_backdrop(scene, camera)
+    find_colors(scene)
     show_image(backdrop, image, scene)
     fit_backdrop(scene)
     return backdrop

@@ -15,7 +15,8 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..scene.visible import COPY_MARK
-from .backdrop import fit_backdrop, has_world_fog
+from .backdrop import backdrops, fit_backdrop, has_world_fog
+from .colors import find_colors
 
 _log = logging.getLogger(__name__)
 _LENS = (
@@ -36,6 +37,15 @@ _fitted_for: dict[
 def on_update(scene: bpy.types.Scene, *_: object) -> None:
     """After an update of the scene, and before a render."""
     follow(scene, scene.camera)
+
+
+@persistent
+def on_render(scene: bpy.types.Scene, *_: object) -> None:
+    """Before a render: with a window all is done by now, a script may have changed the view a moment ago."""
+    if backdrops(scene) and not any(COPY_MARK in each for each in bpy.data.scenes):
+        find_colors(scene)
+        _fitted_for.pop(scene.session_uid, None)
+    on_update(scene)
 
 
 @persistent
@@ -63,6 +73,8 @@ def follow(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
     if facts is not None and _fitted_for.get(scene.session_uid) == facts:
         return
     try:
+        if not bpy.app.background and backdrops(scene):
+            find_colors(scene)
         fit_backdrop(scene, camera)
     except Exception:
         _log.exception("a backdrop could not be fitted")  # once: it is not tried again before the next change
@@ -96,7 +108,7 @@ def _facts(scene: bpy.types.Scene, camera: bpy.types.Object) -> tuple[Any, ...]:
 _HANDLERS = {
     "depsgraph_update_post": on_update,
     "frame_change_post": on_frame,
-    "render_init": on_update,
+    "render_init": on_render,
     "load_post": on_load,
     "undo_post": on_load,
     "redo_post": on_load,
