@@ -15,6 +15,7 @@ import numpy as np
 
 from ..bridge.jobs import Job, JobState, SceneRequest
 from ..contract.errors import BusyError, CancelledError, UnavailableError
+from ..place.colors import find_colors
 from ..place.picture import hindrance
 from ..properties import settings
 from ..scene.label_pass import render_label_map
@@ -101,6 +102,7 @@ def submit_scene(context: bpy.types.Context) -> Job:
     # First what is wrong at once, then what costs time: a backdrop needs a flat camera.
     camera = flat_camera_of(scene)
     session.connect()
+    find_colors(scene)  # is found while the server paints
     shape = label_map_shape(scene)
     if (problem := session.connection.too_large(shape)) is not None:
         raise problem

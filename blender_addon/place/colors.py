@@ -20,7 +20,7 @@ import numpy as np
 from .view_inverse import LIGHT_SCALE, PRIMARIES, STEPS, View, ViewInverse
 
 _VIEW = "spade_view"  # custom property of a group: whose inverse it is
-_STEP_S = 0.01
+_STEP_S, _WAIT_S = 0.01, 0.5
 
 _searches: dict[View, ViewInverse] = {}
 
@@ -61,6 +61,8 @@ def _search_on() -> float | None:
     search = next((each for each in _searches.values() if each.table is None), None)
     if search is None:
         return None
+    if bpy.app.is_job_running("RENDER"):
+        return _WAIT_S
     if search.step():
         for scene in bpy.data.scenes:
             fit_backdrop(scene)
