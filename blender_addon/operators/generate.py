@@ -15,6 +15,7 @@ import numpy as np
 
 from ..bridge.jobs import Job, JobState, SceneRequest
 from ..contract.errors import BusyError, CancelledError, UnavailableError
+from ..place.colors import find_colors
 from ..place.picture import hindrance
 from ..properties import settings
 from ..scene.label_pass import render_label_map
@@ -35,6 +36,8 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
     bl_label = "Generate"
 
     def invoke(self, context, event):
+        in_view = isinstance(context.space_data, bpy.types.SpaceView3D)
+        current_session().pressed_in = context.space_data.as_pointer() if in_view else 0
         return self.reporting_errors(self.start, context)
 
     def start(self, context) -> None:
@@ -62,7 +65,7 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
 
 
 class SPADE_OT_cancel(ReportsErrors, bpy.types.Operator):
-    """Stop painting; the scene stays as it is"""
+    """Stop painting; the scene is as it was before"""
 
     bl_idname = "spade.cancel"
     bl_label = "Cancel"
@@ -99,6 +102,7 @@ def submit_scene(context: bpy.types.Context) -> Job:
     # First what is wrong at once, then what costs time: a backdrop needs a flat camera.
     camera = flat_camera_of(scene)
     session.connect()
+    find_colors(scene)  # is found while the server paints
     shape = label_map_shape(scene)
     if (problem := session.connection.too_large(shape)) is not None:
         raise problem

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blocks: the labelled things, which stand behind nothing but the picture that was painted from them.
+
+Show hides them from views and renders. What the user shows of them is kept in the scene (`hidden_blocks`), comes back
+when they do, and is what the label pass sees meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import bpy
+
+from ..contract.errors import BlocksHiddenError, NothingLabelledError, SpadeError
+from ..properties import settings
+from .borrow import borrowed
+from .label_rules import scene_label_set
+from .label_table import LabelTable
+from .visible import is_backdrop, rendered_collections, rendered_objects
+
+# In a labelled collection may be lamps and cameras: they light and show the rest, and stay.
+_NO_BLOCKS = frozenset({"CAMERA", "LIGHT", "LIGHT_PROBE", "SPEAKER", "ARMATURE", "LATTICE"})
+
+
+def blocks_of(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """The objects with a label, their own, a collection's or a material's; sources of instances included."""
+    try:
+        table = LabelTable(scene, scene_label_set(scene))
+    except SpadeError:
+        return []  # the label panel says why
+    things = dict.fromkeys(table.objects)
+    if table.materials:
+        for collection in rendered_collections(scene):
+            for thing in collection.objects:
+                if any(slot.material in table.materials for slot in thing.material_slots):
+                    things[thing] = None
+    return [thing for thing in things if _is_block(thing)]
+
+
+def hide_blocks(scene: bpy.types.Scene) -> None:
+    """Hide the labelled things from views and renders; those that are hidden already stay so."""
+    hidden = settings(scene).hidden_blocks
+    known = {entry.object for entry in hidden}
+    for thing in blocks_of(scene):
+        if thing not in known:
+            entry = hidden.add()
+            entry.object = thing
+            entry.hide_viewport, entry.hide_render = thing.hide_viewport, thing.hide_render
+        _set_hidden(thing, True, True)
+
+
+def reveal_blocks(scene: bpy.types.Scene) -> None:
+    """Show the labelled things as the user did before they were hidden."""
+    hidden = settings(scene).hidden_blocks
+    for entry in hidden:
+        if entry.object is not None:
+            _set_hidden(entry.object, entry.hide_viewport, entry.hide_render)
+    hidden.clear()
+
+
+@contextmanager
+def blocks_in_sight(scene: bpy.types.Scene) -> Iterator[None]:
+    """For the label pass: hidden blocks are rendered as the user shows them, for the length of a `with` block.
+
+    Where the user hid the collections of all labelled things from renders himself, to render a picture without its
+    blocks, those that views show count. Raises BlocksHiddenError in place of NothingLabelledError where everything
+    is hidden.
+    """
+    with ExitStack() as stack:
+        for entry in settings(scene).hidden_blocks:
+            if entry.object is not None:
+                shown = {"hide_viewport": entry.hide_viewport, "hide_render": entry.hide_render}
+                stack.enter_context(borrowed(entry.object, **shown))
+        blocks = set(blocks_of(scene))
+        if blocks and blocks.isdisjoint(rendered_objects(scene)):
+            for collection in scene.collection.children_recursive:
+                if collection.hide_render and not collection.hide_viewport:
+                    stack.enter_context(borrowed(collection, hide_render=False))
+        try:
+            yield
+        except NothingLabelledError:
+            if blocks and blocks.isdisjoint(rendered_objects(scene)):
+                raise BlocksHiddenError(
+                    "The camera sees nothing that has a label: all of it is hidden.",
+                    "Show it in renders: the outliner has a camera beside each thing.",
+                ) from None
+            raise
+
+
+def _is_block(thing: bpy.types.Object) -> bool:
+    if thing.type == "EMPTY":
+        return thing.instance_type == "COLLECTION"
+    return thing.type not in _NO_BLOCKS and not is_backdrop(thing)
+
+
+def _set_hidden(thing: bpy.types.Object, in_views: bool, in_renders: bool) -> None:
+    if thing.hide_viewport != in_views:
+        thing.hide_viewport = in_views
+    if thing.hide_render != in_renders:
+        thing.hide_render = in_renders
