@@ -18,6 +18,7 @@ from ..contract.errors import BusyError, CancelledError, UnavailableError
 from ..place.colors import find_colors
 from ..place.picture import hindrance
 from ..properties import settings
+from ..scene.coverage import last_coverage
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.view import flat_camera_of, label_map_shape
@@ -43,11 +44,13 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
     def start(self, context) -> None:
         """Take the labels and send them off; the timer does the rest."""
         submit_scene(context)
+        self.warn_of_unlabelled(context.scene)
         wake()
 
     def run(self, context) -> None:
         """The way of scripts: return when the picture is placed, raise when there is none."""
         job = submit_scene(context)
+        self.warn_of_unlabelled(context.scene)
         if not run_until(lambda: _is_settled(job), SCRIPT_PATIENCE_S):
             current_session().board.cancel(job)
             raise UnavailableError(
@@ -62,6 +65,12 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
             )
         if job.state is JobState.CANCELLED:
             raise CancelledError("The picture was cancelled.", fix="Generate again.")
+
+    def warn_of_unlabelled(self, scene: bpy.types.Scene) -> None:
+        """Before anything is painted, say when much of what the camera sees has no label."""
+        coverage = last_coverage(scene)
+        if coverage is not None and coverage.warning is not None:
+            self.report({"WARNING"}, coverage.warning)
 
 
 class SPADE_OT_cancel(ReportsErrors, bpy.types.Operator):
