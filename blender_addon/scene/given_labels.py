@@ -68,10 +68,7 @@ def write_labels(scene: bpy.types.Scene, labels: Mapping[LabelTarget, str | None
             own.set(target, name)
             continue
         others.keep(target, _carried(target))
-        if name:
-            target[LABEL] = name
-        elif LABEL in target:
-            del target[LABEL]
+        _carry(target, name)
         own.drop(target)
     own.write()
     others.write()
@@ -85,13 +82,13 @@ def tidy(scene: bpy.types.Scene) -> None:
     if scene.library is not None or not settings(scene).rules:
         return
     rules, others = _Rules(scene), _OtherScenes(scene)
-    placed = _placed_objects()
     for target, name in list(rules.names.items()):
-        if isinstance(target, bpy.types.Object) and target not in placed:
+        if _is_writable(target) and not others.show(target):
+            _carry(target, name)
             rules.drop(target)
-        elif _is_writable(target) and not others.show(target):
-            if name:
-                target[LABEL] = name
+    placed = _placed_objects() if rules.names else set()
+    for target in list(rules.names):
+        if isinstance(target, bpy.types.Object) and target not in placed:
             rules.drop(target)
     rules.write()
 
@@ -161,8 +158,8 @@ class _OtherScenes:
 def _things_of(scene: bpy.types.Scene) -> set[LabelTarget]:
     """The collections of a scene, their objects, and those objects' materials."""
     objects = _objects_in((scene.collection, *scene.collection.children_recursive))
-    materials = {slot.material for thing in objects for slot in thing.material_slots}
-    return {*objects, *scene.collection.children_recursive, *(materials - {None})}
+    materials = {slot.material for thing in objects for slot in thing.material_slots if slot.material}
+    return {*objects, *scene.collection.children_recursive, *materials}
 
 
 def _placed_objects() -> set[bpy.types.Object]:
@@ -180,6 +177,13 @@ def _carried(target: LabelTarget) -> str | None:
         return None
     name = target[LABEL]
     return name if isinstance(name, str) and name else None  # users can type anything there
+
+
+def _carry(target: LabelTarget, name: str | None) -> None:
+    if name:
+        target[LABEL] = name
+    elif LABEL in target:
+        del target[LABEL]
 
 
 def _is_writable(target: LabelTarget) -> bool:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the sidebar shows of a scene's labels, worked out once after a change and not at every redraw.
 
-Whoever gives labels calls `forget`; of all other changes Blender tells by its handlers. Moving and selecting things
-changes nothing here.
+Whoever gives labels calls `forget`; of all other changes Blender tells by its handlers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import bpy
@@ -56,16 +56,28 @@ def _key(scene: bpy.types.Scene, label_set: LabelSet) -> tuple:
 
 @bpy.app.handlers.persistent
 def _note_changes(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> None:
-    if _known and any(map(_may_change_labels, graph.updates)):
+    if _known and _may_change_labels(graph.updates):
         forget()
 
 
-def _may_change_labels(update: bpy.types.DepsgraphUpdate) -> bool:
-    thing = update.id
-    if isinstance(thing, bpy.types.Object):
-        return not update.is_updated_transform or update.is_updated_geometry or update.is_updated_shading
-    # A click that selects something comes as an update of the scene.
-    return not isinstance(thing, bpy.types.Scene)
+def _may_change_labels(updates: Iterable[bpy.types.DepsgraphUpdate]) -> bool:
+    """Whether it is more than things moved, selected, coloured, or deformed by an animation that plays."""
+    is_playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
+    of_scene = of_things = False
+    for update in updates:
+        if isinstance(update.id, bpy.types.Scene):
+            of_scene = True
+        elif isinstance(update.id, bpy.types.Object | bpy.types.Collection | bpy.types.Material):
+            of_things = of_things or not isinstance(update.id, bpy.types.Material)
+            moved_or_shaded = update.is_updated_transform or update.is_updated_shading
+            if update.is_updated_geometry:
+                if not is_playing:
+                    return True
+            elif not moved_or_shaded:  # a name, for example
+                return True
+        if of_scene and of_things:
+            return True  # what is there, and what is hidden, comes with the scene; what is selected, with it alone
+    return False
 
 
 @bpy.app.handlers.persistent

@@ -73,7 +73,7 @@ def unlabelled(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 def auto_assign(scene: bpy.types.Scene, overwrite: bool = False) -> list[Assignment]:
     """Label collections, objects and materials whose names say what they are; returns what was given.
 
-    Labels that are there stay unless `overwrite`. An object gets a rule of its own only where its collection
+    Labels that are there stay unless `overwrite`. An object gets a label of its own only where its collection
     does not already say the same. A material gets one where it tells parts of an object apart, or where the
     object's name says nothing: on a one-material object that is named, the name counts.
     """

@@ -104,7 +104,7 @@ class NameReader:
         return None
 
     def _thing_itself(self, words: tuple[str, ...]) -> tuple[str, ...]:
-        """Without what it stands on or at; of several things the last."""
+        """Without what it belongs to or stands at; of several things the last."""
         for place, word in enumerate(words):
             if place and word in self._legend.prepositions:
                 words = words[:place]
@@ -114,10 +114,13 @@ class NameReader:
 
     def _unless_it_describes(self, index: int | None, word: str, before: tuple[str, ...]) -> int | None:
         """The class of the last word, or of the thing before it that is made of that or covered with it."""
-        is_material = word in self._legend.made_of
-        if not is_material and word not in self._legend.covered_with:
+        if word in self._legend.head_first and not all(map(self._is_qualifier, before)):
+            return None  # "farola calle": a street lamp
+        forms = {word, singular(word)}
+        is_material = bool(forms & self._legend.made_of)
+        if not is_material and not forms & self._legend.covered_with:
             return index
-        if all(self._is_qualifier(each) for each in before):
+        if all(map(self._is_qualifier, before)):
             return index
         thing = self._meant_by(before)
         if thing in self._things or (thing is None and is_material):

@@ -7,6 +7,7 @@ import bpy
 from spade_backdrops.place.backdrop import COLLECTION_NAME
 from spade_backdrops.place.image import PROVENANCE
 from spade_backdrops.properties import SpadeLabelRule, SpadeSettings
+from spade_backdrops.scene.given_labels import LABEL
 from spade_backdrops.scene.visible import BACKDROP_MARK
 
 SETTINGS = {
@@ -45,6 +46,10 @@ def test_a_scenes_settings_and_rules_keep_their_names(addon):
     assert SETTINGS <= set(SpadeSettings.bl_rna.properties.keys())
     assert RULE <= set(SpadeLabelRule.bl_rna.properties.keys())
     assert hasattr(bpy.types.Scene, "spade")
+
+
+def test_what_labels_things_keeps_its_name(addon):
+    assert LABEL == "spade_label"
 
 
 def test_what_marks_backdrops_and_pictures_keeps_its_name(addon):

@@ -150,7 +150,9 @@ def tell(file: str, server: str, folder: Path) -> dict:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.wm.open_mainfile(filepath=str(saved))
     seen["after_load"] = len(backdrops())
-    seen["rules_after_load"] = len(bpy.context.scene.spade.rules)
+    seen["labels_after_load"] = sum(
+        "spade_label" in thing for thing in (*bpy.data.objects, *bpy.data.collections)
+    )
     mark = part("place.image").PROVENANCE
     seen["packed"] = [image.packed_file is not None for image in bpy.data.images if mark in image]
     seen["AgX"] = difference("AgX", rgb, folder)

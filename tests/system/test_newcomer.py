@@ -114,7 +114,7 @@ def test_undo_removes_the_placement_and_redo_brings_it_back(story):
 
 
 def test_saving_and_loading_keeps_picture_and_labels(story):
-    assert story["after_load"] == 1 and story["rules_after_load"] > 0
+    assert story["after_load"] == 1 and story["labels_after_load"] > 0
     assert story["packed"] and all(story["packed"])
 
 
