@@ -72,20 +72,31 @@ def blocks_in_sight(scene: bpy.types.Scene) -> Iterator[None]:
             if entry.object is not None:
                 shown = {"hide_viewport": entry.hide_viewport, "hide_render": entry.hide_render}
                 stack.enter_context(borrowed(entry.object, **shown))
-        blocks = set(blocks_of(scene))
-        if blocks and blocks.isdisjoint(rendered_objects(scene)):
-            for collection in scene.collection.children_recursive:
-                if collection.hide_render and not collection.hide_viewport:
-                    stack.enter_context(borrowed(collection, hide_render=False))
+        for collection in _hidden_in_renders_only(scene):
+            stack.enter_context(borrowed(collection, hide_render=False))
         try:
             yield
         except NothingLabelledError:
-            if blocks and blocks.isdisjoint(rendered_objects(scene)):
+            if _are_all_hidden(scene):
                 raise BlocksHiddenError(
                     "The camera sees nothing that has a label: all of it is hidden.",
                     "Show it in renders: the outliner has a camera beside each thing.",
                 ) from None
             raise
+
+
+def _hidden_in_renders_only(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
+    """The collections that views show and renders do not, where no labelled thing is left in renders."""
+    hidden = [
+        each for each in scene.collection.children_recursive if each.hide_render and not each.hide_viewport
+    ]
+    # To find the blocks is dear in a large scene: Blender evaluates all of it.
+    return hidden if hidden and _are_all_hidden(scene) else []
+
+
+def _are_all_hidden(scene: bpy.types.Scene) -> bool:
+    blocks = blocks_of(scene)
+    return bool(blocks) and set(blocks).isdisjoint(rendered_objects(scene))
 
 
 def _is_block(thing: bpy.types.Object) -> bool:
