@@ -6,11 +6,11 @@ from __future__ import annotations
 import bpy
 
 from ..contract.errors import BadImageError
-from ..place.backdrop import backdrop_of, place_backdrop
+from ..place.backdrop import place_backdrop
 from ..place.image import generated_images
 from ..place.picture import place_picture
 from ..place.show import show, show_landed
-from ..place.viewport import look_at_picture, shows_pictures
+from ..place.viewport import look_at_picture
 from ..properties import SHOWN
 from ..session import current_session
 from .reports_errors import ReportsErrors
@@ -77,14 +77,6 @@ class SPADE_OT_show_backdrop(ReportsErrors, bpy.types.Operator):
 
     def run(self, context) -> None:
         look_at_picture(context.space_data)
-
-
-def is_hidden_by_view(context: bpy.types.Context) -> bool:
-    """Whether the scene has a backdrop for its camera, which this view does not show."""
-    scene, view = context.scene, context.space_data
-    if scene.camera is None or not isinstance(view, bpy.types.SpaceView3D) or shows_pictures(view):
-        return False
-    return backdrop_of(scene, scene.camera) is not None
 
 
 class SPADE_OT_place_again(ReportsErrors, bpy.types.Operator):

@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
 from mathutils import Matrix, Vector
 
 from ..properties import settings
@@ -70,7 +71,7 @@ def fit_backdrop(scene: bpy.types.Scene, camera: bpy.types.Object | None = None)
         frame = camera_frame(scene, distance, own)
         center = ((frame.left + frame.right) / 2, (frame.bottom + frame.top) / 2, -distance)
         _set_matrix(backdrop, "matrix_parent_inverse", _without_scale(own))
-        basis = Matrix.LocRotScale(Vector(center), None, Vector((frame.width, frame.height, 1.0)))
+        basis = Matrix.LocRotScale(center, None, (frame.width, frame.height, 1.0))
         _set_matrix(backdrop, "matrix_basis", basis)
         match_colors(backdrop, scene)
         hidden = own != camera or settings(scene).show == "BLOCKS"
@@ -137,11 +138,8 @@ def _furthest(scene: bpy.types.Scene, camera: bpy.types.Object) -> float:
 
 
 def _set_matrix(thing: bpy.types.Object, name: str, wanted: Matrix) -> None:
-    now = getattr(thing, name)
-    size = max(1.0, max(abs(value) for row in wanted for value in row))
-    if any(
-        abs(a - b) > _SAME * size for p, q in zip(now, wanted, strict=True) for a, b in zip(p, q, strict=True)
-    ):
+    now, then = np.array(getattr(thing, name)), np.array(wanted)
+    if np.abs(now - then).max() > _SAME * max(1.0, np.abs(then).max()):
         setattr(thing, name, wanted)
 
 

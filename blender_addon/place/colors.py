@@ -19,7 +19,8 @@ import numpy as np
 
 from .view_inverse import LIGHT_SCALE, PRIMARIES, STEPS, View, ViewInverse
 
-_VIEW = "spade_view"  # custom property of a group: whose inverse it is
+# Custom properties of a group: whose inverse it is, and how much of all colours it misses.
+_VIEW, _MISSED = "spade_view", "spade_missed"
 _STEP_S, _WAIT_S = 0.01, 0.5
 
 _searches: dict[View, ViewInverse] = {}
@@ -34,8 +35,14 @@ def colors_group(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
         table = _searches[view].table
         assert table is not None
         found = _new_group(f"Spade Colours {view.transform}", table)
-        found[_VIEW] = key
+        found[_VIEW], found[_MISSED] = key, _searches[view].missed
     return found
+
+
+def missed_colors(scene: bpy.types.Scene) -> float:
+    """The share, 0..1, of all colours that a scene's view cannot show, as far as it is known."""
+    group = colors_group(scene)
+    return float(group[_MISSED]) if group is not None else 0.0
 
 
 def find_colors(scene: bpy.types.Scene) -> None:
@@ -83,8 +90,10 @@ def _table_image(name: str, table: np.ndarray) -> bpy.types.Image:
 
 def _new_group(name: str, table: np.ndarray) -> bpy.types.NodeTree:
     group = bpy.data.node_groups.new(name, "ShaderNodeTree")
-    group.interface.new_socket("Picture", in_out="INPUT", socket_type="NodeSocketColor")
-    group.interface.new_socket("Light", in_out="OUTPUT", socket_type="NodeSocketColor")
+    assert group is not None
+    sockets: Any = group.interface  # the stubs know one type of socket only
+    sockets.new_socket("Picture", in_out="INPUT", socket_type="NodeSocketColor")
+    sockets.new_socket("Light", in_out="OUTPUT", socket_type="NodeSocketColor")
     nodes = _Nodes(group)
     come, leave = nodes.new("NodeGroupInput"), nodes.new("NodeGroupOutput")
     color = nodes.new("ShaderNodeSeparateColor")

@@ -31,6 +31,7 @@ def match_colors(backdrop: bpy.types.Object, scene: bpy.types.Scene) -> None:
     By the inverse of its view where that is there, else by the nearest colour space.
     """
     tree = _material_of(backdrop).node_tree
+    assert tree is not None
     picture, light = tree.nodes[_PICTURE], tree.nodes[_LIGHT]
     group = colors_group(scene)
     if picture.image is not None:
@@ -74,7 +75,7 @@ def _material_of(backdrop: bpy.types.Object) -> bpy.types.Material:
     return material
 
 
-def _new_colors(tree: bpy.types.NodeTree) -> bpy.types.Node:
+def _new_colors(tree: bpy.types.ShaderNodeTree) -> bpy.types.Node:
     node = tree.nodes.new("ShaderNodeGroup")
     node.name, node.label = _COLORS, "Through the view"
     node.location = (300.0, -250.0)

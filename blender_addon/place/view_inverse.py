@@ -32,6 +32,7 @@ _BRIGHTEST, _DARKEST = 32.0, -0.2
 _START = 0.35  # a grey that every view can show; the way to each colour begins there
 _LEGS, _TURNS, _LAST_TURNS = 6, 2, 6
 _NUDGE = 0.02
+_CLOSE = 4 / 255
 _WIDTH = 256
 
 
@@ -66,11 +67,13 @@ class ViewInverse:
     """The search for one view's inverse. Call step() until `table` is there; each takes some hundredths of a second.
 
     table: (STEPS, STEPS, STEPS, 3) float32 by red, green and blue of a colour; `light_of` makes light of an entry.
+    missed: the share, 0..1, of its colours that no light was found for.
     """
 
     def __init__(self, view: View):
         self.view = view
         self.table: np.ndarray | None = None
+        self.missed = 0.0
         self._search = self._searching()
 
     def step(self) -> bool:
@@ -113,6 +116,7 @@ class ViewInverse:
                 better = np.abs(target - seen_then).max(1) <= np.abs(target - seen).max(1)
                 now[better], seen = moved[better], np.where(better[:, None], seen_then, seen)
                 yield
+        self.missed = float(np.mean(np.abs(wanted - seen).max(1) > _CLOSE))
         self.table = now.reshape(STEPS, STEPS, STEPS, 3).astype(np.float32)
 
     def _grey(self) -> float:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import bpy
+import numpy as np
 
 from ..contract.errors import BlocksHiddenError, NothingLabelledError, SpadeError
 from ..properties import settings
@@ -21,6 +23,7 @@ from .visible import is_backdrop, rendered_collections, rendered_objects
 
 # In a labelled collection may be lamps and cameras: they light and show the rest, and stay.
 _NO_BLOCKS = frozenset({"CAMERA", "LIGHT", "LIGHT_PROBE", "SPEAKER", "ARMATURE", "LATTICE"})
+_FROM_ALL = (True, True)
 
 
 def blocks_of(scene: bpy.types.Scene) -> list[bpy.types.Object]:
@@ -42,21 +45,19 @@ def hide_blocks(scene: bpy.types.Scene) -> None:
     """Hide the labelled things from views and renders; those that are hidden already stay so."""
     hidden = settings(scene).hidden_blocks
     known = {entry.object for entry in hidden}
-    for thing in blocks_of(scene):
+    blocks = blocks_of(scene)
+    for thing in blocks:
         if thing not in known:
             entry = hidden.add()
             entry.object = thing
             entry.hide_viewport, entry.hide_render = thing.hide_viewport, thing.hide_render
-        _set_hidden(thing, True, True)
+    _set_hidden(dict.fromkeys(blocks, _FROM_ALL))
 
 
 def reveal_blocks(scene: bpy.types.Scene) -> None:
     """Show the labelled things as the user did before they were hidden."""
-    hidden = settings(scene).hidden_blocks
-    for entry in hidden:
-        if entry.object is not None:
-            _set_hidden(entry.object, entry.hide_viewport, entry.hide_render)
-    hidden.clear()
+    _set_hidden(_as_users_show_them(scene))
+    settings(scene).hidden_blocks.clear()
 
 
 @contextmanager
@@ -68,10 +69,9 @@ def blocks_in_sight(scene: bpy.types.Scene) -> Iterator[None]:
     is hidden.
     """
     with ExitStack() as stack:
-        for entry in settings(scene).hidden_blocks:
-            if entry.object is not None:
-                shown = {"hide_viewport": entry.hide_viewport, "hide_render": entry.hide_render}
-                stack.enter_context(borrowed(entry.object, **shown))
+        shown = _as_users_show_them(scene)
+        _set_hidden(shown)
+        stack.callback(_set_hidden, dict.fromkeys(shown, _FROM_ALL))
         for collection in _hidden_in_renders_only(scene):
             stack.enter_context(borrowed(collection, hide_render=False))
         try:
@@ -105,8 +105,27 @@ def _is_block(thing: bpy.types.Object) -> bool:
     return thing.type not in _NO_BLOCKS and not is_backdrop(thing)
 
 
-def _set_hidden(thing: bpy.types.Object, in_views: bool, in_renders: bool) -> None:
-    if thing.hide_viewport != in_views:
-        thing.hide_viewport = in_views
-    if thing.hide_render != in_renders:
-        thing.hide_render = in_renders
+def _as_users_show_them(scene: bpy.types.Scene) -> dict[bpy.types.Object, tuple[bool, bool]]:
+    entries = settings(scene).hidden_blocks
+    return {
+        each.object: (each.hide_viewport, each.hide_render) for each in entries if each.object is not None
+    }
+
+
+def _set_hidden(wanted: dict[bpy.types.Object, tuple[bool, bool]]) -> None:
+    """Hide things or show them, (in views, in renders).
+
+    Blender looks through the whole scene after each such write but those in bulk, so only the last is a single one.
+    """
+    objects = bpy.data.objects
+    places = {thing: place for place, thing in enumerate(objects)}
+    for which, name in enumerate(("hide_viewport", "hide_render")):
+        flags = np.empty(len(objects), bool)
+        values: Any = flags  # a sequence to Blender, though not to its type stubs
+        objects.foreach_get(name, values)
+        changed = [thing for thing, hidden in wanted.items() if flags[places[thing]] != hidden[which]]
+        if changed:
+            for thing in changed[:-1]:
+                flags[places[thing]] = wanted[thing][which]
+            objects.foreach_set(name, values)
+            setattr(changed[-1], name, wanted[changed[-1]][which])

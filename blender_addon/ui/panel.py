@@ -8,9 +8,10 @@ import bpy
 from ..bridge.connection import Connection
 from ..bridge.jobs import Job, JobState
 from ..contract.errors import SpadeError
-from ..operators.place import is_hidden_by_view
-from ..place.image import generated_images, provenance_of
+from ..place.caveats import caveats
+from ..place.image import PROVENANCE, generated_images, provenance_of
 from ..place.picture import hindrance, scene_of
+from ..place.viewport import shows_pictures
 from ..properties import SHOWN, settings
 from ..scene.label_rules import scene_label_set
 from ..scene.view import label_map_shape
@@ -65,22 +66,29 @@ class SPADE_MT_pictures(bpy.types.Menu):
 
     def draw(self, context) -> None:
         for image in reversed(generated_images()):
-            width, height = image.size
-            text = f"{image.name}   {width} × {height}   {str(provenance_of(image).get('made', ''))[:16]}"
+            made = str(provenance_of(image).get("made", ""))[:16].replace("T", " ")
+            text = f"{image.name}   {made}"
             layout_of(self).operator("spade.place_again", text=text, icon="IMAGE_DATA").name = image.name
 
 
 def draw_pictures(layout: Layout, context: bpy.types.Context) -> None:
     """What is shown of blocks and picture, the file's pictures, and that the last press is done."""
-    if not generated_images():
+    if not any(PROVENANCE in image for image in bpy.data.images):
         return
     row = layout.row(align=True)
     for what, text, _ in SHOWN:
         row.operator("spade.show", text=text, depress=settings(context.scene).show == what).what = what
+    view = context.space_data
     look = row.row(align=True)
-    look.enabled = is_hidden_by_view(context)
+    look.enabled = isinstance(view, bpy.types.SpaceView3D) and not shows_pictures(view)
     look.operator("spade.show_backdrop", text="", icon="HIDE_OFF")
     row.menu("SPADE_MT_pictures", text="", icon="RENDERLAYERS")
+    notes = layout.column(align=True)
+    notes.active, notes.scale_y = False, 0.8
+    if settings(context.scene).show != "BLOCKS":
+        for note in caveats(context.scene):
+            for number, line in enumerate(wrapped(context, note)):
+                notes.label(text=line, icon="BLANK1" if number else "INFO")
     board = current_session().board
     last = board.last_placed
     if last is None or last.request.scene_uid != context.scene.session_uid or board.live:

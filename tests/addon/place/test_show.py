@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import time
+
 import bpy
 import numpy as np
 import pytest
 from spade_backdrops.contract.errors import BlocksHiddenError
 from spade_backdrops.place.backdrop import backdrop_of, place_backdrop
 from spade_backdrops.place.image import store_image
+from spade_backdrops.place.show import show
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.label_pass import render_label_map
 from spade_backdrops.scene.label_rules import assign
@@ -56,6 +59,22 @@ def test_blocks_picture_and_both(blockout):
     assert flags("Meadow") == SHOWN and flags("Rock") == (True, False) and backdrop_flags() == HIDDEN
     bpy.ops.spade.show(what="BOTH")
     assert flags("Meadow") == SHOWN and backdrop_flags() == SHOWN
+
+
+def test_ten_thousand_blocks_are_hidden_and_shown_in_a_moment(scene, pixels):
+    mesh = pixels.box("Stone", (0, 0, 9, 9)).data
+    rocks = bpy.data.collections.new("Rocks")
+    scene.collection.children.link(rocks)
+    for _ in range(10_000):
+        rocks.objects.link(bpy.data.objects.new("Stone", mesh))
+    assign(scene, rocks, "rock")
+    bpy.context.view_layer.update()
+    for what, hidden in (("PICTURE", True), ("BOTH", False)):
+        began = time.monotonic()
+        show(scene, what)
+        assert time.monotonic() - began < 1
+        bpy.context.view_layer.update()
+        assert all(thing.visible_get() is not hidden for thing in rocks.objects)
 
 
 def test_lamps_and_cameras_in_labelled_collections_stay(blockout):
