@@ -18,6 +18,7 @@ import numpy as np
 
 from ..contract.errors import InternalError, NothingLabelledError, UnavailableError
 from ..properties import settings
+from ..scene.blocks import blocks_in_sight
 from ..scene.borrow import borrowed, set_if_known
 from ..scene.evaluated import prepared_renders
 from ..scene.exr import read_channels
@@ -89,6 +90,7 @@ def render_pair(
         tempfile.TemporaryDirectory(prefix="spade-") as folder,
         unkeyed_edits_restored(scene),
         _at_frame(scene, shot.frame),
+        blocks_in_sight(scene),
         scene_copy(scene) as copy,
         _seen_by(copy, shot),
         lit(copy, shot.day),
@@ -205,6 +207,11 @@ def _instances(
     A render of the copy as it was stripped for the labels, in which everything glows with the number that Cycles gives
     each instance. It makes cut-out leaves solid: what is seen through them counts as part of them.
     """
+
+    def prepare(graph: bpy.types.Depsgraph) -> None:
+        hide_backdrops(graph)
+        indices.write(graph)
+
     glow = bpy.data.materials.new("Instances")
     try:
         set_if_known(glow, use_nodes=True)
@@ -218,7 +225,7 @@ def _instances(
         layer = next(layer for layer in copy.view_layers if layer.use)
         layer.material_override, layer.use_pass_combined = glow, True
         aim(copy, shape, aspect, file)
-        with prepared_renders(copy, lambda graph: (hide_backdrops(graph), indices.write(graph))):
+        with prepared_renders(copy, prepare):
             render_still(copy)
         layer.material_override = None
     finally:

@@ -14,6 +14,9 @@ from .instances import Source, evaluated_data, has_geometry_nodes, instanced_by
 # Custom property on the backdrops this add-on makes: the label pass must not see what it painted itself.
 BACKDROP_MARK = "spade_backdrop"
 
+# Custom property on the copies of a scene that are rendered for labels: nobody may change what they share with it.
+COPY_MARK = "spade_copy"
+
 _SURFACES = frozenset({"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD"})
 
 
@@ -107,7 +110,9 @@ def viewport_graph(scene: bpy.types.Scene) -> bpy.types.Depsgraph:
     if layer == bpy.context.view_layer:
         return bpy.context.evaluated_depsgraph_get()
     layer.update()
-    return layer.depsgraph
+    graph = layer.depsgraph
+    assert graph is not None  # it was made just now
+    return graph
 
 
 def shows_itself(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:
