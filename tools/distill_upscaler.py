@@ -43,8 +43,10 @@ HELD_OUT = 60
 QUICKER = 3.0
 """The adversary's learning rate, in times the network's: as slow as that, it never learned to tell them apart."""
 EMA = 0.995
-TONE, DETAIL, PERCEPTUAL, MATCHING, ADVERSARIAL = 2.0, 3.0, 0.01, 2.0, 0.05
+TONE, DETAIL, SMOOTH, PERCEPTUAL, MATCHING, ADVERSARIAL = 2.0, 3.0, 10.0, 0.01, 2.0, 0.05
 """Weights beside the L1 distance of pixels in [0, 1]."""
+SKY_EVERY = 4
+"""Steps from one smooth sky to the next."""
 DETAIL_SIDE = 8
 """Pixels of the large picture's squares that have to hold as much detail as the teacher's."""
 TONE_SIDE = 16
@@ -114,7 +116,7 @@ class Distillation:
     def learn(self, small: Tensor, large: Tensor) -> dict[str, float]:
         """One step; returns the losses by name."""
         self._rates()
-        enlarged = F.interpolate(small, scale_factor=SCALE, mode="bicubic").clamp(0, 1)
+        enlarged = enlarged_smoothly(small)
         with self.autocast:
             painted = self.student(small)
         painted = painted.float()
@@ -125,6 +127,12 @@ class Distillation:
             "detail": F.l1_loss(detail(painted), detail(large)),
         }
         total = losses["l1"] + TONE * losses["tone"] + DETAIL * losses["detail"]
+        if self.step % SKY_EVERY == 0:
+            sky = a_smooth_sky(small.shape[2])
+            with self.autocast:
+                painted_sky = self.student(sky)
+            losses["smooth"] = F.l1_loss(painted_sky.float(), enlarged_smoothly(sky))
+            total = total + SMOOTH * losses["smooth"]
         if self.step % 2:  # it costs as much as all else
             losses["perceptual"] = self._perceptual(painted, large)
             total = total + PERCEPTUAL * losses["perceptual"]
@@ -222,6 +230,20 @@ def be_identity(conv: nn.Module, slopes: nn.Module) -> None:
     nn.init.ones_(slopes.weight)
 
 
+def enlarged_smoothly(small: Tensor) -> Tensor:
+    """Bicubic, SCALE times."""
+    return F.interpolate(small, scale_factor=SCALE, mode="bicubic").clamp(0, 1)
+
+
+def a_smooth_sky(side: int) -> Tensor:
+    """(1, 3, side, side): one colour that goes over into another. An adversary invents grain there."""
+    first, second = torch.rand(2, 3, 1, 1)
+    along = torch.randn(2)
+    place = torch.linspace(-0.5, 0.5, side)
+    share = (along[0] * place[:, None] + along[1] * place[None, :]) / along.norm() + 0.5
+    return (first + (second - first) * share * torch.rand(1)).clamp(0, 1)[None]
+
+
 def laplacian(pictures: Tensor) -> Tensor:
     """(B, 1, H - 2, W - 2), absolute, of luma: the sharpness that users see."""
     luma = (pictures * torch.tensor([0.299, 0.587, 0.114])[None, :, None, None]).sum(1, keepdim=True)
@@ -245,7 +267,7 @@ def report(distillation: Distillation, held_out: CropStore, folder: Path) -> str
         ours = torch.cat([distillation.averaged(rows) for rows in small.split(6)]).clamp(0, 1)
     step = distillation.step
     psnr = -10 * ((ours - large) ** 2).mean((1, 2, 3)).log10().mean().item()
-    bicubic = F.interpolate(small, scale_factor=SCALE, mode="bicubic").clamp(0, 1)
+    bicubic = enlarged_smoothly(small)
     some = slice(0, None, max(1, len(small) // 8))
     columns = [np.concatenate(list(to_bytes(kind[some])[:8])) for kind in (bicubic, ours, large)]
     Image.fromarray(np.concatenate(columns, 1)).save(folder / f"report_{step:06}.png")
