@@ -19,9 +19,9 @@ from ..image_files import read_rgb
 from ..runtime import chosen_device
 from .synthesizer import Synthesizer
 
-KEPT = 384
-"""Codes of a bank: some hundred kilobytes with their layouts."""
-LOOKED_AT = 1500
+KEPT = 768
+"""Codes of a bank: a quarter of a megabyte with their layouts."""
+LOOKED_AT = 4000
 """Photos, at most, that they are chosen from."""
 THUMBNAIL = (160, 96)
 """(width, height)."""
