@@ -24,6 +24,11 @@ from .contract.labels import LabelSet, load_label_set, parse_label_set, shipped_
 from .contract.limits import LARGEST_SIDE, MAX_SIDE, MIN_SIDE
 
 CUSTOM = "CUSTOM"
+SHOWN = (
+    ("BLOCKS", "Blocks", "The blocks, without the picture"),
+    ("PICTURE", "Picture", "The picture and what has no label; the blocks it was painted from are hidden"),
+    ("BOTH", "Both", "The blocks, and the picture behind them"),
+)
 _SIDE = {
     "default": 512,
     "min": MIN_SIDE,
@@ -66,6 +71,14 @@ class SpadeLabelRule(bpy.types.PropertyGroup):
         return getattr(self, self.kind.lower())
 
 
+class SpadeHiddenBlock(bpy.types.PropertyGroup):
+    """A labelled object that Show has hidden, and whether the user shows it."""
+
+    object: PointerProperty(type=bpy.types.Object)
+    hide_viewport: BoolProperty()
+    hide_render: BoolProperty()
+
+
 class SpadeSettings(bpy.types.PropertyGroup):
     """The scene's label set, label rules, and what to generate."""
 
@@ -105,6 +118,13 @@ class SpadeSettings(bpy.types.PropertyGroup):
         "enlarge them. Off, they are painted at their own size, with textures that repeat",
         default=True,
     )
+    show: EnumProperty(
+        name="Show",
+        description="What is seen of the blocks and of the picture painted from them; set by the operator Show",
+        items=SHOWN,
+        default="BOTH",
+    )
+    hidden_blocks: CollectionProperty(type=SpadeHiddenBlock)
     model: StringProperty(name="Model", description="Name of the model on the server", default="landscape")
 
 
@@ -123,7 +143,7 @@ def _label_set(name: str, custom: str) -> LabelSet:
     return parse_label_set(custom) if name == CUSTOM else load_label_set(name)
 
 
-_CLASSES = (SpadeLabelRule, SpadeSettings)
+_CLASSES = (SpadeLabelRule, SpadeHiddenBlock, SpadeSettings)
 
 
 def register() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .bridge.connection import Connection, ConnectionState
-from .bridge.jobs import JobBoard
+from .bridge.jobs import Job, JobBoard
 from .bridge.label_set_question import LabelSetQuestion
 from .contract.errors import SpadeError
 from .preferences import server_choice, server_target
@@ -31,6 +31,8 @@ class Session:
         self.board = JobBoard(self.connection)
         self.error: SpadeError | None = None
         self.wanted_label_set: WantedLabelSet | None = None
+        self.shown_paintings: list[Job] = []  # jobs whose small picture is in place until they end
+        self.pressed_in = 0  # the view that Generate was pressed in, by its address: it shows the picture
         self.last_drawn: tuple | None = None  # what the panel showed when it was last redrawn
         self._opened_for: tuple[str, ...] = ()
 
@@ -45,7 +47,8 @@ class Session:
     @property
     def is_idle(self) -> bool:
         """Whether step() has nothing to do."""
-        return self.connection.is_idle and not self.board.live and not self.board.finished
+        jobs = self.board.live or self.board.finished or self.shown_paintings
+        return self.connection.is_idle and not jobs
 
     def connect(self) -> None:
         """Connect, or start the local server, unless that has happened; returns at once. Raises SpadeError.

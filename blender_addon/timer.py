@@ -13,8 +13,10 @@ from collections.abc import Callable
 
 import bpy
 
+from .bridge.jobs import JobState
 from .contract.errors import InternalError, SpadeError
-from .place.picture import hindrance, place_picture, scene_of
+from .place.picture import hindrance, place_picture, scene_of, settle_painting, show_painting
+from .place.viewport import show_in_view
 from .scene.label_sets import use_label_set
 from .session import Session, current_session
 
@@ -46,6 +48,7 @@ def step() -> None:
     session.step()
     if hindrance() is None:
         _place_pictures(session)
+        _show_paintings(session)
         _take_label_set(session)
     if (shown := _shown(session)) != session.last_drawn:
         session.last_drawn = shown
@@ -98,6 +101,25 @@ def _place_pictures(session: Session) -> None:
                 place_picture(session.board, job, scene)
             except SpadeError as problem:
                 session.show(problem)
+            else:
+                show_in_view(session.pressed_in)
+
+
+def _show_paintings(session: Session) -> None:
+    """Show the small pictures that are there before the whole ones; see off those whose jobs have ended."""
+    for job in session.board.live:
+        scene = scene_of(job.request)
+        if job.painting is not None and job not in session.shown_paintings and scene is not None:
+            session.shown_paintings.append(job)
+            try:
+                show_painting(job, scene)
+            except SpadeError:
+                continue  # the finished picture will say it
+            show_in_view(session.pressed_in)
+    for job in list(session.shown_paintings):
+        if not job.is_live and job.state is not JobState.FINISHED:
+            session.shown_paintings.remove(job)
+            settle_painting(job)
 
 
 def _take_label_set(session: Session) -> None:

@@ -67,7 +67,6 @@ def in_blender(steps: Steps, out: Path) -> Painted:
         demo_scene.open_server(SERVER, out / "server")
         job = demo_scene.generate(report)
     with steps.step("Rendering the view with the backdrop in place"):
-        demo_scene.hide_blocks(scene)
         demo_scene.add_balloon(scene)
         demo_scene.render(scene, out / "view.png", samples=32)
     demo_scene.save(out / "valley.blend")

@@ -88,12 +88,6 @@ def leave() -> None:
     spade_backdrops.unregister()
 
 
-def hide_blocks(scene: bpy.types.Scene) -> None:
-    """Hide the grey blocks from renders: they are in the picture now. Light and camera stay."""
-    for collection in scene.collection.children["Valley"].children:
-        collection.hide_render = collection.hide_viewport = True
-
-
 def add_balloon(scene: bpy.types.Scene) -> None:
     """A striped hot-air balloon in the middle distance: a thing in 3D, for the backdrop to stand behind."""
     collection = bpy.data.collections.new("Balloon")

@@ -18,8 +18,8 @@ import numpy as np
 from ..contract.client import Delayed, Event
 from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
-from ..contract.messages import Accepted, Cancelled, Failed, Finished, Progress
-from ..contract.request import PictureRequest, SeedStyle
+from ..contract.messages import Accepted, Cancelled, Failed, Finished, Painting, Progress
+from ..contract.request import Delivery, PictureRequest, SeedStyle
 from .connection import Connection, ConnectionState
 
 # Results that nobody placed: a handful is a safety net, more would be a memory leak.
@@ -75,7 +75,11 @@ class SceneRequest:
 
 @dataclass(eq=False)
 class Job:
-    """A request on its way. rgb: (H, W, 3) uint8 once it is FINISHED."""
+    """A request on its way. rgb: (H, W, 3) uint8 once it is FINISHED, picture_digest: SHA-256 of its bytes.
+
+    painting: (h, w, 3) uint8, the small picture that the server is enlarging; None where it painted at full size.
+    is_new: whether placing it changed anything.
+    """
 
     request: SceneRequest
     pressed_at: float
@@ -83,9 +87,12 @@ class Job:
     id: str = ""
     stage: str = ""
     fraction: float = 0.0
+    painting: np.ndarray | None = None
     rgb: np.ndarray | None = None
+    picture_digest: str = ""
     model_digest: str = ""
     upscaler: str = ""
+    is_new: bool = True
     error: SpadeError | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -174,9 +181,12 @@ class JobBoard:
                 job.state = JobState.QUEUED
             case Progress():
                 job.state, job.stage, job.fraction = JobState.RUNNING, event.stage, event.fraction
+            case Painting():
+                job.painting = event.rgb
             case Finished():
                 job.state, job.rgb, job.fraction = JobState.FINISHED, event.rgb, 1.0
                 job.model_digest, job.upscaler = event.model_digest, event.upscaler
+                job.picture_digest = event.digest
                 job.seconds["run"] = event.timings.run_ms / 1000
                 self._ended.append(job)
             case Failed():
@@ -193,7 +203,8 @@ class JobBoard:
         for job in [job for job in self._jobs if job.state is JobState.WAITING]:
             try:
                 self._check_model(job.request)
-                job.id = client.submit(job.request.picture)
+                # The small painting is a preview of the whole, seconds before it.
+                job.id = client.submit(job.request.picture, Delivery(painting=job.request.upscale != "off"))
                 job.state = JobState.SENT
             except SpadeError as problem:
                 self._fail(job, problem)

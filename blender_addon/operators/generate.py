@@ -15,8 +15,10 @@ import numpy as np
 
 from ..bridge.jobs import Job, JobState, SceneRequest
 from ..contract.errors import BusyError, CancelledError, UnavailableError
+from ..place.colors import find_colors
 from ..place.picture import hindrance
 from ..properties import settings
+from ..scene.coverage import last_coverage
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.view import flat_camera_of, label_map_shape
@@ -35,16 +37,20 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
     bl_label = "Generate"
 
     def invoke(self, context, event):
+        in_view = isinstance(context.space_data, bpy.types.SpaceView3D)
+        current_session().pressed_in = context.space_data.as_pointer() if in_view else 0
         return self.reporting_errors(self.start, context)
 
     def start(self, context) -> None:
         """Take the labels and send them off; the timer does the rest."""
         submit_scene(context)
+        self.warn_of_unlabelled(context.scene)
         wake()
 
     def run(self, context) -> None:
         """The way of scripts: return when the picture is placed, raise when there is none."""
         job = submit_scene(context)
+        self.warn_of_unlabelled(context.scene)
         if not run_until(lambda: _is_settled(job), SCRIPT_PATIENCE_S):
             current_session().board.cancel(job)
             raise UnavailableError(
@@ -60,9 +66,15 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
         if job.state is JobState.CANCELLED:
             raise CancelledError("The picture was cancelled.", fix="Generate again.")
 
+    def warn_of_unlabelled(self, scene: bpy.types.Scene) -> None:
+        """Before anything is painted, say when much of what the camera sees has no label."""
+        coverage = last_coverage(scene)
+        if coverage is not None and coverage.warning is not None:
+            self.report({"WARNING"}, coverage.warning)
+
 
 class SPADE_OT_cancel(ReportsErrors, bpy.types.Operator):
-    """Stop painting; the scene stays as it is"""
+    """Stop painting; the scene is as it was before"""
 
     bl_idname = "spade.cancel"
     bl_label = "Cancel"
@@ -99,6 +111,7 @@ def submit_scene(context: bpy.types.Context) -> Job:
     # First what is wrong at once, then what costs time: a backdrop needs a flat camera.
     camera = flat_camera_of(scene)
     session.connect()
+    find_colors(scene)  # is found while the server paints
     shape = label_map_shape(scene)
     if (problem := session.connection.too_large(shape)) is not None:
         raise problem

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..contract.errors import InternalError, NothingLabelledError, UnavailableError
 from ..properties import settings
+from ..scene.blocks import blocks_in_sight
 from ..scene.borrow import borrowed, set_if_known
 from ..scene.evaluated import prepared_renders
 from ..scene.exr import read_channels
@@ -89,6 +90,7 @@ def render_pair(
         tempfile.TemporaryDirectory(prefix="spade-") as folder,
         unkeyed_edits_restored(scene),
         _at_frame(scene, shot.frame),
+        blocks_in_sight(scene),
         scene_copy(scene) as copy,
         _seen_by(copy, shot),
         lit(copy, shot.day),

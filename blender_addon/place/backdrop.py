@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The backdrop: a plane that fills the camera's frame with a generated picture, behind everything.
 
-- It is a child of its camera, so it keeps filling the frame while the camera moves. Where lens, sensor, shift, aspect
-  or clip end change it stays where it is, like a painted wall: zooming in crops it together with the scene, zooming
-  out shows its edge. Placing a picture again (`fit_backdrop` alone does it, too) fits it to the camera as it is then.
+- It is a child of its camera, so it keeps filling the frame while the camera moves; what else changes the frame or the
+  colours is followed by `follow`, which fits it anew.
 - The picture lies on the frame exactly. The plane goes on a little beyond it, repeating the outermost pixels:
   renderers look past the edge of the frame to filter it, and would mix in the world behind.
 - Only the camera sees it: it gives no light, throws no shadow, shows in no reflection.
-- It stands just before the camera's clip end, so whatever the camera can see is in front of it.
+- It stands just before the camera's clip end, so whatever the camera can see is in front of it; in a world of fog right
+  behind the furthest thing that shows, for kilometres of fog would swallow it.
 - There is one for each camera, in the collection "Spade Backdrops", which the label pass leaves out. Only that of the
   active camera shows: another camera's would stand in its picture.
 """
@@ -15,12 +15,15 @@
 from __future__ import annotations
 
 import bpy
-from mathutils import Matrix
+import numpy as np
+from mathutils import Matrix, Vector
 
+from ..properties import settings
 from ..scene.borrow import set_if_known
-from ..scene.view import camera_data, camera_frame, flat_camera_of
+from ..scene.view import FLAT, camera_data, camera_frame, flat_camera_of
 from ..scene.visible import BACKDROP_MARK, is_backdrop
-from .material import match_colors, show_image
+from .colors import find_colors
+from .material import image_of, match_colors, show_image
 
 COLLECTION_NAME = "Spade Backdrops"
 
@@ -32,55 +35,112 @@ _DEPTH_STEPS = 4 / 2**24
 _CLOSEST = 0.9
 # How far the plane goes on beyond the frame, as a part of the frame's width and height.
 _MARGIN = 0.05
+# How far behind the furthest thing it stands in fog, and behind the camera's clip start where there is nothing.
+_BEHIND = 1.02
+# Smaller changes than this are rounding: writing them would make Blender update the scene for ever.
+_SAME = 1e-6
 
 
-def place_backdrop(scene: bpy.types.Scene, image: bpy.types.Image) -> bpy.types.Object:
-    """Show a generated picture behind the scene, on the active camera's backdrop; makes it if there is none.
+def place_backdrop(
+    scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object | None = None
+) -> bpy.types.Object:
+    """Show a generated picture behind the scene, on the backdrop of a camera, the active one if none is given.
 
-    A picture that was there stays in the file. Raises NoCameraError without a camera that has a flat frame.
+    Makes the backdrop if there is none. A picture that was there stays in the file. Raises NoCameraError without a
+    camera that has a flat frame.
     """
-    camera = flat_camera_of(scene)
+    camera = camera or flat_camera_of(scene)
     backdrop = backdrop_of(scene, camera) or _new_backdrop(scene, camera)
+    find_colors(scene)
     show_image(backdrop, image, scene)
     fit_backdrop(scene)
-    for thing in _backdrops(scene):
-        thing.hide_render = thing.hide_viewport = thing != backdrop
     return backdrop
 
 
-def fit_backdrop(scene: bpy.types.Scene) -> None:
-    """Bring the active camera's backdrop in line with lens, aspect, clip end and view transform of now.
+def fit_backdrop(scene: bpy.types.Scene, camera: bpy.types.Object | None = None) -> None:
+    """Bring every camera's backdrop in line with lens, aspect, clip end and colours of now, and show that of `camera`.
 
-    Does nothing where there is none. Raises NoCameraError without a camera that has a flat frame.
+    camera: the one that is looked through, the scene's active one if none is given. What is in line is not written.
     """
-    camera = flat_camera_of(scene)
+    camera = camera or scene.camera
+    for backdrop in backdrops(scene):
+        own = backdrop.parent
+        if own is None or not isinstance(own.data, bpy.types.Camera) or own.data.type not in FLAT:
+            continue
+        distance = _distance(scene, own)
+        frame = camera_frame(scene, distance, own)
+        center = ((frame.left + frame.right) / 2, (frame.bottom + frame.top) / 2, -distance)
+        _set_matrix(backdrop, "matrix_parent_inverse", _without_scale(own))
+        basis = Matrix.LocRotScale(center, None, (frame.width, frame.height, 1.0))
+        _set_matrix(backdrop, "matrix_basis", basis)
+        match_colors(backdrop, scene)
+        hidden = own != camera or settings(scene).show == "BLOCKS"
+        for flag in ("hide_render", "hide_viewport"):
+            if getattr(backdrop, flag) != hidden:
+                setattr(backdrop, flag, hidden)
+
+
+def backdrop_of(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Object | None:
+    """The camera's backdrop in this scene."""
+    return next((thing for thing in backdrops(scene) if thing.parent == camera), None)
+
+
+def backdrops(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """The backdrops of the scene's cameras."""
+    return [thing for thing in scene.objects if is_backdrop(thing)]
+
+
+def picture_of(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Image | None:
+    """The picture on a camera's backdrop."""
     backdrop = backdrop_of(scene, camera)
-    if backdrop is None:
-        return
-    distance = _distance(camera_data(camera))
-    frame = camera_frame(scene, distance)
-    backdrop.matrix_parent_inverse = _without_scale(camera)
-    center = ((frame.left + frame.right) / 2, (frame.bottom + frame.top) / 2, -distance)
-    backdrop.matrix_basis = Matrix.LocRotScale(center, None, (frame.width, frame.height, 1.0))
-    match_colors(backdrop, scene)
+    return image_of(backdrop) if backdrop else None
 
 
-def _distance(lens: bpy.types.Camera) -> float:
+def remove_backdrop(backdrop: bpy.types.Object) -> None:
+    """Take a backdrop out of the file, with what only it uses; its picture stays."""
+    mesh, material = backdrop.data, backdrop.active_material
+    bpy.data.objects.remove(backdrop)
+    if isinstance(mesh, bpy.types.Mesh) and not mesh.users:
+        bpy.data.meshes.remove(mesh)
+    if material is not None and not material.users:
+        bpy.data.materials.remove(material)
+
+
+def has_world_fog(scene: bpy.types.Scene) -> bool:
+    """Whether the scene's world has a volume, which everything is seen through."""
+    tree = scene.world.node_tree if scene.world else None
+    outputs = [node for node in tree.nodes if node.type == "OUTPUT_WORLD"] if tree else []
+    return any(node.inputs["Volume"].is_linked for node in outputs)
+
+
+def _distance(scene: bpy.types.Scene, camera: bpy.types.Object) -> float:
     """How far behind everything the plane stands, where viewports still draw it."""
+    lens = camera_data(camera)
     end = lens.clip_end
+    if has_world_fog(scene):
+        nearest = lens.clip_start * 2 if lens.type == "PERSP" else end / 1e4
+        return min(end * _DEPTH, max(nearest, _furthest(scene, camera) * _BEHIND))
     if lens.type == "ORTHO":
         return end * _DEPTH
     drawn = 1.0 / (1.0 / end + _DEPTH_STEPS / lens.clip_start)
     return max(end * _CLOSEST, min(end * _DEPTH, drawn))
 
 
-def backdrop_of(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Object | None:
-    """The camera's backdrop in this scene."""
-    return next((thing for thing in _backdrops(scene) if thing.parent == camera), None)
+def _furthest(scene: bpy.types.Scene, camera: bpy.types.Object) -> float:
+    """How far before the camera the scene's shown things reach, by their bounding boxes."""
+    inverse = camera.matrix_world.inverted_safe()
+    found = 0.0
+    for thing in scene.objects:
+        if not thing.hide_render and not is_backdrop(thing) and thing.type not in ("CAMERA", "LIGHT"):
+            to_camera = inverse @ thing.matrix_world
+            found = max(found, *(-(to_camera @ Vector(corner)).z for corner in thing.bound_box))
+    return found
 
 
-def _backdrops(scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    return [thing for thing in scene.objects if is_backdrop(thing)]
+def _set_matrix(thing: bpy.types.Object, name: str, wanted: Matrix) -> None:
+    now, then = np.array(getattr(thing, name)), np.array(wanted)
+    if np.abs(now - then).max() > _SAME * max(1.0, np.abs(then).max()):
+        setattr(thing, name, wanted)
 
 
 def _new_backdrop(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Object:

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generated pictures as images in the .blend: packed, kept, and shown in the colours they were made with.
 
-A generated picture is finished sRGB; the scene's view transform would change it once more. So it is tagged
-with the colour space that the transform leads back out of ("AgX Base sRGB" under AgX): shown through the view
-it was made for, it comes out as it was, to within 0.016 under AgX, 2/255 under Filmic and 1/255 elsewhere.
-AgX has no way to show colours that are bright and vivid at once (a sunset's orange): those come out paler.
-Transforms without such a space (False Color, Filmic Log), looks and curves act on it as on everything else.
+A generated picture is finished sRGB; the scene's view transform would change it once more. On a backdrop, nodes undo
+that (`colors`), and the image is data to Blender. Where there are none yet it is tagged with the colour space that
+comes nearest ("AgX Base sRGB" under AgX).
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ import numpy as np
 from ..contract.errors import BadImageError
 
 PROVENANCE = "spade_provenance"
+"""Custom property of a generated picture: how it was made, as JSON."""
 
 # By view transform; anything else shows sRGB. A version that lacks the space falls back to sRGB, too.
 _COLOR_SPACES = {
@@ -29,6 +28,7 @@ _COLOR_SPACES = {
     "ACES 2.0": "ACES 2.0 sRGB",
     "Raw": "Non-Color",
 }
+_SRGB = ("sRGB", "sRGB - Texture", "Utility - sRGB - Texture", "srgb_texture", "srgb_tx")
 
 
 def store_image(
@@ -46,7 +46,7 @@ def store_image(
     height, width, _ = rgb.shape
     image = bpy.data.images.new(name, width, height, alpha=False)
     # First the tag, then the pixels: the bytes stay what they are, only their meaning is set.
-    image.colorspace_settings.name = color_space_for(scene)
+    tag_image(image, scene)
     pixels = np.ones((height, width, 4), np.float32)
     np.divide(rgb[::-1], 255, out=pixels[..., :3], dtype=np.float32)  # Blender counts rows from the bottom
     flat: Any = pixels.ravel()  # a sequence to Blender, though not to its type stubs
@@ -60,8 +60,39 @@ def store_image(
     return image
 
 
-def color_space_for(scene: bpy.types.Scene) -> str:
-    """The colour space from which finished sRGB pictures come out unchanged through the view transform."""
-    wanted = _COLOR_SPACES.get(scene.view_settings.view_transform, "sRGB")
+def provenance_of(image: bpy.types.Image) -> dict[str, str | int | float]:
+    """How a generated picture was made; empty for any other image."""
+    return json.loads(image.get(PROVENANCE, "{}"))
+
+
+def generated_images() -> list[bpy.types.Image]:
+    """The generated pictures in the file, the newest last."""
+    found = [image for image in bpy.data.images if PROVENANCE in image]
+    return sorted(found, key=lambda image: str(provenance_of(image).get("made", "")))
+
+
+def same_image(provenance: dict[str, str | int | float]) -> bpy.types.Image | None:
+    """The picture in the file with the same pixels, made in the same way, whenever that was."""
+
+    def lasting(facts: dict[str, str | int | float]) -> dict[str, str | int | float]:
+        return {name: value for name, value in facts.items() if name != "made"}
+
+    wanted = lasting(provenance)
+    return next((image for image in generated_images() if lasting(provenance_of(image)) == wanted), None)
+
+
+def tag_image(image: bpy.types.Image, scene: bpy.types.Scene, raw: bool = False) -> None:
+    """Say what a picture's bytes mean: nothing (`raw`), or what comes nearest to finished sRGB in a scene's view.
+
+    OpenColorIO configurations call that what they like; one without any of our names keeps what it thinks of images.
+    """
+    settings = image.colorspace_settings
+    if raw:
+        if not settings.is_data:
+            settings.is_data = True
+        return
     known = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items.keys()
-    return wanted if wanted in known else "sRGB"
+    wanted = (_COLOR_SPACES.get(scene.view_settings.view_transform, "sRGB"), *_SRGB)
+    name = next((each for each in wanted if each in known), settings.name)
+    if settings.name != name:
+        settings.name = name

@@ -6,9 +6,11 @@ from __future__ import annotations
 import bpy
 
 from ..scene.borrow import set_if_known
-from .image import color_space_for
+from .colors import colors_group
+from .image import tag_image
 
 _PICTURE = "Spade Picture"
+_COLORS = "Spade Colours"
 _LIGHT = "Spade Light"
 
 
@@ -24,12 +26,37 @@ def show_image(backdrop: bpy.types.Object, image: bpy.types.Image, scene: bpy.ty
 
 
 def match_colors(backdrop: bpy.types.Object, scene: bpy.types.Scene) -> None:
-    """Let the picture come out as it was generated through the scene's view transform and exposure of now."""
-    nodes = _material_of(backdrop).node_tree.nodes
-    image = nodes[_PICTURE].image
-    if image is not None:
-        image.colorspace_settings.name = color_space_for(scene)
-    nodes[_LIGHT].inputs["Strength"].default_value = 1.0 / _exposure(scene)
+    """Let the picture come out as it was generated through the scene's view and exposure of now.
+
+    By the inverse of its view where that is there, else by the nearest colour space.
+    """
+    tree = _material_of(backdrop).node_tree
+    assert tree is not None
+    picture, light = tree.nodes[_PICTURE], tree.nodes[_LIGHT]
+    group = colors_group(scene)
+    if picture.image is not None:
+        tag_image(picture.image, scene, raw=group is not None)
+    source = picture
+    if group is not None:
+        source = tree.nodes.get(_COLORS) or _new_colors(tree)
+        if source.node_tree != group:
+            source.node_tree = group
+        if not source.inputs[0].is_linked:
+            tree.links.new(picture.outputs["Color"], source.inputs[0])
+    links = light.inputs["Color"].links
+    # A link that users led elsewhere stays.
+    if not links or (links[0].from_node.name in (_PICTURE, _COLORS) and links[0].from_node != source):
+        tree.links.new(source.outputs[0], light.inputs["Color"])
+    strength, wanted = light.inputs["Strength"], 1.0 / _exposure(scene)
+    if abs(strength.default_value - wanted) > 1e-6 * wanted:
+        strength.default_value = wanted
+
+
+def image_of(backdrop: bpy.types.Object) -> bpy.types.Image | None:
+    """The picture on a backdrop; None where users took our nodes out of its material."""
+    material = backdrop.active_material
+    node = material.node_tree.nodes.get(_PICTURE) if material and material.node_tree else None
+    return node.image if node else None
 
 
 def _exposure(scene: bpy.types.Scene) -> float:
@@ -46,6 +73,13 @@ def _material_of(backdrop: bpy.types.Object) -> bpy.types.Material:
     material = _new_material(backdrop.name)
     backdrop.active_material = material
     return material
+
+
+def _new_colors(tree: bpy.types.ShaderNodeTree) -> bpy.types.Node:
+    node = tree.nodes.new("ShaderNodeGroup")
+    node.name, node.label = _COLORS, "Through the view"
+    node.location = (300.0, -250.0)
+    return node
 
 
 def _new_material(name: str) -> bpy.types.Material:

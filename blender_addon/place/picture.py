@@ -4,36 +4,63 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import bpy
 
-from ..bridge.jobs import Job, JobBoard, SceneRequest
+from ..bridge.jobs import Job, JobBoard, JobState, SceneRequest
 from ..contract.errors import SpadeError
 from ..contract.version import VERSION
-from .backdrop import backdrop_of, place_backdrop
-from .image import store_image
+from ..scene.view import FLAT, flat_camera_of
+from .backdrop import picture_of, place_backdrop
+from .image import same_image, store_image
+from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
+from .show import show_landed
 
 # A tool in the user's hand: a picture that lands now would end up inside its undo step.
 HANDS_FULL = ("TRANSFORM_OT_", "PAINT_OT_", "SCULPT_OT_", "MESH_OT_", "CURVE_OT_", "VIEW3D_OT_interactive")
 
 
 def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
-    """Pack the picture into the file, put it behind the scene, and make that one undo step.
+    """Put the picture behind the scene, packed into the file, let it be seen, and make that one undo step.
 
+    What is in the file already, made in the same way, is not stored again; where it is in place, too, nothing changes.
     Raises SpadeError where the scene refuses it: the picture then stays on the board, and the reason is the job's.
     """
     assert job.rgb is not None
+    facts, small = provenance(job), painting_of(job)
+    known = same_image(facts)
     try:
-        image = store_image(job.rgb, f"Backdrop {scene.name}", scene, provenance(job))
-        with _camera_of_the_request(scene, job.request.camera_name):
-            place_backdrop(scene, image)
+        image = known or store_image(job.rgb, f"Backdrop {scene.name}", scene, facts)
+        camera = _camera_of(scene, job.request)
+        job.is_new = known is None or small is not None or picture_of(scene, camera) != known
+        if job.is_new:
+            place_backdrop(scene, image, camera)
     except SpadeError as problem:
         job.error = problem
         raise
+    if small is not None:
+        swap_painting(small, image, keep_name=known is None)
+    show_landed(scene)
     board.placed(job)
-    bpy.ops.ed.undo_push(message="Place Backdrop")
+    if job.is_new:
+        bpy.ops.ed.undo_push(message="Place Backdrop")
+
+
+def show_painting(job: Job, scene: bpy.types.Scene) -> None:
+    """Show the small picture that is being enlarged, in place. Raises NoCameraError."""
+    place_painting(job, scene, _camera_of(scene, job.request), provenance(job))
+
+
+def settle_painting(job: Job) -> None:
+    """A job whose painting was shown has ended: see `painting` for what stays."""
+    small = painting_of(job)
+    if small is None:
+        return
+    if job.state is JobState.FAILED:
+        keep_painting(small)
+        bpy.ops.ed.undo_push(message="Place Backdrop")
+    elif job.state is JobState.CANCELLED:
+        take_back(small)
 
 
 def scene_of(request: SceneRequest) -> bpy.types.Scene | None:
@@ -76,24 +103,14 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         facts["style_seed"] = request.style_seed
     if job.upscaler:
         facts["upscaler"] = job.upscaler
+    if job.picture_digest:
+        facts["picture_digest"] = job.picture_digest
     return facts
 
 
-@contextmanager
-def _camera_of_the_request(scene: bpy.types.Scene, name: str) -> Iterator[None]:
-    """Look through the camera the labels were taken from: the user may have switched since."""
-    now = scene.camera
-    then = scene.objects.get(name)
-    if then is None or then == now or then.type != "CAMERA":
-        yield
-        return
-    scene.camera = then
-    try:
-        yield
-    finally:
-        scene.camera = now
-        # Each camera sees its own backdrop only.
-        for camera in (then, now) if now else ():
-            backdrop = backdrop_of(scene, camera)
-            if backdrop is not None:
-                backdrop.hide_render = backdrop.hide_viewport = camera != now
+def _camera_of(scene: bpy.types.Scene, request: SceneRequest) -> bpy.types.Object:
+    """The camera the labels were taken from: the user may have switched since. Raises NoCameraError."""
+    then = scene.objects.get(request.camera_name)
+    if then is not None and isinstance(then.data, bpy.types.Camera) and then.data.type in FLAT:
+        return then
+    return flat_camera_of(scene)

@@ -29,6 +29,7 @@ import numpy as np
 from ..contract.errors import BadShapeError, BusyError, InternalError, NothingLabelledError
 from ..contract.labels import LabelSet
 from ..properties import settings
+from .blocks import blocks_in_sight
 from .coverage import remember
 from .evaluated import evaluated_objects, prepared_renders
 from .exr import read_channels
@@ -39,7 +40,7 @@ from .pass_indices import PassIndices
 from .render_copy import aim, strip
 from .unkeyed import unkeyed_edits_kept
 from .view import camera_data, camera_of, frame_aspect
-from .visible import active_view_layer, is_backdrop
+from .visible import COPY_MARK, active_view_layer, is_backdrop
 
 # How the names of the passes end, in Blender 4 and 5; they begin with the name of the view layer.
 _OBJECT = (".IndexOB.X", ".Object Index.X")
@@ -89,7 +90,11 @@ def render_label_map(
     if bpy.app.is_job_running("RENDER"):
         raise BusyError("Blender is rendering.", "Try again when the render has finished.")
     report(0.0)
-    with tempfile.TemporaryDirectory(prefix="spade-") as folder, unkeyed_edits_kept(scene):
+    with (
+        tempfile.TemporaryDirectory(prefix="spade-") as folder,
+        blocks_in_sight(scene),
+        unkeyed_edits_kept(scene),
+    ):
         report(0.05)
         with scene_copy(scene) as copy:
             file = Path(folder) / "labels.exr"
@@ -164,6 +169,7 @@ def scene_copy(scene: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
     images, camera = set(bpy.data.images), scene.camera
     copy = scene.copy()
     assert copy is not None
+    copy[COPY_MARK] = True
     try:
         copy.timeline_markers.clear()  # Cameras are bound to them.
         yield copy

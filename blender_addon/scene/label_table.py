@@ -84,7 +84,16 @@ def used_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:
         if surfaces:
             shown = dict.fromkeys(material for used in surfaces for material in used)
             return [material and material.original for material in shown]
-    return _used_slots(thing.data, [slot.material for slot in thing.material_slots])
+    used = _used_slots(thing.data, [slot.material for slot in thing.material_slots])
+    return list(dict.fromkeys(used + _strand_materials(thing))) if thing.particle_systems else used
+
+
+def _strand_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:
+    """The materials of hair that particle systems draw as strands."""
+    strands = [each.settings for each in thing.particle_systems if each.settings.render_type == "PATH"]
+    slots = [slot.material for slot in thing.material_slots]
+    # Past the slots Blender takes the last one.
+    return [slots[min(each.material, len(slots)) - 1] if slots else None for each in strands]
 
 
 def _slots(thing: bpy.types.Object, data: bpy.types.ID) -> list[bpy.types.Material | None]:

@@ -19,6 +19,9 @@ from ..contract.errors import NoCameraError
 from ..contract.limits import LARGEST_SIDE
 from ..properties import settings
 
+FLAT = frozenset({"PERSP", "ORTHO"})
+"""The types of cameras whose picture is a flat rectangle."""
+
 # Networks halve the map several times; whole multiples keep every level on the pixel grid.
 SIZE_STEP = 32
 
@@ -54,7 +57,7 @@ def camera_of(scene: bpy.types.Scene) -> bpy.types.Object:
 def flat_camera_of(scene: bpy.types.Scene) -> bpy.types.Object:
     """The scene's camera if its picture is a flat rectangle that a plane can fill. Raises NoCameraError."""
     camera = camera_of(scene)
-    if camera_data(camera).type not in {"PERSP", "ORTHO"}:
+    if camera_data(camera).type not in FLAT:
         raise NoCameraError(
             f"The camera '{camera.name}' is panoramic: no flat backdrop can fill its picture.",
             "Set the lens of the camera to Perspective or Orthographic.",
@@ -96,14 +99,15 @@ def pixel_aspect_for(shape: tuple[int, int], aspect: float) -> tuple[float, floa
     return (ratio, 1.0) if ratio >= 1.0 else (1.0, 1.0 / ratio)
 
 
-def camera_frame(scene: bpy.types.Scene, distance: float) -> Frame:
-    """The rectangle the scene's render shows at `distance` in front of its (flat) camera.
+def camera_frame(scene: bpy.types.Scene, distance: float, camera: bpy.types.Object | None = None) -> Frame:
+    """The rectangle the scene's render shows at `distance` in front of a (flat) camera, its own if none is given.
 
     Lens, sensor, sensor fit, shift, orthographic scale and aspect are all in it.
     """
+    lens = camera_data(camera or flat_camera_of(scene))
     # Blender answers with the corners at a distance of its own choice.
-    corners = camera_data(flat_camera_of(scene)).view_frame(scene=scene)
-    flat = camera_data(flat_camera_of(scene)).type == "ORTHO"
+    corners = lens.view_frame(scene=scene)
+    flat = lens.type == "ORTHO"
     scale = [1.0 if flat else distance / -corner.z for corner in corners]
     xs = [corner.x * factor for corner, factor in zip(corners, scale, strict=True)]
     ys = [corner.y * factor for corner, factor in zip(corners, scale, strict=True)]

@@ -14,6 +14,9 @@ from .instances import Source, evaluated_data, has_geometry_nodes, instanced_by
 # Custom property on the backdrops this add-on makes: the label pass must not see what it painted itself.
 BACKDROP_MARK = "spade_backdrop"
 
+# Custom property on the copies of a scene that are rendered for labels: nobody may change what they share with it.
+COPY_MARK = "spade_copy"
+
 _SURFACES = frozenset({"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD"})
 
 

@@ -8,9 +8,11 @@ import bpy
 from ..bridge.connection import Connection
 from ..bridge.jobs import Job, JobState
 from ..contract.errors import SpadeError
-from ..operators.place import is_hidden_by_view
+from ..place.caveats import caveats
+from ..place.image import PROVENANCE, generated_images, provenance_of
 from ..place.picture import hindrance, scene_of
-from ..properties import settings
+from ..place.viewport import shows_pictures
+from ..properties import SHOWN, settings
 from ..scene.label_rules import scene_label_set
 from ..scene.view import label_map_shape
 from ..session import current_session
@@ -38,8 +40,7 @@ class SPADE_PT_backdrop(bpy.types.Panel):
     def draw(self, context) -> None:
         layout, scene = layout_of(self), context.scene
         draw_action(layout, current_session().board.live_in(scene.session_uid))
-        if is_hidden_by_view(context):
-            layout.operator("spade.show_backdrop", icon="HIDE_OFF")
+        draw_pictures(layout, context)
         _draw_errors(layout, context)
         for job in current_session().board.finished[-1:]:
             _draw_kept(layout, context, job)
@@ -55,6 +56,47 @@ def draw_action(layout: Layout, job: Job | None) -> None:
         return
     row.progress(factor=job.fraction, text=_doing(job))
     row.operator("spade.cancel", text="", icon="X")
+
+
+class SPADE_MT_pictures(bpy.types.Menu):
+    """The pictures painted in this file, the newest first; undo takes none of them away."""
+
+    bl_idname = "SPADE_MT_pictures"
+    bl_label = "Pictures"
+
+    def draw(self, context) -> None:
+        for image in reversed(generated_images()):
+            made = str(provenance_of(image).get("made", ""))[:16].replace("T", " ")
+            text = f"{image.name}   {made}"
+            layout_of(self).operator("spade.place_again", text=text, icon="IMAGE_DATA").name = image.name
+
+
+def draw_pictures(layout: Layout, context: bpy.types.Context) -> None:
+    """What is shown of blocks and picture, the file's pictures, and that the last press is done."""
+    if not any(PROVENANCE in image for image in bpy.data.images):
+        return
+    row = layout.row(align=True)
+    for what, text, _ in SHOWN:
+        row.operator("spade.show", text=text, depress=settings(context.scene).show == what).what = what
+    view = context.space_data
+    look = row.row(align=True)
+    look.enabled = isinstance(view, bpy.types.SpaceView3D) and not shows_pictures(view)
+    look.operator("spade.show_backdrop", text="", icon="HIDE_OFF")
+    row.menu("SPADE_MT_pictures", text="", icon="RENDERLAYERS")
+    notes = layout.column(align=True)
+    notes.active, notes.scale_y = False, 0.8
+    if settings(context.scene).show != "BLOCKS":
+        for note in caveats(context.scene):
+            for number, line in enumerate(wrapped(context, note)):
+                notes.label(text=line, icon="BLANK1" if number else "INFO")
+    board = current_session().board
+    last = board.last_placed
+    if last is None or last.request.scene_uid != context.scene.session_uid or board.live:
+        return
+    done = layout.row()
+    done.active = False
+    took = f"Done in {last.seconds['total']:.1f} s"
+    done.label(text=took if last.is_new else f"{took}: nothing had changed", icon="CHECKMARK")
 
 
 def _draw_errors(layout: Layout, context: bpy.types.Context) -> None:
@@ -132,4 +174,4 @@ def _draw_seed(row: Layout, wanted, name: str) -> None:
     row.operator("spade.new_seed", text="", icon="FILE_REFRESH").which = name
 
 
-CLASSES = (SPADE_PT_backdrop,)
+CLASSES = (SPADE_MT_pictures, SPADE_PT_backdrop)

@@ -221,6 +221,12 @@ class NothingLabelledError(SpadeError):
     code = "NOTHING_LABELLED"
 
 
+class BlocksHiddenError(NothingLabelledError):
+    """What has a label is hidden from views and renders."""
+
+    code = "BLOCKS_HIDDEN"
+
+
 WIRE_ERRORS: dict[str, type[SpadeError]] = {
     kind.code: kind
     for kind in (

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every ZeroMQ socket of the product, with every option set: libzmq's defaults wait, and queue, for ever."""
+"""Every ZeroMQ socket of the product, with every option set: libzmq's defaults wait, and queue, for ever.
+
+No socket has ZMTP heartbeats: where a peer is suspended, or does not read for a while, their timers meet a connection
+that is in no state for it, and libzmq aborts the process. Who is there is known by Ping and Pong (pending_jobs), and
+by TCP itself.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,9 @@ _WORKER_MESSAGE_BYTES = 2 * MAX_MESSAGE_BYTES  # what a client sent and the larg
 def dealer(context: zmq.Context, address: str) -> Socket:
     """A client's, connected to a server. Raises ZMQError where that is no address."""
     socket = _made(context, zmq.DEALER, MAX_MESSAGE_BYTES)
-    socket.sndhwm, socket.rcvhwm = 64, 64
+    # A host that does not poll, for it renders, must not stop the reading: progress of every job comes twice a second.
+    # What can pile up is small, but for the pictures, of which a server owes one client a limited number.
+    socket.sndhwm, socket.rcvhwm = 64, 0
     _watch_the_net(socket)
     socket.reconnect_ivl = 50
     socket.connect(address)
@@ -60,7 +67,9 @@ def _made(context: zmq.Context, kind: int, max_bytes: int) -> Socket:
 
 
 def _watch_the_net(socket: Socket) -> None:
-    """Notice within seconds that the other side has gone, and come back to it."""
+    """Notice within a quarter of a minute that the other machine has gone, and come back to it."""
     socket.handshake_ivl = 3000
-    socket.heartbeat_ivl, socket.heartbeat_timeout, socket.heartbeat_ttl = 1000, 3000, 4000
+    socket.tcp_keepalive, socket.tcp_keepalive_idle = 1, 5
+    socket.tcp_keepalive_intvl, socket.tcp_keepalive_cnt = 3, 3
+    socket.tcp_maxrt = 15_000  # of what is sent and not taken
     socket.reconnect_ivl_max = 2000

@@ -53,8 +53,9 @@ def addon() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _not_for_ever() -> Iterator[None]:
-    faulthandler.dump_traceback_later(SECONDS_A_TEST, exit=True)
+def _not_for_ever(request: pytest.FixtureRequest) -> Iterator[None]:
+    longer = request.node.get_closest_marker("timeout")
+    faulthandler.dump_traceback_later(longer.args[0] if longer else SECONDS_A_TEST, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
 

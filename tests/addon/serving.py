@@ -19,6 +19,11 @@ def command(*extra: str) -> str:
     return " ".join((PYTHON, "-m", "server", "--synthesizer", SYNTHESIZER, *extra))
 
 
+def painting_command() -> str:
+    """A server with the embedded model, which paints small and enlarges."""
+    return f"{PYTHON} -m server"
+
+
 def renew_session() -> None:
     """End the add-on's session with its server, and begin another one: no test inherits the jobs of the one before."""
     from spade_backdrops import session, timer

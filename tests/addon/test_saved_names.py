@@ -25,7 +25,17 @@ SETTINGS = {
 }
 RULE = {"kind", "object", "material", "collection", "class_name"}
 OPERATORS = {
-    *("generate", "cancel", "new_seed", "place_kept", "discard_kept", "show_backdrop", "dismiss_error"),
+    *(
+        "generate",
+        "cancel",
+        "new_seed",
+        "place_kept",
+        "discard_kept",
+        "show_backdrop",
+        "show",
+        "place_again",
+        "dismiss_error",
+    ),
     *("assign_label", "search_label", "clear_label", "auto_assign", "select_unlabelled"),
     *("import_label_set", "use_model_label_set", "use_served_model", "export_label_map", "render_pairs"),
     *("add_camera", "add_example", "start_server", "stop_server", "show_console", "open_preferences"),

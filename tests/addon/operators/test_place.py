@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import bpy
 import numpy as np
 import pytest
-from spade_backdrops.operators.place import is_hidden_by_view
 from spade_backdrops.place.backdrop import place_backdrop
 from spade_backdrops.place.image import store_image
+from spade_backdrops.place.viewport import look_at_picture, shows_pictures
 
 
 @pytest.fixture
@@ -57,7 +55,6 @@ def test_a_view_that_shows_no_pictures_is_told_from_one_that_does(scene, camera,
         if space.type == "VIEW_3D"
     )
     view.shading.type, view.shading.color_type = shading, color
-    context = SimpleNamespace(scene=scene, space_data=view)
-    assert not is_hidden_by_view(context)
-    placed(scene)
-    assert is_hidden_by_view(context) is hidden
+    assert shows_pictures(view) is not hidden
+    look_at_picture(view)
+    assert shows_pictures(view)

@@ -130,6 +130,35 @@ def test_so_are_those_of_geometry_that_nodes_instance(scene, view, pixels, pictu
     picture.shows(((2, 18, 6, 22), "tree"), ((24, 22, 28, 26), "tree"))
 
 
+def test_the_material_of_strands_is_found_by_name(scene, view, pixels, picture):
+    ground = pixels.box("Ground", (0, 0, 64, 48), 12, (pixels.material("Bare"),))
+    assign(scene, ground, "dirt")
+    ground.data.materials.append(pixels.material("Grass"))
+    ground.modifiers.new("Hair", "PARTICLE_SYSTEM")
+    hair = ground.particle_systems[0].settings
+    hair.type, hair.count, hair.hair_length, hair.material = "HAIR", 300, 8, 2
+    hair.root_radius = hair.tip_radius = 40
+    bpy.context.view_layer.update()
+    auto_assign(scene)
+    shares = picture.taken().shares
+    assert set(shares) == {picture.ids["dirt"], picture.ids["grass"]}
+
+
+def test_hair_curves_are_listed_and_found_by_their_material(scene, view, pixels, picture):
+    curves = bpy.data.hair_curves.new("Curves")
+    curves.add_curves([2] * 8)
+    points = [value for x in range(8) for z in (-10, 10) for value in (2.0 * x, 0.0, z)]
+    curves.points.foreach_set("position", points)
+    radius = curves.attributes.get("radius") or curves.attributes.new("radius", "FLOAT", "POINT")
+    radius.data.foreach_set("value", [0.8] * 16)
+    thing = bpy.data.objects.new("Curves", curves)
+    scene.collection.objects.link(thing)
+    assert unlabelled(scene) == [thing]
+    curves.materials.append(pixels.material("Grass blades"))
+    auto_assign(scene)
+    assert unlabelled(scene) == [] and picture.ids["grass"] in picture.taken().shares
+
+
 def test_every_unlabelled_thing_is_told_with_its_share_of_the_picture(scene, source, pixels, picture):
     assign(scene, pixels.box("Meadow", (0, 36, 64, 48), 12), "grass")
     pixels.box("Shed", (40, 0, 64, 12))

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What keeps a placed picture from being seen as it was painted, in words."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..scene.view import camera_data
+from .backdrop import has_world_fog
+from .colors import missed_colors
+
+# Of all colours; photographs have few of the vivid ones that most views miss.
+_SOME, _MOST = 0.05, 0.6
+
+
+def caveats(scene: bpy.types.Scene) -> list[str]:
+    """A sentence for each; none where the picture is seen as it was painted."""
+    view, found = scene.view_settings, []
+    missed = missed_colors(scene)
+    if missed > _MOST:
+        found.append(f"The view '{view.view_transform}' cannot show pictures as they were painted.")
+    elif missed > _SOME:
+        found.append(
+            f"The view '{view.view_transform}' shows very vivid colours paler than they were painted."
+        )
+    if view.look not in ("", "None"):
+        found.append(f"The look '{view.look}' grades the picture, too.")
+    if view.use_curve_mapping:
+        found.append("The view's curves grade the picture, too.")
+    if scene.camera is not None and isinstance(scene.camera.data, bpy.types.Camera):
+        if camera_data(scene.camera).dof.use_dof:
+            found.append("Depth of field blurs the picture as it would a wall that far away.")
+    if has_world_fog(scene):
+        found.append("The world's fog lies before the picture.")
+    return found

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nodes that bring a finished picture through a scene's view as it was painted.
+
+Shaders know no tables of colours, so the inverse of the view lies in an image, blue in tiles side by side, packed into
+the file: a picture looks the same in a Blender without this add-on. A group of nodes reads it.
+
+Finding an inverse takes about a second. With a window it is found between redraws, and the picture is shown in its
+nearest colour space until then; scripts wait for it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import bpy
+import numpy as np
+
+from .view_inverse import LIGHT_SCALE, PRIMARIES, STEPS, View, ViewInverse
+
+# Custom properties of a group: whose inverse it is, and how much of all colours it misses.
+_VIEW, _MISSED = "spade_view", "spade_missed"
+_STEP_S, _WAIT_S = 0.01, 0.5
+
+_searches: dict[View, ViewInverse] = {}
+
+
+def colors_group(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The nodes for a scene's view; None while its inverse is not there."""
+    view = View.of(scene)
+    key = json.dumps(asdict(view))
+    found = next((group for group in bpy.data.node_groups if group.get(_VIEW) == key), None)
+    if found is None and view in _searches and _searches[view].table is not None:
+        table = _searches[view].table
+        assert table is not None
+        found = _new_group(f"Spade Colours {view.transform}", table)
+        found[_VIEW], found[_MISSED] = key, _searches[view].missed
+    return found
+
+
+def missed_colors(scene: bpy.types.Scene) -> float:
+    """The share, 0..1, of all colours that a scene's view cannot show, as far as it is known."""
+    group = colors_group(scene)
+    return float(group[_MISSED]) if group is not None else 0.0
+
+
+def find_colors(scene: bpy.types.Scene) -> None:
+    """See to the inverse of a scene's view: a script waits for it here, with a window it is begun."""
+    if colors_group(scene) is not None:
+        return
+    view = View.of(scene)
+    search = _searches.setdefault(view, ViewInverse(view))
+    if bpy.app.background:
+        search.finish()
+    elif not bpy.app.timers.is_registered(_search_on):
+        bpy.app.timers.register(_search_on, persistent=True)
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(_search_on):
+        bpy.app.timers.unregister(_search_on)
+
+
+def _search_on() -> float | None:
+    from .backdrop import fit_backdrop  # its material asks here
+
+    search = next((each for each in _searches.values() if each.table is None), None)
+    if search is None:
+        return None
+    if bpy.app.is_job_running("RENDER"):
+        return _WAIT_S
+    if search.step():
+        for scene in bpy.data.scenes:
+            fit_backdrop(scene)
+    return _STEP_S
+
+
+def _table_image(name: str, table: np.ndarray) -> bpy.types.Image:
+    """STEPS tiles side by side, one for each blue; red goes right in each, green goes up."""
+    image = bpy.data.images.new(name, STEPS * STEPS, STEPS, float_buffer=True, is_data=True)
+    pixels = np.ones((STEPS, STEPS, STEPS, 4), np.float32)
+    pixels[..., :3] = table.transpose(1, 2, 0, 3)  # rows by green, then blue, then red
+    flat: Any = pixels.ravel()
+    image.pixels.foreach_set(flat)
+    image.update()
+    image.pack()
+    return image
+
+
+def _new_group(name: str, table: np.ndarray) -> bpy.types.NodeTree:
+    group = bpy.data.node_groups.new(name, "ShaderNodeTree")
+    assert group is not None
+    sockets: Any = group.interface  # the stubs know one type of socket only
+    sockets.new_socket("Picture", in_out="INPUT", socket_type="NodeSocketColor")
+    sockets.new_socket("Light", in_out="OUTPUT", socket_type="NodeSocketColor")
+    nodes = _Nodes(group)
+    come, leave = nodes.new("NodeGroupInput"), nodes.new("NodeGroupOutput")
+    color = nodes.new("ShaderNodeSeparateColor")
+    group.links.new(come.outputs[0], color.inputs[0])
+    red, green, blue = color.outputs
+    last = STEPS - 1
+    depth = nodes.math("MULTIPLY", blue, last)
+    tile = nodes.math("MINIMUM", nodes.math("FLOOR", depth), last - 1)
+    across = nodes.math("ADD", nodes.math("MULTIPLY", red, last), 0.5)
+    column = nodes.math("DIVIDE", nodes.math("MULTIPLY_ADD", tile, STEPS, across), STEPS * STEPS)
+    row = nodes.math("DIVIDE", nodes.math("ADD", nodes.math("MULTIPLY", green, last), 0.5), STEPS)
+    image = _table_image(name, table)
+    near = nodes.lookup(image, column, row)
+    far = nodes.lookup(image, nodes.math("ADD", column, 1 / STEPS), row)
+    mixed = nodes.mix(nodes.math("SUBTRACT", depth, tile), near, far)
+    parts = nodes.new("ShaderNodeSeparateXYZ")
+    group.links.new(mixed, parts.inputs[0])
+    wide = nodes.vector(
+        [nodes.math("MULTIPLY", nodes.math("SINH", part), LIGHT_SCALE) for part in parts.outputs]
+    )
+    light = nodes.vector([nodes.dot(wide, weights) for weights in PRIMARIES])
+    group.links.new(light, leave.inputs[0])
+    return group
+
+
+class _Nodes:
+    """Makes nodes in a group, and links what they take."""
+
+    def __init__(self, group: bpy.types.NodeTree):
+        self._group = group
+
+    def new(self, kind: str) -> Any:
+        return self._group.nodes.new(kind)
+
+    def math(self, operation: str, *values: Any) -> Any:
+        node = self.new("ShaderNodeMath")
+        node.operation = operation
+        for socket, value in zip(node.inputs, values, strict=False):
+            self._give(socket, value)
+        return node.outputs[0]
+
+    def vector(self, values: list[Any]) -> Any:
+        node = self.new("ShaderNodeCombineXYZ")
+        for socket, value in zip(node.inputs, values, strict=False):
+            self._give(socket, value)
+        return node.outputs[0]
+
+    def dot(self, vector: Any, weights: np.ndarray) -> Any:
+        node = self.new("ShaderNodeVectorMath")
+        node.operation = "DOT_PRODUCT"
+        self._give(node.inputs[0], vector)
+        node.inputs[1].default_value = weights.tolist()
+        return node.outputs["Value"]
+
+    def lookup(self, image: bpy.types.Image, column: Any, row: Any) -> Any:
+        node = self.new("ShaderNodeTexImage")
+        node.image, node.extension, node.interpolation = image, "EXTEND", "Linear"
+        self._give(node.inputs["Vector"], self.vector([column, row, 0.0]))
+        return node.outputs["Color"]
+
+    def mix(self, factor: Any, first: Any, second: Any) -> Any:
+        node = self.new("ShaderNodeMix")
+        node.data_type = "VECTOR"
+        named = [socket for socket in node.inputs if socket.enabled]
+        for socket, value in zip(named, (factor, first, second), strict=True):
+            self._give(socket, value)
+        return next(socket for socket in node.outputs if socket.enabled)
+
+    def _give(self, socket: Any, value: Any) -> None:
+        if isinstance(value, bpy.types.NodeSocket):
+            self._group.links.new(value, socket)
+        else:
+            socket.default_value = value

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The small painting, shown in place while the server enlarges it.
+
+- The finished picture takes its place in every user of it; the small one leaves the file.
+- Where its job is cancelled, also by a newer press, the scene is as it was before: the former picture, or none.
+- Where its job fails, it stays: it is a picture, and the press paid for it.
+
+It makes no undo step of its own: a press is one step, made when its picture lands.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from ..bridge.jobs import Job
+from .backdrop import backdrops, picture_of, place_backdrop, remove_backdrop
+from .image import store_image
+from .material import image_of
+from .show import show_landed, show_nothing_placed
+
+# Custom properties of a painting: the job that it belongs to, and the picture it stands in for.
+_JOB, _FORMER = "spade_job", "spade_former"
+
+
+def place_painting(
+    job: Job, scene: bpy.types.Scene, camera: bpy.types.Object, provenance: dict[str, str | int | float]
+) -> None:
+    """Show a job's painting on the backdrop of a camera."""
+    assert job.painting is not None
+    former = picture_of(scene, camera)
+    image = store_image(job.painting, f"Backdrop {scene.name}", scene, provenance)
+    image[_JOB] = job.id
+    if former is not None:
+        image[_FORMER] = former
+    place_backdrop(scene, image, camera)
+    show_landed(scene)
+
+
+def painting_of(job: Job) -> bpy.types.Image | None:
+    """The painting of a job, where it is in the file: undo may have taken it away."""
+    return next((image for image in bpy.data.images if image.get(_JOB) == job.id), None) if job.id else None
+
+
+def is_painting(image: bpy.types.Image) -> bool:
+    """Whether an image stands in for one that is not finished."""
+    return _JOB in image
+
+
+def swap_painting(painting: bpy.types.Image, finished: bpy.types.Image, keep_name: bool) -> None:
+    """Let a finished picture take its painting's place, for all who use it; with `keep_name` it gets its name, too."""
+    name = painting.name
+    painting.user_remap(finished)
+    bpy.data.images.remove(painting)
+    if keep_name:
+        finished.name = name
+
+
+def keep_painting(painting: bpy.types.Image) -> None:
+    """Make a painting whose job failed a picture like others."""
+    for mark in (_JOB, _FORMER):
+        if mark in painting:
+            del painting[mark]
+
+
+def take_back(painting: bpy.types.Image) -> None:
+    """Bring back what a painting stood in for."""
+    former = painting.get(_FORMER)
+    if former is not None:
+        painting.user_remap(former)
+    else:
+        for scene in bpy.data.scenes:
+            showing = [backdrop for backdrop in backdrops(scene) if image_of(backdrop) == painting]
+            for backdrop in showing:
+                remove_backdrop(backdrop)
+            if showing and not backdrops(scene):
+                show_nothing_placed(scene)
+    bpy.data.images.remove(painting)

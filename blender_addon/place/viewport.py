@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Views that show the picture: solid view shows none, and the picture is made for the camera."""
+
+from __future__ import annotations
+
+import bpy
+
+
+def shows_pictures(view: bpy.types.SpaceView3D) -> bool:
+    """Whether a 3D view draws the pictures of materials."""
+    shading = view.shading
+    return shading.type not in {"SOLID", "WIREFRAME"} or (
+        shading.type == "SOLID" and shading.color_type == "TEXTURE"
+    )
+
+
+def look_at_picture(view: bpy.types.SpaceView3D) -> None:
+    """Look through the camera, and show materials."""
+    if not shows_pictures(view):
+        view.shading.type = "MATERIAL"
+    if view.region_3d is not None:
+        view.region_3d.view_perspective = "CAMERA"
+
+
+def show_in_view(address: int) -> None:
+    """Let the view of this address (`as_pointer`) show the picture, where it is still open."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            space = area.spaces.active
+            if isinstance(space, bpy.types.SpaceView3D) and space.as_pointer() == address:
+                look_at_picture(space)
