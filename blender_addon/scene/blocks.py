@@ -19,7 +19,7 @@ from ..properties import settings
 from .borrow import borrowed
 from .label_rules import scene_label_set
 from .label_table import LabelTable
-from .visible import is_backdrop, rendered_collections, rendered_objects
+from .visible import active_view_layer, is_backdrop, rendered_collections, rendered_objects
 
 # In a labelled collection may be lamps and cameras: they light and show the rest, and stay.
 _NO_BLOCKS = frozenset({"CAMERA", "LIGHT", "LIGHT_PROBE", "SPEAKER", "ARMATURE", "LATTICE"})
@@ -43,15 +43,10 @@ def blocks_of(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 def hide_blocks(scene: bpy.types.Scene) -> None:
     """Hide the labelled things from views and renders; those that are hidden already stay so."""
-    hidden = settings(scene).hidden_blocks
-    known = {entry.object for entry in hidden}
     blocks = blocks_of(scene)
-    for thing in blocks:
-        if thing not in known:
-            entry = hidden.add()
-            entry.object = thing
-            entry.hide_viewport, entry.hide_render = thing.hide_viewport, thing.hide_render
-    _set_hidden(dict.fromkeys(blocks, _FROM_ALL))
+    _hide(scene, blocks)
+    # Instances of single objects show although their source is hidden: what makes them has to be.
+    _hide(scene, _hosts_of(scene, set(blocks)))
 
 
 def reveal_blocks(scene: bpy.types.Scene) -> None:
@@ -103,6 +98,33 @@ def _is_block(thing: bpy.types.Object) -> bool:
     if thing.type == "EMPTY":
         return thing.instance_type == "COLLECTION"
     return thing.type not in _NO_BLOCKS and not is_backdrop(thing)
+
+
+def _hide(scene: bpy.types.Scene, things: list[bpy.types.Object]) -> None:
+    hidden = settings(scene).hidden_blocks
+    known = {entry.object for entry in hidden}
+    for thing in things:
+        if thing not in known:
+            entry = hidden.add()
+            entry.object = thing
+            entry.hide_viewport, entry.hide_render = thing.hide_viewport, thing.hide_render
+    _set_hidden(dict.fromkeys(things, _FROM_ALL))
+
+
+def _hosts_of(scene: bpy.types.Scene, blocks: set[bpy.types.Object]) -> list[bpy.types.Object]:
+    """What still shows blocks as instances, though they are hidden."""
+    if not any(
+        thing.modifiers or thing.instance_type != "NONE" for thing in scene.objects if thing not in blocks
+    ):
+        return []  # an update of a large scene takes seconds
+    layer = active_view_layer(scene)
+    layer.update()
+    found: dict[bpy.types.Object, None] = {}
+    for each in layer.depsgraph.object_instances:
+        host, source = each.parent, each.instance_object
+        if host is not None and host.original is not None and source is not None and source.original in blocks:
+            found[host.original] = None
+    return list(found)
 
 
 def _as_users_show_them(scene: bpy.types.Scene) -> dict[bpy.types.Object, tuple[bool, bool]]:

@@ -148,3 +148,38 @@ def test_sources_of_scattered_things_are_hidden_with_them(scene, pixels):
     assert flags("Tree") == HIDDEN
     graph = bpy.context.evaluated_depsgraph_get()
     assert not [each for each in graph.object_instances if each.object.name == "Tree"]
+
+
+def test_a_host_that_scatters_a_labelled_object_is_hidden_with_it(scene, pixels):
+    pixels.camera()
+    pine = pixels.box("Pine", (0, 0, 10, 10))
+    pine.hide_viewport = True
+    assign(scene, pine, "tree")
+    points = bpy.data.meshes.new("Points")
+    points.from_pydata([(-20, 0, 8), (15, 0, 8)], [], [])
+    host = bpy.data.objects.new("Scatter", points)
+    scene.collection.objects.link(host)
+    group = bpy.data.node_groups.new("Scatter", "GeometryNodeTree")
+    for way in ("INPUT", "OUTPUT"):
+        group.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
+    come, leave, source, scatter = (
+        group.nodes.new(kind)
+        for kind in (
+            "NodeGroupInput",
+            "NodeGroupOutput",
+            "GeometryNodeObjectInfo",
+            "GeometryNodeInstanceOnPoints",
+        )
+    )
+    source.inputs["Object"].default_value = pine
+    source.inputs["As Instance"].default_value = True
+    group.links.new(come.outputs[0], scatter.inputs["Points"])
+    group.links.new(source.outputs["Geometry"], scatter.inputs["Instance"])
+    group.links.new(scatter.outputs["Instances"], leave.inputs[0])
+    host.modifiers.new("Scatter", "NODES").node_group = group
+    before = render_label_map(scene, SHAPE).label_map
+    bpy.ops.spade.show(what="PICTURE")
+    assert flags("Scatter") == HIDDEN
+    np.testing.assert_array_equal(render_label_map(scene, SHAPE).label_map, before)
+    bpy.ops.spade.show(what="BOTH")
+    assert flags("Scatter") == SHOWN and flags("Pine") == (True, False)
