@@ -8,7 +8,7 @@ which is for the end of Blender: `step()` moves the state, `error` says why it i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -21,9 +21,11 @@ from ..contract.errors import (
     TooLargeError,
     UnavailableError,
     UnknownModelError,
+    UnknownStyleError,
 )
 from ..contract.labels import LabelSet
 from ..contract.messages import ModelInfo, Problem, Welcome
+from ..contract.request import unknown_style
 from ..contract.version import VERSION
 from .label_set_question import LabelSetQuestion
 from .server_command import running_server
@@ -130,6 +132,15 @@ class Connection:
             f"The model '{model.name}' was trained on the label set '{model.label_set}', {uses}.",
             fix="Take over the model's label set, or choose another model.",
         )
+
+    def missing_style(self, model_name: str, names: Iterable[str]) -> UnknownStyleError | None:
+        """Why this model cannot paint in the styles of these names; None where it can, or nobody knows yet."""
+        model = self.model_named(model_name) if self.state is ConnectionState.READY else None
+        if model is None:
+            return None
+        known = {style.casefold() for style in model.styles}
+        missing = next((name for name in names if name.casefold() not in known), None)
+        return None if missing is None else unknown_style(missing, model.name, model.styles)
 
     def too_large(self, shape: tuple[int, int]) -> TooLargeError | None:
         """Why the server does not take a label map of this (height, width); None where it does, or nobody knows yet."""

@@ -122,7 +122,12 @@ def _hosts_of(scene: bpy.types.Scene, blocks: set[bpy.types.Object]) -> list[bpy
     found: dict[bpy.types.Object, None] = {}
     for each in layer.depsgraph.object_instances:
         host, source = each.parent, each.instance_object
-        if host is not None and host.original is not None and source is not None and source.original in blocks:
+        if (
+            host is not None
+            and host.original is not None
+            and source is not None
+            and source.original in blocks
+        ):
             found[host.original] = None
     return list(found)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import label_panel, panel, server_panel
+from . import label_panel, panel, server_panel, style_panel
 
-_CLASSES = panel.CLASSES + label_panel.CLASSES + server_panel.CLASSES
+_CLASSES = panel.CLASSES + style_panel.CLASSES + label_panel.CLASSES + server_panel.CLASSES
 
 
 def register() -> None:

@@ -103,7 +103,7 @@ class TrivialSynthesizer:
         return wanted
 
     def style_by_name(self, name):
-        return next(style.code for style in self.named_styles if style.name == name)
+        return next(style.code for style in self.named_styles if style.name == name.casefold())
 
     def style_from_seed(self, seed, label_map=None):
         return np.full(self.style_size, seed % 100, np.float32)
