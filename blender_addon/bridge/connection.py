@@ -28,8 +28,10 @@ from ..contract.messages import ModelInfo, Problem, Welcome
 from ..contract.request import unknown_style
 from ..contract.version import VERSION
 from .label_set_question import LabelSetQuestion
+from .question import Question
 from .server_command import running_server
 from .server_process import ServerLaunch, ServerProcess
+from .thumbnail_question import ThumbnailQuestion
 
 SOFTWARE = f"blender-addon {VERSION}"
 # A server that lives says something every second or so; this is when a user wants to be told.
@@ -75,7 +77,7 @@ class Connection:
         self._since = time.monotonic()
         self._stopping: ServerProcess | None = None  # it was told to end, and has not yet
         self._last_server: ServerProcess | None = None
-        self._questions: list[LabelSetQuestion] = []
+        self._questions: list[Question] = []
         self._gone_epoch = ""  # of the server that died: its welcome says nothing about the next one
 
     @property
@@ -165,6 +167,14 @@ class Connection:
         if self.client is None:
             raise UnavailableError("The server is not connected.", fix="Start the server first.")
         question = LabelSetQuestion(self.client, digest)
+        self._questions.append(question)
+        return question
+
+    def ask_thumbnails(self, digest: str) -> ThumbnailQuestion:
+        """The same for pictures of a served model's styles."""
+        if self.client is None:
+            raise UnavailableError("The server is not connected.", fix="Start the server first.")
+        question = ThumbnailQuestion(self.client, digest)
         self._questions.append(question)
         return question
 

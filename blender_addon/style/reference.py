@@ -17,17 +17,16 @@ def rgb_of(image: bpy.types.Image) -> np.ndarray:
     Float images hold light: it is encoded as a screen wants it, and cut off where it is brighter than white. Raises
     BadImageError where there are no pixels.
     """
-    width, height = image.size
-    channels = image.channels
-    count = len(image.pixels)
+    size: Any = image.size  # sequences to Blender, though not to its type stubs
+    values: Any = image.pixels
+    (width, height), channels, count = size, image.channels, len(values)
     if not count or count != width * height * channels:
         raise BadImageError(
             f"The picture '{image.name}' has no pixels that can be read.",
             "Find its file again, save a render as a file first, or choose another picture.",
         )
     pixels = np.empty(count, np.float32)
-    flat: Any = pixels  # a sequence to Blender, though not to its type stubs
-    image.pixels.foreach_get(flat)
+    values.foreach_get(pixels)
     rgb = pixels.reshape(height, width, channels)[::-1, :, : 3 if channels >= 3 else 1]
     rgb = np.nan_to_num(np.broadcast_to(rgb, (height, width, 3)), nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
     if image.is_float and not image.colorspace_settings.is_data:

@@ -13,6 +13,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from ..session import current_session
+from .thumbnails import icon_of
 
 FIRST, SECOND = PREFIXES = ("style", "second_style")
 """How the names of each style's properties begin."""
@@ -55,9 +56,10 @@ def _pick(prefix: str) -> Any:
     """The list of named styles; what is picked is stored in the style's name."""
 
     def items(spade, context) -> list[Any]:
-        known = model_styles(spade)
+        model = current_session().connection.model_named(spade.model)
+        known = len(model.styles) if model else 0
         _items[prefix] = [
-            (name, name, "", "NONE" if name in known else "ERROR", number)
+            (name, name, "", icon_of(model, number) if model and number < known else "QUESTION", number)
             for number, name in enumerate(listed_names(spade, prefix))
         ]
         return _items[prefix]

@@ -8,6 +8,7 @@ from bl_ui.utils import PresetPanel
 
 from ..operators.style import PRESETS
 from ..properties import settings
+from ..session import current_session
 from ..style.settings import FIRST, SECOND, listed_names
 from .layout import Layout, layout_of
 from .panel import CATEGORY, draw_seed
@@ -70,6 +71,9 @@ def _draw_style(layout: Layout, spade, prefix: str) -> None:
 
 def _draw_names(layout: Layout, spade, prefix: str) -> None:
     if listed_names(spade, prefix):
+        model = current_session().connection.model_named(spade.model)
+        if model is not None and current_session().thumbnails(model.digest) is not None:
+            layout.template_icon_view(spade, f"{prefix}_pick", show_labels=True)
         layout.prop(spade, f"{prefix}_pick", text="")
         return
     note = layout.row()

@@ -47,9 +47,13 @@ class TrivialSynthesizer:
     trained_size = None
     style_size = 4
     average_style = np.zeros(style_size, np.float32)
-    named_styles = (
-        SimpleNamespace(name="golden-hour", code=np.full(style_size, 30, np.float32)),
-        SimpleNamespace(name="night", code=np.full(style_size, 60, np.float32)),
+    named_styles = tuple(
+        SimpleNamespace(
+            name=name,
+            code=np.full(4, number, np.float32),
+            thumbnail=np.full((6, 8, 3), number, np.uint8),
+        )
+        for name, number in (("golden-hour", 30), ("night", 60))
     )
     looks_at_instances = False
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 
 import bpy
+import bpy.utils.previews
 import numpy as np
 import pytest
 from spade_backdrops import timer
@@ -15,6 +16,7 @@ from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import settings
 from spade_backdrops.session import current_session
 from spade_backdrops.style.settings import listed_names
+from spade_backdrops.style.thumbnails import draw
 
 from tests.addon.drawing import drawn
 from tests.addon.serving import command, renew_session, until
@@ -176,6 +178,26 @@ def test_a_style_that_the_model_does_not_have_is_told_with_the_way_back(served):
     assert (served.style_source, served.style_name) == ("SEED", "monsoon"), "the name is kept"
     assert served.second_style_source == "NAMED", "the model has this one"
     assert "Use the Seed's Style" not in drawn("SPADE_PT_backdrop")
+
+
+def test_pictures_of_the_models_styles_come_by_themselves(served):
+    digest = current_session().connection.model_named("landscape").digest
+    until(lambda: current_session().thumbnails(digest) is not None, timer.step)
+    rgb = current_session().thumbnails(digest)
+    assert rgb.shape == (2, 6, 8, 3) and (rgb[0] == GOLDEN).all() and (rgb[1] == NIGHT).all()
+    served.style_source = "NAMED"
+    drawn("SPADE_PT_style")
+
+
+def test_a_preview_shows_the_picture_upright(scene):
+    previews = bpy.utils.previews.new()
+    try:
+        preview = previews.new("one")
+        draw(preview, np.array([[[255, 0, 0]], [[0, 0, 255]]], np.uint8))
+        assert list(preview.image_size) == [1, 2]
+        assert np.allclose(preview.image_pixels_float, [0, 0, 1, 1, 1, 0, 0, 1]), "the bottom row comes first"
+    finally:
+        bpy.utils.previews.remove(previews)
 
 
 def test_the_panel_shows_what_each_source_needs(served):
