@@ -27,16 +27,9 @@ _searches: dict[View, ViewInverse] = {}
 
 
 def colors_group(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
-    """The nodes for a scene's view; None while its inverse is not there."""
-    view = View.of(scene)
-    key = json.dumps(asdict(view))
-    found = next((group for group in bpy.data.node_groups if group.get(_VIEW) == key), None)
-    if found is None and view in _searches and _searches[view].table is not None:
-        table = _searches[view].table
-        assert table is not None
-        found = _new_group(f"Spade Colours {view.transform}", table)
-        found[_VIEW], found[_MISSED] = key, _searches[view].missed
-    return found
+    """The nodes for a scene's view; None while they are not there."""
+    key = _key(View.of(scene))
+    return next((group for group in bpy.data.node_groups if group.get(_VIEW) == key), None)
 
 
 def missed_colors(scene: bpy.types.Scene) -> float:
@@ -46,13 +39,15 @@ def missed_colors(scene: bpy.types.Scene) -> float:
 
 
 def find_colors(scene: bpy.types.Scene) -> None:
-    """See to the inverse of a scene's view: a script waits for it here, with a window it is begun."""
+    """See to the nodes for a scene's view: a script waits for them here, with a window the search is begun."""
     if colors_group(scene) is not None:
         return
     view = View.of(scene)
     search = _searches.setdefault(view, ViewInverse(view))
     if bpy.app.background:
         search.finish()
+    if search.table is not None:
+        _make_group(search, search.table)
     elif not bpy.app.timers.is_registered(_search_on):
         bpy.app.timers.register(_search_on, persistent=True)
 
@@ -63,17 +58,25 @@ def unregister() -> None:
 
 
 def _search_on() -> float | None:
-    from .backdrop import fit_backdrop  # its material asks here
-
     search = next((each for each in _searches.values() if each.table is None), None)
     if search is None:
         return None
     if bpy.app.is_job_running("RENDER"):
         return _WAIT_S
-    if search.step():
+    if search.step() and search.table is not None:
+        _make_group(search, search.table)
         for scene in bpy.data.scenes:
-            fit_backdrop(scene)
+            scene.update_tag()  # whoever follows updates finds the nodes now
     return _STEP_S
+
+
+def _make_group(search: ViewInverse, table: np.ndarray) -> None:
+    group = _new_group(f"Spade Colours {search.view.transform}", table)
+    group[_VIEW], group[_MISSED] = _key(search.view), search.missed
+
+
+def _key(view: View) -> str:
+    return json.dumps(asdict(view))
 
 
 def _table_image(name: str, table: np.ndarray) -> bpy.types.Image:

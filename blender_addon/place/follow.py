@@ -16,7 +16,7 @@ from bpy.app.handlers import persistent
 
 from ..scene.visible import COPY_MARK
 from .backdrop import backdrops, fit_backdrop, has_world_fog
-from .colors import find_colors
+from .colors import colors_group, find_colors
 
 _log = logging.getLogger(__name__)
 _LENS = (
@@ -101,6 +101,7 @@ def _facts(scene: bpy.types.Scene, camera: bpy.types.Object) -> tuple[Any, ...]:
         *(getattr(scene.view_settings, name, None) for name in _VIEW),
         scene.display_settings.display_device,
         film.film_exposure if film else 1.0,
+        colors_group(scene) is not None,
         scene.spade.show,
     )
 
