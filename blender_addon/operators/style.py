@@ -54,19 +54,20 @@ class SPADE_OT_add_style_preset(AddPresetBase, bpy.types.Operator):
 
     def add(self, context: bpy.types.Context, filepath: str) -> None:
         """Write the preset; pictures come along as PNG files, for a packed one is in this .blend alone."""
+        try:
+            self._write(context, filepath)
+        except (SpadeError, OSError) as problem:
+            self.report({"ERROR"}, f"The preset was not written. {problem}")
+
+    def _write(self, context: bpy.types.Context, filepath: str) -> None:
         spade = settings(context.scene)
         lines = ["import bpy", "", "spade = bpy.context.scene.spade"]
         lines += [f"spade.{name} = {_plain(getattr(spade, name))!r}" for name in _KEPT]
         for prefix in PREFIXES:
             image = getattr(spade, f"{prefix}_image")
             if getattr(spade, f"{prefix}_source") == "IMAGE" and image is not None:
-                try:
-                    content = png(rgb_of(image))
-                except SpadeError as problem:
-                    self.report({"WARNING"}, str(problem))
-                    continue
                 file = _picture_file(filepath, prefix)
-                _write(file, content)
+                _write(file, png(rgb_of(image)))
                 lines += [
                     f"picture = bpy.data.images.load({str(file)!r}, check_existing=True)",
                     "picture.pack()",
