@@ -123,9 +123,10 @@ def submit_scene(context: bpy.types.Context) -> Job:
     shape = label_map_shape(scene)
     if (problem := session.connection.too_large(shape)) is not None:
         raise problem
-    wanted, style = settings(scene), wanted_style(scene)
+    wanted = settings(scene)
     if (problem := session.connection.missing_style(wanted.model, chosen_names(wanted))) is not None:
         raise problem
+    style = wanted_style(scene)
     label_map = _take_labels(context, scene, shape)
     request = SceneRequest(
         label_map=label_map,

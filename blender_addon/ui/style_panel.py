@@ -70,14 +70,17 @@ def _draw_style(layout: Layout, spade, prefix: str) -> None:
 
 
 def _draw_names(layout: Layout, spade, prefix: str) -> None:
+    model = current_session().connection.model_named(spade.model)
     if listed_names(spade, prefix):
-        model = current_session().connection.model_named(spade.model)
         if model is not None and current_session().thumbnails(model.digest) is not None:
             layout.template_icon_view(spade, f"{prefix}_pick", show_labels=True)
         layout.prop(spade, f"{prefix}_pick", text="")
         return
     note = layout.row()
     note.active = False
+    if model is not None:
+        note.label(text="The model has none", icon="INFO")
+        return
     note.label(text="The server says which there are", icon="INFO")
     layout.operator("spade.start_server", icon="PLAY")
 

@@ -175,8 +175,11 @@ def require(holds: bool, what: str, allowed: str) -> None:
 
 def unknown_style(name: str, model: str, known: Sequence[str]) -> UnknownStyleError:
     """What to say where a model has no style of that name."""
-    fix = f"Use one of: {', '.join(known)}." if known else "It has no named styles: give a picture or a seed."
-    return UnknownStyleError(f"The model '{model}' has no style '{name}'.", fix)
+    if not known:
+        return UnknownStyleError(f"The model '{model}' has no named styles.", "Give a picture or a seed.")
+    return UnknownStyleError(
+        f"The model '{model}' has no style '{name}'.", f"Use one of: {', '.join(known)}."
+    )
 
 
 def _check_style(style: PlainStyle, limits: Limits) -> None:

@@ -116,6 +116,12 @@ class TrivialSynthesizer:
         return np.full(self.style_size, rgb.mean(), np.float32)
 
 
+class StylelessSynthesizer(TrivialSynthesizer):
+    """As the models of earlier versions are."""
+
+    named_styles = ()
+
+
 def _already_tried() -> bool:
     """Whether a worker of this server has been here before."""
     mark = Path(os.environ["TRIVIAL_MARKS"]) / "tried"

@@ -14,12 +14,13 @@ from spade_backdrops.bridge.connection import ConnectionState
 from spade_backdrops.place.image import PROVENANCE
 from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import settings
+from spade_backdrops.scene.png import png
 from spade_backdrops.session import current_session
 from spade_backdrops.style.settings import listed_names
 from spade_backdrops.style.thumbnails import draw
 
 from tests.addon.drawing import drawn
-from tests.addon.serving import command, renew_session, until
+from tests.addon.serving import ROOT, command, renew_session, until
 
 GOLDEN, NIGHT = 30, 60
 """What the trivial model's named styles add to its colours."""
@@ -208,6 +209,20 @@ def test_the_panel_shows_what_each_source_needs(served):
         assert "Share" in drawn("SPADE_PT_style")
 
 
+def test_a_model_without_named_styles_is_told_with_the_way_back(spade, stored_preferences):
+    current_session().disconnect()
+    stored_preferences.server_command = command("--synthesizer", "tests.server.trivial:StylelessSynthesizer")
+    bpy.ops.spade.start_server()
+    until(lambda: current_session().connection.state is ConnectionState.READY, timer.step)
+    spade.style_source = "NAMED"
+    assert "The model has none" in drawn("SPADE_PT_style")
+    assert "has no named styles" in " ".join(drawn("SPADE_PT_backdrop"))
+    with pytest.raises(RuntimeError, match="has no named styles"):
+        bpy.ops.spade.generate()
+    bpy.ops.spade.use_seed_style()
+    assert spade.style_source == "SEED" and "Use the Seed's Style" not in drawn("SPADE_PT_backdrop")
+
+
 def test_named_styles_before_there_is_a_server_offer_to_start_it(spade):
     current_session().disconnect()
     spade.style_source = "NAMED"
@@ -239,6 +254,16 @@ def test_a_preset_brings_style_strength_mix_and_seed_into_another_file(spade, pr
     assert other.style_image.packed_file and np.allclose(other.style_image.pixels[:3], [100 / 255, 0, 1])
     assert bpy.ops.spade.add_style_preset(name=file.stem, remove_name=True) == {"FINISHED"}
     assert list(presets.iterdir()) == []
+
+
+def test_the_example_in_the_docs_runs(spade, presets, tmp_path):
+    text = (ROOT / "docs" / "addon.md").read_text(encoding="utf-8")
+    example = next(block for block in text.split("```")[1::2] if "style_source" in block)
+    picture = tmp_path / "evening.png"
+    picture.write_bytes(png(np.full((40, 50, 3), 100, np.uint8)))
+    exec(example.removeprefix("python").replace("/path/to/evening.jpg", str(picture)), {})
+    assert facts()["style_image"] == "evening.png" and facts()["second_style_name"] == "golden-hour"
+    assert [file.name for file in presets.glob("*.py")] == ["Evening.py"]
 
 
 def test_a_file_of_an_earlier_version_opens_as_it_was(spade, tmp_path):
