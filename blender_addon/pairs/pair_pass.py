@@ -207,6 +207,11 @@ def _instances(
     A render of the copy as it was stripped for the labels, in which everything glows with the number that Cycles gives
     each instance. It makes cut-out leaves solid: what is seen through them counts as part of them.
     """
+
+    def prepare(graph: bpy.types.Depsgraph) -> None:
+        hide_backdrops(graph)
+        indices.write(graph)
+
     glow = bpy.data.materials.new("Instances")
     try:
         set_if_known(glow, use_nodes=True)
@@ -220,7 +225,7 @@ def _instances(
         layer = next(layer for layer in copy.view_layers if layer.use)
         layer.material_override, layer.use_pass_combined = glow, True
         aim(copy, shape, aspect, file)
-        with prepared_renders(copy, lambda graph: (hide_backdrops(graph), indices.write(graph))):
+        with prepared_renders(copy, prepare):
             render_still(copy)
         layer.material_override = None
     finally:

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import bpy
+
+Block = TypeVar("Block", bpy.types.Object, bpy.types.Material)
 
 _QUIET = (
     "frame_change_pre",
@@ -37,7 +40,7 @@ def prepared_renders(
     """
     problems: list[Exception] = []
 
-    def before_render(shown: bpy.types.Scene, graph: bpy.types.Depsgraph) -> None:
+    def before_render(shown: bpy.types.Scene, graph: Any) -> None:
         if graph.mode != "RENDER" or shown.original != scene:
             return
         try:
@@ -46,7 +49,8 @@ def prepared_renders(
             problems.append(problem)
 
     with _quiet_handlers():
-        bpy.app.handlers.frame_change_post.append(before_render)
+        # The stubs know of one argument only.
+        bpy.app.handlers.frame_change_post.append(before_render)  # pyright: ignore[reportArgumentType]
         yield
     if problems:
         raise problems[0]
@@ -60,6 +64,13 @@ def evaluated_objects(graph: bpy.types.Depsgraph) -> list[bpy.types.Object]:
 def evaluated_materials(graph: bpy.types.Depsgraph) -> list[bpy.types.Material]:
     """The graph's own copies of materials, likewise."""
     return _evaluated(bpy.data.materials, graph)
+
+
+def original_of(copy: Block) -> Block:
+    """The user's own data-block that a copy was evaluated from."""
+    original = copy.original
+    assert original is not None
+    return original  # pyright: ignore[reportReturnType] the stubs forget of what kind
 
 
 def _evaluated(blocks, graph: bpy.types.Depsgraph) -> list:

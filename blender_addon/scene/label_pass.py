@@ -123,7 +123,8 @@ def render_labels(
         made.append(make_indices(table))
         made[-1].write(graph)
         # Depth of field throws rays off the pixel centres.
-        camera_data(graph.scene_eval.camera).dof.use_dof = False
+        camera = camera_of(copy).evaluated_get(graph)
+        camera_data(camera).dof.use_dof = False
         hide_backdrops(graph)
 
     strip(copy, active_view_layer(scene).name)

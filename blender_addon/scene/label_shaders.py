@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import bpy
 
-from .evaluated import evaluated_materials, evaluated_objects
+from .evaluated import evaluated_materials, evaluated_objects, original_of
 from .instances import evaluated_data, has_geometry_nodes
 from .label_table import LabelTable
-from .shader_tree import Groups, is_by_place, is_see_through, trees_of
+from .shader_tree import Groups, Socket, Tree, is_by_place, is_see_through, trees_of
 
 _HALF = 0.5 - 1e-5
 _ANY = 1.0 / 255.0
@@ -32,7 +32,7 @@ def decide_shaders(graph: bpy.types.Depsgraph, table: LabelTable) -> None:
     objects = evaluated_objects(graph)
     materials = [each for each in evaluated_materials(graph) if each.node_tree is not None]
     labelled = _labelled(graph, objects, table)
-    volumes = {each.original for each in materials if _is_volume(each.node_tree)}
+    volumes = {original_of(each) for each in materials if _is_volume(each.node_tree)}
     for thing in objects:
         if thing.original not in table.objects and _shows_only(thing, graph, volumes - set(table.materials)):
             thing.visible_camera = False
@@ -62,15 +62,15 @@ def _materials(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> set[bpy.t
     """The user's materials that an evaluated object shows, those from geometry nodes included."""
     found = {slot.material for slot in thing.material_slots}
     if has_geometry_nodes(thing):
-        for data in evaluated_data(thing.original, graph):
+        for data in evaluated_data(original_of(thing), graph):
             found.update(data.materials)
     return {material and material.original for material in found}
 
 
-def _decide(tree: bpy.types.NodeTree, groups: Groups, alpha: float) -> None:
+def _decide(tree: Tree, groups: Groups, alpha: float) -> None:
     """Let every shader of a tree be wholly there or not at all: what is even from `alpha` on, cut-outs from a half."""
 
-    def smallest(socket: bpy.types.NodeSocket) -> float:
+    def smallest(socket: Socket) -> float:
         return _HALF if is_by_place(socket, groups) else alpha
 
     for node in list(tree.nodes):
@@ -101,7 +101,7 @@ def _decide(tree: bpy.types.NodeTree, groups: Groups, alpha: float) -> None:
                     tree.links.remove(link)
 
 
-def _threshold(tree: bpy.types.NodeTree, socket: bpy.types.NodeSocket, at: float) -> None:
+def _threshold(tree: Tree, socket: Socket, at: float) -> None:
     """Put 1 into a socket where its value is greater, else 0."""
     test = tree.nodes.new("ShaderNodeMath")
     test.operation = "GREATER_THAN"
@@ -113,7 +113,7 @@ def _threshold(tree: bpy.types.NodeTree, socket: bpy.types.NodeSocket, at: float
     tree.links.new(test.outputs[0], socket)
 
 
-def _is_volume(tree: bpy.types.NodeTree) -> bool:
+def _is_volume(tree: Tree) -> bool:
     """Whether a material has an inside and no surface, or one that only lets light through."""
     output = tree.get_output_node("CYCLES")
     if output is None or not output.inputs["Volume"].is_linked:
@@ -129,7 +129,7 @@ def _shows_only(
     return used <= materials if used else thing.type == "VOLUME"
 
 
-def _decide_volume(tree: bpy.types.NodeTree, labelled: bool) -> None:
+def _decide_volume(tree: Tree, labelled: bool) -> None:
     """Turn a volume into a solid body, or into nothing; what has a surface needs no inside."""
     output = tree.get_output_node("CYCLES")
     if output is None or not output.inputs["Volume"].is_linked:
@@ -151,7 +151,7 @@ def _decide_volume(tree: bpy.types.NodeTree, labelled: bool) -> None:
     tree.links.new(haze.outputs[0], output.inputs["Volume"])
 
 
-def _keep_indices(tree: bpy.types.NodeTree, material_index: int, objects: list[bpy.types.Object]) -> None:
+def _keep_indices(tree: Tree, material_index: int, objects: list[bpy.types.Object]) -> None:
     """Let a tree that reads pass indices read those that were there before the label pass wrote its own."""
     for node in [each for each in tree.nodes if each.type == "OBJECT_INFO"]:
         if links := list(node.outputs["Object Index"].links):

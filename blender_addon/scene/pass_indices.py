@@ -10,7 +10,7 @@ import numpy as np
 
 from ..contract.errors import TooLargeError
 from ..contract.labels import LabelSet
-from .evaluated import evaluated_materials, evaluated_objects
+from .evaluated import evaluated_materials, evaluated_objects, original_of
 from .label_sets import background_of
 from .label_table import LabelTable
 
@@ -66,9 +66,9 @@ class PassIndices:
     def write(self, graph: bpy.types.Depsgraph) -> None:
         """Put them into the copies that a render has evaluated."""
         for thing in evaluated_objects(graph):
-            thing.pass_index = self.objects.get(thing.original, 0)
+            thing.pass_index = self.objects.get(original_of(thing), 0)
         for material in evaluated_materials(graph):
-            material.pass_index = self.materials.get(material.original, 0)
+            material.pass_index = self.materials.get(original_of(material), 0)
 
     def classes(self, material: np.ndarray, thing: np.ndarray) -> np.ndarray:
         """(H, W) class ids, -1 where no label is: the material's, else the object's. From (H, W) pass indices."""

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-import bpy
-
-Groups: TypeAlias = tuple[bpy.types.Node, ...]
+# By the stubs nearly everything in a node tree may be None.
+Tree: TypeAlias = Any
+Node: TypeAlias = Any
+Socket: TypeAlias = Any
+Groups: TypeAlias = tuple[Node, ...]
 """The group nodes that lead to a tree, the outermost first."""
 
 # Nodes that give another value at another point of a surface, besides the textures.
@@ -20,7 +22,7 @@ _BY_PLACE = frozenset(
 _BY_ANGLE = frozenset({"FRESNEL", "LAYER_WEIGHT"})
 
 
-def trees_of(tree: bpy.types.NodeTree, groups: Groups = ()) -> Iterator[tuple[bpy.types.NodeTree, Groups]]:
+def trees_of(tree: Tree, groups: Groups = ()) -> Iterator[tuple[Tree, Groups]]:
     """An evaluated tree and those of its groups, with the way to each."""
     yield tree, groups
     for node in list(tree.nodes):
@@ -28,12 +30,12 @@ def trees_of(tree: bpy.types.NodeTree, groups: Groups = ()) -> Iterator[tuple[bp
             yield from trees_of(node.node_tree, (*groups, node))
 
 
-def is_by_place(socket: bpy.types.NodeSocket, groups: Groups) -> bool:
+def is_by_place(socket: Socket, groups: Groups) -> bool:
     """Whether a socket's value differs from point to point: by a texture, an attribute, where the point lies."""
     return any(node.type.startswith("TEX_") or node.type in _BY_PLACE for node in _upstream(socket, groups))
 
 
-def is_see_through(socket: bpy.types.NodeSocket, groups: Groups) -> bool:
+def is_see_through(socket: Socket, groups: Groups) -> bool:
     """Whether the shader that goes into a socket may let one look through it straight."""
     return any(
         node.type == "BSDF_TRANSPARENT"
@@ -42,13 +44,14 @@ def is_see_through(socket: bpy.types.NodeSocket, groups: Groups) -> bool:
     )
 
 
-def _may_be_clear(alpha: bpy.types.NodeSocket) -> bool:
+def _may_be_clear(alpha: Socket) -> bool:
     return alpha.is_linked or alpha.default_value < 1.0
 
 
-def _upstream(socket: bpy.types.NodeSocket, groups: Groups) -> Iterator[bpy.types.Node]:
+def _upstream(socket: Socket, groups: Groups) -> Iterator[Node]:
     """Every node that a socket's value comes from, those inside groups and around them included."""
-    pending, seen = [(socket, groups)], set()
+    pending: list[tuple[Socket, Groups]] = [(socket, groups)]
+    seen: set[tuple] = set()
     while pending:
         into, way = pending.pop()
         for link in into.links:
@@ -67,5 +70,5 @@ def _upstream(socket: bpy.types.NodeSocket, groups: Groups) -> Iterator[bpy.type
                 pending += [(each, way) for each in node.inputs]
 
 
-def _named(sockets, identifier: str) -> bpy.types.NodeSocket:
+def _named(sockets, identifier: str) -> Socket:
     return next(each for each in sockets if each.identifier == identifier)

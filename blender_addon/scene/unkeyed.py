@@ -19,7 +19,7 @@ from .borrow import borrowed
 class _Edit(NamedTuple):
     """A value (of `owner`, a data-block) that is not what its animation curve says at this frame."""
 
-    owner: bpy.types.ID
+    owner: Any
     curve: bpy.types.FCurve
     value: Any
 
@@ -59,7 +59,7 @@ def _unkeyed_edits(frame: float) -> list[_Edit]:
     return found
 
 
-def _animated() -> Iterator[bpy.types.ID]:
+def _animated() -> Iterator[Any]:
     """Every data-block with an action, those inside others (node trees of materials) too."""
     for kind in bpy.data.bl_rna.properties:
         if kind.type != "COLLECTION":
@@ -80,7 +80,7 @@ def _curves(animation: bpy.types.AnimData) -> list[bpy.types.FCurve]:
     return [curve for bag in bags if bag is not None for curve in bag.fcurves]
 
 
-def _value(owner: bpy.types.ID, curve: bpy.types.FCurve) -> float | None:
+def _value(owner: Any, curve: bpy.types.FCurve) -> float | None:
     """The number that a curve moves; None where there is no such number (any more)."""
     try:
         value = owner.path_resolve(curve.data_path)

@@ -110,7 +110,9 @@ def viewport_graph(scene: bpy.types.Scene) -> bpy.types.Depsgraph:
     if layer == bpy.context.view_layer:
         return bpy.context.evaluated_depsgraph_get()
     layer.update()
-    return layer.depsgraph
+    graph = layer.depsgraph
+    assert graph is not None  # it was made just now
+    return graph
 
 
 def shows_itself(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:

@@ -34,11 +34,13 @@ class NamedStyle:
 @dataclass(frozen=True, eq=False)
 class StyleBank:
     """codes: (N, style_size) float32, of photos that cover the range of all. layouts: (N, GRID * GRID * channels)
-    uint8, as `layout` gives. mean: (style_size,) float32, the average of all photos' codes: the average look.
+    uint8, as `layout` gives. weights: (N,) float32, how many photos each stands for. mean: (style_size,) float32, the
+    average of all photos' codes: the average look.
     """
 
     codes: np.ndarray
     layouts: np.ndarray
+    weights: np.ndarray
     mean: np.ndarray
     named: tuple[NamedStyle, ...] = ()
 
@@ -52,7 +54,9 @@ class StyleBank:
         if like is not None:
             off = np.abs(self.layouts.astype(np.int32) - like).sum(1)
             nearest = np.argsort(off, kind="stable")[:CANDIDATES]
-        code = self.codes[nearest[random.integers(len(nearest))]]
+        # The first to arrive, each at its own time: who is laid out alike no more changes nothing unless it was first.
+        arrivals = random.exponential(1 / self.weights)
+        code = self.codes[nearest[arrivals[nearest].argmin()]]
         code = code + VARIED * self.codes.std(0) * random.standard_normal(len(code))
         return code.clip(self.codes.min(0), self.codes.max(0)).astype(np.float32)
 
@@ -92,6 +96,13 @@ def thinned(codes: np.ndarray, count: int) -> np.ndarray:
     return _apart(scaled, high)[:count]
 
 
+def stood_for(codes: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """(len(kept),) float32: of how many codes each of those kept is the nearest."""
+    spread = codes.std(0) + 1e-6
+    nearest = [int((((codes[kept] - code) / spread) ** 2).sum(1).argmin()) for code in codes]
+    return np.bincount(nearest, minlength=len(kept)).astype(np.float32)
+
+
 def _apart(codes: np.ndarray, distance: float) -> np.ndarray:
     """Indices of codes of which no two are nearer than `distance`."""
     kept: list[int] = []
@@ -103,7 +114,7 @@ def _apart(codes: np.ndarray, distance: float) -> np.ndarray:
 
 def bank_tensors(bank: StyleBank) -> Iterator[tuple[str, Tensor]]:
     """What a checkpoint file holds of it, beside the names."""
-    for name in ("codes", "layouts", "mean"):
+    for name in ("codes", "layouts", "weights", "mean"):
         yield name, torch.from_numpy(np.ascontiguousarray(getattr(bank, name)))
     if bank.named:
         yield "named", torch.from_numpy(np.stack([style.code for style in bank.named]))
@@ -114,11 +125,15 @@ def bank_from(tensors: dict[str, Tensor], names: list[str]) -> StyleBank | None:
     """The inverse; None where there is none. Raises KeyError or ValueError where parts are missing."""
     if not tensors:
         return None
-    codes, layouts, mean = (tensors[name].numpy() for name in ("codes", "layouts", "mean"))
-    if len(codes) != len(layouts) or codes.shape[1:] != mean.shape or not len(codes):
-        raise ValueError("codes, layouts and mean of other sizes")
+    codes, layouts, weights, mean = (
+        tensors[name].numpy() for name in ("codes", "layouts", "weights", "mean")
+    )
+    if not len(codes) == len(layouts) == len(weights) or codes.shape[1:] != mean.shape or not len(codes):
+        raise ValueError("codes, layouts, weights and mean of other sizes")
     named = ()
     if names:
         parts = zip(names, tensors["named"].numpy(), tensors["thumbnails"].numpy(), strict=True)
         named = tuple(NamedStyle(name, code.astype(np.float32), thumbnail) for name, code, thumbnail in parts)
-    return StyleBank(codes.astype(np.float32), layouts, mean.astype(np.float32), named)
+    return StyleBank(
+        codes.astype(np.float32), layouts, weights.astype(np.float32), mean.astype(np.float32), named
+    )

@@ -47,6 +47,8 @@ class Generate:
     """the label set the map was made with, if it may not be the model's own: then a mismatch is refused"""
     upscale: Annotated[str, tyro.conf.arg(metavar="auto|off|NAME")] = "auto"
     """auto paints larger pictures at the size that the model knows and enlarges them; off paints them at full size"""
+    natural_edges: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.0
+    """moves the straight borders of grey boxes as nature would draw them; water and buildings stay exact"""
     server: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """a running spade-server (tcp://host:port, or its connection file) instead of this process"""
 
@@ -80,6 +82,8 @@ class Generate:
             raise BadOptionError(f"--mix is {self.mix:g}.", "Give a number from 0 to 1.")
         if not 0 <= self.strength <= 2:
             raise BadOptionError(f"--strength is {self.strength:g}.", "Give a number from 0 to 2.")
+        if not 0 <= self.natural_edges <= 1:
+            raise BadOptionError(f"--natural-edges is {self.natural_edges:g}.", "Give a number from 0 to 1.")
         if self.server and self.instances is not None:
             raise BadOptionError("A server takes no instance map.", "Leave --server out, or --instances.")
 
@@ -115,6 +119,7 @@ class Generate:
             self.strength,
             instance_map=inputs.instances,
             upscale=self.upscale,
+            natural_edges=self.natural_edges,
         )
 
     def _style(self, styles: list[PlainStyle]) -> Style | None:

@@ -55,7 +55,9 @@ def submit_from(
         raw_bytes=label_map.nbytes,
         encoding=encoding,
         style=_style_message(request),
-        output=Output(request.size, request.mode, delivery.encoding, request.upscale),
+        output=Output(
+            request.size, request.mode, delivery.encoding, request.upscale, float(request.natural_edges)
+        ),
         deadline_ms=None if deadline_s is None else max(1, round(deadline_s * 1000)),
         priority=delivery.priority,
         replaces=delivery.replaces,
@@ -88,6 +90,7 @@ def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet)
         submit.style.strength,
         submit.output.size,
         upscale=submit.output.upscale,
+        natural_edges=submit.output.natural_edges,
         mode=submit.output.mode,  # type: ignore[arg-type]  # `check` refuses the modes that are none
     )
 

@@ -52,6 +52,7 @@ def paint(
             f"The model '{synthesizer.name}' does not look at instances.", "Leave --instances out."
         )
     code = _style_code(synthesizer, request)
+    request = _with_natural_edges(request, synthesizer.label_set)
     size = request.size or (request.label_map.shape[0], request.label_map.shape[1])
     small = size if request.upscale == "off" else synthesizer.painting_size(size)
     if small == size:
@@ -111,6 +112,15 @@ def _plain_code(synthesizer: Synthesizer, style: PlainStyle, label_map: np.ndarr
             "Use a code that was read by this model.",
         )
     return style.code
+
+
+def _with_natural_edges(request: PictureRequest, label_set: LabelSet) -> PictureRequest:
+    if not request.natural_edges:
+        return request
+    from .natural_edges import with_natural_edges
+
+    moved = with_natural_edges(request.label_map, label_set, request.natural_edges, request.seed)
+    return replace(request, label_map=moved)
 
 
 def _outlines(request: PictureRequest, size: tuple[int, int], label_set: LabelSet) -> np.ndarray | None:

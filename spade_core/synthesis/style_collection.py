@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ..checkpoint.file import Checkpoint
-from ..checkpoint.style_bank import NamedStyle, StyleBank, layout, thinned
+from ..checkpoint.style_bank import NamedStyle, StyleBank, layout, stood_for, thinned
 from ..contract.errors import BadOptionError
 from ..data.pairs import Pair, read_pair
 from ..image_files import read_rgb
@@ -59,7 +59,8 @@ def with_styles(
         progress(index + 1, len(chosen))
     all_codes, all_layouts = np.stack(codes), np.stack(layouts)
     kept = thinned(all_codes, KEPT)
-    bank = StyleBank(all_codes[kept], all_layouts[kept], all_codes.mean(0).astype(np.float32))
+    weights = stood_for(all_codes, kept)
+    bank = StyleBank(all_codes[kept], all_layouts[kept], weights, all_codes.mean(0).astype(np.float32))
     typical = np.abs(all_layouts - all_layouts.mean(0)).sum(1).argmin()
     scene = np.asarray(read_pair(chosen[int(typical)], checkpoint.label_set)[1])
     return replace(checkpoint, styles=replace(bank, named=tuple(_named(painter, named, scene))))

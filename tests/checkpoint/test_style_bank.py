@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spade_core.checkpoint.file import load_checkpoint, save_checkpoint
-from spade_core.checkpoint.style_bank import CANDIDATES, NamedStyle, StyleBank, layout, thinned
+from spade_core.checkpoint.style_bank import CANDIDATES, NamedStyle, StyleBank, layout, stood_for, thinned
 from spade_core.contract.errors import BadCheckpointError
 from tests.support.tiny import tiny_checkpoint
 
@@ -25,7 +25,7 @@ def bank() -> StyleBank:
     """100 codes around (5, -3, ...), a quarter of which are of maps like HALVES."""
     codes = RANDOM.normal((5, -3, 0, 1, 2, 3), (1, 0.3, 2, 1, 1, 1), (100, 6)).astype(np.float32)
     layouts = [layout(HALVES if index % 4 == 0 else np.full((64, 48), 2), CHANNELS) for index in range(100)]
-    return StyleBank(codes, np.stack(layouts), codes.mean(0))
+    return StyleBank(codes, np.stack(layouts), np.ones(100, np.float32), codes.mean(0))
 
 
 def test_the_same_seed_and_layout_give_the_same_code(bank: StyleBank):
@@ -49,6 +49,15 @@ def test_a_seed_draws_from_photos_that_are_laid_out_like_the_map(bank: StyleBank
     assert len(alike) > CANDIDATES
 
 
+def test_a_hill_that_moves_a_little_seldom_changes_the_light(bank: StyleBank):
+    layouts = RANDOM.integers(0, 255, bank.layouts.shape).astype(np.uint8)
+    varied = StyleBank(bank.codes, layouts, bank.weights, bank.mean)
+    like = layouts[0].astype(int)
+    moved = (like + RANDOM.integers(-20, 20, like.shape)).clip(0, 255)
+    same = [np.array_equal(varied.drawn(seed, like), varied.drawn(seed, moved)) for seed in range(100)]
+    assert sum(same) > 60
+
+
 def test_a_layout_says_how_much_of_each_cell_is_of_which_class():
     shares = layout(HALVES, CHANNELS).reshape(4, 4, CHANNELS)
     assert (shares[:2, :, 0] == 255).all() and (shares[2:, :, 1] == 255).all() and not shares[..., 2].any()
@@ -61,13 +70,28 @@ def test_thinned_codes_cover_the_range_of_all():
     assert 20 <= len(kept) <= 40 and {900, 901, 902} <= set(kept.tolist())
 
 
+def test_a_code_that_stands_for_many_photos_is_drawn_more_often(bank: StyleBank):
+    weights = np.where(np.arange(100) < 5, 200.0, 1.0).astype(np.float32)
+    often = StyleBank(bank.codes, bank.layouts, weights, bank.mean)
+    nearest = [int(np.abs(bank.codes - often.drawn(seed)).sum(1).argmin()) for seed in range(200)]
+    assert np.mean(np.array(nearest) < 5) > 0.8
+
+
+def test_each_code_is_stood_for_by_the_nearest_that_is_kept():
+    codes = np.array([[0.0, 0], [0.1, 0], [0.2, 0], [5, 5]], np.float32)
+    assert stood_for(codes, np.array([1, 3])).tolist() == [3, 1]
+
+
 def styled(path: Path) -> Path:
     picture = RANDOM.integers(0, 255, (20, 30, 3), np.uint8)
     checkpoint = tiny_checkpoint()
     codes = RANDOM.normal(1, 1, (15, 6)).astype(np.float32)
     layouts = np.zeros((15, 16 * checkpoint.label_channels.count), np.uint8)
     named = (NamedStyle("golden-hour", codes[3], picture), NamedStyle("night", codes[4], picture))
-    save_checkpoint(path, replace(checkpoint, styles=StyleBank(codes, layouts, codes.mean(0), named)))
+    save_checkpoint(
+        path,
+        replace(checkpoint, styles=StyleBank(codes, layouts, np.ones(15, np.float32), codes.mean(0), named)),
+    )
     return path
 
 

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Label borders as nature draws them: those of grey boxes are too straight, so a fractal displacement moves them.
+
+What people build, and the level of water, stay as they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..contract.labels import LabelSet
+
+FULL = 0.01
+"""Standard deviation of the displacement at an amount of 1, in heights of the picture."""
+COARSEST = 6.0
+"""Periods of the coarsest octave in the picture's height; each further one has twice as many, and half the strength."""
+FINEST = 3.0
+"""Pixels of the finest octave's period: less would be noise, not an edge."""
+STRAIGHT = frozenset(
+    {
+        "water",
+        "sea",
+        "river",
+        "lake",
+        "building",
+        "house",
+        "road",
+        "path",
+        "bridge",
+        "wall",
+        "fence",
+        "pavement",
+    }
+)
+"""Names of classes whose borders stay where they are."""
+
+
+def with_natural_edges(label_map: np.ndarray, label_set: LabelSet, amount: float, seed: int) -> np.ndarray:
+    """(H, W) ids, of the same dtype, whose borders are displaced; the same for the same seed.
+
+    amount: 0 leaves them exact, 1 moves them by about a hundredth of the picture's height.
+    """
+    if amount == 0:
+        return label_map
+    height, width = label_map.shape
+    down, right = _displacement(height, width, seed) * (amount * FULL * height)
+    rows = np.clip(np.round(np.arange(height)[:, None] + down), 0, height - 1).astype(np.intp)
+    columns = np.clip(np.round(np.arange(width) + right), 0, width - 1).astype(np.intp)
+    moved = label_map[rows, columns]
+    straight = np.zeros(int(max(label_map.max(), moved.max())) + 1, bool)
+    for entry in label_set.classes:
+        if entry.id < len(straight) and STRAIGHT & {name.casefold() for name in (entry.name, *entry.aliases)}:
+            straight[entry.id] = True
+    return np.where(straight[label_map] | straight[moved], label_map, moved)
+
+
+def _displacement(height: int, width: int, seed: int) -> np.ndarray:
+    """(2, height, width) float32 of standard deviation 1."""
+    random = torch.Generator().manual_seed(seed % 2**63)
+    total, strength, period, variance = torch.zeros(1, 2, height, width), 1.0, height / COARSEST, 0.0
+    while period >= FINEST:
+        size = (max(2, round(height / period)) + 1, max(2, round(width / period)) + 1)
+        grid = torch.randn(1, 2, *size, generator=random)
+        octave = F.interpolate(grid, (height, width), mode="bicubic", align_corners=True)
+        total.add_(octave / octave.std(), alpha=strength)
+        variance += strength**2
+        strength, period = strength / 2, period / 2
+    return (total[0] / variance**0.5).numpy()
