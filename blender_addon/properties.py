@@ -22,6 +22,7 @@ from bpy.props import (
 from .contract.errors import SpadeError
 from .contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
 from .contract.limits import LARGEST_SIDE, MAX_SIDE, MIN_SIDE
+from .style.settings import StyleSettings
 
 CUSTOM = "CUSTOM"
 SHOWN = (
@@ -79,8 +80,8 @@ class SpadeHiddenBlock(bpy.types.PropertyGroup):
     hide_render: BoolProperty()
 
 
-class SpadeSettings(bpy.types.PropertyGroup):
-    """The scene's label set, label rules, and what to generate."""
+class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
+    """The scene's label set, label rules, what to generate, and in which style."""
 
     label_set: EnumProperty(
         name="Label Set",
@@ -107,11 +108,6 @@ class SpadeSettings(bpy.types.PropertyGroup):
         default=True,
     )
     seed: IntProperty(name="Seed", description="Another seed gives another picture of the same labels", min=0)
-    own_style_seed: BoolProperty(
-        name="Own Style Seed",
-        description="Draw the style (light, season, mood) apart from the picture's details",
-    )
-    style_seed: IntProperty(name="Style Seed", description="Another seed gives another style", min=0)
     upscale: BoolProperty(
         name="Paint Small, Then Enlarge",
         description="Paint larger pictures at the size that the model knows, and let a network that knows photographs "

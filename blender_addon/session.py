@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from .bridge.connection import Connection, ConnectionState
 from .bridge.jobs import Job, JobBoard
 from .bridge.label_set_question import LabelSetQuestion
+from .bridge.thumbnail_question import ThumbnailQuestion
 from .contract.errors import SpadeError
 from .preferences import server_choice, server_target
 
@@ -35,6 +38,7 @@ class Session:
         self.pressed_in = 0  # the view that Generate was pressed in, by its address: it shows the picture
         self.last_drawn: tuple | None = None  # what the panel showed when it was last redrawn
         self._opened_for: tuple[str, ...] = ()
+        self._thumbnails: dict[str, ThumbnailQuestion] = {}  # by the digests of models
 
     def show(self, error: SpadeError) -> None:
         """Let the panel say this until it is dismissed, or something newer goes wrong."""
@@ -62,6 +66,7 @@ class Session:
         target = server_target()
         if is_open:
             self._cancel_all()
+        self._thumbnails.clear()
         self.connection.open(target)
         self._opened_for = chosen
 
@@ -80,10 +85,25 @@ class Session:
         for job in self.board.step():
             if job.error is not None:
                 self.show(job.error)
+        self._ask_thumbnails()
+
+    def thumbnails(self, digest: str) -> np.ndarray | None:
+        """Pictures of a model's styles, (N, H, W, 3) uint8; None where the server has sent none (yet)."""
+        question = self._thumbnails.get(digest)
+        return question.rgb if question else None
 
     def close(self) -> None:
         """The end: waits until a server that we started is gone."""
         self.connection.close()
+
+    def _ask_thumbnails(self) -> None:
+        """Ask once for each model that the server has; what fails is without a picture until it is served anew."""
+        welcome = self.connection.welcome if self.connection.state is ConnectionState.READY else None
+        if welcome is None:
+            return
+        served = {model.digest for model in welcome.models if model.styles}
+        for digest in served - self._thumbnails.keys():
+            self._thumbnails[digest] = self.connection.ask_thumbnails(digest)
 
     def _cancel_all(self) -> None:
         for job in self.board.live:

@@ -142,5 +142,6 @@ def _shown(session: Session) -> tuple:
     board, connection = session.board, session.connection
     jobs = [(id(job), job.state, job.stage, round(job.fraction, 2)) for job in board.live + board.finished]
     models = connection.welcome.models if connection.welcome else ()
+    pictured = [session.thumbnails(model.digest) is not None for model in models]
     waits = int(connection.waited_s), session.wanted_label_set is not None
-    return jobs, connection.state, waits, models, session.error, id(board.last_placed), hindrance()
+    return jobs, connection.state, waits, models, pictured, session.error, id(board.last_placed), hindrance()

@@ -23,6 +23,7 @@ from spade_core.contract.messages import (
     Drain,
     Failed,
     GetLabelSet,
+    GetThumbnails,
     GoAway,
     Hello,
     LabelSetText,
@@ -31,6 +32,7 @@ from spade_core.contract.messages import (
     ServerMessage,
     Status,
     Submit,
+    Thumbnails,
     Welcome,
 )
 from spade_core.contract.sockets import Socket, address_of, router
@@ -167,6 +169,9 @@ class Broker:
             case GetLabelSet():
                 text = self._scheduler.label_set_text(message.digest)
                 self._send(socket, peer.identity, LabelSetText(message.id), [text.encode()])
+            case GetThumbnails():
+                shape, rgb = self._scheduler.thumbnails(message.digest)
+                self._send(socket, peer.identity, Thumbnails(message.id, shape), [rgb])
             case ReleaseDevice():
                 self._scheduler.release_device()
                 self._send(socket, peer.identity, self._scheduler.status(now))

@@ -44,6 +44,7 @@ from .backends.base import (
     PaintingEvent,
     ReadyEvent,
     RenderedEvent,
+    ThumbnailsEvent,
     WorkerLost,
     WorkersCannotStart,
 )
@@ -128,6 +129,10 @@ class Scheduler:
         """A served model's label set as TOML. Raises LabelSetMismatchError."""
         return self._models.label_set(digest).to_toml()
 
+    def thumbnails(self, digest: str) -> tuple[tuple[int, int], bytes]:
+        """As ServedModels.thumbnails."""
+        return self._models.thumbnails(digest)
+
     def release_device(self) -> None:
         """Give the device's memory back until the next job. Raises BusyError while there are jobs."""
         if self.live:
@@ -168,6 +173,8 @@ class Scheduler:
         match event:
             case ReadyEvent():
                 self._models.on_ready(event)
+            case ThumbnailsEvent():
+                self._models.on_thumbnails(event)
             case WorkersCannotStart():
                 self._fail_all(self._models.on_cannot_start(event.reason), now)
             case RenderProgress():

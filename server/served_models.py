@@ -5,11 +5,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spade_core.contract.errors import InternalError, LabelSetMismatchError, UnknownModelError, WarmingError
+from spade_core.contract.errors import (
+    InternalError,
+    LabelSetMismatchError,
+    UnknownModelError,
+    UnknownStyleError,
+    WarmingError,
+)
 from spade_core.contract.labels import LabelSet, parse_label_set
 from spade_core.contract.messages import ModelInfo, Problem
 
-from .backends.base import ReadyEvent
+from .backends.base import ReadyEvent, ThumbnailsEvent
 
 _HEADER_CHARACTERS = 2000
 
@@ -32,6 +38,7 @@ class ServedModels:
         self.upscalers: tuple[str, ...] = ()
         self.start_error: InternalError | None = None
         self._by_name: dict[str, ServedModel] = {}
+        self._thumbnails: dict[str, ThumbnailsEvent] = {}
         self._problems: tuple[Problem, ...] = ()
 
     @property
@@ -91,6 +98,19 @@ class ServedModels:
             "No model of this server uses that label set.", "Ask for one that Welcome names."
         )
 
+    def thumbnails(self, digest: str) -> tuple[tuple[int, int], bytes]:
+        """Pictures of a model's styles: their (height, width), and the rgb of all. Raises UnknownStyleError."""
+        if digest not in self._thumbnails:
+            raise UnknownStyleError(
+                "No model of this digest has named styles.", "Ask for one that Welcome names."
+            )
+        event = self._thumbnails[digest]
+        return event.thumbnails.shape, event.rgb
+
+    def on_thumbnails(self, event: ThumbnailsEvent) -> None:
+        """A worker will be ready with a model of these styles."""
+        self._thumbnails[event.thumbnails.model_digest] = event
+
     def on_ready(self, event: ReadyEvent) -> None:
         """A worker paints with these from now on."""
         label_sets = map(parse_label_set, event.label_sets)
@@ -98,6 +118,8 @@ class ServedModels:
             info.name: ServedModel(info, label_set)
             for info, label_set in zip(event.ready.models, label_sets, strict=True)
         }
+        digests = {info.digest for info in event.ready.models}
+        self._thumbnails = {digest: each for digest, each in self._thumbnails.items() if digest in digests}
         self._problems, self.start_error, self.loading = event.ready.problems, None, False
         self.ms_per_megapixel, self.upscalers = event.ready.ms_per_megapixel, event.ready.upscalers
 

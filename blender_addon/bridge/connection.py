@@ -8,7 +8,7 @@ which is for the end of Blender: `step()` moves the state, `error` says why it i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -21,13 +21,17 @@ from ..contract.errors import (
     TooLargeError,
     UnavailableError,
     UnknownModelError,
+    UnknownStyleError,
 )
 from ..contract.labels import LabelSet
 from ..contract.messages import ModelInfo, Problem, Welcome
+from ..contract.request import unknown_style
 from ..contract.version import VERSION
 from .label_set_question import LabelSetQuestion
+from .question import Question
 from .server_command import running_server
 from .server_process import ServerLaunch, ServerProcess
+from .thumbnail_question import ThumbnailQuestion
 
 SOFTWARE = f"blender-addon {VERSION}"
 # A server that lives says something every second or so; this is when a user wants to be told.
@@ -73,7 +77,7 @@ class Connection:
         self._since = time.monotonic()
         self._stopping: ServerProcess | None = None  # it was told to end, and has not yet
         self._last_server: ServerProcess | None = None
-        self._questions: list[LabelSetQuestion] = []
+        self._questions: list[Question] = []
         self._gone_epoch = ""  # of the server that died: its welcome says nothing about the next one
 
     @property
@@ -131,6 +135,15 @@ class Connection:
             fix="Take over the model's label set, or choose another model.",
         )
 
+    def missing_style(self, model_name: str, names: Iterable[str]) -> UnknownStyleError | None:
+        """Why this model cannot paint in the styles of these names; None where it can, or nobody knows yet."""
+        model = self.model_named(model_name) if self.state is ConnectionState.READY else None
+        if model is None:
+            return None
+        known = {style.casefold() for style in model.styles}
+        missing = next((name for name in names if name.casefold() not in known), None)
+        return None if missing is None else unknown_style(missing, model.name, model.styles)
+
     def too_large(self, shape: tuple[int, int]) -> TooLargeError | None:
         """Why the server does not take a label map of this (height, width); None where it does, or nobody knows yet."""
         if self.welcome is None or max(shape) <= self.welcome.limits.max_side:
@@ -154,6 +167,14 @@ class Connection:
         if self.client is None:
             raise UnavailableError("The server is not connected.", fix="Start the server first.")
         question = LabelSetQuestion(self.client, digest)
+        self._questions.append(question)
+        return question
+
+    def ask_thumbnails(self, digest: str) -> ThumbnailQuestion:
+        """The same for pictures of a served model's styles."""
+        if self.client is None:
+            raise UnavailableError("The server is not connected.", fix="Start the server first.")
+        question = ThumbnailQuestion(self.client, digest)
         self._questions.append(question)
         return question
 

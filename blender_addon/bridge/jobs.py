@@ -18,8 +18,10 @@ import numpy as np
 from ..contract.client import Delayed, Event
 from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
+from ..contract.limits import Limits
 from ..contract.messages import Accepted, Cancelled, Failed, Finished, Painting, Progress
-from ..contract.request import Delivery, PictureRequest, SeedStyle
+from ..contract.request import Delivery, NamedStyle, PictureRequest, Style
+from ..contract.style_images import fitted
 from .connection import Connection, ConnectionState
 
 # Results that nobody placed: a handful is a safety net, more would be a memory leak.
@@ -47,8 +49,8 @@ LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobSt
 class SceneRequest:
     """One generation, complete: nothing is read from the scene after the press.
 
-    label_map: (H, W) ids of `label_set`, row 0 at the top. style_seed: None lets the seed draw the style too.
-    upscale: as in PictureRequest.
+    label_map: (H, W) ids of `label_set`, row 0 at the top. style, strength, upscale: as in PictureRequest; a picture of
+    a style may have any size. style_facts: what the stored picture says of its style.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -56,20 +58,26 @@ class SceneRequest:
     label_set: LabelSet
     model: str
     seed: int
-    style_seed: int | None
     scene_uid: int
     scene_name: str
     blend_file: str
     camera_name: str
     label_seconds: float = 0.0
     upscale: str = "auto"
+    style: Style | None = None
+    strength: float = 1.0
+    style_facts: dict[str, str | int | float] = field(default_factory=dict)
 
-    @property
-    def picture(self) -> PictureRequest:
-        """What to ask the server for: in the style of the style seed, or in the seed's own."""
-        style = None if self.style_seed is None else SeedStyle(self.style_seed)
+    def picture(self, limits: Limits) -> PictureRequest:
+        """What to ask a server for that has these limits."""
         return PictureRequest(
-            self.label_map, self.label_set, self.model, self.seed, style, upscale=self.upscale
+            self.label_map,
+            self.label_set,
+            self.model,
+            self.seed,
+            fitted(self.style, limits),
+            self.strength,
+            upscale=self.upscale,
         )
 
 
@@ -202,19 +210,23 @@ class JobBoard:
             return
         for job in [job for job in self._jobs if job.state is JobState.WAITING]:
             try:
-                self._check_model(job.request)
+                wanted = job.request.picture(client.limits)
+                self._check_model(wanted)
                 # The small painting is a preview of the whole, seconds before it.
-                job.id = client.submit(job.request.picture, Delivery(painting=job.request.upscale != "off"))
+                job.id = client.submit(wanted, Delivery(painting=wanted.upscale != "off"))
                 job.state = JobState.SENT
             except SpadeError as problem:
                 self._fail(job, problem)
 
-    def _check_model(self, request: SceneRequest) -> None:
+    def _check_model(self, request: PictureRequest) -> None:
         """What the server would refuse anyway, said with the names that the user knows."""
         self.connection.required_model(request.model)
         mismatch = self.connection.mismatch(request.model, request.label_set)
         if mismatch is not None:
             raise mismatch
+        names = [style.name for style in request.plain_styles if isinstance(style, NamedStyle)]
+        if (missing := self.connection.missing_style(request.model, names)) is not None:
+            raise missing
 
     def _fail(self, job: Job, problem: SpadeError) -> None:
         job.state, job.error = JobState.FAILED, problem

@@ -15,6 +15,7 @@ from . import (
     reports_errors,
     scenes,
     server,
+    style,
     swatches,
     unlabelled,
 )
@@ -32,6 +33,7 @@ _CLASSES = tuple(
         pairs,
         scenes,
         server,
+        style,
     )
     for kind in part.CLASSES
 )

@@ -23,6 +23,8 @@ from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
+from ..style.settings import SECOND, chosen_names
+from ..style.wanted import wanted_style
 from ..timer import redraw, run_until, wake
 from .reports_errors import ReportsErrors
 
@@ -95,7 +97,13 @@ class SPADE_OT_new_seed(ReportsErrors, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     which: bpy.props.EnumProperty(
-        name="Seed", items=(("seed", "Seed", ""), ("style_seed", "Style Seed", "")), options={"SKIP_SAVE"}
+        name="Seed",
+        items=(
+            ("seed", "Seed", ""),
+            ("style_seed", "Style Seed", ""),
+            (f"{SECOND}_seed", "Second Style's Seed", ""),
+        ),
+        options={"SKIP_SAVE"},
     )
 
     def run(self, context) -> None:
@@ -115,20 +123,25 @@ def submit_scene(context: bpy.types.Context) -> Job:
     shape = label_map_shape(scene)
     if (problem := session.connection.too_large(shape)) is not None:
         raise problem
-    label_map = _take_labels(context, scene, shape)
     wanted = settings(scene)
+    if (problem := session.connection.missing_style(wanted.model, chosen_names(wanted))) is not None:
+        raise problem
+    style = wanted_style(scene)
+    label_map = _take_labels(context, scene, shape)
     request = SceneRequest(
         label_map=label_map,
         label_set=scene_label_set(scene),
         model=wanted.model,
         seed=wanted.seed,
-        style_seed=wanted.style_seed if wanted.own_style_seed else None,
         scene_uid=scene.session_uid,
         scene_name=scene.name,
         blend_file=bpy.data.filepath,
         camera_name=camera.name,
         label_seconds=time.monotonic() - pressed_at,
         upscale="auto" if wanted.upscale else "off",
+        style=style.style,
+        strength=style.strength,
+        style_facts=style.facts,
     )
     return session.board.add(request, pressed_at)
 

@@ -7,7 +7,7 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from .. import timer
-from ..bridge.label_set_question import PATIENCE_S
+from ..bridge.question import PATIENCE_S
 from ..contract.labels import load_label_set
 from ..properties import settings
 from ..scene.label_sets import shipped_with, use_label_set

@@ -99,8 +99,7 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         "camera": request.camera_name,
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    if request.style_seed is not None:
-        facts["style_seed"] = request.style_seed
+    facts |= request.style_facts
     if job.upscaler:
         facts["upscaler"] = job.upscaler
     if job.picture_digest:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import bpy
 
-from . import label_panel, panel, server_panel
+from ..style import thumbnails
+from . import label_panel, panel, server_panel, style_panel
 
-_CLASSES = panel.CLASSES + label_panel.CLASSES + server_panel.CLASSES
+_CLASSES = panel.CLASSES + style_panel.CLASSES + label_panel.CLASSES + server_panel.CLASSES
 
 
 def register() -> None:
@@ -18,3 +19,4 @@ def register() -> None:
 def unregister() -> None:
     for kind in reversed(_CLASSES):
         bpy.utils.unregister_class(kind)
+    thumbnails.forget()

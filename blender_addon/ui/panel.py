@@ -16,6 +16,7 @@ from ..properties import SHOWN, settings
 from ..scene.label_rules import scene_label_set
 from ..scene.view import label_map_shape
 from ..session import current_session
+from ..style.settings import chosen_names
 from .layout import PADDING_AND_BUTTONS, Layout, layout_of, wrapped
 from .remedies import draw_error
 
@@ -109,13 +110,17 @@ def _draw_errors(layout: Layout, context: bpy.types.Context) -> None:
     if wanted is not None and wanted.scene_uid == scene.session_uid:
         layout.label(text="Asking for the model's label set", icon="SORTTIME")
         return
-    foreseen: list[SpadeError | None] = [session.connection.too_large(label_map_shape(scene))]
+    wanted_here = settings(scene)
+    foreseen: list[SpadeError | None] = [
+        session.connection.too_large(label_map_shape(scene)),
+        session.connection.missing_style(wanted_here.model, chosen_names(wanted_here)),
+    ]
     try:
         label_set = scene_label_set(scene)
     except SpadeError:
         pass  # The label panel says why.
     else:
-        foreseen.append(session.connection.mismatch(settings(scene).model, label_set))
+        foreseen.append(session.connection.mismatch(wanted_here.model, label_set))
     for problem in foreseen:
         if problem is not None and (error is None or error.code != problem.code):
             draw_error(layout, context, problem, dismissable=False)
@@ -159,17 +164,12 @@ def draw_settings(layout: Layout, scene: bpy.types.Scene) -> None:
     camera = size.row(heading="Match Camera")
     camera.prop(wanted, "match_camera", text=f"{width} × {height}" if wanted.match_camera else "")
     layout.prop(wanted, "upscale", text="Enlarge")
-    seeds = layout.column(align=True)
-    _draw_seed(seeds.row(align=True), wanted, "seed")
-    style = seeds.row(align=True, heading="Own Style Seed")
-    style.prop(wanted, "own_style_seed", text="")
-    value = style.row(align=True)
-    value.active = wanted.own_style_seed
-    value.prop(wanted, "style_seed", text="")
-    value.operator("spade.new_seed", text="", icon="FILE_REFRESH").which = "style_seed"
+    draw_seed(layout, wanted, "seed")
 
 
-def _draw_seed(row: Layout, wanted, name: str) -> None:
+def draw_seed(layout: Layout, wanted, name: str) -> None:
+    """A seed, and the button that draws another."""
+    row = layout.row(align=True)
     row.prop(wanted, name)
     row.operator("spade.new_seed", text="", icon="FILE_REFRESH").which = name
 

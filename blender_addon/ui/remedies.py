@@ -28,6 +28,7 @@ _AGAIN = (Remedy("spade.generate", "Try Again", "FILE_REFRESH"),)
 REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "LABEL_SET_MISMATCH": (Remedy("spade.use_model_label_set", "Use the Model's Label Set", "IMPORT"),),
     "UNKNOWN_MODEL": (Remedy("spade.use_served_model", "Use the Server's Model", "CHECKMARK"),),
+    "UNKNOWN_STYLE": (Remedy("spade.use_seed_style", "Use the Seed's Style", "LOOP_BACK"),),
     "NO_CAMERA": (Remedy("spade.add_camera", "Add Camera from View", "CAMERA_DATA"),),
     "NOTHING_LABELLED": (Remedy("spade.auto_assign", "Label by Name", "SORTALPHA"),),
     "FORBIDDEN": (Remedy("spade.open_preferences", "Preferences", "PREFERENCES"),),

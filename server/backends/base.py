@@ -11,7 +11,7 @@ from spade_core.contract.messages import Submit
 from spade_core.contract.sockets import Socket
 from spade_core.contract.submission import Buffer
 
-from .wire import Ready, Rendered, RenderFailed, RenderPainting, RenderProgress
+from .wire import Ready, Rendered, RenderFailed, RenderPainting, RenderProgress, StyleThumbnails
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,14 @@ class ReadyEvent:
 
     ready: Ready
     label_sets: list[str]
+
+
+@dataclass(frozen=True)
+class ThumbnailsEvent:
+    """The styles of a model that the next ReadyEvent names, as pictures, one after the other."""
+
+    thumbnails: StyleThumbnails
+    rgb: bytes
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class WorkersCannotStart:
 
 BackendEvent = (
     ReadyEvent
+    | ThumbnailsEvent
     | RenderProgress
     | PaintingEvent
     | RenderedEvent

@@ -26,7 +26,15 @@ from spade_core.contract.submission import Buffer
 from spade_core.runtime import physical_cores
 
 from ..config import ServerConfig
-from .base import BackendEvent, PaintingEvent, ReadyEvent, RenderedEvent, WorkerLost, WorkersCannotStart
+from .base import (
+    BackendEvent,
+    PaintingEvent,
+    ReadyEvent,
+    RenderedEvent,
+    ThumbnailsEvent,
+    WorkerLost,
+    WorkersCannotStart,
+)
 from .wire import (
     FROM_WORKER,
     Abandon,
@@ -37,6 +45,7 @@ from .wire import (
     RenderFailed,
     RenderPainting,
     RenderProgress,
+    StyleThumbnails,
 )
 
 LOAD_S = 180.0  # a worker that loads longer hangs
@@ -142,6 +151,8 @@ class LocalBackend:
         if isinstance(event, Ready):
             worker.ready, worker.failed_starts = True, 0
             return [ReadyEvent(event, [bytes(buffer).decode() for buffer in buffers])]
+        if isinstance(event, StyleThumbnails):
+            return [ThumbnailsEvent(event, b"".join(buffers))]
         of_job = isinstance(event, RenderProgress | RenderPainting | Rendered | RenderFailed)
         if not of_job or event.ticket != worker.ticket:
             return []

@@ -68,6 +68,14 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class StyleThumbnails:
+    """The styles of a model that the next Ready names, as pictures of this (height, width). Buffer: their rgb."""
+
+    model_digest: str
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class RenderPainting:
     """What an upscaler is going to enlarge is in the buffers: rgb (h, w, 3) uint8 in row bands."""
 
@@ -114,5 +122,6 @@ class RenderFailed:
 
 TO_WORKER: dict[str, type] = {kind.__name__: kind for kind in (Render, Abandon)}
 FROM_WORKER: dict[str, type] = {
-    kind.__name__: kind for kind in (Heartbeat, Ready, RenderProgress, RenderPainting, Rendered, RenderFailed)
+    kind.__name__: kind
+    for kind in (Heartbeat, Ready, StyleThumbnails, RenderProgress, RenderPainting, Rendered, RenderFailed)
 }

@@ -24,7 +24,7 @@ from spade_core.contract.messages import ModelInfo, Problem
 from spade_core.runtime import is_out_of_memory
 from spade_core.upscaling.names import available
 
-from ..backends.wire import Ready
+from ..backends.wire import Ready, StyleThumbnails
 
 if TYPE_CHECKING:
     from spade_core.synthesis.synthesizer import Synthesizer  # imports torch, and tests name another
@@ -58,6 +58,17 @@ class LoadedModels:
         speed = max((each.ms_per_megapixel for each in self.by_name.values()), default=0.0)
         infos = tuple(each.info for each in self.by_name.values())
         return Ready(infos, self.problems, speed, (*available(), *self.upscalers))
+
+    @property
+    def thumbnails(self) -> list[tuple[StyleThumbnails, bytes]]:
+        """The named styles of each model that has some, as pictures."""
+        found = []
+        for each in self.by_name.values():
+            if styles := each.synthesizer.named_styles:
+                rgb = np.stack([style.thumbnail for style in styles])
+                shape = rgb.shape[1], rgb.shape[2]
+                found.append((StyleThumbnails(each.synthesizer.digest, shape), rgb.tobytes()))
+        return found
 
     @property
     def label_sets(self) -> list[bytes]:

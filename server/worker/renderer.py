@@ -42,6 +42,8 @@ class Renderer:
     def use(self, models: LoadedModels) -> None:
         """Paint with these from now on, and tell the broker."""
         self._models = models
+        for thumbnails, rgb in models.thumbnails:
+            self._send(thumbnails, [rgb])
         self._send(models.ready, models.label_sets)
 
     def render(self, job: Render, buffers: Sequence[Buffer]) -> None:

@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .codec import encode
 from .connection import read_connection_file
 from .errors import CancelledError, DeadlineError, ForbiddenError, UnavailableError
@@ -28,11 +30,13 @@ from .messages import (
     Failed,
     Finished,
     GetLabelSet,
+    GetThumbnails,
     GoAway,
     LabelSetText,
     Progress,
     ServerStatus,
     Status,
+    Thumbnails,
     Welcome,
 )
 from .pending_jobs import REPEAT_S
@@ -136,16 +140,16 @@ class Client(Session):
 
     def fetch_label_set(self, digest: str, timeout_s: float = 5) -> LabelSet:
         """Ask for the label set of a served model, by its digest. Raises LabelSetMismatchError or UnavailableError."""
-        question = self.ask_label_set(digest)
-        try:
-            message = GetLabelSet(digest, question)
-            reply = self._ask(message, lambda event: getattr(event, "id", "") == question, timeout_s)
-        finally:
-            self.drop_question(question)
-        if isinstance(reply, Failed):
-            raise reply.error
+        reply = self._answer(GetLabelSet(digest, self.ask_label_set(digest)), timeout_s)
         assert isinstance(reply, LabelSetText)
         return parse_label_set(reply.toml)
+
+    def fetch_thumbnails(self, digest: str, timeout_s: float = 5) -> np.ndarray:
+        """Pictures of a served model's styles, by the model's digest: (N, H, W, 3) uint8, in the order of
+        ModelInfo.styles. Raises UnknownStyleError where it has none, or UnavailableError."""
+        reply = self._answer(GetThumbnails(digest, self.ask_thumbnails(digest)), timeout_s)
+        assert isinstance(reply, Thumbnails)
+        return reply.rgb
 
     def status(self, timeout_s: float = 5) -> ServerStatus:
         """How the server is doing. Raises UnavailableError."""
@@ -170,6 +174,15 @@ class Client(Session):
         self.close()
 
     # --- waiting ---
+
+    def _answer(self, question: GetLabelSet | GetThumbnails, timeout_s: float) -> Event:
+        try:
+            reply = self._ask(question, lambda event: getattr(event, "id", "") == question.id, timeout_s)
+        finally:
+            self.drop_question(question.id)
+        if isinstance(reply, Failed):
+            raise reply.error
+        return reply
 
     def _ask(self, question: ClientMessage, answers: Callable[[Event], bool], timeout_s: float) -> Event:
         reply = self._wait(answers, timeout_s, again=encode(question))

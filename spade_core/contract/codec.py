@@ -28,7 +28,15 @@ from .errors import (
     SizeMismatchError,
     SpadeError,
 )
-from .messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Finished, Painting, ServerMessage
+from .messages import (
+    CLIENT_MESSAGES,
+    SERVER_MESSAGES,
+    ClientMessage,
+    Finished,
+    Painting,
+    ServerMessage,
+    Thumbnails,
+)
 from .version import PROTOCOL_MAGIC
 
 MAX_HEADER = 16 * 1024
@@ -119,6 +127,14 @@ def unpack_picture(reply: Finished | Painting, buffers: Sequence[memoryview]) ->
     if height < 1 or width < 1 or len(whole) != height * width * 3:
         raise SizeMismatchError(f"The picture has {len(whole)} bytes, not {height} x {width} x 3.", _UPDATE)
     return np.frombuffer(whole, np.uint8).reshape(height, width, 3)
+
+
+def unpack_thumbnails(reply: Thumbnails, buffer: memoryview) -> np.ndarray:
+    """The (N, H, W, 3) uint8 pictures of a reply. Raises SizeMismatchError."""
+    height, width = reply.shape
+    if height < 1 or width < 1 or len(buffer) % (height * width * 3):
+        raise SizeMismatchError(f"{len(buffer)} bytes are no pictures of {height} x {width} x 3.", _UPDATE)
+    return np.frombuffer(buffer, np.uint8).reshape(-1, height, width, 3)
 
 
 def _inflate(buffer: bytes | memoryview, promised: int) -> bytes:

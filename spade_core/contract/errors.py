@@ -91,6 +91,12 @@ class UnknownModelError(SpadeError):
     code = "UNKNOWN_MODEL"
 
 
+class UnknownStyleError(BadHeaderError):
+    """The model has no style of that name."""
+
+    code = "UNKNOWN_STYLE"
+
+
 class TooLargeError(SpadeError):
     """A side or a buffer is over the server's limits."""
 
@@ -231,9 +237,9 @@ WIRE_ERRORS: dict[str, type[SpadeError]] = {
     kind.code: kind
     for kind in (
         BadFramesError, BadVersionError, BadHeaderError, BadKindError, BadShapeError, BadLabelError, BadImageError,
-        SizeMismatchError, LabelSetMismatchError, UnknownModelError, TooLargeError, ForbiddenError, PoisonError,
-        OutOfMemoryError, DeadlineError, CancelledError, InternalError, BusyError, DrainingError, UnavailableError,
-        WarmingError,
+        SizeMismatchError, LabelSetMismatchError, UnknownModelError, UnknownStyleError, TooLargeError, ForbiddenError,
+        PoisonError, OutOfMemoryError, DeadlineError, CancelledError, InternalError, BusyError, DrainingError,
+        UnavailableError, WarmingError,
     )
 }  # fmt: skip
 

@@ -125,6 +125,15 @@ class GetLabelSet:
 
 
 @dataclass(frozen=True)
+class GetThumbnails:
+    """Ask for pictures of a served model's styles; answered by Thumbnails, or by Failed with the same id (since minor
+    version 4). digest: the model's."""
+
+    digest: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
 class ReleaseDevice:
     """Give the device's memory back (a render needs it) until the next job; answered by ServerStatus."""
 
@@ -274,6 +283,15 @@ class LabelSetText:
 
 
 @dataclass(frozen=True)
+class Thumbnails:
+    """A model's styles, each as a picture of `shape` [h, w], in the order of ModelInfo.styles. Buffer: their rgb."""
+
+    id: str = ""
+    shape: tuple[int, int] = (0, 0)
+    rgb: np.ndarray = _beside_header(lambda: np.empty((0, 0, 0, 3), np.uint8))
+
+
+@dataclass(frozen=True)
 class Failed:
     """The job failed, or, with an empty id, a message that belongs to none; terminal unless retryable."""
 
@@ -332,7 +350,7 @@ class GoAway:
     deadline_ms: int
 
 
-ClientMessage = Hello | Submit | Cancel | GetLabelSet | ReleaseDevice | Status | Ping | Drain
+ClientMessage = Hello | Submit | Cancel | GetLabelSet | GetThumbnails | ReleaseDevice | Status | Ping | Drain
 ServerMessage = (
     Welcome
     | Accepted
@@ -340,6 +358,7 @@ ServerMessage = (
     | Painting
     | Finished
     | LabelSetText
+    | Thumbnails
     | Failed
     | Cancelled
     | Pong
@@ -349,13 +368,25 @@ ServerMessage = (
 
 # The names on the wire. "Status" and "LabelSet" are called in their replies what they are in the requests.
 CLIENT_MESSAGES: dict[str, type] = {
-    kind.__name__: kind for kind in (Hello, Submit, Cancel, GetLabelSet, ReleaseDevice, Status, Ping, Drain)
+    kind.__name__: kind
+    for kind in (Hello, Submit, Cancel, GetLabelSet, GetThumbnails, ReleaseDevice, Status, Ping, Drain)
 }
 SERVER_MESSAGES: dict[str, type] = {
     "LabelSet": LabelSetText,
     "Status": ServerStatus,
     **{
         kind.__name__: kind
-        for kind in (Welcome, Accepted, Progress, Painting, Finished, Failed, Cancelled, Pong, GoAway)
+        for kind in (
+            Welcome,
+            Accepted,
+            Progress,
+            Painting,
+            Finished,
+            Thumbnails,
+            Failed,
+            Cancelled,
+            Pong,
+            GoAway,
+        )
     },
 }

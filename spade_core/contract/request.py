@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from .errors import BadHeaderError, BadImageError, BadShapeError, TooLargeError
+from .errors import BadHeaderError, BadImageError, BadShapeError, TooLargeError, UnknownStyleError
 from .labels import LabelSet
 from .limits import Limits, refuse_size
 from .messages import PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL
@@ -177,10 +177,13 @@ def require(holds: bool, what: str, allowed: str) -> None:
         raise BadHeaderError(f"{what} is not allowed here.", f"Use {allowed}.")
 
 
-def unknown_style(name: str, model: str, known: Sequence[str]) -> BadHeaderError:
+def unknown_style(name: str, model: str, known: Sequence[str]) -> UnknownStyleError:
     """What to say where a model has no style of that name."""
-    fix = f"Use one of: {', '.join(known)}." if known else "It has no named styles: give a picture or a seed."
-    return BadHeaderError(f"The model '{model}' has no style '{name}'.", fix)
+    if not known:
+        return UnknownStyleError(f"The model '{model}' has no named styles.", "Give a picture or a seed.")
+    return UnknownStyleError(
+        f"The model '{model}' has no style '{name}'.", f"Use one of: {', '.join(known)}."
+    )
 
 
 def _check_style(style: PlainStyle, limits: Limits) -> None:
@@ -198,6 +201,11 @@ def _check_style(style: PlainStyle, limits: Limits) -> None:
                 "Convert the picture to 8-bit RGB.",
             )
         refuse_size((rgb.shape[0], rgb.shape[1]), "style image", limits)
+        if rgb.nbytes > limits.max_bytes:
+            raise TooLargeError(
+                f"The style image has {rgb.nbytes} bytes, the server takes {limits.max_bytes}.",
+                "Choose a smaller one.",
+            )
     else:
         code = style.code
         if code.ndim != 1 or code.dtype.kind != "f" or not 1 <= code.size <= MAX_CODE_SIZE:

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from .codec import decode_server_message, encode, unpack_picture
+from .codec import decode_server_message, encode, unpack_picture, unpack_thumbnails
 from .errors import BadHeaderError, BadVersionError, InternalError, SpadeError, UnavailableError
 from .limits import Limits
 from .messages import (
@@ -22,6 +22,7 @@ from .messages import (
     Failed,
     Finished,
     GetLabelSet,
+    GetThumbnails,
     Hello,
     LabelSetText,
     Painting,
@@ -29,6 +30,7 @@ from .messages import (
     Pong,
     ReleaseDevice,
     ServerMessage,
+    Thumbnails,
     Welcome,
 )
 from .pending_jobs import PendingJobs
@@ -122,10 +124,11 @@ class Session:
     def ask_label_set(self, digest: str, question: str = "") -> str:
         """Ask for the label set of a served model, by its digest, and return the id of the LabelSetText or Failed that
         `poll` will bring; the same `question` again where it does not come."""
-        question = question or uuid.uuid4().hex
-        self._questions.add(question)
-        self._transport.send(encode(GetLabelSet(digest, question)))
-        return question
+        return self._put(GetLabelSet(digest, question or uuid.uuid4().hex))
+
+    def ask_thumbnails(self, digest: str, question: str = "") -> str:
+        """The same for pictures of a served model's styles, by the model's digest: Thumbnails or Failed."""
+        return self._put(GetThumbnails(digest, question or uuid.uuid4().hex))
 
     def drop_question(self, question: str) -> None:
         """Nobody waits for this answer any more."""
@@ -150,6 +153,11 @@ class Session:
                 return events
 
     # --- within ---
+
+    def _put(self, question: GetLabelSet | GetThumbnails) -> str:
+        self._questions.add(question.id)
+        self._transport.send(encode(question))
+        return question.id
 
     def _turn(self, wait_s: float) -> None:
         """Take in what has arrived, waiting at most `wait_s` for it, then do what is due."""
@@ -224,12 +232,14 @@ class Session:
 
 def _with_buffers(reply: ServerMessage, buffers: list[memoryview]) -> ServerMessage:
     """The reply with what travelled beside its header. Raises SizeMismatchError, InternalError."""
-    if not isinstance(reply, Finished | Painting | LabelSetText):
+    if not isinstance(reply, Finished | Painting | LabelSetText | Thumbnails):
         return reply
     if not buffers:
         raise InternalError("The server's reply is incomplete.", "Try again.")
     if isinstance(reply, LabelSetText):
         return replace(reply, toml=bytes(buffers[0]).decode("utf-8", "replace"))
+    if isinstance(reply, Thumbnails):
+        return replace(reply, rgb=unpack_thumbnails(reply, buffers[0]))
     if isinstance(reply, Painting) or reply.encoding == "raw":
         return replace(reply, rgb=unpack_picture(reply, buffers))
     return replace(reply, file=bytes(buffers[0]))

@@ -165,7 +165,7 @@ class Synthesizer:
         return np.zeros(self.style_size, np.float32) if self._styles is None else self._styles.mean
 
     def style_by_name(self, name: str) -> np.ndarray:
-        """(style_size,) float32. Raises BadHeaderError for a style that the model does not have."""
+        """(style_size,) float32. Raises UnknownStyleError for a style that the model does not have."""
         found = self._styles and self._styles.find(name)
         if not found:
             raise unknown_style(name, self.name, [style.name for style in self.named_styles])

@@ -22,6 +22,8 @@ SETTINGS = {
         "upscale",
     ),
     *("seed", "own_style_seed", "style_seed", "model"),
+    *("style_source", "style_name", "style_image", "style_strength", "mix_styles", "style_mix"),
+    *("second_style_source", "second_style_name", "second_style_image", "second_style_seed"),
 }
 RULE = {"kind", "object", "material", "collection", "class_name"}
 OPERATORS = {
@@ -38,6 +40,7 @@ OPERATORS = {
     ),
     *("assign_label", "search_label", "clear_label", "auto_assign", "select_unlabelled"),
     *("import_label_set", "use_model_label_set", "use_served_model", "export_label_map", "render_pairs"),
+    *("use_seed_style", "add_style_preset"),
     *("add_camera", "add_example", "start_server", "stop_server", "show_console", "open_preferences"),
 }
 

@@ -48,7 +48,6 @@ def request_for(model: str) -> SceneRequest:
         label_set=load_label_set("landscape"),
         model=model,
         seed=0,
-        style_seed=None,
         scene_uid=1,
         scene_name="Szene",
         blend_file="",

@@ -39,8 +39,8 @@ SUBMIT = m.Submit(
     deadline_ms=5000, priority=2, replaces=ID, no_cache=True, painting=True,
 )  # fmt: skip
 REQUESTS = [
-    m.Hello(0, "test", ID), SUBMIT, m.Cancel(ID), m.GetLabelSet("d" * 64, ID), m.ReleaseDevice(), m.Status(),
-    m.Ping(), m.Drain(),
+    m.Hello(0, "test", ID), SUBMIT, m.Cancel(ID), m.GetLabelSet("d" * 64, ID),
+    m.GetThumbnails("d" * 64, ID), m.ReleaseDevice(), m.Status(), m.Ping(), m.Drain(),
 ]  # fmt: skip
 REPLIES = [
     m.Welcome(
@@ -49,7 +49,7 @@ REPLIES = [
     ),
     m.Accepted(ID, "queued", 3), m.Progress(ID, "painting", 0.5), m.Painting(ID, (4, 6)),
     m.Finished(ID, (4, 6), "d" * 64, digest="e" * 64, cached=True, timings=m.Timings(1.5, 2.5, 0.0)),
-    m.LabelSetText(ID), m.Failed(ID, "BUSY", "Busy.", "Wait.", True, 500), m.Cancelled(ID),
+    m.LabelSetText(ID), m.Thumbnails(ID, (6, 8)), m.Failed(ID, "BUSY", "Busy.", "Wait.", True, 500), m.Cancelled(ID),
     m.Pong(3, ID), m.ServerStatus("ready", ID, 1, 1, 5, 0, 12.5, (1, 2)), m.GoAway(30000),
 ]  # fmt: skip
 

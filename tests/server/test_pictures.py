@@ -12,7 +12,7 @@ from PIL import Image
 
 from spade_core.contract.client import Delayed
 from spade_core.contract.codec import encode
-from spade_core.contract.errors import LabelSetMismatchError
+from spade_core.contract.errors import LabelSetMismatchError, UnknownStyleError
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Accepted, Finished, Ping, Pong, Progress, Submit
 from spade_core.contract.request import (
@@ -97,6 +97,15 @@ def test_styles_come_from_seeds_images_and_their_mixes(client, landscape, label_
     assert added(style=MixedStyle(light, image, 0.25)) == 152
     assert added(style=MixedStyle(code, other)) == 24
     assert added(style=MixedStyle(image, code, 0.5), strength=0.5) == 21
+
+
+def test_a_models_styles_come_as_pictures(client):
+    model = next(each for each in client.fetch_welcome().models if each.name == "landscape")
+    rgb = client.fetch_thumbnails(model.digest)
+    assert len(rgb) == len(model.styles) and rgb.shape == (2, 6, 8, 3)
+    assert [int(each.mean()) for each in rgb] == [30, 60]
+    with pytest.raises(UnknownStyleError):
+        client.fetch_thumbnails("f" * 64)
 
 
 def test_a_client_of_minor_version_1_is_understood(server, landscape, label_map):

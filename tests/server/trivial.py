@@ -47,9 +47,13 @@ class TrivialSynthesizer:
     trained_size = None
     style_size = 4
     average_style = np.zeros(style_size, np.float32)
-    named_styles = (
-        SimpleNamespace(name="golden-hour", code=np.full(style_size, 30, np.float32)),
-        SimpleNamespace(name="night", code=np.full(style_size, 60, np.float32)),
+    named_styles = tuple(
+        SimpleNamespace(
+            name=name,
+            code=np.full(4, number, np.float32),
+            thumbnail=np.full((6, 8, 3), number, np.uint8),
+        )
+        for name, number in (("golden-hour", 30), ("night", 60))
     )
     looks_at_instances = False
 
@@ -103,13 +107,19 @@ class TrivialSynthesizer:
         return wanted
 
     def style_by_name(self, name):
-        return next(style.code for style in self.named_styles if style.name == name)
+        return next(style.code for style in self.named_styles if style.name == name.casefold())
 
     def style_from_seed(self, seed, label_map=None):
         return np.full(self.style_size, seed % 100, np.float32)
 
     def encode_style(self, rgb):
         return np.full(self.style_size, rgb.mean(), np.float32)
+
+
+class StylelessSynthesizer(TrivialSynthesizer):
+    """As the models of earlier versions are."""
+
+    named_styles = ()
 
 
 def _already_tried() -> bool:

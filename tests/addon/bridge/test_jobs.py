@@ -39,7 +39,6 @@ def request_for(scene_uid: int = 1, seed: int = 0, **changes) -> SceneRequest:
         "label_set": load_label_set("landscape"),
         "model": "landscape",
         "seed": seed,
-        "style_seed": None,
         "scene_uid": scene_uid,
         "scene_name": "Szene 場景",
         "blend_file": "",
@@ -60,8 +59,9 @@ def test_a_job_waits_for_its_server_and_gets_its_picture(board):
 
 
 def test_a_style_seed_of_its_own_is_sent(board):
-    job = ended(board, board.add(request_for(style_seed=7)))
-    assert job.request.picture.style == SeedStyle(7) and job.state is JobState.FINISHED
+    job = ended(board, board.add(request_for(style=SeedStyle(7))))
+    bare = ended(board, board.add(request_for(scene_uid=2)))
+    assert (job.rgb == bare.rgb + np.uint8(7)).all() and job.state is JobState.FINISHED
 
 
 def test_a_cancelled_job_never_has_a_picture(board):

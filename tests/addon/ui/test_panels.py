@@ -34,7 +34,6 @@ def request_for(scene) -> SceneRequest:
         label_set=load_label_set("landscape"),
         model="landscape",
         seed=1,
-        style_seed=None,
         scene_uid=scene.session_uid,
         scene_name=scene.name,
         blend_file="",
