@@ -84,10 +84,12 @@ def thinned(codes: np.ndarray, count: int) -> np.ndarray:
 
     codes: (N, style_size), in the order in which they are preferred.
     """
+    if len(codes) <= count:
+        return np.arange(len(codes))
     scaled = (codes - codes.mean(0)) / (codes.std(0) + 1e-6)
     low, high = 0.0, float(2 * np.linalg.norm(scaled, axis=1).max())
     kept = np.arange(len(codes))
-    for _ in range(24):
+    for _ in range(24):  # photos may be alike, so that no distance leaves few enough
         if len(kept) <= count and high - low < 0.01 * high:
             break
         apart = (low + high) / 2

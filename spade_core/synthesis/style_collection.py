@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from ..checkpoint.file import Checkpoint
@@ -16,13 +17,14 @@ from ..checkpoint.style_bank import NamedStyle, StyleBank, layout, stood_for, th
 from ..contract.errors import BadOptionError
 from ..data.pairs import Pair, read_pair
 from ..image_files import read_rgb
-from ..runtime import chosen_device
 from .synthesizer import Synthesizer
 
 KEPT = 768
 """Codes of a bank: a quarter of a megabyte with their layouts."""
 LOOKED_AT = 4000
 """Photos, at most, that they are chosen from."""
+SHORT_SIDE = 256
+"""Pixels, about, that a large JPEG is read at: an encoder sees fewer."""
 THUMBNAIL = (160, 96)
 """(width, height)."""
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
@@ -33,14 +35,17 @@ def with_styles(
     pairs: Sequence[Pair],
     named: Mapping[str, Path],
     progress: Callable[[int, int], None] = lambda done, of: None,
+    looked_at: int = LOOKED_AT,
+    device: torch.device | None = None,
 ) -> Checkpoint:
     """The checkpoint with a bank of styles, in place of one that it may have.
 
-    pairs: photos and label maps of the checkpoint's label set. named: pictures that stand for styles, by the names of
-    those. progress is told how many photos were looked at, and of how many; it may raise to stop.
+    pairs: photos and label maps of the checkpoint's label set, of which at most `looked_at` are read. named: pictures
+    that stand for styles, by the names of those. progress is told how many photos were read, and of how many; it may
+    raise to stop.
     Raises BadOptionError for a model without a style encoder, and BadImageError.
     """
-    painter = Synthesizer(checkpoint, "model", "", chosen_device("cpu"))
+    painter = Synthesizer(checkpoint, "model", "", device or torch.device("cpu"))
     if not painter.has_style_encoder:
         raise BadOptionError(
             "The model has no style encoder.", "Only models that have one know styles of photos."
@@ -49,11 +54,11 @@ def with_styles(
         raise BadOptionError(
             "There are no photos to take styles from.", "Name a folder of photos with label maps."
         )
-    chosen = random.Random(0).sample(pairs, min(LOOKED_AT, len(pairs)))
+    chosen = random.Random(0).sample(pairs, min(looked_at, len(pairs)))
     channels = checkpoint.label_channels
     codes, layouts = [], []
     for index, pair in enumerate(chosen):
-        photo, label_map = read_pair(pair, checkpoint.label_set)
+        photo, label_map = read_pair(pair, checkpoint.label_set, SHORT_SIDE)
         codes.append(painter.encode_style(np.asarray(photo)))
         layouts.append(layout(channels.indices(np.asarray(label_map)), channels.count))
         progress(index + 1, len(chosen))

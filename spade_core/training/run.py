@@ -28,6 +28,7 @@ from ..data.pairs import Pair
 from ..model.label_channels import LabelChannels
 from ..pixels import to_network
 from ..runtime import chosen_device, is_out_of_memory
+from ..synthesis.style_collection import with_styles
 from ..synthesis.synthesizer import Synthesizer
 from .batch import Batch
 from .config import TrainingConfig, plain_values
@@ -40,6 +41,9 @@ from .warm_start import start_from
 KEPT_STATES = 2
 
 SAMPLE_ROWS = 6
+
+STYLED_BY = 500
+"""Photos whose styles each model that is written carries: seconds."""
 
 NATIVE = 256
 """Pixels: samples are also painted at this size, and it is what a model trained on smaller squares is served at."""
@@ -163,10 +167,13 @@ class Run:
         save_state(self.trainer, state_path(output, seen))
         for old in states_of(output)[:-KEPT_STATES]:
             old.unlink()
-        checkpoint = self.checkpoint()
-        save_checkpoint(model_path(output, seen), checkpoint)
-        # What is drawn for looking at must not change what is drawn for training: a continued run does not look.
+        # What is made for looking at must not change what is drawn for training: a continued run does not look.
         with torch.random.fork_rng(devices=[]):
+            checkpoint = self.checkpoint()
+            if checkpoint.style_encoder is not None:
+                pairs, device = self.crops.pairs, self.trainer.device
+                checkpoint = with_styles(checkpoint, pairs, {}, looked_at=STYLED_BY, device=device)
+            save_checkpoint(model_path(output, seen), checkpoint)
             self._show(Synthesizer(checkpoint, output.name, "", self.trainer.device), seen)
 
     def _show(self, model: Synthesizer, seen: int) -> None:

@@ -70,6 +70,10 @@ def test_thinned_codes_cover_the_range_of_all():
     assert 20 <= len(kept) <= 40 and {900, 901, 902} <= set(kept.tolist())
 
 
+def test_photos_that_are_all_alike_are_thinned_too():
+    assert len(thinned(np.ones((60, 3), np.float32), 40)) == 40
+
+
 def test_a_code_that_stands_for_many_photos_is_drawn_more_often(bank: StyleBank):
     weights = np.where(np.arange(100) < 5, 200.0, 1.0).astype(np.float32)
     often = StyleBank(bank.codes, bank.layouts, weights, bank.mean)

@@ -101,6 +101,8 @@ def test_a_run_leaves_a_model_that_can_be_served_samples_and_curves(config: Trai
     model = Synthesizer.load(config.output / "model_00000008.safetensors", "cpu")
     assert model.render(np.zeros((64, 64), np.uint8)).shape == (64, 64, 3)
     assert model.encode_style(np.zeros((64, 64, 3), np.uint8)).shape == (4,)
+    styles = load_checkpoint(config.output / "model_00000008.safetensors").styles
+    assert styles is not None and len(styles.codes) > 0  # seeds draw the light of the photos trained on
     # labels | in the photo's style | photo | two other styles, of both held-out photos
     with Image.open(config.output / "samples" / "00000008_64.png") as grid:
         assert grid.size == (5 * 64, 2 * 64)
