@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gallery of the README: label maps, and what the model paints from them in three styles; the valley in winter, the
-lake, and what is hard for the model.
+"""The gallery of the README: label maps, and what the model paints from them in three styles; the valley in winter and
+in all styles that have a name, the lake, and what is hard for the model.
 
 python -m examples.gallery --data photos/ [--model FILE]
 
@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from spade_core.contract.labels import LabelSet
-from spade_core.contract.request import PictureRequest
+from spade_core.contract.request import NamedStyle, PictureRequest
 from spade_core.data.layouts.layouts import find_pairs
 from spade_core.data.pairs import read_labels
 from spade_core.synthesis.paint import paint
@@ -31,20 +31,22 @@ PAPER = (251, 250, 247)
 GAP = 8
 STYLES = (11, 12, 13)
 """Seeds: each draws a style and its noise."""
+NATURAL = 0.3
+"""How far the borders of the grey boxes are moved where the named styles are shown."""
 HARD = ("building", "flower", "fog", "waterfall")
 """Classes whose largest held-out region is shown on the model card, however it comes out."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Paint the gallery, the winter, the lake and the hard ones."""
+    """Paint the gallery, the winter, the styles, the lake and the hard ones."""
 
     data: Path
     """a data set with held-out label maps"""
     model: str = "landscape"
     """an embedded model, or a checkpoint file"""
     output: Path = ROOT / "docs" / "pictures"
-    """folder of gallery.jpg, winter.jpg, lake.jpg and hard.jpg"""
+    """folder of gallery.jpg, winter.jpg, styles.jpg, lake.jpg and hard.jpg"""
     size: int = 256
     """side of a picture in pixels"""
     every: int = 27
@@ -91,6 +93,23 @@ def winter(model: Synthesizer, seed: int) -> Image.Image:
     return rows_of([[model.label_set.colorize(each), painted_by(model, each, seed)] for each in maps])
 
 
+def named_styles(model: Synthesizer) -> Image.Image:
+    """The valley in every style that the model knows by name, three a row, each with its name."""
+    ids, tiles = read_labels(VALLEY, model.label_set), []
+    for style in model.named_styles:
+        request = PictureRequest(
+            ids, model.label_set, model.name, STYLES[0], NamedStyle(style.name), natural_edges=NATURAL
+        )
+        tile = Image.fromarray(paint(model, request).rgb)
+        draw = ImageDraw.Draw(tile)
+        draw.text(
+            (10, 6), style.name, "white", ImageFont.load_default(22), stroke_width=2, stroke_fill="#333"
+        )
+        tiles.append(np.asarray(tile))
+    rows = [tiles[first : first + 3] for first in range(0, len(tiles), 3)]
+    return rows_of([row for row in rows if len(row) == 3])
+
+
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     model = Synthesizer.load(options.model)
@@ -107,6 +126,7 @@ def main() -> None:
     hard = [row(with_most(name, held_out, model.label_set), STYLES[:1]) for name in HARD]
     rows_of([[*hard[0], *hard[1]], [*hard[2], *hard[3]]]).save(options.output / "hard.jpg", quality=88)
     winter(model, STYLES[0]).save(options.output / "winter.jpg", quality=88)
+    named_styles(model).save(options.output / "styles.jpg", quality=88)
     lake = read_labels(LAKE, model.label_set)
     painted = rows_of([[model.label_set.colorize(lake), painted_by(model, lake, STYLES[0])]])
     painted.save(options.output / "lake.jpg", quality=88)
