@@ -36,7 +36,7 @@ session.connection.open(ServerTarget(server=lambda: ServerLaunch(find_command(se
 assert timer.run_until(lambda: session.connection.state is ConnectionState.READY, 60)
 label_map, label_set = np.full((64, 64), 6, np.uint8), load_label_set("landscape")
 waiting = [
-    session.board.add(SceneRequest(label_map, label_set, "landscape", slow + n, None, n, "Scene", "", "Camera"))
+    session.board.add(SceneRequest(label_map, label_set, "landscape", slow + n, n, "Scene", "", "Camera"))
     for n in range(jobs)
 ]
 assert timer.run_until(lambda: all(job.id for job in waiting), 30)

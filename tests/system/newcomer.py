@@ -131,6 +131,7 @@ def tell(file: str, server: str, folder: Path) -> dict:
     for name in ("cold_s", "warm_s"):
         began = time.monotonic()
         seen[name] = (bpy.ops.spade.generate() == {"FINISHED"}) and time.monotonic() - began
+        bpy.context.scene.spade.seed += 1  # what is asked for again unchanged is no step
     session = part("session").current_session()
     board = session.board
     rgb = board.last_placed.rgb
