@@ -17,6 +17,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from .image import has_color_space
 from .view_inverse import LIGHT_SCALE, PRIMARIES, STEPS, View, ViewInverse
 
 # Custom properties of a group: whose inverse it is, and how much of all colours it misses.
@@ -27,8 +28,11 @@ _searches: dict[View, ViewInverse] = {}
 
 
 def colors_group(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
-    """The nodes for a scene's view; None while they are not there."""
-    key = _key(View.of(scene))
+    """The nodes for a scene's view; None while they are not there, or where a colour space is exact."""
+    view = View.of(scene)
+    if has_color_space(view):
+        return None
+    key = _key(view)
     return next((group for group in bpy.data.node_groups if group.get(_VIEW) == key), None)
 
 
@@ -40,9 +44,9 @@ def missed_colors(scene: bpy.types.Scene) -> float:
 
 def find_colors(scene: bpy.types.Scene) -> None:
     """See to the nodes for a scene's view: a script waits for them here, with a window the search is begun."""
-    if colors_group(scene) is not None:
-        return
     view = View.of(scene)
+    if has_color_space(view) or colors_group(scene) is not None:
+        return
     search = _searches.setdefault(view, ViewInverse(view))
     if bpy.app.background:
         search.finish()

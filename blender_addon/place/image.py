@@ -15,6 +15,7 @@ import bpy
 import numpy as np
 
 from ..contract.errors import BadImageError
+from .view_inverse import View
 
 PROVENANCE = "spade_provenance"
 """Custom property of a generated picture: how it was made, as JSON."""
@@ -28,6 +29,7 @@ _COLOR_SPACES = {
     "ACES 2.0": "ACES 2.0 sRGB",
     "Raw": "Non-Color",
 }
+_EXACT = ("Standard", "Raw")
 _SRGB = ("sRGB", "sRGB - Texture", "Utility - sRGB - Texture", "srgb_texture", "srgb_tx")
 
 
@@ -91,8 +93,22 @@ def tag_image(image: bpy.types.Image, scene: bpy.types.Scene, raw: bool = False)
         if not settings.is_data:
             settings.is_data = True
         return
-    known = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items.keys()
+    known = _known_color_spaces()
     wanted = (_COLOR_SPACES.get(scene.view_settings.view_transform, "sRGB"), *_SRGB)
     name = next((each for each in wanted if each in known), settings.name)
     if settings.name != name:
         settings.name = name
+
+
+def has_color_space(view: View) -> bool:
+    """Whether a picture comes out of a view to the byte by a colour space alone."""
+    plain = view.gamma == 1 and view.white is None and view.display == "sRGB"
+    return (
+        plain
+        and view.transform in _EXACT
+        and _COLOR_SPACES.get(view.transform, "sRGB") in _known_color_spaces()
+    )
+
+
+def _known_color_spaces() -> list[str]:
+    return bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items.keys()
