@@ -16,6 +16,8 @@ from torch import Tensor
 
 GRID = 4
 """Rows and columns of a layout."""
+FINEST = 256
+"""Rows or columns, about, that a layout is counted on; a larger map is looked at in steps."""
 CANDIDATES = 12
 """Codes, of the photos laid out most alike, among which a seed chooses."""
 VARIED = 0.15
@@ -71,6 +73,8 @@ def layout(channels: np.ndarray, count: int) -> np.ndarray:
     channels: (H, W) numbers below `count`, one a class, of a label map. Returns (GRID * GRID * count,) uint8, 255 for
     all of a cell.
     """
+    step = max(1, min(channels.shape) // FINEST)
+    channels = channels[step // 2 :: step, step // 2 :: step]
     height, width = channels.shape
     rows, columns = np.arange(height) * GRID // height, np.arange(width) * GRID // width
     cells = rows[:, None] * GRID + columns

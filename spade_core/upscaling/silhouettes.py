@@ -109,10 +109,14 @@ def _borders(ids: Tensor) -> Tensor:
 
 
 def _dilated(mask: Tensor, reach: int) -> Tensor:
-    """Everything within a square of `reach` around."""
-    grown = mask[None, None].float()
-    grown = F.max_pool2d(grown, (1, 2 * reach + 1), 1, (0, reach))
-    return F.max_pool2d(grown, (2 * reach + 1, 1), 1, (reach, 0))[0, 0] > 0
+    """Everything within a square of `reach` around; by sums, which take the same time for any reach."""
+    for axis, length in enumerate(mask.shape):
+        first = torch.zeros_like(mask.narrow(axis, 0, 1), dtype=torch.int32)
+        sums = torch.cat([first, mask.cumsum(axis, dtype=torch.int32)], axis)
+        at = torch.arange(length, device=mask.device)
+        after, before = (at + reach + 1).clamp(max=length), (at - reach).clamp(min=0)
+        mask = sums.index_select(axis, after) > sums.index_select(axis, before)
+    return mask
 
 
 def _sampled(picture: Tensor, y: Tensor, x: Tensor) -> Tensor:
