@@ -35,14 +35,17 @@ class CropBatch:
     rgb: Tensor
     """(B, height, width, 3) uint8."""
     channels: Tensor
-    """(B, height, width) int64, the one-hot channel of each pixel."""
+    """(B, height, width) int64, the one-hot channel of each pixel; some label maps are blocked out."""
+    shown: Tensor
+    """The same of what the photos show: of the label maps as they are."""
     instances: Tensor | None = None
     """(B, height, width) int32, one number an object."""
 
     def pin_memory(self) -> CropBatch:
         """DataLoader's hook."""
         instances = None if self.instances is None else self.instances.pin_memory()
-        return CropBatch(self.index, self.rgb.pin_memory(), self.channels.pin_memory(), instances)
+        channels, shown = self.channels.pin_memory(), self.shown.pin_memory()
+        return CropBatch(self.index, self.rgb.pin_memory(), channels, shown, instances)
 
 
 class CropSampler:
@@ -103,7 +106,7 @@ class CropSampler:
         """Batch `index`, this process's part of it. Raises as `read_pair`, and BadShapeError where sizes differ."""
         random = np.random.default_rng((self.seed, index))
         part = self.batch // self.ranks
-        rgb, ids, instances = [], [], []
+        rgb, ids, asked, instances = [], [], [], []
         for place in range(self.batch):
             position = index * self.batch + place
             pair = self._pair_at(position)
@@ -114,13 +117,16 @@ class CropSampler:
             photo, labels, *objects = self._read(pair)
             placement = self.rule.place(labels.size, random)
             rgb.append(placement.photo(photo))
-            ids.append(self._blocked_out(placement.labels(labels), position))
+            ids.append(placement.labels(labels))
+            asked.append(self._blocked_out(ids[-1], position))
             instances += [placement.labels(each) for each in objects]
-        channels = LabelChannels.of(self.label_set).indices(stacked(ids))
+        channels = LabelChannels.of(self.label_set)
+        shown = torch.from_numpy(channels.indices(stacked(ids)))
         return CropBatch(
             index,
             torch.from_numpy(stacked(rgb)),
-            torch.from_numpy(channels),
+            torch.from_numpy(channels.indices(stacked(asked))) if self.grey_box else shown,
+            shown,
             torch.from_numpy(np.stack(instances)) if instances else None,
         )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -148,8 +148,13 @@ class PerceptualLoss(nn.Module, ABC):
     needs_features: ClassVar[bool] = False
 
     @abstractmethod
-    def forward(self, generated: DiscriminatorInput, photos: DiscriminatorInput) -> Tensor:
-        """One distance a picture, (B,); gradients reach the generated images alone."""
+    def forward(
+        self, generated: DiscriminatorInput, photos: DiscriminatorInput, alike: Tensor | None = None
+    ) -> Tensor:
+        """One distance a picture, (B,); gradients reach the generated images alone.
+
+        alike: (B, 1, H, W) in [0, 1], where the two can be compared; None: everywhere.
+        """
 
 
 class VggPerceptualLoss(PerceptualLoss):
@@ -159,10 +164,12 @@ class VggPerceptualLoss(PerceptualLoss):
         super().__init__()
         self.vgg, self.weights = vgg, weights
 
-    def forward(self, generated: DiscriminatorInput, photos: DiscriminatorInput) -> Tensor:
+    def forward(
+        self, generated: DiscriminatorInput, photos: DiscriminatorInput, alike: Tensor | None = None
+    ) -> Tensor:
         with torch.no_grad():
             theirs = self.vgg(photos.image)
-        return feature_distance(self.vgg(generated.image), theirs, self.weights)
+        return feature_distance(self.vgg(generated.image), theirs, self.weights, alike)
 
 
 class TapPerceptualLoss(PerceptualLoss):
@@ -170,19 +177,26 @@ class TapPerceptualLoss(PerceptualLoss):
 
     needs_features = True
 
-    def forward(self, generated: DiscriminatorInput, photos: DiscriminatorInput) -> Tensor:
-        return feature_distance(generated.taps, photos.taps, TAP_WEIGHTS) / len(TAP_WEIGHTS)
+    def forward(
+        self, generated: DiscriminatorInput, photos: DiscriminatorInput, alike: Tensor | None = None
+    ) -> Tensor:
+        return feature_distance(generated.taps, photos.taps, TAP_WEIGHTS, alike) / len(TAP_WEIGHTS)
 
 
-def feature_distance(ours: list[Tensor], theirs: list[Tensor], weights: tuple[float, ...]) -> Tensor:
-    """Weighted sum over the layers of each picture's mean absolute difference: (B,)."""
-    return cast(
-        Tensor,
-        sum(
-            weight * (our - their).abs().float().mean((1, 2, 3))
-            for weight, our, their in zip(weights, ours, theirs, strict=True)
-        ),
-    )
+def feature_distance(
+    ours: list[Tensor], theirs: list[Tensor], weights: tuple[float, ...], alike: Tensor | None = None
+) -> Tensor:
+    """Weighted sum over the layers of each picture's mean absolute difference: (B,).
+
+    alike: as in PerceptualLoss; what cannot be compared counts as no difference.
+    """
+    total = torch.zeros(len(ours[0]), device=ours[0].device)
+    for weight, our, their in zip(weights, ours, theirs, strict=True):
+        difference = (our - their).abs().float()
+        if alike is not None:
+            difference = difference * F.adaptive_avg_pool2d(alike, our.shape[-2:])
+        total = total + weight * difference.mean((1, 2, 3))
+    return total
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

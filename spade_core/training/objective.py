@@ -59,9 +59,22 @@ class ClassTarget:
         return cls(channels, class_weights(channels, label_channels, dont_care, cap))
 
 
+@dataclass(frozen=True)
+class Targets:
+    """What is to be seen in the images of both sides, where label maps were blocked out two things."""
+
+    asked: ClassTarget
+    """Of the generator."""
+    shown: ClassTarget
+    """By the photos."""
+    alike: Tensor | None = None
+    """(B, 1, H, W) in {0, 1}: where both are the same; None: everywhere. Elsewhere a photo is no example for what was
+    asked: taken for one, it teaches outlines, and straight borders with another thing behind them."""
+
+
 def mean_colors(image: Tensor) -> Tensor:
-    """(B, 3, H, W) to the means over a grid, (B, 3, 8, 8) float32."""
-    return F.adaptive_avg_pool2d(image.float(), 8)
+    """(B, 3, H, W) to the means over a grid, (B, 3, 8, 8)."""
+    return F.adaptive_avg_pool2d(image, 8)
 
 
 class Objective:
@@ -92,19 +105,20 @@ class Objective:
         fake: DiscriminatorInput,
         real: DiscriminatorInput,
         generated: Generated,
-        target: ClassTarget,
+        targets: Targets,
         seen: int,
     ) -> Losses:
         """The generator's and the style encoder's losses after `seen` photos."""
         found: Losses = {}
         style = generated.style
         if self.perceptual is not None:
-            likeness = self.perceptual(fake, real)
+            likeness = self.perceptual(fake, real, targets.alike)
             if style.drawn is not None:
                 likeness = likeness * torch.where(style.drawn, self.losses.random_style_perceptual, 1.0)
             found["perceptual"] = self.perceptual_weight(seen) * likeness.mean()
         if style.drawn is not None and self.losses.color_weight:
-            apart = mean_colors(fake.image) - mean_colors(real.image)
+            difference = fake.image.float() - real.image.float()
+            apart = mean_colors(difference if targets.alike is None else difference * targets.alike)
             encoded = ~style.drawn[:, None, None, None]
             found["colour"] = self.losses.color_weight * (apart.abs() * encoded).mean()
         if style.mean is not None and style.log_variance is not None:
@@ -117,7 +131,7 @@ class Objective:
         if adversarial > 0:
             found |= {
                 f"g_{name}": adversarial * loss
-                for name, loss in self._adversarial(discriminator, fake, real, target).items()
+                for name, loss in self._adversarial(discriminator, fake, real, targets.asked).items()
             }
         return found
 
@@ -147,7 +161,7 @@ class Objective:
         self,
         fake: DiscriminatorOutput,
         real: DiscriminatorOutput,
-        target: ClassTarget,
+        targets: Targets,
         mixed: tuple[Tensor, Tensor] | None,
     ) -> Losses:
         """mixed: the mask of LabelMix, (B, 1, H, W), and the class logits of the mixed images."""
@@ -155,7 +169,7 @@ class Objective:
         if fake.class_logits is not None and real.class_logits is not None and losses.class_weight:
             fake_loss = generated_class_loss(fake.class_logits)
             learns = self._gate("fake", fake_loss, FAKE_FLOOR)
-            real_loss = class_loss(real.class_logits, target.channels, target.weights)
+            real_loss = class_loss(real.class_logits, targets.shown.channels, targets.shown.weights)
             found["d_class_photos"] = losses.class_weight * real_loss
             found["d_class_fakes"] = losses.class_weight * learns * fake_loss
             if mixed is not None:

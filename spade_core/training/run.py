@@ -100,6 +100,9 @@ class Run:
             to_network(loaded.rgb, self.trainer.device),
             loaded.channels.to(self.trainer.device, non_blocking=True),
             None if instances is None else instances.to(self.trainer.device, non_blocking=True).long(),
+            loaded.shown.to(self.trainer.device, non_blocking=True)
+            if self.config.recipe.crops.grey_box.share
+            else None,
         )
 
     def train(self, report: AfterStep) -> None:

@@ -25,7 +25,7 @@ from .config import TrainingConfig
 from .gradient_checkpointing import checkpoint_blocks, weights_once
 from .initial_weights import start_from_photos
 from .networks import Networks
-from .objective import ClassTarget, Generated, Losses, Objective
+from .objective import ClassTarget, Generated, Losses, Objective, Targets
 from .styles import StyleSampler
 
 
@@ -39,8 +39,10 @@ class StepInputs:
     """(B, input_channels, H, W): the generator's input."""
     augment: Augment
     real: DiscriminatorInput
-    """The augmented photos, and the labels beside them where the discriminator looks at those."""
-    target: ClassTarget
+    """The augmented photos, and the labels that they show where the discriminator looks at those."""
+    asked: Tensor | None
+    """The labels that it sees beside generated images."""
+    targets: Targets
 
 
 class Trainer:
@@ -112,7 +114,7 @@ class Trainer:
                     generated = self._generate(inputs)
                     fake = self._discriminator_input(generated.image, inputs)
                     terms = self.objective.generator_losses(
-                        networks.discriminator, fake, inputs.real, generated, inputs.target, self.images_seen
+                        networks.discriminator, fake, inputs.real, generated, inputs.targets, self.images_seen
                     )
                 self._backward(terms, losses)
             parts.append((inputs, fake.detached()))
@@ -134,22 +136,28 @@ class Trainer:
         crops, config = self.recipe.crops, self.networks.generator.config
         augment = DiffAugment(*batch.channels.shape) if crops.augment else Augment()
         labels = self._one_hot(batch.channels, batch.instances).to(batch.photos)
-        seen = None
-        if self.networks.discriminator.needs_labels and crops.augment:
-            instances = None if batch.instances is None else augment.labels(batch.instances)
-            seen = self._one_hot(augment.labels(batch.channels), instances).to(labels)
-        elif self.networks.discriminator.needs_labels:
-            seen = labels
+        channels, shown, alike = augment.labels(batch.channels), None, None
+        if batch.shown is not None:
+            shown = augment.labels(batch.shown)
+            alike = (channels == shown)[:, None].float()
+        instances = None if batch.instances is None else augment.labels(batch.instances)
+        beside_fakes = beside_photos = None
+        if self.networks.discriminator.needs_labels:
+            beside_fakes = beside_photos = self._one_hot(channels, instances).to(labels)
+            if shown is not None:
+                beside_photos = self._one_hot(shown, instances).to(labels)
         if isinstance(config, DecoderConfig) and config.label_sampling == "area":
             spread = distributed.local_rows(torch.rand(len(labels) * distributed.world_size())) / 4
             labels = soften_borders(labels, spread.to(labels))
-        target = ClassTarget.of(
-            augment.labels(batch.channels), self.label_channels, self.dont_care, self.recipe.losses.class_cap
-        )
+        asked = self._target(channels)
+        targets = Targets(asked, asked if shown is None else self._target(shown), alike)
         with torch.no_grad(), self._autocast():
             image = augment.image(batch.photos)
-            real = DiscriminatorInput(image, seen, self._features(image))
-        return StepInputs(batch.photos, labels, augment, real, target)
+            real = DiscriminatorInput(image, beside_photos, self._features(image))
+        return StepInputs(batch.photos, labels, augment, real, beside_fakes, targets)
+
+    def _target(self, channels: Tensor) -> ClassTarget:
+        return ClassTarget.of(channels, self.label_channels, self.dont_care, self.recipe.losses.class_cap)
 
     def _generate(self, inputs: StepInputs) -> Generated:
         """Images in styles of which some are encoded from the photos, some drawn from other photos."""
@@ -176,21 +184,21 @@ class Trainer:
     def _discriminator_input(self, image: Tensor, inputs: StepInputs) -> DiscriminatorInput:
         """Generated images, (B, 3, H, W), augmented as their photos are."""
         image = inputs.augment.image(image)
-        return DiscriminatorInput(image, inputs.real.labels, self._features(image))
+        return DiscriminatorInput(image, inputs.asked, self._features(image))
 
     def _discriminator_losses(self, fake: DiscriminatorInput, inputs: StepInputs) -> Losses:
-        discriminator, real, target = self.networks.discriminator, inputs.real, inputs.target
+        discriminator, real, targets = self.networks.discriminator, inputs.real, inputs.targets
         with self._autocast():
             of_fake, of_real = discriminator(fake + real).split()
             mixed = None
             if self.recipe.losses.label_mix_weight:
-                mask = label_mix_mask(target.channels, self.label_channels)
+                mask = label_mix_mask(targets.asked.channels, self.label_channels)
                 image = label_mix(mask, real.image, fake.image)
                 with torch.no_grad():
                     features = self._features(image)
                 logits = discriminator(DiscriminatorInput(image, real.labels, features)).class_logits
                 mixed = None if logits is None else (mask, logits)
-            return self.objective.discriminator_losses(of_fake, of_real, target, mixed)
+            return self.objective.discriminator_losses(of_fake, of_real, targets, mixed)
 
     def _features(self, image: Tensor) -> list[Tensor]:
         """Of the frozen pyramid, where discriminator or perceptual loss look at them."""
