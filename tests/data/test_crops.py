@@ -142,6 +142,7 @@ def test_blocking_out_changes_labels_alone_and_the_share_that_was_asked_for(fold
     for index in range(12):
         one, other = plain[index], blocked[index]
         assert torch.equal(one.rgb, other.rgb)
+        assert torch.equal(other.shown, one.channels), "what the photo shows is told beside it"
         assert same(other, blocked[index]), "the same again for the same number"
         changed += (one.channels != other.channels).flatten(1).any(dim=1).tolist()
     assert 0 < np.mean(changed) < 0.7
