@@ -194,7 +194,7 @@ def feature_distance(
     for weight, our, their in zip(weights, ours, theirs, strict=True):
         difference = (our - their).abs().float()
         if alike is not None:
-            difference = difference * F.adaptive_avg_pool2d(alike, our.shape[-2:])
+            difference = difference * F.adaptive_avg_pool2d(alike, (our.shape[2], our.shape[3]))
         total = total + weight * difference.mean((1, 2, 3))
     return total
 
