@@ -83,13 +83,18 @@ def with_most(name: str, files: list[Path], label_set: LabelSet) -> Path:
     return max(files, key=lambda file: float((read_labels(file, label_set) == wanted).mean()))
 
 
+def in_winter(summer: np.ndarray, label_set: LabelSet) -> np.ndarray:
+    """A label map with its grass and bushes turned to snow."""
+    ids = {entry.name: entry.id for entry in label_set.classes}
+    snowy = summer.copy()
+    snowy[np.isin(summer, [ids["grass"], ids["bush"]])] = ids["snow"]
+    return snowy
+
+
 def winter(model: Synthesizer, seed: int) -> Image.Image:
     """The valley as it is, and with its grass and bushes turned to snow, in the same style and noise."""
     summer = read_labels(VALLEY, model.label_set)
-    ids = {entry.name: entry.id for entry in model.label_set.classes}
-    snowy = summer.copy()
-    snowy[np.isin(summer, [ids["grass"], ids["bush"]])] = ids["snow"]
-    maps = (summer, snowy)
+    maps = (summer, in_winter(summer, model.label_set))
     return rows_of([[model.label_set.colorize(each), painted_by(model, each, seed)] for each in maps])
 
 
