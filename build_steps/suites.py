@@ -18,6 +18,8 @@ REPORTS = ROOT / "build" / "reports"
 IN_BLENDER = ("addon", "system")
 MINUTES = {"everything else": 30, "addon": 10, "system": 10}
 MINUTES_FOR_SLOW_TESTS = 120
+MOST_AT_ONCE = 4
+"""Files of tests that run at once, a process and a thread each: each may take 2 GB."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def _groups(main: Environment, second: Environment | None, chosen: list[str]):
         yield main, "chosen", chosen, 20
         return
     ignored = [f"--ignore={TESTS / folder}" for folder in IN_BLENDER]
-    yield main, "everything else", [str(TESTS), *ignored], MINUTES["everything else"]
+    at_once = ["-n", str(min(os.cpu_count() or 1, MOST_AT_ONCE)), "--dist", "loadfile"]
+    yield main, "everything else", [str(TESTS), *ignored, *at_once], MINUTES["everything else"]
     for environment in (main, second):
         if environment is None or not environment.blender:
             continue
@@ -73,7 +76,10 @@ def _run(environment: Environment, main: Environment, title: str, words: list[st
     report.unlink(missing_ok=True)
     command = [environment.python, "-m", "pytest", f"--junitxml={report}", *words]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        code = run_with_hard_limit(command, minutes * 60, _surroundings(main, Path(profile)), ROOT)
+        surroundings = _surroundings(main, Path(profile))
+        if "-n" in words:  # threads of several processes that share the cores wait for each other
+            surroundings["OMP_NUM_THREADS"] = "1"
+        code = run_with_hard_limit(command, minutes * 60, surroundings, ROOT)
     tally = _read(report)
     if code is None:
         say(f"This group was stopped: it did not end within {minutes} minutes.")
