@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import zmq
 
-from spade_core.contract.codec import decode_client_message, encode, id_in
+from spade_core.contract.codec import decode_client_message, encode, id_in, pack_table
 from spade_core.contract.connection import ConnectionInfo
 from spade_core.contract.errors import BadKindError, InternalError, SpadeError
 from spade_core.contract.limits import Limits
@@ -27,6 +27,7 @@ from spade_core.contract.messages import (
     GoAway,
     Hello,
     LabelSetText,
+    ModelInfo,
     Ping,
     ReleaseDevice,
     ServerMessage,
@@ -55,7 +56,7 @@ class Broker:
         """Raises ZMQError where the address of the configuration cannot be listened at."""
         self._log = log
         self._leave_at: float | None = None
-        self._announced: Welcome | None = None
+        self._announced: tuple[Welcome, tuple[ModelInfo, ...]] | None = None
         self._backend = backend
         self._context = zmq.Context()
         try:
@@ -123,11 +124,11 @@ class Broker:
         for peers in self._peers.values():
             peers.gone.clear()
         welcome = self._scheduler.welcome()
-        if welcome != self._announced:
-            self._announced = welcome
-            self._log(f"{self.connection.address}: {_description(welcome)}")
+        if (welcome, self._scheduler.models) != self._announced:
+            self._announced = welcome, self._scheduler.models
+            self._log(f"{self.connection.address}: {_description(welcome, self._scheduler.models)}")
             for peer in self._peers[self._front].greeted():
-                self._reply(peer, welcome)
+                self._reply(peer, welcome, self._model_table())
 
     def _serve(self, socket: Socket, now: float) -> None:
         for _ in range(_MESSAGES_A_TURN):
@@ -153,7 +154,7 @@ class Broker:
         match message:
             case Hello():
                 peer.greeted, peer.client = True, message.client
-                self._send(socket, peer.identity, self._scheduler.welcome())
+                self._send(socket, peer.identity, self._scheduler.welcome(), self._model_table())
             case Ping():
                 self._send(socket, peer.identity, self._scheduler.pong(), droppable=True)
             case Status():
@@ -182,6 +183,10 @@ class Broker:
 
     # --- answers ---
 
+    def _model_table(self) -> list[Buffer]:
+        """What goes with Welcome: all models, however many there are."""
+        return [pack_table(self._scheduler.models)]
+
     def _complain(
         self, socket: Socket, peer: Peer, frames: list[bytes], error: SpadeError, now: float
     ) -> None:
@@ -205,7 +210,7 @@ class Broker:
         self._peers[socket].send(peer, encode(message, buffers), time.monotonic(), droppable=droppable)
 
 
-def _description(welcome: Welcome) -> str:
-    shown = sorted(f"{each.name} ({each.file})" if each.file else each.name for each in welcome.models)
+def _description(welcome: Welcome, models: Sequence[ModelInfo]) -> str:
+    shown = sorted(f"{each.name} ({each.file})" if each.file else each.name for each in models)
     problems = "".join(f" {problem.message} {problem.fix}".rstrip() for problem in welcome.problems)
     return f"{welcome.state}. Models: {', '.join(shown) or 'none'}.{problems}"

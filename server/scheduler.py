@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
+from spade_core.contract.codec import as_many_as_fit
 from spade_core.contract.errors import (
     BusyError,
     DeadlineError,
@@ -26,6 +27,7 @@ from spade_core.contract.messages import (
     Cancelled,
     Failed,
     Finished,
+    ModelInfo,
     Painting,
     Pong,
     Progress,
@@ -58,6 +60,8 @@ TRIES = 3
 DEADLINE_S = 30.0
 ORPHAN_S = 5.0  # how long a job outlives its connection, for its client to come back
 PROGRESS_S = 0.5
+_MODEL_BYTES = 7000
+"""Of a header's 16 KiB."""
 
 
 class Scheduler:
@@ -93,13 +97,18 @@ class Scheduler:
         is_released = self._models.state == "ready" and self._backend.released
         return "released" if is_released else self._models.state
 
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """What is served."""
+        return self._models.infos
+
     def welcome(self) -> Welcome:
-        """The server's introduction."""
+        """The server's introduction, with as many models as fit into its header."""
         return Welcome(
             minor=PROTOCOL_MINOR,
             epoch=self._epoch,
             limits=self._limits,
-            models=self._models.infos,
+            models=as_many_as_fit(self.models, _MODEL_BYTES),
             encodings=PICTURE_ENCODINGS,
             state=self.state,
             problems=self._models.problems,

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from .codec import decode_server_message, encode, unpack_picture, unpack_thumbnails
+from .codec import decode_server_message, encode, unpack_picture, unpack_table, unpack_thumbnails
 from .errors import BadHeaderError, BadVersionError, InternalError, SpadeError, UnavailableError
 from .limits import Limits
 from .messages import (
@@ -25,6 +25,7 @@ from .messages import (
     GetThumbnails,
     Hello,
     LabelSetText,
+    ModelInfo,
     Painting,
     Ping,
     Pong,
@@ -231,7 +232,9 @@ class Session:
 
 
 def _with_buffers(reply: ServerMessage, buffers: list[memoryview]) -> ServerMessage:
-    """The reply with what travelled beside its header. Raises SizeMismatchError, InternalError."""
+    """The reply with what travelled beside its header. Raises SizeMismatchError, BadHeaderError, InternalError."""
+    if isinstance(reply, Welcome) and buffers:
+        return replace(reply, models=unpack_table(ModelInfo, buffers[0]))
     if not isinstance(reply, Finished | Painting | LabelSetText | Thumbnails):
         return reply
     if not buffers:
