@@ -15,6 +15,7 @@ from spade_core.upscaling.names import named_files
 from .backends.local import LocalBackend
 from .broker import Broker
 from .config import ServerConfig, parse
+from .console import make_patient
 from .lifecycle import ParentWatch, StopSignals, announced
 from .security import refuse_open_address
 
@@ -22,16 +23,20 @@ from .security import refuse_open_address
 def main(arguments: list[str] | None = None) -> int:
     """Serve until asked to stop."""
     config = parse(sys.argv[1:] if arguments is None else arguments)
+    console = make_patient()
     try:
         serve(config)
     except SpadeError as error:
         print_error(error.message, error.fix)
         return 2
+    finally:
+        console.drain(1.0)
     return 0
 
 
 def serve(config: ServerConfig) -> None:
     """Raises SpadeError where the server cannot be started like this."""
+    config.check()
     refuse_open_address(config.bind)
     backend = LocalBackend(config, model_sources(config.models), named_files(config.upscalers), _log)
     signals = StopSignals()
@@ -49,14 +54,11 @@ def serve(config: ServerConfig) -> None:
             broker.run(lambda: signals.count, parent.gone)
     finally:
         broker.close()
-    _log("Stopped.")
+    _log("Stopped: its parent has gone." if parent.gone() else "Stopped.")
 
 
 def _log(sentence: str) -> None:
-    try:
-        print(sentence, file=sys.stderr, flush=True)
-    except OSError:
-        pass  # whoever read the console has gone; that is no reason to stop
+    print(sentence, file=sys.stderr)
 
 
 if __name__ == "__main__":

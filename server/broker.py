@@ -86,7 +86,7 @@ class Broker:
                     self._serve(socket, now)
             for event in self._backend.events(now):
                 self._scheduler.on_event(event, now)
-            self._housekeep(now)
+            self._housekeep()
 
     def close(self) -> None:
         """Leave: what was replied is given a second to get out, the workers end."""
@@ -115,7 +115,8 @@ class Broker:
             for peer in self._peers[self._front].greeted():
                 self._reply(peer, GoAway(round(DRAIN_S * 1000)))
 
-    def _housekeep(self, now: float) -> None:
+    def _housekeep(self) -> None:
+        now = time.monotonic()  # not that of the turn's begin: this process may have been paused in it
         self._scheduler.tick(now)
         for peers in self._peers.values():
             peers.flush(now)

@@ -60,6 +60,7 @@ TRIES = 3
 DEADLINE_S = 30.0
 ORPHAN_S = 5.0  # how long a job outlives its connection, for its client to come back
 PROGRESS_S = 0.5
+ABSENT_S = 1.0
 _MODEL_BYTES = 7000
 """Of a header's 16 KiB."""
 
@@ -74,7 +75,7 @@ class Scheduler:
         self._reply = reply
         self._final = FinalReplies(reply)
         self._epoch = uuid.uuid4().hex
-        self._began = now
+        self._began = self._ticked_at = now
         self._models = ServedModels()
         self._queue = JobQueue(limits)
         self._tickets: dict[int, ScheduledJob] = {}
@@ -210,6 +211,12 @@ class Scheduler:
 
     def tick(self, now: float) -> None:
         """What time brings: deadlines, clients that never came back, news for those who wait, and work."""
+        absent_s = now - self._ticked_at
+        if absent_s > ABSENT_S:  # this process slept: nobody could come back meanwhile
+            for job in self._queue:
+                job.deadline += absent_s
+                job.orphaned_at = None if job.orphaned_at is None else job.orphaned_at + absent_s
+        self._ticked_at = now
         for job in self._queue:
             if now > job.deadline:
                 error = DeadlineError(
@@ -277,7 +284,7 @@ class Scheduler:
     def _dispatch(self, now: float) -> None:
         if self._queue.waiting:
             self._backend.wake()
-        while self._backend.idle() and (job := self._queue.next()) is not None:
+        while self._backend.idle() and (job := self._queue.next(now)) is not None:
             self._last_ticket += 1
             self._tickets[self._last_ticket] = job
             job.started_at, job.stage, job.done = now, "starting", 0.0

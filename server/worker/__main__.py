@@ -27,6 +27,7 @@ from spade_core.contract.submission import Buffer
 from spade_core.runtime import keep_freed_memory, return_freed_memory
 
 from ..backends.wire import TO_WORKER, Abandon, Assignment, Heartbeat, Render
+from ..console import make_patient
 from .loaded import LoadedModels
 from .models import ModelStore
 from .renderer import Renderer
@@ -81,6 +82,7 @@ def main() -> None:
     """Read the assignment, load, paint until the broker has gone."""
     # Ctrl+C reaches the whole group; the broker decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    make_patient()
     _be_first_to_go()
     keep_freed_memory()
     table = json.loads(sys.stdin.buffer.readline())

@@ -9,6 +9,7 @@ A host with a loop of its own (Blender) calls `submit`, and then `poll` from a t
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from collections import deque
@@ -21,7 +22,14 @@ import numpy as np
 
 from .codec import encode
 from .connection import read_connection_file
-from .errors import CancelledError, DeadlineError, ForbiddenError, UnavailableError
+from .errors import (
+    BadImageError,
+    BadOptionError,
+    CancelledError,
+    DeadlineError,
+    ForbiddenError,
+    UnavailableError,
+)
 from .labels import LabelSet, parse_label_set
 from .messages import (
     Cancelled,
@@ -131,7 +139,8 @@ class Client(Session):
         if isinstance(last, Failed):
             raise last.error
         if isinstance(last, Finished):
-            return Picture(last.rgb, request.model, last.model_digest, request.seed, last.file, last.upscaler)
+            rgb = last.rgb if last.encoding == "raw" else _decoded(last.file)
+            return Picture(rgb, request.model, last.model_digest, request.seed, last.file, last.upscaler)
         if last is None:
             raise DeadlineError(
                 f"There was no picture in {timeout_s:g} s.", "Allow more time, or a smaller size."
@@ -219,6 +228,19 @@ class Client(Session):
             return None
         finally:
             self._events.extendleft(reversed(others))
+
+
+def _decoded(file: bytes) -> np.ndarray:
+    """(H, W, 3) uint8 of a picture's file. Raises BadImageError, and BadOptionError where Pillow is missing."""
+    try:
+        from PIL import Image
+    except ImportError:  # Blender has none
+        raise BadOptionError("Pillow, which reads pictures' files, is missing.", "Ask for 'raw'.") from None
+    try:
+        with Image.open(io.BytesIO(file)) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except OSError:
+        raise BadImageError("The server sent a damaged picture.", "Try again.") from None
 
 
 def _ends(event: Event, identity: str) -> bool:

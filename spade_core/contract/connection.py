@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .errors import UnavailableError
+from .errors import ForbiddenError, UnavailableError
 from .version import PROTOCOL_MAGIC, VERSION
 
 
@@ -27,6 +27,17 @@ class ConnectionInfo:
     protocol: str = PROTOCOL_MAGIC.decode()
     server_key: str | None = None
     version: str = VERSION
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "address": str,
+    "control_address": str,
+    "pid": int,
+    "protocol": str,
+    "server_key": (str, type(None)),
+    "version": str,
+}
+_LARGEST_FILE = 2**16
 
 
 def default_connection_file() -> Path:
@@ -57,12 +68,16 @@ def write_connection_file(path: Path, connection: ConnectionInfo) -> None:
 
 
 def read_connection_file(path: Path) -> ConnectionInfo:
-    """What the file says. Raises UnavailableError where there is none, or none that this release understands."""
+    """What the file says. Raises UnavailableError where there is none, or none that this release understands, and
+    ForbiddenError where others could have written it."""
     try:
-        table = json.loads(Path(path).read_text(encoding="utf-8"))
-        known = {name: table[name] for name in ConnectionInfo.__dataclass_fields__ if name in table}
-        connection = ConnectionInfo(**known)
-    except (OSError, ValueError, TypeError):
+        with Path(path).open("rb") as file:
+            _refuse_of_others(path, os.fstat(file.fileno()))
+            table = json.loads(file.read(_LARGEST_FILE))
+        connection = ConnectionInfo(**{name: table[name] for name in _KINDS if name in table})
+        if not all(isinstance(getattr(connection, name), kind) for name, kind in _KINDS.items()):
+            raise ValueError("a value is of the wrong type")
+    except (OSError, ValueError, TypeError, RecursionError):
         raise UnavailableError(
             f"No server is announced in '{path}'.", "Start one with: spade-server"
         ) from None
@@ -71,6 +86,15 @@ def read_connection_file(path: Path) -> ConnectionInfo:
             f"The server of '{path}' speaks {connection.protocol}.", "Update both sides to the same release."
         )
     return connection
+
+
+def _refuse_of_others(path: Path, facts: os.stat_result) -> None:
+    """Label maps go to whom this file names: it has to be this user's own. Raises ForbiddenError."""
+    if sys.platform != "win32" and (facts.st_uid not in (os.getuid(), 0) or facts.st_mode & 0o022):
+        raise ForbiddenError(
+            f"Other users could have written '{path}', which says where the server is.",
+            "Remove it, and start the server again.",
+        )
 
 
 def process_is_alive(pid: int) -> bool:

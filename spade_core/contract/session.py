@@ -7,6 +7,7 @@ or Cancelled. The transport that carries the frames is given; the client brings 
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections import deque
@@ -112,7 +113,8 @@ class Session:
         frames = encode(submit, buffers)
         if delivery.replaces:
             self._end(Cancelled(delivery.replaces))
-        self._pending.add(submit.id, frames, time.monotonic(), delivery.patience_s)
+        size = submit.output.size or submit.shape
+        self._pending.add(submit.id, frames, time.monotonic(), delivery.patience_s, size)
         self._transport.send(frames)
         return submit.id
 
@@ -192,7 +194,12 @@ class Session:
         self._pending.heard(now)
         try:
             reply, buffers = decode_server_message(frames)
+            if isinstance(reply, Finished) and (asked := self._pending.jobs.get(reply.id)) is not None:
+                _refuse_other_pictures(reply, buffers, asked.size)
             reply = _with_buffers(reply, buffers)
+        except _WrongPictureError as error:
+            self._end(Failed.of(error.job, error))
+            return
         except BadVersionError as error:
             for identity in self.live:
                 self._end(Failed.of(identity, error))
@@ -229,6 +236,28 @@ class Session:
     def _end(self, event: Finished | Failed | Cancelled) -> None:
         if self._pending.jobs.pop(event.id, None) is not None:
             self._events.append(event)
+
+
+class _WrongPictureError(InternalError):
+    """A server sent something else than the picture that was asked for."""
+
+    def __init__(self, job: str, what: str):
+        super().__init__(f"The server sent {what}.", "Restart the server, or use another one.")
+        self.job = job
+
+
+def _refuse_other_pictures(reply: Finished, buffers: list[memoryview], size: tuple[int, int]) -> None:
+    """Raises _WrongPictureError."""
+    if reply.shape != size:
+        raise _WrongPictureError(
+            reply.id,
+            f"a picture of {reply.shape[1]} x {reply.shape[0]} in place of {size[1]} x {size[0]} pixels",
+        )
+    digest = hashlib.sha256()
+    for buffer in buffers:
+        digest.update(buffer)
+    if reply.digest and digest.hexdigest() != reply.digest:
+        raise _WrongPictureError(reply.id, "a picture that was damaged on its way")
 
 
 def _with_buffers(reply: ServerMessage, buffers: list[memoryview]) -> ServerMessage:
