@@ -41,7 +41,7 @@ def announced(path: Path, connection: ConnectionInfo) -> Iterator[None]:
 def _refuse_taken(path: Path) -> None:
     try:
         other = read_connection_file(path)
-        with Client(other.control_address) as control:
+        with Client.control_of(path) as control:
             pids = control.status(timeout_s=1.0).pids
     except SpadeError:
         return  # of none that answers

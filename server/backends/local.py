@@ -20,6 +20,7 @@ import zmq
 from spade_core.checkpoint.sources import CheckpointVersion, ModelSource
 from spade_core.contract.codec import decode, encode, unpack_table
 from spade_core.contract.errors import SpadeError
+from spade_core.contract.keys import KeyPair
 from spade_core.contract.messages import ModelInfo, Problem, Submit
 from spade_core.contract.sockets import Socket, address_of, worker_router
 from spade_core.contract.submission import Buffer
@@ -91,7 +92,8 @@ class LocalBackend:
         self._upscalers = upscalers
         self._log = log
         self._context = zmq.Context()
-        self.socket: Socket = worker_router(self._context)
+        self._keys = KeyPair.new()
+        self.socket: Socket = worker_router(self._context, self._keys)
         self._address = address_of(self.socket)
         self._workers = [_Worker(self._config.device)]
         self._looked_at: float | None = None
@@ -228,6 +230,7 @@ class LocalBackend:
             threads,
             config.synthesizer,
             self._upscalers,
+            self._keys.public,
             self._set_aside.versions(now),
         )
         paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]

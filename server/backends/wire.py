@@ -27,6 +27,8 @@ class Assignment:
     synthesizer: str
     upscalers: dict[str, str]
     """Files by name."""
+    broker_key: str
+    """The public key of the broker's socket for workers."""
     set_aside: tuple[CheckpointVersion, ...] = ()
     """What ended the workers before this one whenever it was loaded."""
 

@@ -45,7 +45,9 @@ class BrokerConnection(threading.Thread):
         self.orders: queue.SimpleQueue[tuple[Render, list[memoryview]] | LoadedModels] = queue.SimpleQueue()
         self.abandoned: set[int] = set()
         self._context = zmq.Context()
-        self._broker = worker_dealer(self._context, assignment.address, assignment.token.encode())
+        self._broker = worker_dealer(
+            self._context, assignment.address, assignment.token.encode(), assignment.broker_key
+        )
         self._outbox = self._context.socket(zmq.PULL)
         self._outbox.bind("inproc://outbox")
         self.send = self.sender()

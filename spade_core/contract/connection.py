@@ -10,16 +10,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .errors import ForbiddenError, UnavailableError
+from .errors import ForbiddenError, SpadeError, UnavailableError
+from .keys import KEY, Credentials, KeyPair
 from .version import PROTOCOL_MAGIC, VERSION
 
 
 @dataclass(frozen=True)
 class ConnectionInfo:
-    """Where a server listens: work at `address`, health and drain at `control_address` (this machine)."""
+    """Where a server listens: work at `address`, health and drain at `control_address` (this machine).
+
+    server_key, client_key, client_secret: by which both sides know each other; all three or none. user: to whom the
+    keys were given.
+    """
 
     address: str
     control_address: str
@@ -27,6 +32,16 @@ class ConnectionInfo:
     protocol: str = PROTOCOL_MAGIC.decode()
     server_key: str | None = None
     version: str = VERSION
+    client_key: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    user: str = ""
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """For a client; None for a server of an earlier release, which asked for none."""
+        if self.server_key is None or self.client_key is None or self.client_secret is None:
+            return None
+        return Credentials(self.server_key, KeyPair(self.client_key, self.client_secret))
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -36,6 +51,9 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "protocol": str,
     "server_key": (str, type(None)),
     "version": str,
+    "client_key": (str, type(None)),
+    "client_secret": (str, type(None)),
+    "user": str,
 }
 _LARGEST_FILE = 2**16
 
@@ -77,6 +95,9 @@ def read_connection_file(path: Path) -> ConnectionInfo:
         connection = ConnectionInfo(**{name: table[name] for name in _KINDS if name in table})
         if not all(isinstance(getattr(connection, name), kind) for name, kind in _KINDS.items()):
             raise ValueError("a value is of the wrong type")
+        keys = (connection.server_key, connection.client_key, connection.client_secret)
+        if not all(key is None or KEY.fullmatch(key) for key in keys):
+            raise ValueError("a key is none")
     except (OSError, ValueError, TypeError, RecursionError):
         raise UnavailableError(
             f"No server is announced in '{path}'.", "Start one with: spade-server"
@@ -86,6 +107,15 @@ def read_connection_file(path: Path) -> ConnectionInfo:
             f"The server of '{path}' speaks {connection.protocol}.", "Update both sides to the same release."
         )
     return connection
+
+
+def known_credentials(address: str) -> Credentials | None:
+    """The keys of the server that this user runs at an address; None where the usual connection file has another."""
+    try:
+        connection = read_connection_file(default_connection_file())
+    except SpadeError:
+        return None
+    return connection.credentials if connection.address == address else None
 
 
 def _refuse_of_others(path: Path, facts: os.stat_result) -> None:

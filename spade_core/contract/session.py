@@ -58,6 +58,8 @@ class Transport(Protocol):
     """Carries frames to one address, in order and without blocking, or not at all."""
 
     address: str
+    refusal: SpadeError | None
+    """Why the server lets nobody in with these keys, as far as is known."""
 
     def send(self, frames: list[Any]) -> None: ...
     def wait(self, seconds: float) -> bool: ...
@@ -171,7 +173,7 @@ class Session:
         now = time.monotonic()
         self._pending.listening(now)
         actions = self._pending.due(now)
-        if actions.unavailable:
+        if actions.unavailable or self._transport.refusal is not None:
             for identity in self.live:
                 self._end(Failed.of(identity, self._unavailable()))
             return
@@ -183,8 +185,8 @@ class Session:
         if actions.ping:
             self._transport.send(encode(Ping()))
 
-    def _unavailable(self) -> UnavailableError:
-        return UnavailableError(
+    def _unavailable(self) -> SpadeError:
+        return self._transport.refusal or UnavailableError(
             f"The server at {self._transport.address} does not answer.",
             "Start one with 'spade-server', or check the address.",
         )
