@@ -18,7 +18,7 @@ from .backends.local import LocalBackend
 from .broker import Broker
 from .config import ServerConfig, parse
 from .console import make_patient
-from .keys import keys_of
+from .keys import KeyStore
 from .lifecycle import ParentWatch, StopSignals, announced
 from .security import refuse_open_address
 
@@ -41,17 +41,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve_patiently(config: ServerConfig) -> None:
+    plain = sys.stderr, sys.stdout
     console = make_patient()
     try:
         serve(config)
     finally:
         console.drain(1.0)
+        sys.stderr, sys.stdout = plain
 
 
 def serve(config: ServerConfig) -> None:
     """Raises SpadeError where the server cannot be started like this."""
     config.check()
-    store = keys_of(config.connection_file)
+    store = KeyStore()
     refuse_open_address(config.bind, store)
     backend = LocalBackend(config, model_sources(config.models), named_files(config.upscalers), _log)
     signals = StopSignals()

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who a server is and whom it lets in: a private folder beside its connection file.
+"""Who a server is and whom it lets in, in the user's private folder of keys (contract.keys).
 
-server.keys/identity.json   the server's own pair, which stays when it is started again
-server.keys/local.json      the pair of this machine's user, handed on by the connection file
-server.keys/users/anna.json the public key of somebody else who may come in
+users/anna.json   the public key of somebody else who may come in
 """
 
 from __future__ import annotations
@@ -15,23 +13,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 from spade_core.contract.errors import BadOptionError, CannotWriteError, UnavailableError
-from spade_core.contract.keys import KEY, KeyPair
+from spade_core.contract.keys import KEY, KeyPair, keys_folder, read_pair
 
 LOCAL = "local"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 
-def keys_of(connection_file: Path) -> KeyStore:
-    """The folder that belongs to a connection file."""
-    return KeyStore(connection_file.with_suffix(".keys"))
-
-
 class KeyStore:
     """Reads and writes the folder. Errors: CannotWriteError, UnavailableError where a file is damaged."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self._users = folder / "users"
+    def __init__(self) -> None:
+        self.folder = keys_folder()
+        self._users = self.folder / "users"
 
     def identity(self) -> KeyPair:
         """The server's pair, made when it is first wanted."""
@@ -85,19 +78,15 @@ class KeyStore:
 
     def _pair(self, file: Path) -> KeyPair:
         try:
-            table = json.loads(file.read_text(encoding="utf-8"))
-            pair = KeyPair(table["public"], table["secret"])
-            if not (KEY.fullmatch(pair.public) and KEY.fullmatch(pair.secret)):
-                raise ValueError
-            return pair
+            return read_pair(file)
         except FileNotFoundError:
             pair = KeyPair.new()
             _write(file, asdict(pair))
             return pair
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (OSError, ValueError):
             raise UnavailableError(
                 f"The key file '{file}' cannot be read.",
-                "Remove it: a new one is made, users need new keys then.",
+                "Remove it: a new one is made, and others need new key files then.",
             ) from None
 
 
@@ -115,5 +104,5 @@ def _write(file: Path, table: dict[str, str]) -> None:
         temporary.unlink(missing_ok=True)
         raise CannotWriteError(
             f"The key file '{file}' cannot be written: {problem.strerror}.",
-            "Choose another --connection-file: the keys lie beside it.",
+            "Make room there, or give this user the right to write.",
         ) from None

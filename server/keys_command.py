@@ -11,15 +11,13 @@ from typing import Annotated
 
 import tyro
 
-from spade_core.contract.connection import ConnectionInfo, default_connection_file, write_connection_file
+from spade_core.contract.connection import ConnectionInfo, write_connection_file
 from spade_core.contract.errors import CannotWriteError
 from spade_core.contract.keys import KeyPair
 
-from .keys import keys_of
+from .keys import KeyStore
 
 Name = tyro.conf.Positional[str]
-Server = Annotated[Path, tyro.conf.arg(name="connection-file")]
-"""--connection-file of the server whose keys these are."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,9 @@ class New:
     """where they reach this server: tcp://studio-box:5555"""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """the key file; NAME.key where nothing is said"""
-    server: Server = default_connection_file()
 
     def run(self) -> None:
-        store, pair, file = keys_of(self.server), KeyPair.new(), self.output or Path(f"{self.name}.key")
+        store, pair, file = KeyStore(), KeyPair.new(), self.output or Path(f"{self.name}.key")
         store.allow(self.name, pair.public)
         try:
             write_connection_file(
@@ -68,23 +65,18 @@ class Allow:
     """of the user"""
     public: tyro.conf.Positional[str]
     """their public key, 40 letters"""
-    server: Server = default_connection_file()
 
     def run(self) -> None:
-        keys_of(self.server).allow(self.name, self.public)
-        print(
-            f"'{self.name}' is let in. The server's own public key: {keys_of(self.server).identity().public}"
-        )
+        KeyStore().allow(self.name, self.public)
+        print(f"'{self.name}' is let in. The server's own public key: {KeyStore().identity().public}")
 
 
 @dataclass(frozen=True)
 class List:
     """Show who is let in."""
 
-    server: Server = default_connection_file()
-
     def run(self) -> None:
-        for name, public in keys_of(self.server).users().items():
+        for name, public in KeyStore().users().items():
             print(f"{public}  {name}")
 
 
@@ -94,10 +86,9 @@ class Revoke:
 
     name: Name
     """of the user"""
-    server: Server = default_connection_file()
 
     def run(self) -> None:
-        keys_of(self.server).revoke(self.name)
+        KeyStore().revoke(self.name)
         print(f"'{self.name}' is no longer let in.")
 
 

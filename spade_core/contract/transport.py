@@ -76,15 +76,18 @@ class DealerTransport:
                 f"The server at {self.address} does not let this key in.",
                 "It may have been revoked: ask who runs the server for a new key file.",
             )
-        elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL and self._credentials is None:
-            self.refusal = ForbiddenError(
+        else:
+            self._ended_handshakes += 1
+            if self._ended_handshakes >= _WRONG_KEY_TIMES or event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+                self.refusal = self._not_understood()
+
+    def _not_understood(self) -> ForbiddenError:
+        if self._credentials is None:
+            return ForbiddenError(
                 f"The server at {self.address} lets nobody in without a key.",
                 "Give its connection file, or the key file that you were sent, in place of the address.",
             )
-        else:
-            self._ended_handshakes += 1
-            if self._ended_handshakes >= _WRONG_KEY_TIMES:
-                self.refusal = ForbiddenError(
-                    f"The server at {self.address} is not the one of this key file.",
-                    "Ask who runs it for a new key file; on your own machine, connect again.",
-                )
+        return ForbiddenError(
+            f"The server at {self.address} is not the one of this key file.",
+            "Ask who runs it for a new key file; on your own machine, connect again.",
+        )

@@ -172,7 +172,7 @@ import sys, time, numpy as np
 from spade_core.contract.client import Client
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.request import PictureRequest
-client = Client(sys.argv[1])
+client = Client.at(sys.argv[1])
 for seed in range({seed}, {seed} + 3):
     client.submit(PictureRequest(np.zeros((64, 64), np.uint8), load_label_set("landscape"), seed=seed))
 while True:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -20,10 +19,15 @@ from tests.server.running import ROOT, RawPeer, RunningServer
 from tests.server.trivial import SLOW
 
 
-def keys(folder: Path, *words: str) -> subprocess.CompletedProcess:
+def keys(*words: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "server", "keys", *words]
-    options = ("--connection-file", str(folder / "server.json"))
-    return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """Keys of nobody else."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture
@@ -32,9 +36,7 @@ def studio(tmp_path):
     folder = tmp_path / "studio"
     folder.mkdir()
     port = 20000 + os.getpid() % 20000
-    made = keys(
-        folder, "new", "anna", "--address", f"tcp://127.0.0.1:{port}", "-o", str(tmp_path / "anna.key")
-    )
+    made = keys("new", "anna", "--address", f"tcp://127.0.0.1:{port}", "-o", str(tmp_path / "anna.key"))
     assert made.returncode == 0, made.stderr
     with RunningServer(folder, "--bind", f"tcp://0.0.0.0:{port}") as server:
         yield server, tmp_path / "anna.key"
@@ -49,8 +51,10 @@ def refused(client: Client, request: PictureRequest) -> tuple[SpadeError, float]
 
 
 def test_the_user_of_this_machine_needs_to_set_up_nothing(tmp_path, landscape, label_map):
-    with RunningServer(tmp_path) as server, server.client() as client:
-        assert client.generate(PictureRequest(label_map, landscape)).rgb.shape == (64, 96, 3)
+    with RunningServer(tmp_path) as server:
+        for client in (server.client(), Client.at(server.connection.address)):
+            with client:
+                assert client.generate(PictureRequest(label_map, landscape)).rgb.shape == (64, 96, 3)
 
 
 def test_without_the_connection_file_nobody_gets_a_word_in_on_this_machine_either(
@@ -71,13 +75,14 @@ def test_without_the_connection_file_nobody_gets_a_word_in_on_this_machine_eithe
         assert server.process.poll() is None
 
 
-def test_whoever_took_the_port_of_a_server_is_not_believed(tmp_path, landscape, label_map):
+def test_whoever_took_the_port_of_a_server_is_not_believed(tmp_path, monkeypatch, landscape, label_map):
     with RunningServer(tmp_path / "true", wait=False) as server:
         kept = server.file.read_text()
         port = server.connection.address
     file = tmp_path / "kept.json"
     file.write_text(kept)
     file.chmod(0o600)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another user"))
     with RunningServer(tmp_path / "false", "--bind", port), Client.from_connection_file(file) as client:
         error, seconds = refused(client, PictureRequest(label_map, landscape))
     assert isinstance(error, ForbiddenError) and "not the one" in error.message and seconds < 3
@@ -94,7 +99,7 @@ def test_a_revoked_key_is_refused_at_once_while_the_server_runs(studio, landscap
     server, file = studio
     with Client.at(str(file)) as anna:
         anna.generate(PictureRequest(label_map, landscape))
-        assert keys(server.file.parent, "revoke", "anna").returncode == 0
+        assert keys("revoke", "anna").returncode == 0
         time.sleep(1.2)
         error, seconds = refused(anna, PictureRequest(label_map, landscape, seed=3))
         assert isinstance(error, ForbiddenError) and "revoked" in error.message and seconds < 3
@@ -108,11 +113,11 @@ def test_a_revoked_key_is_refused_at_once_while_the_server_runs(studio, landscap
 def test_somebody_who_is_allowed_while_the_server_runs_comes_in(studio, landscape, label_map):
     server, file = studio
     pair = KeyPair.new()
-    assert keys(server.file.parent, "allow", "ben", pair.public).returncode == 0
+    assert keys("allow", "ben", pair.public).returncode == 0
     credentials = Credentials(read_connection_file(file).server_key, pair)
     with Client(server.connection.address, credentials=credentials) as ben:
         assert ben.generate(PictureRequest(label_map, landscape)).rgb.shape == (64, 96, 3)
-    listed = keys(server.file.parent, "list").stdout
+    listed = keys("list").stdout
     assert pair.public in listed and "ben" in listed and "anna" in listed and pair.secret not in listed
 
 
@@ -135,7 +140,7 @@ def test_a_server_that_is_started_again_has_the_key_that_its_users_know(tmp_path
             said = json.loads(server.file.read_text())
             keys_seen.add((said["server_key"], said["client_secret"]))
     assert len(keys_seen) == 1
-    secrets = [file for file in (tmp_path / "server.keys").rglob("*.json")]
+    secrets = list((tmp_path / "state").rglob("*.json"))
     assert secrets and all(file.stat().st_mode & 0o077 == 0 for file in secrets)
 
 
@@ -149,8 +154,8 @@ def test_a_server_that_is_started_again_has_the_key_that_its_users_know(tmp_path
         (("revoke", "nobody"), "no key of 'nobody'"),
     ],
 )
-def test_what_is_no_name_and_no_key_is_refused_in_words(tmp_path, words, says):
-    ended = keys(tmp_path, *words)
+def test_what_is_no_name_and_no_key_is_refused_in_words(words, says):
+    ended = keys(*words)
     assert ended.returncode == 2 and says in ended.stderr and "fix:" in ended.stderr
 
 

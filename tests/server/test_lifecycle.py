@@ -137,9 +137,10 @@ def test_two_servers_never_clash(tmp_path, landscape, label_map):
     ["tcp://*:5555", "tcp://0.0.0.0:5555", "tcp://192.168.1.7:5555", "tcp://localhost:5555", "tcp://example.org:1",
      "ipc:///tmp/x", "127.0.0.1:5555", "tcp://127.0.0.1", "tcp://999.0.0.1:1", "tcp://127.0.0.1:5555;tcp://*:1"],
 )  # fmt: skip
-def test_an_address_open_to_others_is_refused_while_nobody_has_a_key(bind, tmp_path):
+def test_an_address_open_to_others_is_refused_while_nobody_has_a_key(bind, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with pytest.raises((ForbiddenError, BadOptionError)) as refused:
-        refuse_open_address(bind, KeyStore(tmp_path))
+        refuse_open_address(bind, KeyStore())
     assert "127.0.0.1" in refused.value.fix
 
 
