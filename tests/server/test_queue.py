@@ -28,7 +28,7 @@ def queue_of(*jobs):
 
 def order(queue):
     names = []
-    while (entry := queue.next()) is not None:
+    while (entry := queue.next(0.0)) is not None:
         names.append(entry.id)
     return names
 
@@ -48,7 +48,7 @@ def test_higher_priority_goes_first_and_then_clients_take_turns():
 def test_an_interrupted_job_goes_before_all_others():
     first, second = job("a", "first"), job("b", "second", priority=2)
     queue = queue_of(first)
-    assert queue.next() is first and first.running
+    assert queue.next(0.0) is first and first.running
     queue.add(second)
     queue.requeue(first)
     assert not first.running
@@ -58,11 +58,11 @@ def test_an_interrupted_job_goes_before_all_others():
 def test_a_job_is_removed_wherever_it_is():
     running, interrupted, queued = job("a", "r"), job("a", "i"), job("a", "q")
     queue = queue_of(running, interrupted, queued)
-    queue.next(), queue.next()
+    queue.next(0.0), queue.next()
     queue.requeue(interrupted)
     for entry in (running, interrupted, queued):
         queue.remove(entry)
-    assert len(queue) == 0 and queue.next() is None
+    assert len(queue) == 0 and queue.next(0.0) is None
 
 
 def test_one_client_cannot_fill_the_queue():
@@ -85,7 +85,7 @@ def test_the_queue_is_finite_in_jobs_and_in_bytes():
 def test_the_jobs_ahead_are_those_running_and_those_before():
     first, second, third = job("a", "1"), job("b", "2"), job("c", "3")
     queue = queue_of(first, second, third)
-    queue.next()
+    queue.next(0.0)
     assert queue.ahead_of(third) == [first, second] and queue.ahead_of(second) == [first]
 
 
