@@ -40,7 +40,7 @@ class ScheduledJob:
 
     def rank(self, now: float) -> int:
         """Higher goes first: its priority, and how long it has waited."""
-        return self.admitted.submit.priority + int((now - self.queued_at) / AGING_S)
+        return self.admitted.submit.priority + max(0, int((now - self.queued_at) / AGING_S))
 
 
 class JobQueue:

@@ -4,7 +4,7 @@ import itertools
 import pytest
 
 from server.admission import AdmittedJob
-from server.queue import JobQueue, ScheduledJob
+from server.queue import AGING_S, JobQueue, ScheduledJob
 from server.reply_cache import CachedReply, ReplyCache
 from spade_core.contract.errors import BusyError
 from spade_core.contract.limits import Limits
@@ -58,7 +58,7 @@ def test_an_interrupted_job_goes_before_all_others():
 def test_a_job_is_removed_wherever_it_is():
     running, interrupted, queued = job("a", "r"), job("a", "i"), job("a", "q")
     queue = queue_of(running, interrupted, queued)
-    queue.next(0.0), queue.next()
+    queue.next(0.0), queue.next(0.0)
     queue.requeue(interrupted)
     for entry in (running, interrupted, queued):
         queue.remove(entry)
@@ -106,3 +106,14 @@ def test_what_is_larger_than_the_cache_is_not_kept():
     cache.put("small", CachedReply(Cancelled("small")), now=0.0)
     cache.put("large", CachedReply(Cancelled("large"), [bytes(2000)]), now=0.0)
     assert cache.get("large", 0.0) is None and cache.get("small", 0.0) is not None
+
+
+def test_who_waits_rises_in_rank():
+    modest, greedy = job("a", "m", priority=0), job("b", "g", priority=2)
+    modest.queued_at = greedy.queued_at = 0
+    queue = queue_of(modest, greedy)
+    assert queue.next(3 * AGING_S) is greedy, "both have waited alike"
+    late = job("b", "l", priority=2)
+    late.queued_at = 3 * AGING_S
+    queue.add(late)
+    assert queue.next(3 * AGING_S) is modest
