@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 
 import zmq
 
-from spade_core.contract.codec import decode_client_message, encode, id_in
+from spade_core.contract.codec import decode_client_message, encode, id_in, pack_table
 from spade_core.contract.connection import ConnectionInfo
-from spade_core.contract.errors import BadKindError, InternalError, SpadeError
+from spade_core.contract.errors import BadKindError, ForbiddenError, InternalError, SpadeError
 from spade_core.contract.limits import Limits
 from spade_core.contract.messages import (
     Cancel,
@@ -27,6 +27,7 @@ from spade_core.contract.messages import (
     GoAway,
     Hello,
     LabelSetText,
+    ModelInfo,
     Ping,
     ReleaseDevice,
     ServerMessage,
@@ -40,6 +41,8 @@ from spade_core.contract.submission import Buffer
 
 from .backends.base import Backend
 from .config import ServerConfig
+from .gate import CONTROL, Gate
+from .keys import LOCAL, KeyStore
 from .peers import Peer, Peers
 from .scheduler import Scheduler
 
@@ -51,28 +54,38 @@ _MESSAGES_A_TURN = 64  # so that a flood on one socket cannot starve the workers
 class Broker:
     """Closes the back end that it is given. `log` is called, with a sentence, for what an operator should know."""
 
-    def __init__(self, config: ServerConfig, backend: Backend, log: Callable[[str], None]):
-        """Raises ZMQError where the address of the configuration cannot be listened at."""
+    def __init__(self, config: ServerConfig, backend: Backend, store: KeyStore, log: Callable[[str], None]):
+        """Raises ZMQError where the address of the configuration cannot be listened at, and what reading keys does."""
         self._log = log
         self._leave_at: float | None = None
-        self._announced: Welcome | None = None
+        self._announced: tuple[Welcome, tuple[ModelInfo, ...]] | None = None
         self._backend = backend
         self._context = zmq.Context()
         try:
-            self._front = router(self._context, config.bind)
-            self._control = router(self._context, "tcp://127.0.0.1:*")
-        except zmq.ZMQError:
+            keys, local = store.identity(), store.local()
+            self._gate = Gate(self._context, store)
+            self._front = router(self._context, config.bind, keys, b"work")
+            self._control = router(self._context, "tcp://127.0.0.1:*", keys, CONTROL)
+        except (zmq.ZMQError, SpadeError):
             self._context.destroy()
             raise
         self._peers = {socket: Peers(socket) for socket in (self._front, self._control)}
         limits = Limits(max_side=config.max_side)
         self._scheduler = Scheduler(limits, backend, self._reply, time.monotonic())
-        self.connection = ConnectionInfo(address_of(self._front), address_of(self._control), os.getpid())
+        self.connection = ConnectionInfo(
+            address_of(self._front).replace("//0.0.0.0:", "//127.0.0.1:"),
+            address_of(self._control),
+            os.getpid(),
+            server_key=keys.public,
+            client_key=local.public,
+            client_secret=local.secret,
+            user=LOCAL,
+        )
 
     def run(self, stop_requests: Callable[[], int], parent_gone: Callable[[], bool]) -> None:
         """Serve until asked to stop (once: finish first; twice: at once) or until the parent has gone."""
         poller = zmq.Poller()
-        for socket in (self._front, self._control, self._backend.socket):
+        for socket in (self._gate.socket, self._front, self._control, self._backend.socket):
             poller.register(socket, zmq.POLLIN)
         while not (self._done() or stop_requests() > 1 or parent_gone()):
             backlog = any(peers.backlog for peers in self._peers.values())
@@ -80,12 +93,13 @@ class Broker:
             now = time.monotonic()
             if stop_requests():
                 self._drain(now)
+            self._gate.answer()
             for socket in self._peers:
                 if socket in readable:
                     self._serve(socket, now)
             for event in self._backend.events(now):
                 self._scheduler.on_event(event, now)
-            self._housekeep(now)
+            self._housekeep()
 
     def close(self) -> None:
         """Leave: what was replied is given a second to get out, the workers end."""
@@ -94,6 +108,7 @@ class Broker:
         for peers in self._peers.values():
             peers.flush(now)
         self._backend.close()
+        self._gate.socket.close()
         for socket in self._peers:
             socket.close(linger=1000)
         self._context.term()
@@ -114,7 +129,8 @@ class Broker:
             for peer in self._peers[self._front].greeted():
                 self._reply(peer, GoAway(round(DRAIN_S * 1000)))
 
-    def _housekeep(self, now: float) -> None:
+    def _housekeep(self) -> None:
+        now = time.monotonic()  # not that of the turn's begin: this process may have been paused in it
         self._scheduler.tick(now)
         for peers in self._peers.values():
             peers.flush(now)
@@ -123,20 +139,27 @@ class Broker:
         for peers in self._peers.values():
             peers.gone.clear()
         welcome = self._scheduler.welcome()
-        if welcome != self._announced:
-            self._announced = welcome
-            self._log(f"{self.connection.address}: {_description(welcome)}")
+        if (welcome, self._scheduler.models) != self._announced:
+            self._announced = welcome, self._scheduler.models
+            self._log(f"{self.connection.address}: {_description(welcome, self._scheduler.models)}")
             for peer in self._peers[self._front].greeted():
-                self._reply(peer, welcome)
+                self._reply(peer, welcome, self._model_table())
 
     def _serve(self, socket: Socket, now: float) -> None:
         for _ in range(_MESSAGES_A_TURN):
             try:
-                identity, *frames = socket.recv_multipart(zmq.DONTWAIT)
+                identity, *received = socket.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 return
-            peer = self._peers[socket].heard(identity, now)
+            peer = self._peers[socket].heard(identity.bytes, now)
+            frames = [frame.bytes for frame in received]
             try:
+                peer.user = peer.user or _user_of(received)
+                if not self._gate.lets_in(peer.user):
+                    raise ForbiddenError(
+                        f"The key of '{peer.user}' was revoked.",
+                        "Ask who runs the server for a new key file.",
+                    )
                 message, buffers = decode_client_message(frames)
                 self._answer(socket, peer, message, buffers, now)
             except SpadeError as error:
@@ -153,7 +176,7 @@ class Broker:
         match message:
             case Hello():
                 peer.greeted, peer.client = True, message.client
-                self._send(socket, peer.identity, self._scheduler.welcome())
+                self._send(socket, peer.identity, self._scheduler.welcome(), self._model_table())
             case Ping():
                 self._send(socket, peer.identity, self._scheduler.pong(), droppable=True)
             case Status():
@@ -172,6 +195,10 @@ class Broker:
             case GetThumbnails():
                 shape, rgb = self._scheduler.thumbnails(message.digest)
                 self._send(socket, peer.identity, Thumbnails(message.id, shape), [rgb])
+            case ReleaseDevice() if peer.user != LOCAL:
+                raise ForbiddenError(
+                    "The device of a server that others use is not given back.", "Ask who runs the server."
+                )
             case ReleaseDevice():
                 self._scheduler.release_device()
                 self._send(socket, peer.identity, self._scheduler.status(now))
@@ -181,6 +208,10 @@ class Broker:
                 )
 
     # --- answers ---
+
+    def _model_table(self) -> list[Buffer]:
+        """What goes with Welcome: all models, however many there are."""
+        return [pack_table(self._scheduler.models)]
 
     def _complain(
         self, socket: Socket, peer: Peer, frames: list[bytes], error: SpadeError, now: float
@@ -205,7 +236,12 @@ class Broker:
         self._peers[socket].send(peer, encode(message, buffers), time.monotonic(), droppable=droppable)
 
 
-def _description(welcome: Welcome) -> str:
-    shown = sorted(f"{each.name} ({each.file})" if each.file else each.name for each in welcome.models)
+def _user_of(frames: list[zmq.Frame]) -> str:
+    """Whose key a message came with, as the gate told libzmq."""
+    return str(frames[-1].get("User-Id")) if frames else ""
+
+
+def _description(welcome: Welcome, models: Sequence[ModelInfo]) -> str:
+    shown = sorted(f"{each.name} ({each.file})" if each.file else each.name for each in models)
     problems = "".join(f" {problem.message} {problem.fix}".rstrip() for problem in welcome.problems)
     return f"{welcome.state}. Models: {', '.join(shown) or 'none'}.{problems}"

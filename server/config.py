@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,10 @@ from pathlib import Path
 import tyro
 
 from spade_core.contract.connection import default_connection_file
-from spade_core.contract.limits import MAX_SIDE
+from spade_core.contract.errors import BadOptionError
+from spade_core.contract.limits import MAX_SIDE, MIN_SIDE
+
+MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,21 @@ class ServerConfig:
 
     synthesizer: tyro.conf.Suppress[str] = "spade_core.synthesis.synthesizer:Synthesizer"
     """The class that loads and runs models, as module:class. Only tests name another, so --help does not tell."""
+
+    def check(self) -> None:
+        """Raises BadOptionError where a server of these options would be of no use."""
+        if not self.models:
+            raise BadOptionError("No model is named.", "Name some behind --models, or leave it out.")
+        if not MIN_SIDE <= self.max_side <= MAX_SIDE:
+            raise BadOptionError(
+                f"--max-side is {self.max_side}.", f"Give a number from {MIN_SIDE} to {MAX_SIDE}."
+            )
+        if not 0 <= self.threads <= MOST_THREADS:
+            raise BadOptionError(f"--threads is {self.threads}.", f"Give a number from 0 to {MOST_THREADS}.")
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", self.device):
+            raise BadOptionError(
+                f"There is no device '{self.device}'.", "Use auto, cpu, mps, cuda, or cuda:1 and so on."
+            )
 
 
 def parse(arguments: Sequence[str]) -> ServerConfig:

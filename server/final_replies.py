@@ -12,6 +12,8 @@ from spade_core.contract.submission import Buffer
 from .admission import JobKey
 from .reply_cache import CachedReply, ReplyCache
 
+REPEAT_S = 5.0
+
 FinalReply = Finished | Failed | Cancelled
 
 
@@ -37,16 +39,19 @@ class FinalReplies:
         """The job has ended like this."""
         self.finished += isinstance(message, Finished)
         self.failed += isinstance(message, Failed)
-        self._sent.put(key, CachedReply(message, buffers, peer), now)
+        self._sent.put(key, CachedReply(message, buffers, peer, said_at=now), now)
         self._reply(peer, message, buffers)
 
     def repeat(self, key: JobKey, peer: bytes, now: float) -> bool:
-        """Whether this job has ended; a connection that has not got its reply gets it."""
+        """Whether this job has ended; a connection that has not got its reply gets it.
+
+        Nor has one that still asks a while later: what was sent to a client that did not read was dropped.
+        """
         sent = self._sent.get(key, now)
         if sent is None:
             return False
-        if sent.peer != peer:
-            sent.peer = peer
+        if sent.peer != peer or now - sent.said_at > REPEAT_S:
+            sent.peer, sent.said_at = peer, now
             self._reply(peer, sent.message, sent.buffers)
         return True
 

@@ -11,13 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spade_core.contract.connection import ConnectionInfo, process_is_alive, write_connection_file
-from spade_core.contract.errors import CannotWriteError
+from spade_core.contract.client import Client
+from spade_core.contract.connection import (
+    ConnectionInfo,
+    process_is_alive,
+    read_connection_file,
+    write_connection_file,
+)
+from spade_core.contract.errors import BusyError, CannotWriteError, SpadeError
 
 
 @contextmanager
 def announced(path: Path, connection: ConnectionInfo) -> Iterator[None]:
-    """The connection file exists within. Raises CannotWriteError."""
+    """The connection file exists within. Raises CannotWriteError, and BusyError where another server has it."""
+    _refuse_taken(path)
     try:
         write_connection_file(path, connection)
     except OSError as problem:
@@ -29,6 +36,20 @@ def announced(path: Path, connection: ConnectionInfo) -> Iterator[None]:
         yield
     finally:
         _remove_own(path, connection.pid)
+
+
+def _refuse_taken(path: Path) -> None:
+    try:
+        other = read_connection_file(path)
+        with Client.control_of(path) as control:
+            pids = control.status(timeout_s=1.0).pids
+    except SpadeError:
+        return  # of none that answers
+    if other.pid in pids and other.pid != os.getpid():
+        raise BusyError(
+            f"A server runs already and is announced in '{path}' (process {other.pid}).",
+            "Stop it, or announce this one elsewhere with --connection-file.",
+        )
 
 
 def _remove_own(path: Path, pid: int) -> None:

@@ -21,9 +21,10 @@ IDLE_S = 600.0
 
 @dataclass
 class Peer:
-    """One connection. `client` is the session behind it, once it has introduced itself."""
+    """One connection. `client` is the session behind it, once it has introduced itself, `user` whose key it has."""
 
     identity: bytes
+    user: str = ""
     client: str = ""
     greeted: bool = False
     outbox: deque[list[Any]] = field(default_factory=deque)

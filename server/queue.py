@@ -13,6 +13,8 @@ from spade_core.contract.limits import Limits
 from .admission import AdmittedJob, JobKey
 
 _QUEUE_BYTES = 256 * 2**20
+AGING_S = 5.0
+"""A job that has waited so long counts as one priority higher: a client that is always quicker cannot starve it."""
 
 
 @dataclass(eq=False)
@@ -36,14 +38,13 @@ class ScheduledJob:
         """What its client calls it."""
         return self.admitted.submit.id
 
-    @property
-    def priority(self) -> int:
-        """Higher goes first."""
-        return self.admitted.submit.priority
+    def rank(self, now: float) -> int:
+        """Higher goes first: its priority, and how long it has waited."""
+        return self.admitted.submit.priority + max(0, int((now - self.queued_at) / AGING_S))
 
 
 class JobQueue:
-    """Live jobs by key. Higher priority first, then clients take turns, each with its jobs in order."""
+    """Live jobs by key. Higher rank first, then clients take turns, each with its jobs in order."""
 
     def __init__(self, limits: Limits):
         self._limits = limits
@@ -91,15 +92,15 @@ class JobQueue:
         self._jobs[job.key] = job
         self._waiting.setdefault(client, deque()).append(job)
 
-    def next(self) -> ScheduledJob | None:
+    def next(self, now: float) -> ScheduledJob | None:
         """The job whose turn it is, now running; None if none waits."""
         if self._interrupted:
             job = self._interrupted.popleft()
         else:
-            heads = [max(jobs, key=lambda job: job.priority) for jobs in self._waiting.values()]
+            heads = [max(jobs, key=lambda job: job.rank(now)) for jobs in self._waiting.values()]
             if not heads:
                 return None
-            job = max(heads, key=lambda head: head.priority)  # the first of equals: whose turn it is
+            job = max(heads, key=lambda head: head.rank(now))  # the first of equals: whose turn it is
             self._forget_waiting(job)
             if job.key[0] in self._waiting:  # its client goes to the end of the line
                 self._waiting[job.key[0]] = self._waiting.pop(job.key[0])

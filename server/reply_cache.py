@@ -16,11 +16,12 @@ CACHE_S = 300.0
 
 @dataclass
 class CachedReply:
-    """A reply and its buffers; `peer` is the connection that already got it."""
+    """A reply and its buffers; `peer` is the connection that it was sent to, at `said_at`."""
 
     message: ServerMessage
     buffers: Sequence[Buffer] = ()
     peer: bytes = b""
+    said_at: float = 0.0
     stored_at: float = field(default=0.0)
 
     @property

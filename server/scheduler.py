@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
+from spade_core.contract.codec import as_many_as_fit
 from spade_core.contract.errors import (
     BusyError,
     DeadlineError,
@@ -26,6 +27,7 @@ from spade_core.contract.messages import (
     Cancelled,
     Failed,
     Finished,
+    ModelInfo,
     Painting,
     Pong,
     Progress,
@@ -58,6 +60,9 @@ TRIES = 3
 DEADLINE_S = 30.0
 ORPHAN_S = 5.0  # how long a job outlives its connection, for its client to come back
 PROGRESS_S = 0.5
+ABSENT_S = 1.0
+_MODEL_BYTES = 7000
+"""Of a header's 16 KiB."""
 
 
 class Scheduler:
@@ -70,7 +75,7 @@ class Scheduler:
         self._reply = reply
         self._final = FinalReplies(reply)
         self._epoch = uuid.uuid4().hex
-        self._began = now
+        self._began = self._ticked_at = now
         self._models = ServedModels()
         self._queue = JobQueue(limits)
         self._tickets: dict[int, ScheduledJob] = {}
@@ -93,13 +98,18 @@ class Scheduler:
         is_released = self._models.state == "ready" and self._backend.released
         return "released" if is_released else self._models.state
 
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """What is served."""
+        return self._models.infos
+
     def welcome(self) -> Welcome:
-        """The server's introduction."""
+        """The server's introduction, with as many models as fit into its header."""
         return Welcome(
             minor=PROTOCOL_MINOR,
             epoch=self._epoch,
             limits=self._limits,
-            models=self._models.infos,
+            models=as_many_as_fit(self.models, _MODEL_BYTES),
             encodings=PICTURE_ENCODINGS,
             state=self.state,
             problems=self._models.problems,
@@ -201,6 +211,12 @@ class Scheduler:
 
     def tick(self, now: float) -> None:
         """What time brings: deadlines, clients that never came back, news for those who wait, and work."""
+        absent_s = now - self._ticked_at
+        if absent_s > ABSENT_S:  # this process slept: nobody could come back meanwhile
+            for job in self._queue:
+                job.deadline += absent_s
+                job.orphaned_at = None if job.orphaned_at is None else job.orphaned_at + absent_s
+        self._ticked_at = now
         for job in self._queue:
             if now > job.deadline:
                 error = DeadlineError(
@@ -268,7 +284,7 @@ class Scheduler:
     def _dispatch(self, now: float) -> None:
         if self._queue.waiting:
             self._backend.wake()
-        while self._backend.idle() and (job := self._queue.next()) is not None:
+        while self._backend.idle() and (job := self._queue.next(now)) is not None:
             self._last_ticket += 1
             self._tickets[self._last_ticket] = job
             job.started_at, job.stage, job.done = now, "starting", 0.0

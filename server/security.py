@@ -1,23 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may reach a server: nobody but this machine, as long as there are no keys."""
+"""Where a server may listen: on this machine always, beyond it only for those who have been given keys."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 
-from spade_core.contract.errors import ForbiddenError
+from spade_core.contract.errors import BadOptionError, ForbiddenError
+
+from .keys import KeyStore
 
 
-def refuse_open_address(bind: str) -> None:
-    """Raises ForbiddenError unless `bind` is a loopback port: there are no keys to guard any other."""
-    found = re.fullmatch(r"tcp://(\d+\.\d+\.\d+\.\d+):(\*|\d{1,5})", bind)
+def refuse_open_address(bind: str, store: KeyStore) -> None:
+    """Raises BadOptionError where `bind` is no address, and ForbiddenError where it is beyond this machine while nobody
+    has a key."""
+    found = re.fullmatch(r"tcp://(\*|\d+\.\d+\.\d+\.\d+):(\*|\d{1,5})", bind)
     try:
-        local = found is not None and ipaddress.ip_address(found[1]).is_loopback
+        host = ipaddress.ip_address("0.0.0.0" if found and found[1] == "*" else found[1] if found else "")
     except ValueError:
-        local = False
-    if not local:
+        raise BadOptionError(
+            f"'{bind}' is no address to listen at.", "Write tcp://127.0.0.1:5555; * is any free port."
+        ) from None
+    assert found is not None
+    if found[2] != "*" and not 1 <= int(found[2]) <= 65535:
+        raise BadOptionError(
+            f"There is no port {found[2]}.", "Choose one from 1 to 65535, or * for a free one."
+        )
+    if not host.is_loopback and not store.users():
         raise ForbiddenError(
-            f"Listening at '{bind}' could let other machines in, and this release has no keys to guard it.",
-            "Use --bind tcp://127.0.0.1:* and reach it from elsewhere through an SSH tunnel.",
+            f"At '{bind}' other machines can reach this server, and nobody on them has a key.",
+            "Make one with `spade-server keys new NAME`, or use --bind tcp://127.0.0.1:*.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spade_core.contract.codec import as_many_as_fit
 from spade_core.contract.errors import (
     InternalError,
     LabelSetMismatchError,
@@ -17,7 +18,8 @@ from spade_core.contract.messages import ModelInfo, Problem
 
 from .backends.base import ReadyEvent, ThumbnailsEvent
 
-_HEADER_CHARACTERS = 2000
+_PROBLEM_BYTES = 6000
+"""Of a header's 16 KiB."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,11 @@ class ServedModels:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong, the server's own first; as many as fit in a header."""
-        fitting, left = [], _HEADER_CHARACTERS
-        for problem in self._all_problems():
-            shown = Problem(problem.model[:100], problem.message[:1000], problem.fix[:500])
-            left -= len(shown.model) + len(shown.message) + len(shown.fix)
-            if left >= 0:
-                fitting.append(shown)
-        return tuple(fitting)
+        shown = [
+            Problem(problem.model, problem.message[:1000], problem.fix[:500])
+            for problem in self._all_problems()
+        ]
+        return as_many_as_fit(shown, _PROBLEM_BYTES)
 
     def has_problem(self, model: str) -> bool:
         """Whether this model could not be loaded, or not its newest version."""
@@ -113,10 +113,9 @@ class ServedModels:
 
     def on_ready(self, event: ReadyEvent) -> None:
         """A worker paints with these from now on."""
-        label_sets = map(parse_label_set, event.label_sets)
+        label_sets = {each.digest: each for each in map(parse_label_set, event.label_sets)}
         self._by_name = {
-            info.name: ServedModel(info, label_set)
-            for info, label_set in zip(event.ready.models, label_sets, strict=True)
+            info.name: ServedModel(info, label_sets[info.label_set_digest]) for info in event.ready.models
         }
         digests = {info.digest for info in event.ready.models}
         self._thumbnails = {digest: each for digest, each in self._thumbnails.items() if digest in digests}

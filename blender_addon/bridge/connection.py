@@ -184,7 +184,7 @@ class Connection:
         self.error = None
         try:
             if target.address:
-                self._connect(Client(target.address, software=SOFTWARE))
+                self._connect(Client.at(target.address, software=SOFTWARE))
             elif target.shared_connection_file and running_server(target.shared_connection_file):
                 file = target.shared_connection_file
                 self._connect(Client.from_connection_file(file, software=SOFTWARE))

@@ -16,7 +16,7 @@ from .wire import Ready, Rendered, RenderFailed, RenderPainting, RenderProgress,
 
 @dataclass(frozen=True)
 class ReadyEvent:
-    """A worker is ready; the label sets, as TOML, are in the order of its models."""
+    """A worker is ready; the label sets of its models, as TOML, each once."""
 
     ready: Ready
     label_sets: list[str]

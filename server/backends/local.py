@@ -12,15 +12,16 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import zmq
 
-from spade_core.checkpoint.sources import ModelSource
-from spade_core.contract.codec import decode, encode
+from spade_core.checkpoint.sources import CheckpointVersion, ModelSource
+from spade_core.contract.codec import decode, encode, unpack_table
 from spade_core.contract.errors import SpadeError
-from spade_core.contract.messages import Submit
+from spade_core.contract.keys import KeyPair
+from spade_core.contract.messages import ModelInfo, Problem, Submit
 from spade_core.contract.sockets import Socket, address_of, worker_router
 from spade_core.contract.submission import Buffer
 from spade_core.runtime import physical_cores
@@ -35,10 +36,12 @@ from .base import (
     WorkerLost,
     WorkersCannotStart,
 )
+from .set_aside import REST_S, SetAside
 from .wire import (
     FROM_WORKER,
     Abandon,
     Assignment,
+    Loading,
     Ready,
     Render,
     Rendered,
@@ -52,6 +55,7 @@ LOAD_S = 180.0  # a worker that loads longer hangs
 SILENT_S = 3.0
 STALL_S = 10.0  # without progress, beyond what the picture's size explains
 LOAD_TRIES = 3
+AGAIN_S = 0.5  # after a death while loading
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _WORKER = f"{__name__.partition('.')[0]}.worker"  # the package is `server` in the checkout, `spade_server` installed
 
@@ -68,6 +72,8 @@ class _Worker:
     progress_at: float = 0.0
     start_at: float | None = 0.0  # when to start it (again); None: not before a job needs it
     failed_starts: int = 0
+    loading: CheckpointVersion | None = None
+    rested_at: float | None = None  # when one that serves nothing is to try again
 
 
 class LocalBackend:
@@ -86,10 +92,12 @@ class LocalBackend:
         self._upscalers = upscalers
         self._log = log
         self._context = zmq.Context()
-        self.socket: Socket = worker_router(self._context)
+        self._keys = KeyPair.new()
+        self.socket: Socket = worker_router(self._context, self._keys)
         self._address = address_of(self.socket)
         self._workers = [_Worker(self._config.device)]
         self._looked_at: float | None = None
+        self._set_aside = SetAside(log)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -148,9 +156,21 @@ class LocalBackend:
             event, buffers = decode(frames, FROM_WORKER)
         except SpadeError:
             return []
+        if isinstance(event, Loading):
+            if event.version is None and worker.loading is not None:
+                self._set_aside.survived(worker.loading)
+            worker.loading = event.version
+            if not worker.ready:
+                worker.progress_at = now
+            return []
         if isinstance(event, Ready):
             worker.ready, worker.failed_starts = True, 0
-            return [ReadyEvent(event, [bytes(buffer).decode() for buffer in buffers])]
+            ready = replace(
+                event, models=unpack_table(ModelInfo, buffers[0]), problems=unpack_table(Problem, buffers[1])
+            )
+            if not ready.models and self._set_aside:
+                worker.rested_at = now + REST_S
+            return [ReadyEvent(ready, json.loads(bytes(buffers[2])))]
         if isinstance(event, StyleThumbnails):
             return [ThumbnailsEvent(event, b"".join(buffers))]
         of_job = isinstance(event, RenderProgress | RenderPainting | Rendered | RenderFailed)
@@ -173,6 +193,9 @@ class LocalBackend:
             reason = f"it ended with exit code {worker.process.returncode}"
         elif not worker.ready:
             reason = "it took too long to load" if now - worker.progress_at > LOAD_S else ""
+        elif worker.rested_at is not None and now > worker.rested_at:
+            self._set_aside.forgive()
+            reason = "it serves nothing, and what was set aside is tried again"
         elif now - worker.heard_at > SILENT_S:
             reason = "it fell silent"
         elif worker.ticket is not None and now - worker.progress_at > worker.patience_s:
@@ -181,15 +204,17 @@ class LocalBackend:
 
     def _replace(self, worker: _Worker, reason: str, now: float) -> list[BackendEvent]:
         self._log(f"The worker process is replaced: {reason}.")
-        ticket, was_ready = worker.ticket, worker.ready
+        ticket, was_ready, loading = worker.ticket, worker.ready, worker.loading
         self._end(worker)
         worker.start_at = now
         events: list[BackendEvent] = [] if ticket is None else [WorkerLost(ticket)]
-        if not was_ready:
+        if loading is not None:
+            worker.start_at = now if self._set_aside.died(loading, now) else now + AGAIN_S
+        elif not was_ready:
             worker.failed_starts += 1
             worker.start_at = now + 0.2 * 2**worker.failed_starts
             if worker.failed_starts >= LOAD_TRIES:
-                worker.start_at, worker.failed_starts = None, 0
+                worker.start_at, worker.failed_starts = now + REST_S, 0
                 events.append(WorkersCannotStart(reason))
         return events
 
@@ -205,12 +230,14 @@ class LocalBackend:
             threads,
             config.synthesizer,
             self._upscalers,
+            self._keys.public,
+            self._set_aside.versions(now),
         )
         paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         # Thread pools are sized when torch is imported: too early for the worker to read its assignment.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
         worker.process = subprocess.Popen(
-            [sys.executable, "-m", _WORKER], stdin=subprocess.PIPE, stdout=sys.stderr, env=environment
+            [sys.executable, "-P", "-m", _WORKER], stdin=subprocess.PIPE, stdout=sys.stderr, env=environment
         )
         # stdin stays open as long as the broker lives: its end tells the worker to leave.
         assert worker.process.stdin is not None
@@ -228,6 +255,7 @@ class LocalBackend:
             if worker.process.stdin is not None:
                 worker.process.stdin.close()
         worker.process, worker.token, worker.ready, worker.ticket = None, b"", False, None
+        worker.loading = worker.rested_at = None
 
     def _send(self, worker: _Worker, frames: list) -> None:
         try:

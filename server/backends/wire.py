@@ -7,9 +7,9 @@ belongs to nobody.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from spade_core.checkpoint.sources import ModelSource
+from spade_core.checkpoint.sources import CheckpointVersion, ModelSource
 from spade_core.contract.messages import ModelInfo, Problem, Submit
 
 # --- broker to worker ---
@@ -27,6 +27,10 @@ class Assignment:
     synthesizer: str
     upscalers: dict[str, str]
     """Files by name."""
+    broker_key: str
+    """The public key of the broker's socket for workers."""
+    set_aside: tuple[CheckpointVersion, ...] = ()
+    """What ended the workers before this one whenever it was loaded."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +57,25 @@ class Heartbeat:
 
 
 @dataclass(frozen=True)
+class Loading:
+    """This checkpoint is loaded next, which may end the process; None: that went well, or the file was refused."""
+
+    version: CheckpointVersion | None
+
+
+@dataclass(frozen=True)
 class Ready:
     """What this worker paints with from now on: sent when loading and warming up is over, and again when a run
-    has a newer model. Buffers: the label set of each model, as TOML.
+    has a newer model. Buffers: models and problems as tables, then their label sets as one JSON list of TOML texts.
 
     problems: models that could not be loaded; an older one of the same name may be served all the same.
     ms_per_megapixel: of painting, measured on a first picture, to estimate others. upscalers: as in Welcome.
     """
 
-    models: tuple[ModelInfo, ...]
-    problems: tuple[Problem, ...]
     ms_per_megapixel: float
     upscalers: tuple[str, ...] = ()
+    models: tuple[ModelInfo, ...] = field(default=(), metadata={"wire": False})
+    problems: tuple[Problem, ...] = field(default=(), metadata={"wire": False})
 
 
 @dataclass(frozen=True)
@@ -123,5 +134,14 @@ class RenderFailed:
 TO_WORKER: dict[str, type] = {kind.__name__: kind for kind in (Render, Abandon)}
 FROM_WORKER: dict[str, type] = {
     kind.__name__: kind
-    for kind in (Heartbeat, Ready, StyleThumbnails, RenderProgress, RenderPainting, Rendered, RenderFailed)
+    for kind in (
+        Heartbeat,
+        Loading,
+        Ready,
+        StyleThumbnails,
+        RenderProgress,
+        RenderPainting,
+        Rendered,
+        RenderFailed,
+    )
 }

@@ -20,14 +20,16 @@ from typing import Any
 
 import zmq
 
-from spade_core.checkpoint.sources import ModelSource
+from spade_core.checkpoint.sources import CheckpointVersion, ModelSource
 from spade_core.contract.codec import decode, encode
 from spade_core.contract.sockets import worker_dealer
 from spade_core.contract.submission import Buffer
 from spade_core.runtime import keep_freed_memory, return_freed_memory
 
 from ..backends.wire import TO_WORKER, Abandon, Assignment, Heartbeat, Render
-from .models import LoadedModels, ModelStore
+from ..console import make_patient
+from .loaded import LoadedModels
+from .models import ModelStore
 from .renderer import Renderer
 
 _HEARTBEAT_MS = 500
@@ -36,22 +38,29 @@ _PATIENCE_S = 2.0
 
 class BrokerConnection(threading.Thread):
     """Owns the socket to the broker. `send` is for the computing thread, `orders` holds its jobs, and newer models;
-    `abandoned` the tickets that nobody wants any more."""
+    `abandoned` the tickets that nobody wants any more. Another thread gets a sender of its own."""
 
     def __init__(self, assignment: Assignment):
         super().__init__(daemon=True)
         self.orders: queue.SimpleQueue[tuple[Render, list[memoryview]] | LoadedModels] = queue.SimpleQueue()
         self.abandoned: set[int] = set()
-        context = zmq.Context()
-        self._broker = worker_dealer(context, assignment.address, assignment.token.encode())
-        self._outbox = context.socket(zmq.PULL)
+        self._context = zmq.Context()
+        self._broker = worker_dealer(
+            self._context, assignment.address, assignment.token.encode(), assignment.broker_key
+        )
+        self._outbox = self._context.socket(zmq.PULL)
         self._outbox.bind("inproc://outbox")
-        self._sender = context.socket(zmq.PUSH)
-        self._sender.connect("inproc://outbox")
+        self.send = self.sender()
 
-    def send(self, message: Any, buffers: Sequence[Buffer] = ()) -> None:
-        """Send to the broker; only from the computing thread."""
-        self._sender.send_multipart(encode(message, buffers), copy=False)
+    def sender(self) -> Callable[..., None]:
+        """A function that sends a message, and buffers with it, to the broker; for one thread."""
+        socket = self._context.socket(zmq.PUSH)
+        socket.connect("inproc://outbox")
+
+        def send(message: Any, buffers: Sequence[Buffer] = ()) -> None:
+            socket.send_multipart(encode(message, buffers), copy=False)
+
+        return send
 
     def run(self) -> None:
         poller = zmq.Poller()
@@ -75,20 +84,28 @@ def main() -> None:
     """Read the assignment, load, paint until the broker has gone."""
     # Ctrl+C reaches the whole group; the broker decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    make_patient()
     _be_first_to_go()
     keep_freed_memory()
     table = json.loads(sys.stdin.buffer.readline())
     models = tuple(ModelSource(**source) for source in table["models"])
-    assignment = Assignment(**table | {"models": models})
+    set_aside = tuple(
+        CheckpointVersion(each["path"], tuple(each["times_and_size"])) for each in table["set_aside"]
+    )
+    assignment = Assignment(**table | {"models": models, "set_aside": set_aside})
     threading.Thread(target=_leave_with_broker, daemon=True).start()
     broker = BrokerConnection(assignment)
     broker.start()
     renderer = Renderer(broker.send, broker.abandoned)
     store = ModelStore(
-        assignment.models, _synthesizer(assignment.synthesizer), assignment.device, assignment.upscalers
+        assignment.models,
+        _synthesizer(assignment.synthesizer),
+        assignment.device,
+        assignment.upscalers,
+        assignment.set_aside,
     )
-    renderer.use(store.load())
-    threading.Thread(target=store.follow, args=(broker.orders.put,), daemon=True).start()
+    renderer.use(store.load(broker.send))
+    threading.Thread(target=store.follow, args=(broker.orders.put, broker.sender()), daemon=True).start()
     while True:
         order = _next(broker.orders)
         if isinstance(order, LoadedModels):

@@ -12,85 +12,72 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spade_core.checkpoint.sources import CheckpointVersion, ModelSource, checkpoint_versions, is_unchanged
+from spade_core.checkpoint.sources import (
+    CheckpointVersion,
+    ModelSource,
+    checkpoint_versions,
+    file_version,
+    is_unchanged,
+)
 from spade_core.contract.errors import BadCheckpointError, InternalError, OutOfMemoryError, SpadeError
 from spade_core.contract.messages import ModelInfo, Problem
 from spade_core.runtime import is_out_of_memory
-from spade_core.upscaling.names import available
 
-from ..backends.wire import Ready, StyleThumbnails
+from ..backends.wire import Loading
+from .loaded import LoadedModel, LoadedModels
 
 if TYPE_CHECKING:
     from spade_core.synthesis.synthesizer import Synthesizer  # imports torch, and tests name another
     from spade_core.upscaling.upscaler import Upscaler
 
 LOOK_S = 1.0
+_SPREAD_S = 0.05
+"""For the word that a file is loaded to get out of this process, which the file may end."""
 
-
-@dataclass(frozen=True, eq=False)
-class LoadedModel:
-    """A model that has painted a picture already."""
-
-    version: CheckpointVersion
-    synthesizer: Synthesizer
-    info: ModelInfo
-    ms_per_megapixel: float
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedModels:
-    """All that can be painted with, by the names clients use, and what could not be loaded."""
-
-    by_name: dict[str, LoadedModel]
-    problems: tuple[Problem, ...] = ()
-    upscalers: dict[str, Upscaler] = field(default_factory=dict)
-    """Those of files; the installed ones are loaded when a picture wants them."""
-
-    @property
-    def ready(self) -> Ready:
-        """What the broker has to know."""
-        speed = max((each.ms_per_megapixel for each in self.by_name.values()), default=0.0)
-        infos = tuple(each.info for each in self.by_name.values())
-        return Ready(infos, self.problems, speed, (*available(), *self.upscalers))
-
-    @property
-    def thumbnails(self) -> list[tuple[StyleThumbnails, bytes]]:
-        """The named styles of each model that has some, as pictures."""
-        found = []
-        for each in self.by_name.values():
-            if styles := each.synthesizer.named_styles:
-                rgb = np.stack([style.thumbnail for style in styles])
-                shape = rgb.shape[1], rgb.shape[2]
-                found.append((StyleThumbnails(each.synthesizer.digest, shape), rgb.tobytes()))
-        return found
-
-    @property
-    def label_sets(self) -> list[bytes]:
-        """Each model's label set, as TOML, in the order of `ready`."""
-        return [each.synthesizer.label_set.to_toml().encode() for each in self.by_name.values()]
+Say = Callable[[Loading], None]
 
 
 class ModelLoader:
     """Loads the newest version of one source that can be loaded."""
 
-    def __init__(self, source: ModelSource, synthesizer: Callable[[], type[Synthesizer]], device: str):
+    def __init__(
+        self,
+        source: ModelSource,
+        synthesizer: Callable[[], type[Synthesizer]],
+        device: str,
+        set_aside: Sequence[CheckpointVersion],
+    ):
+        """set_aside: versions that ended a worker whenever they were loaded: they are left alone."""
         self.source = source
         self.loaded: LoadedModel | None = None
         self.problem: Problem | None = None
         self._synthesizer, self._device = synthesizer, device
-        self._refused: dict[CheckpointVersion, SpadeError] = {}
+        self._refused: dict[CheckpointVersion, SpadeError] = {
+            version: BadCheckpointError(
+                f"'{version.file_name}' ended the server's worker whenever it was loaded, and is left alone.",
+                "Replace the file; or free memory, and start the server again.",
+            )
+            for version in set_aside
+        }
 
-    def look(self) -> bool:
-        """Load the newest version that can be loaded, unless it is. Returns whether anything changed."""
+    @property
+    def may_change(self) -> bool:
+        """Whether there may be something newer to load: in a run always, a file is read once."""
+        return self.source.is_run or self.loaded is None
+
+    def look(self, say: Say) -> bool:
+        """Load the newest version that can be loaded, unless it is. Returns whether anything changed.
+
+        say: told before a file is loaded, and after.
+        """
         before = self.loaded, self.problem
         try:
-            found = self._load_newest()
+            found = self._load_newest(say)
             self.problem = self._problem_with(found)
         except OSError as trouble:
             self.problem = Problem(
@@ -102,9 +89,9 @@ class ModelLoader:
 
     def _versions(self) -> Iterator[CheckpointVersion]:
         path = self.source.path
-        return checkpoint_versions(Path(path)) if self.source.is_run else iter([CheckpointVersion(path)])
+        return checkpoint_versions(Path(path)) if self.source.is_run else iter([file_version(path)])
 
-    def _load_newest(self) -> CheckpointVersion | None:
+    def _load_newest(self, say: Say) -> CheckpointVersion | None:
         """Returns the newest version that is there, loaded or refused. What is loaded stays, also when its file is
         gone, until there is another."""
         newest = None
@@ -114,11 +101,15 @@ class ModelLoader:
                 break
             if version in self._refused:
                 continue
+            say(Loading(version))
+            time.sleep(_SPREAD_S)
             try:
                 self.loaded = self._load(version)
                 break
             except Exception as problem:
                 self._refused[version] = _load_error(version, problem)
+            finally:
+                say(Loading(None))
         return newest
 
     def _load(self, version: CheckpointVersion) -> LoadedModel:
@@ -161,17 +152,18 @@ class ModelStore:
         synthesizer: Callable[[], type[Synthesizer]],
         device: str,
         upscalers: dict[str, str] | None = None,
+        set_aside: Sequence[CheckpointVersion] = (),
     ):
-        """upscalers: files by name."""
-        self._loaders = [ModelLoader(source, synthesizer, device) for source in models]
+        """upscalers: files by name. set_aside: as of ModelLoader."""
+        self._loaders = [ModelLoader(source, synthesizer, device, set_aside) for source in models]
         self._device, self._upscaler_files = device, upscalers or {}
         self._upscalers: dict[str, Upscaler] = {}
         self._upscaler_problems: list[Problem] = []
 
-    def load(self) -> LoadedModels:
-        """Everything there is now."""
+    def load(self, say: Say) -> LoadedModels:
+        """Everything there is now. say: as of ModelLoader.look."""
         for loader in self._loaders:
-            loader.look()
+            loader.look(say)
         for name, path in self._upscaler_files.items():
             try:
                 self._upscalers[name] = _upscaler(path, self._device)
@@ -180,13 +172,12 @@ class ModelStore:
                 self._upscaler_problems.append(Problem(name, error.message, error.fix))
         return self._loaded()
 
-    def follow(self, hand_over: Callable[[LoadedModels], None]) -> None:
-        """Look for newer checkpoints for ever; returns at once where none can come."""
-        followed = [loader for loader in self._loaders if loader.source.is_run]
-        while followed:
+    def follow(self, hand_over: Callable[[LoadedModels], None], say: Say) -> None:
+        """Look for newer checkpoints, and for files that were mended, until none can come."""
+        while followed := [loader for loader in self._loaders if loader.may_change]:
             time.sleep(LOOK_S)
             for loader in followed:
-                if loader.look():
+                if loader.look(say):
                     hand_over(self._loaded())
 
     def _loaded(self) -> LoadedModels:

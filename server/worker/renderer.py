@@ -19,7 +19,8 @@ from spade_core.synthesis.paint import paint
 
 from ..admission import refuse_other_labels
 from ..backends.wire import Render, Rendered, RenderFailed, RenderPainting, RenderProgress
-from .models import LoadedModels, as_spade_error
+from .loaded import LoadedModels
+from .models import as_spade_error
 
 _PROGRESS_S = 0.05
 
@@ -44,7 +45,7 @@ class Renderer:
         self._models = models
         for thumbnails, rgb in models.thumbnails:
             self._send(thumbnails, [rgb])
-        self._send(models.ready, models.label_sets)
+        self._send(models.ready, models.tables)
 
     def render(self, job: Render, buffers: Sequence[Buffer]) -> None:
         """Make one picture and send Rendered, or RenderFailed with the reason; never raises."""

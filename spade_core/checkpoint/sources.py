@@ -75,6 +75,15 @@ def checkpoint_versions(folder: Path) -> Iterator[CheckpointVersion]:
             continue  # deleted since the folder was read
 
 
+def file_version(path: str) -> CheckpointVersion:
+    """A file as it is now; without times where there is none, and where a bare word names an embedded model."""
+    is_word = Path(path).name == path and not Path(path).suffix
+    try:
+        return CheckpointVersion(path, () if is_word else _times_and_size(path))
+    except OSError:
+        return CheckpointVersion(path)
+
+
 def is_unchanged(version: CheckpointVersion) -> bool:
     """Whether the file is still the one it was; what is not followed always is."""
     try:

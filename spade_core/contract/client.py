@@ -9,6 +9,7 @@ A host with a loop of its own (Blender) calls `submit`, and then `poll` from a t
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from collections import deque
@@ -20,8 +21,15 @@ from typing import Any
 import numpy as np
 
 from .codec import encode
-from .connection import read_connection_file
-from .errors import CancelledError, DeadlineError, ForbiddenError, UnavailableError
+from .connection import known_credentials, read_connection_file
+from .errors import (
+    BadImageError,
+    BadOptionError,
+    CancelledError,
+    DeadlineError,
+    UnavailableError,
+)
+from .keys import Credentials
 from .labels import LabelSet, parse_label_set
 from .messages import (
     Cancelled,
@@ -57,32 +65,37 @@ class Client(Session):
         address: str,
         *,
         software: str = "python",
-        server_key: bytes | None = None,
+        credentials: Credentials | None = None,
         first_patience_s: float = 4.0,
         patience_s: float = 15.0,
     ):
-        """Raises UnavailableError where `address` is not an address; nothing is waited for."""
-        if server_key is not None:
-            raise ForbiddenError(
-                "This release cannot talk to a server with keys.", "Use a server on this machine."
-            )
+        """credentials: a server asks everybody for a key; `at` and `from_connection_file` find them.
+
+        Raises UnavailableError where `address` is not an address; nothing is waited for.
+        """
         # Here and not above: ZeroMQ takes as long to import as all the rest, and Blender starts without it.
         from .transport import DealerTransport
 
         self.address = address
-        super().__init__(DealerTransport(address), software, first_patience_s, patience_s)
+        super().__init__(DealerTransport(address, credentials), software, first_patience_s, patience_s)
 
     @classmethod
     def from_connection_file(cls, path: Path | str, **options: Any) -> Client:
-        """The server that announced itself in a connection file. Raises UnavailableError."""
+        """The server that announced itself in a connection file, or that a key file is for. Raises UnavailableError,
+        ForbiddenError."""
         connection = read_connection_file(Path(path))
-        key = connection.server_key.encode() if connection.server_key else None
-        return cls(connection.address, server_key=key, **options)
+        return cls(connection.address, credentials=connection.credentials, **options)
+
+    @classmethod
+    def control_of(cls, path: Path | str, **options: Any) -> Client:
+        """The control address of the server that announced itself in a connection file. Raises the same."""
+        connection = read_connection_file(Path(path))
+        return cls(connection.control_address, credentials=connection.credentials, **options)
 
     @classmethod
     def at(cls, address: str, **options: Any) -> Client:
-        """The server at tcp://host:port, or the one that a connection file of this name announces. Raises
-        UnavailableError."""
+        """The server at tcp://host:port, or the one that a connection file of this name announces; the key of a server
+        of this machine's user is found. Raises UnavailableError, ForbiddenError."""
         if Path(address).is_file():
             return cls.from_connection_file(Path(address), **options)
         if not _ADDRESS.fullmatch(address):
@@ -90,7 +103,7 @@ class Client(Session):
                 f"'{address}' is no server address.",
                 "Write tcp://host:port, or name the server's connection file.",
             )
-        return cls(address, **options)
+        return cls(address, credentials=known_credentials(address), **options)
 
     def fetch_welcome(self, timeout_s: float = 5) -> Welcome:
         """The server's introduction, waited for. Raises UnavailableError."""
@@ -131,7 +144,8 @@ class Client(Session):
         if isinstance(last, Failed):
             raise last.error
         if isinstance(last, Finished):
-            return Picture(last.rgb, request.model, last.model_digest, request.seed, last.file, last.upscaler)
+            rgb = last.rgb if last.encoding == "raw" else _decoded(last.file)
+            return Picture(rgb, request.model, last.model_digest, request.seed, last.file, last.upscaler)
         if last is None:
             raise DeadlineError(
                 f"There was no picture in {timeout_s:g} s.", "Allow more time, or a smaller size."
@@ -219,6 +233,19 @@ class Client(Session):
             return None
         finally:
             self._events.extendleft(reversed(others))
+
+
+def _decoded(file: bytes) -> np.ndarray:
+    """(H, W, 3) uint8 of a picture's file. Raises BadImageError, and BadOptionError where Pillow is missing."""
+    try:
+        from PIL import Image
+    except ImportError:  # Blender has none
+        raise BadOptionError("Pillow, which reads pictures' files, is missing.", "Ask for 'raw'.") from None
+    try:
+        with Image.open(io.BytesIO(file)) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except OSError:
+        raise BadImageError("The server sent a damaged picture.", "Try again.") from None
 
 
 def _ends(event: Event, identity: str) -> bool:

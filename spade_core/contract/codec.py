@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -42,6 +42,8 @@ from .version import PROTOCOL_MAGIC
 MAX_HEADER = 16 * 1024
 MAX_BUFFERS = 16
 BAND_BYTES = 16 * 2**20
+
+Row = TypeVar("Row")
 
 _KIND_OF = {kind: name for name, kind in (CLIENT_MESSAGES | SERVER_MESSAGES).items()}
 _UPDATE = "Update the add-on and the server to the same release."
@@ -148,6 +150,33 @@ def _inflate(buffer: bytes | memoryview, promised: int) -> bytes:
             f"The label map does not inflate to the promised {promised} bytes.", "Send it again."
         )
     return raw
+
+
+def pack_table(rows: Sequence[Any]) -> bytes:
+    """Dataclasses of one kind, as many as there are: a buffer, where a header might be too short for them."""
+    return json.dumps([_write(row) for row in rows], separators=(",", ":"), allow_nan=False).encode()
+
+
+def unpack_table(kind: type[Row], buffer: bytes | memoryview) -> tuple[Row, ...]:
+    """What pack_table packed. Raises BadHeaderError."""
+    try:
+        rows = json.loads(bytes(buffer), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise BadHeaderError("A table of the message is not JSON.", _UPDATE) from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadHeaderError("A table of the message is no list of objects.", _UPDATE)
+    return tuple(_read(kind, row, kind.__name__) for row in rows)
+
+
+def as_many_as_fit(rows: Sequence[Row], size: int) -> tuple[Row, ...]:
+    """The first of `rows` that together have at most `size` bytes in a header."""
+    fitting = []
+    for row in rows:
+        size -= len(pack_table([row]))
+        if size < 0:
+            break
+        fitting.append(row)
+    return tuple(fitting)
 
 
 def decode(frames: Sequence[bytes | memoryview], kinds: dict[str, type]) -> tuple[Any, list[memoryview]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -167,7 +168,7 @@ def parse_label_set(toml_text: str) -> LabelSet:
 
     try:
         table = tomllib.loads(toml_text)
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:  # a number of thousands of digits is a bare ValueError
         raise BadLabelSetError(
             f"The label set is not TOML: {problem}.", "Compare it with a shipped label set."
         ) from None
@@ -244,7 +245,7 @@ def _quoted(text: str) -> str:
 
 
 def _refuse_repeats(what: str, values: list) -> None:
-    repeated = {value for value in values if values.count(value) > 1}
+    repeated = [value for value, count in Counter(values).items() if count > 1]
     if repeated:
         listed = ", ".join(str(value) for value in sorted(repeated))
         raise BadLabelSetError(

@@ -190,8 +190,9 @@ class Problem:
 class Welcome:
     """The server introduces itself, and again whenever its state or its models change.
 
-    epoch: another one means another process, which knows nothing of earlier jobs. encodings: those of a picture that
-    this server can send. state: "warming" | "ready" | "failed" | "released" | "draining". problems: what is wrong, as
+    epoch: another one means another process, which knows nothing of earlier jobs. models: in the header as many as fit,
+    since minor version 5 all of them as a table in the buffer. encodings: those of a picture that this server can send.
+    state: "warming" | "ready" | "failed" | "released" | "draining". problems: what is wrong, as
     many as fit (since minor version 2). upscalers: names that a request may ask for beside "auto" and "off"; the
     first is what "auto" takes (since minor version 3).
     """

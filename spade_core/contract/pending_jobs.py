@@ -16,15 +16,17 @@ from .errors import SpadeError
 REPEAT_S = 1.0
 RECONNECT_S = 2.0
 _BACK_OFF_S = (0.05, 1.0)
+LONGEST_RETRY_S = 60.0  # whatever a server says
 _RETRY_S = 0.25  # where a refusal does not say when to come back
 
 
 @dataclass
 class PendingJob:
-    """A job without a terminal event."""
+    """A job without a terminal event. size: (height, width) of the picture that it asks for."""
 
     frames: list[Any]
     give_up_at: float
+    size: tuple[int, int]
     resend_at: float | None = None  # set while a refusal is waited out
 
 
@@ -48,11 +50,13 @@ class PendingJobs:
         self._heard_at = self._listened_at = self._pinged_at = self._repeat_at = now
         self._back_off_s = _BACK_OFF_S[0]
 
-    def add(self, identity: str, frames: list[Any], now: float, patience_s: float) -> None:
+    def add(
+        self, identity: str, frames: list[Any], now: float, patience_s: float, size: tuple[int, int]
+    ) -> None:
         """A job was sent."""
         if not self.jobs:
             self._heard_at = max(self._heard_at, now - RECONNECT_S / 2)  # an idle server need not have spoken
-        self.jobs[identity] = PendingJob(frames, now + patience_s)
+        self.jobs[identity] = PendingJob(frames, now + patience_s, size)
 
     def heard(self, now: float) -> None:
         """The server said something."""
@@ -74,7 +78,8 @@ class PendingJobs:
     def delay(self, identity: str, error: SpadeError, now: float) -> bool:
         """The server refused a job for now. False if its time is over, and the refusal is final."""
         job = self.jobs[identity]
-        job.resend_at = now + (error.retry_after_ms / 1000 or _RETRY_S)
+        asked_s = min(max(error.retry_after_ms / 1000, 0.0), LONGEST_RETRY_S)
+        job.resend_at = now + (asked_s or _RETRY_S)
         return job.resend_at < job.give_up_at
 
     def due(self, now: float) -> Actions:

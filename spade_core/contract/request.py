@@ -159,7 +159,7 @@ class Delivery:
 class Picture:
     """A painted picture, and what has to be known to paint it again beside the request.
 
-    rgb: (H, W, 3) uint8. file: where a client asked a server for an encoded file, that file; rgb is then empty.
+    rgb: (H, W, 3) uint8. file: where a client asked a server for an encoded file, that file, of which rgb is read.
     upscaler: what enlarged it, its digest, precision and share put back; empty where nothing did.
     """
 

@@ -7,13 +7,14 @@ or Cancelled. The transport that carries the frames is given; the client brings 
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from .codec import decode_server_message, encode, unpack_picture, unpack_thumbnails
+from .codec import decode_server_message, encode, unpack_picture, unpack_table, unpack_thumbnails
 from .errors import BadHeaderError, BadVersionError, InternalError, SpadeError, UnavailableError
 from .limits import Limits
 from .messages import (
@@ -25,6 +26,7 @@ from .messages import (
     GetThumbnails,
     Hello,
     LabelSetText,
+    ModelInfo,
     Painting,
     Ping,
     Pong,
@@ -56,6 +58,8 @@ class Transport(Protocol):
     """Carries frames to one address, in order and without blocking, or not at all."""
 
     address: str
+    refusal: SpadeError | None
+    """Why the server lets nobody in with these keys, as far as is known."""
 
     def send(self, frames: list[Any]) -> None: ...
     def wait(self, seconds: float) -> bool: ...
@@ -111,7 +115,8 @@ class Session:
         frames = encode(submit, buffers)
         if delivery.replaces:
             self._end(Cancelled(delivery.replaces))
-        self._pending.add(submit.id, frames, time.monotonic(), delivery.patience_s)
+        size = submit.output.size or submit.shape
+        self._pending.add(submit.id, frames, time.monotonic(), delivery.patience_s, size)
         self._transport.send(frames)
         return submit.id
 
@@ -168,7 +173,7 @@ class Session:
         now = time.monotonic()
         self._pending.listening(now)
         actions = self._pending.due(now)
-        if actions.unavailable:
+        if actions.unavailable or self._transport.refusal is not None:
             for identity in self.live:
                 self._end(Failed.of(identity, self._unavailable()))
             return
@@ -180,8 +185,8 @@ class Session:
         if actions.ping:
             self._transport.send(encode(Ping()))
 
-    def _unavailable(self) -> UnavailableError:
-        return UnavailableError(
+    def _unavailable(self) -> SpadeError:
+        return self._transport.refusal or UnavailableError(
             f"The server at {self._transport.address} does not answer.",
             "Start one with 'spade-server', or check the address.",
         )
@@ -191,7 +196,12 @@ class Session:
         self._pending.heard(now)
         try:
             reply, buffers = decode_server_message(frames)
+            if isinstance(reply, Finished) and (asked := self._pending.jobs.get(reply.id)) is not None:
+                _refuse_other_pictures(reply, buffers, asked.size)
             reply = _with_buffers(reply, buffers)
+        except _WrongPictureError as error:
+            self._end(Failed.of(error.job, error))
+            return
         except BadVersionError as error:
             for identity in self.live:
                 self._end(Failed.of(identity, error))
@@ -230,8 +240,32 @@ class Session:
             self._events.append(event)
 
 
+class _WrongPictureError(InternalError):
+    """A server sent something else than the picture that was asked for."""
+
+    def __init__(self, job: str, what: str):
+        super().__init__(f"The server sent {what}.", "Restart the server, or use another one.")
+        self.job = job
+
+
+def _refuse_other_pictures(reply: Finished, buffers: list[memoryview], size: tuple[int, int]) -> None:
+    """Raises _WrongPictureError."""
+    if reply.shape != size:
+        raise _WrongPictureError(
+            reply.id,
+            f"a picture of {reply.shape[1]} x {reply.shape[0]} in place of {size[1]} x {size[0]} pixels",
+        )
+    digest = hashlib.sha256()
+    for buffer in buffers:
+        digest.update(buffer)
+    if reply.digest and digest.hexdigest() != reply.digest:
+        raise _WrongPictureError(reply.id, "a picture that was damaged on its way")
+
+
 def _with_buffers(reply: ServerMessage, buffers: list[memoryview]) -> ServerMessage:
-    """The reply with what travelled beside its header. Raises SizeMismatchError, InternalError."""
+    """The reply with what travelled beside its header. Raises SizeMismatchError, BadHeaderError, InternalError."""
+    if isinstance(reply, Welcome) and buffers:
+        return replace(reply, models=unpack_table(ModelInfo, buffers[0]))
     if not isinstance(reply, Finished | Painting | LabelSetText | Thumbnails):
         return reply
     if not buffers:

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import zmq
 
+from .keys import Credentials, KeyPair
 from .limits import MAX_MESSAGE_BYTES
 
 Socket = zmq.Socket[bytes]
 _WORKER_MESSAGE_BYTES = 2 * MAX_MESSAGE_BYTES  # what a client sent and the largest picture always fit
 
 
-def dealer(context: zmq.Context, address: str) -> Socket:
+def dealer(context: zmq.Context, address: str, credentials: Credentials | None = None) -> Socket:
     """A client's, connected to a server. Raises ZMQError where that is no address."""
     socket = _made(context, zmq.DEALER, MAX_MESSAGE_BYTES)
+    if credentials is not None:
+        _show_key(socket, credentials)
     # A host that does not poll, for it renders, must not stop the reading: progress of every job comes twice a second.
     # What can pile up is small, but for the pictures, of which a server owes one client a limited number.
     socket.sndhwm, socket.rcvhwm = 64, 0
@@ -28,9 +31,14 @@ def dealer(context: zmq.Context, address: str) -> Socket:
     return socket
 
 
-def router(context: zmq.Context, address: str) -> Socket:
-    """A server's, bound to an address for clients. Raises ZMQError where it cannot listen there."""
+def router(context: zmq.Context, address: str, keys: KeyPair, domain: bytes) -> Socket:
+    """A server's, bound to an address for clients. domain: what the context's doorkeeper is told to judge by.
+
+    Raises ZMQError where it cannot listen there.
+    """
     socket = _made(context, zmq.ROUTER, MAX_MESSAGE_BYTES)
+    _ask_for_keys(socket, keys)
+    socket.zap_domain = domain
     socket.router_mandatory = 1
     socket.sndhwm, socket.rcvhwm = 8, 32
     _watch_the_net(socket)
@@ -38,17 +46,19 @@ def router(context: zmq.Context, address: str) -> Socket:
     return socket
 
 
-def worker_dealer(context: zmq.Context, address: str, token: bytes) -> Socket:
+def worker_dealer(context: zmq.Context, address: str, token: bytes, broker_key: str) -> Socket:
     """A worker's, connected to its broker on this machine, which knows it by the token."""
     socket = _made(context, zmq.DEALER, _WORKER_MESSAGE_BYTES)
+    _show_key(socket, Credentials(broker_key, KeyPair.new()))
     socket.routing_id = token
     socket.connect(address)
     return socket
 
 
-def worker_router(context: zmq.Context) -> Socket:
-    """A broker's for its workers, at a free loopback port."""
+def worker_router(context: zmq.Context, keys: KeyPair) -> Socket:
+    """A broker's for its workers, at a free loopback port; who does not know its public key cannot say a word."""
     socket = _made(context, zmq.ROUTER, _WORKER_MESSAGE_BYTES)
+    _ask_for_keys(socket, keys)
     socket.router_mandatory = 1
     socket.bind("tcp://127.0.0.1:*")
     return socket
@@ -57,6 +67,17 @@ def worker_router(context: zmq.Context) -> Socket:
 def address_of(socket: Socket) -> str:
     """Where a bound socket listens."""
     return str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
+
+
+def _ask_for_keys(socket: Socket, keys: KeyPair) -> None:
+    socket.curve_server = True
+    socket.curve_publickey, socket.curve_secretkey = keys.public.encode(), keys.secret.encode()
+
+
+def _show_key(socket: Socket, credentials: Credentials) -> None:
+    own = credentials.client
+    socket.curve_serverkey = credentials.server_key.encode()
+    socket.curve_publickey, socket.curve_secretkey = own.public.encode(), own.secret.encode()
 
 
 def _made(context: zmq.Context, kind: int, max_bytes: int) -> Socket:

@@ -6,20 +6,32 @@ from __future__ import annotations
 from typing import Any
 
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
-from .errors import UnavailableError
+from .errors import ForbiddenError, SpadeError, UnavailableError
+from .keys import Credentials
 from .sockets import dealer
+
+_REFUSALS = (
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
+_WRONG_KEY_TIMES = 3
+"""Handshakes that end without a reason, one after the other: once or twice is a server that is being started."""
 
 
 class DealerTransport:
     """A session.Transport: a DEALER socket that never blocks."""
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, credentials: Credentials | None = None):
         """Raises UnavailableError where `address` is not an address; nothing is waited for."""
-        self.address = address
+        self.address, self._credentials = address, credentials
+        self.refusal: SpadeError | None = None
+        self._ended_handshakes = 0
         self._context = zmq.Context()
         try:
-            self._socket = dealer(self._context, address)
+            self._open()
         except zmq.ZMQError:
             self.close()
             raise UnavailableError(
@@ -33,7 +45,10 @@ class DealerTransport:
             pass  # nobody takes messages there: what matters is sent again after a second of silence
 
     def wait(self, seconds: float) -> bool:
-        return bool(self._socket.poll(round(seconds * 1000)))
+        readable = bool(self._socket.poll(round(seconds * 1000)))
+        while self._monitor.poll(0):
+            self._on_handshake(recv_monitor_message(self._monitor)["event"])
+        return readable
 
     def receive(self) -> list[bytes] | None:
         try:
@@ -42,8 +57,37 @@ class DealerTransport:
             return None
 
     def reconnect(self) -> None:
+        self._monitor.close(linger=0)
         self._socket.close(linger=0)
-        self._socket = dealer(self._context, self.address)
+        self._open()
 
     def close(self) -> None:
         self._context.destroy(linger=0)
+
+    def _open(self) -> None:
+        self._socket = dealer(self._context, self.address, self._credentials)
+        self._monitor = self._socket.get_monitor_socket(_REFUSALS | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+
+    def _on_handshake(self, event: int) -> None:
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self.refusal, self._ended_handshakes = None, 0
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            self.refusal = ForbiddenError(
+                f"The server at {self.address} does not let this key in.",
+                "It may have been revoked: ask who runs the server for a new key file.",
+            )
+        else:
+            self._ended_handshakes += 1
+            if self._ended_handshakes >= _WRONG_KEY_TIMES or event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+                self.refusal = self._not_understood()
+
+    def _not_understood(self) -> ForbiddenError:
+        if self._credentials is None:
+            return ForbiddenError(
+                f"The server at {self.address} lets nobody in without a key.",
+                "Give its connection file, or the key file that you were sent, in place of the address.",
+            )
+        return ForbiddenError(
+            f"The server at {self.address} is not the one of this key file.",
+            "Ask who runs it for a new key file; on your own machine, connect again.",
+        )

@@ -14,7 +14,6 @@ from spade_core.contract.errors import (
     BadLabelError,
     BadOptionError,
     BadShapeError,
-    ForbiddenError,
     TooLargeError,
     UnavailableError,
 )
@@ -122,8 +121,3 @@ def test_an_impossible_delivery_is_refused_before_anything_is_sent(nowhere, deli
 def test_what_is_no_address_says_so(address):
     with pytest.raises(UnavailableError, match="not an address"):
         Client(address)
-
-
-def test_keys_are_not_silently_ignored():
-    with pytest.raises(ForbiddenError):
-        Client("tcp://127.0.0.1:5555", server_key=b"key")

@@ -11,7 +11,7 @@ FRAMES = [b"frames"]
 def pending():
     pending = PendingJobs(first_patience_s=4, patience_s=15, now=0.0)
     pending.heard(0.0)
-    pending.add("a", FRAMES, 0.0, patience_s=120)
+    pending.add("a", FRAMES, 0.0, patience_s=120, size=(64, 64))
     return pending
 
 
@@ -54,7 +54,7 @@ def test_reconnecting_backs_off(pending):
 def test_a_server_that_was_heard_gets_more_patience_than_one_that_never_was(pending):
     assert next(now for now, due in listen(pending, 20) if due.unavailable) == pytest.approx(15.1)
     stranger = PendingJobs(first_patience_s=4, patience_s=15, now=0.0)
-    stranger.add("a", FRAMES, 0.0, patience_s=120)
+    stranger.add("a", FRAMES, 0.0, patience_s=120, size=(64, 64))
     assert next(now for now, due in listen(stranger, 20) if due.unavailable) == pytest.approx(4.1)
 
 

@@ -14,7 +14,7 @@ import zmq
 
 from spade_core.contract.client import Client
 from spade_core.contract.codec import decode_server_message, encode
-from spade_core.contract.connection import read_connection_file
+from spade_core.contract.connection import ConnectionInfo, read_connection_file
 from spade_core.contract.messages import Failed, Finished, ServerStatus
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ class RunningServer:
 
     def status(self) -> ServerStatus:
         """How it is, over the control socket."""
-        with Client(self.connection.control_address) as control:
+        with Client.control_of(self.file) as control:
             return control.status()
 
     def wait_for(self, holds, timeout_s: float = 20) -> ServerStatus:
@@ -87,12 +87,17 @@ class RunningServer:
 
 
 class RawPeer:
-    """A connection that sends any frames at all and reads typed replies."""
+    """A connection that sends any frames at all and reads typed replies; it has the keys of the connection file."""
 
-    def __init__(self, address: str):
+    def __init__(self, connection: ConnectionInfo, address: str = ""):
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.DEALER)
-        self.socket.connect(address)
+        keys = connection.credentials
+        if keys is not None:
+            self.socket.curve_serverkey = keys.server_key.encode()
+            self.socket.curve_publickey = keys.client.public.encode()
+            self.socket.curve_secretkey = keys.client.secret.encode()
+        self.socket.connect(address or connection.address)
 
     def send(self, *frames: bytes) -> None:
         self.socket.send_multipart(frames)

@@ -28,7 +28,7 @@ from spade_core.contract.request import Delivery, PictureRequest
 address, jobs, seed, blocked_s = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 label_map, label_set = np.full((64, 64), 6, np.uint8), load_label_set("landscape")
 delivery = Delivery(no_cache=True, deadline_s=600, patience_s=600)
-with Client(address) as client:
+with Client.at(address) as client:
     waiting = {client.submit(PictureRequest(label_map, label_set, seed=seed + i), delivery) for i in range(jobs)}
     client.poll(300)
     print("submitted", flush=True)

@@ -29,7 +29,7 @@ TERMINAL = Finished | Failed | Cancelled
 
 @pytest.fixture
 def peer(server):
-    with RawPeer(server.connection.address) as peer:
+    with RawPeer(server.connection) as peer:
         yield peer
 
 
@@ -115,10 +115,10 @@ def test_a_client_that_reconnects_gets_the_reply_it_missed(server, peer, slow):
     before = server.status().finished
     peer.say(slow, GRASS)
     peer.heard_of(Accepted)
-    with RawPeer(server.connection.address) as reconnected:
+    with RawPeer(server.connection) as reconnected:
         reconnected.say(slow, GRASS)  # still running: attached to the new connection
         assert isinstance(reconnected.heard_of(Finished), Finished)
-    with RawPeer(server.connection.address) as late:
+    with RawPeer(server.connection) as late:
         late.say(slow, GRASS)  # over: the kept reply, not another run
         reply = late.heard_of(Finished)
         assert reply.id == slow.id and reply.timings.run_ms >= 900 and not reply.cached
@@ -172,7 +172,7 @@ import sys, time, numpy as np
 from spade_core.contract.client import Client
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.request import PictureRequest
-client = Client(sys.argv[1])
+client = Client.at(sys.argv[1])
 for seed in range({seed}, {seed} + 3):
     client.submit(PictureRequest(np.zeros((64, 64), np.uint8), load_label_set("landscape"), seed=seed))
 while True:

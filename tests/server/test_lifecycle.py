@@ -13,9 +13,10 @@ import time
 import pytest
 
 from server.config import parse
+from server.keys import KeyStore
 from server.security import refuse_open_address
 from spade_core.contract.client import Client
-from spade_core.contract.errors import ForbiddenError
+from spade_core.contract.errors import BadOptionError, ForbiddenError
 from spade_core.contract.messages import Failed, Finished, GoAway, Submit
 from spade_core.contract.request import PictureRequest
 from spade_core.runtime import physical_cores
@@ -33,7 +34,11 @@ def test_the_connection_file_is_private_and_goes_with_the_server(tmp_path):
     with RunningServer(tmp_path) as server:
         assert stat.S_IMODE(server.file.stat().st_mode) == 0o600
         said = json.loads(server.file.read_text())
-        assert said["pid"] == server.process.pid and said["protocol"] == "SPB1" and said["server_key"] is None
+        assert (
+            said["pid"] == server.process.pid
+            and said["protocol"] == "SPB1"
+            and len(said["client_secret"]) == 40
+        )
         workers = server.status().pids
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(10) == 0
@@ -47,7 +52,7 @@ def test_sigterm_drains(tmp_path, landscape, label_map):
         server.wait_for(lambda status: status.running == 1 and status.queued == 1)
         server.process.terminate()
         server.wait_for(lambda status: status.state == "draining")
-        with RawPeer(server.connection.address) as newcomer:
+        with RawPeer(server.connection) as newcomer:
             job = Submit("a" * 32, "b" * 32, "landscape", landscape.digest, 0, (64, 64), "uint8", 4096)
             newcomer.say(job, bytes(4096))
             assert newcomer.heard().code == "DRAINING"
@@ -74,7 +79,7 @@ def test_the_second_signal_does_not_wait(tmp_path, landscape, label_map):
 
 def test_the_control_socket_drains_too(tmp_path):
     with RunningServer(tmp_path) as server:
-        with Client(server.connection.control_address) as control:
+        with Client.control_of(server.file) as control:
             assert control.drain().deadline_ms > 0
         assert server.process.wait(10) == 0
 
@@ -132,9 +137,10 @@ def test_two_servers_never_clash(tmp_path, landscape, label_map):
     ["tcp://*:5555", "tcp://0.0.0.0:5555", "tcp://192.168.1.7:5555", "tcp://localhost:5555", "tcp://example.org:1",
      "ipc:///tmp/x", "127.0.0.1:5555", "tcp://127.0.0.1", "tcp://999.0.0.1:1", "tcp://127.0.0.1:5555;tcp://*:1"],
 )  # fmt: skip
-def test_an_address_open_to_others_is_refused(bind):
-    with pytest.raises(ForbiddenError) as refused:
-        refuse_open_address(bind)
+def test_an_address_open_to_others_is_refused_while_nobody_has_a_key(bind, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises((ForbiddenError, BadOptionError)) as refused:
+        refuse_open_address(bind, KeyStore())
     assert "127.0.0.1" in refused.value.fix
 
 

@@ -111,7 +111,7 @@ def test_a_models_styles_come_as_pictures(client):
 def test_a_client_of_minor_version_1_is_understood(server, landscape, label_map):
     """Its mix goes from the style of the job's own seed to the one that it names; "name" is a field it had."""
     image = np.full((40, 50, 3), 77, np.uint8)
-    with RawPeer(server.connection.address) as peer:
+    with RawPeer(server.connection) as peer:
 
         def added(style: dict, *buffers: bytes) -> int:
             job = Submit(
@@ -158,7 +158,7 @@ def test_progress_is_told_while_a_picture_is_made(client, landscape, label_map):
 
 def test_ping_is_answered_while_the_worker_is_busy(server, landscape, label_map):
 
-    with server.client() as client, RawPeer(server.connection.address) as peer:
+    with server.client() as client, RawPeer(server.connection) as peer:
         job = client.submit(PictureRequest(label_map, landscape, seed=SLOW + 3000))
         server.wait_for(lambda status: status.running == 1)
         slowest = 0.0

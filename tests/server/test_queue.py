@@ -4,7 +4,7 @@ import itertools
 import pytest
 
 from server.admission import AdmittedJob
-from server.queue import JobQueue, ScheduledJob
+from server.queue import AGING_S, JobQueue, ScheduledJob
 from server.reply_cache import CachedReply, ReplyCache
 from spade_core.contract.errors import BusyError
 from spade_core.contract.limits import Limits
@@ -28,7 +28,7 @@ def queue_of(*jobs):
 
 def order(queue):
     names = []
-    while (entry := queue.next()) is not None:
+    while (entry := queue.next(0.0)) is not None:
         names.append(entry.id)
     return names
 
@@ -48,7 +48,7 @@ def test_higher_priority_goes_first_and_then_clients_take_turns():
 def test_an_interrupted_job_goes_before_all_others():
     first, second = job("a", "first"), job("b", "second", priority=2)
     queue = queue_of(first)
-    assert queue.next() is first and first.running
+    assert queue.next(0.0) is first and first.running
     queue.add(second)
     queue.requeue(first)
     assert not first.running
@@ -58,11 +58,11 @@ def test_an_interrupted_job_goes_before_all_others():
 def test_a_job_is_removed_wherever_it_is():
     running, interrupted, queued = job("a", "r"), job("a", "i"), job("a", "q")
     queue = queue_of(running, interrupted, queued)
-    queue.next(), queue.next()
+    queue.next(0.0), queue.next(0.0)
     queue.requeue(interrupted)
     for entry in (running, interrupted, queued):
         queue.remove(entry)
-    assert len(queue) == 0 and queue.next() is None
+    assert len(queue) == 0 and queue.next(0.0) is None
 
 
 def test_one_client_cannot_fill_the_queue():
@@ -85,7 +85,7 @@ def test_the_queue_is_finite_in_jobs_and_in_bytes():
 def test_the_jobs_ahead_are_those_running_and_those_before():
     first, second, third = job("a", "1"), job("b", "2"), job("c", "3")
     queue = queue_of(first, second, third)
-    queue.next()
+    queue.next(0.0)
     assert queue.ahead_of(third) == [first, second] and queue.ahead_of(second) == [first]
 
 
@@ -106,3 +106,14 @@ def test_what_is_larger_than_the_cache_is_not_kept():
     cache.put("small", CachedReply(Cancelled("small")), now=0.0)
     cache.put("large", CachedReply(Cancelled("large"), [bytes(2000)]), now=0.0)
     assert cache.get("large", 0.0) is None and cache.get("small", 0.0) is not None
+
+
+def test_who_waits_rises_in_rank():
+    modest, greedy = job("a", "m", priority=0), job("b", "g", priority=2)
+    modest.queued_at = greedy.queued_at = 0
+    queue = queue_of(modest, greedy)
+    assert queue.next(3 * AGING_S) is greedy, "both have waited alike"
+    late = job("b", "l", priority=2)
+    late.queued_at = 3 * AGING_S
+    queue.add(late)
+    assert queue.next(3 * AGING_S) is modest

@@ -42,7 +42,7 @@ GRASS = bytes([6]) * 64 * 64
 
 @pytest.fixture
 def peer(server):
-    with RawPeer(server.connection.address) as peer:
+    with RawPeer(server.connection) as peer:
         yield peer
 
 
@@ -171,7 +171,7 @@ def test_the_client_knows_the_limits_of_its_server(client, landscape):
 
 
 def test_garbage_cannot_storm(server, landscape, label_map):
-    with RawPeer(server.connection.address) as peer, server.client() as client:
+    with RawPeer(server.connection) as peer, server.client() as client:
         for number in range(2000):
             peer.send(b"SPB1", json.dumps({"kind": "Dance", "id": str(number)}).encode())
         rgb = client.generate(PictureRequest(label_map, landscape, seed=777)).rgb
@@ -183,14 +183,14 @@ def test_garbage_cannot_storm(server, landscape, label_map):
 
 
 def test_a_message_over_the_transport_limit_harms_nobody(server, client, landscape, label_map):
-    with RawPeer(server.connection.address) as peer:
+    with RawPeer(server.connection) as peer:
         peer.send(b"SPB1", b"{}", bytes(65 * 2**20))
         assert client.generate(PictureRequest(label_map, landscape, seed=778)).rgb.shape == (64, 96, 3)
 
 
 def test_a_stranger_cannot_cancel_the_jobs_of_another_client(server, peer, submit):
     peer.say(replace(submit, seed=100_400), GRASS)
-    with RawPeer(server.connection.address) as stranger:
+    with RawPeer(server.connection) as stranger:
         stranger.say(Cancel(submit.id))
         assert isinstance(peer.heard_of(Finished), Finished)
 
@@ -198,7 +198,7 @@ def test_a_stranger_cannot_cancel_the_jobs_of_another_client(server, peer, submi
 def test_only_the_control_socket_may_stop_the_server(server, peer):
     peer.say(Drain())
     assert peer.heard().code == "BAD_KIND"
-    with RawPeer(server.connection.control_address) as control:
+    with RawPeer(server.connection, server.connection.control_address) as control:
         control.send(*encode(Cancel("0" * 32)))
         assert control.heard().code == "BAD_KIND"
     assert server.status().state == "ready"

@@ -3,18 +3,19 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
 
-from spade_core.contract.client import Delayed
+from spade_core.contract.client import Client, Delayed
 from spade_core.contract.errors import BusyError, InternalError, PoisonError, UnknownModelError, WarmingError
 from spade_core.contract.messages import Finished, Progress
 from spade_core.contract.request import Delivery, PictureRequest
-from tests.server.running import RunningServer, process_exists, resident_mib
-from tests.server.trivial import DIES, DIES_ONCE, HANGS, NEEDS_MUCH, SLOW
+from tests.server.running import ROOT, RunningServer, process_exists, resident_mib
+from tests.server.trivial import DIES, DIES_ONCE, HANGS, NEEDS_MUCH, SLOW, write_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -124,14 +125,69 @@ def test_a_server_without_any_model_stays_up_and_says_why(tmp_path, landscape, l
             client.generate(PictureRequest(label_map, landscape))
 
 
-def test_a_worker_that_never_starts_is_given_up(tmp_path, landscape, label_map):
-    with RunningServer(tmp_path, "--models", "crashing") as server, server.client() as client:
+def test_a_worker_that_never_starts_is_given_up_for_a_while_and_the_jobs_are_told(
+    tmp_path, landscape, label_map
+):
+    with RunningServer(tmp_path, synthesizer="tests.server.ends_at_import:Any") as server:
         status = server.wait_for(lambda status: status.state == "failed")
-        assert "exit code -9" in status.problems[0].message
-        with pytest.raises((InternalError, UnknownModelError), match="cannot start"):
-            client.generate(PictureRequest(label_map, landscape, model="crashing"))
+        assert "it ended with exit code" in status.problems[0].message
+        with server.client() as client, pytest.raises(InternalError, match="cannot start"):
+            client.generate(PictureRequest(label_map, landscape))
         time.sleep(1)
-        assert len(server.status().pids) == 1, "it is tried for ever"
+        assert len(server.status().pids) == 1, "it is tried without a rest"
+
+
+def test_a_model_that_ends_its_worker_is_set_aside_and_the_others_serve_on(tmp_path, landscape, label_map):
+    options = ("--models", "landscape", "crashing")
+    with RunningServer(tmp_path, *options) as server, server.client() as client:
+        with pytest.raises(UnknownModelError, match="left alone"):
+            client.generate(PictureRequest(label_map, landscape, model="crashing"))
+        assert client.generate(PictureRequest(label_map, landscape)).rgb.shape == (64, 96, 3)
+        assert server.status().state == "ready" and "'crashing' is set aside" in server.console
+
+
+def test_a_model_that_ended_its_worker_is_served_once_its_file_is_mended(tmp_path, landscape, label_map):
+    write_checkpoint(tmp_path, 1, load_s=-1)
+    file = tmp_path / "model_00000001.safetensors"
+    with RunningServer(tmp_path / "server", "--models", str(file)) as server, server.client() as client:
+        assert "left alone" in server.wait_for(lambda status: status.state == "failed").problems[0].message
+        digest = write_checkpoint(tmp_path, 1)
+        server.wait_for(lambda status: status.state == "ready")
+        found = client.generate(PictureRequest(label_map, landscape, model="model_00000001"))
+        assert found.model_digest == digest
+
+
+def test_seventy_models_with_long_names_are_served_and_listed(tmp_path, landscape, label_map):
+    names = [f"{number:02}-" + "\N{MOUNT FUJI}" * 40 for number in range(70)]
+    missing = "weights/" + "\N{MOUNT FUJI}" * 60 + "/truncated.safetensors"
+    with RunningServer(tmp_path, "--models", *names, missing) as server, server.client() as client:
+        welcome = client.fetch_welcome()
+        assert welcome.state == "ready" and [model.name for model in welcome.models] == names
+        assert "ends too early" in welcome.problems[0].message
+        picture = client.generate(PictureRequest(label_map, landscape, model=names[-1]))
+        assert picture.rgb.shape == (64, 96, 3)
+
+
+def test_nothing_of_the_current_folder_is_executed(tmp_path, landscape, label_map):
+    """Neither by the worker's name, nor by that of a module that a model needs."""
+    here = tmp_path / "here"
+    (here / "server").mkdir(parents=True)
+    for name in ("server/__init__.py", "server/worker.py", "safetensors.py", "zmq.py", "json.py"):
+        (here / name).write_text("open('executed', 'w')\nraise SystemExit(3)\n")
+    command = [sys.executable, "-P", "-m", "server", "--connection-file", str(tmp_path / "server.json")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=here, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while not (tmp_path / "server.json").exists():
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        with Client.from_connection_file(tmp_path / "server.json") as client:
+            picture = client.generate(PictureRequest(label_map, landscape), timeout_s=120)
+        assert picture.rgb.shape == (64, 96, 3) and not (here / "executed").exists()
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and glibc is what is told")
