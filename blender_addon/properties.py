@@ -14,6 +14,7 @@ from bpy.props import (
     BoolProperty,
     CollectionProperty,
     EnumProperty,
+    FloatProperty,
     IntProperty,
     PointerProperty,
     StringProperty,
@@ -113,6 +114,14 @@ class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
         description="Paint larger pictures at the size that the model knows, and let a network that knows photographs "
         "enlarge them. Off, they are painted at their own size, with textures that repeat",
         default=True,
+    )
+    natural_edges: FloatProperty(
+        name="Natural Edges",
+        description="How far the straight borders of blocks are moved as nature would draw them: 0 keeps each where it "
+        "is, 1 moves them by about a hundredth of the picture's height. The seed draws how",
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
     )
     show: EnumProperty(
         name="Show",

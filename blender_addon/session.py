@@ -33,6 +33,7 @@ class Session:
         self.connection = Connection()
         self.board = JobBoard(self.connection)
         self.error: SpadeError | None = None
+        self.failed_operator = ""  # by which the error came, as "spade.generate"; its button is no remedy
         self.wanted_label_set: WantedLabelSet | None = None
         self.shown_paintings: list[Job] = []  # jobs whose small picture is in place until they end
         self.pressed_in = 0  # the view that Generate was pressed in, by its address: it shows the picture
@@ -40,9 +41,9 @@ class Session:
         self._opened_for: tuple[str, ...] = ()
         self._thumbnails: dict[str, ThumbnailQuestion] = {}  # by the digests of models
 
-    def show(self, error: SpadeError) -> None:
+    def show(self, error: SpadeError, failed_operator: str = "") -> None:
         """Let the panel say this until it is dismissed, or something newer goes wrong."""
-        self.error = error
+        self.error, self.failed_operator = error, failed_operator
 
     def dismiss(self) -> None:
         """Let the panel say nothing of errors."""

@@ -49,8 +49,8 @@ LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobSt
 class SceneRequest:
     """One generation, complete: nothing is read from the scene after the press.
 
-    label_map: (H, W) ids of `label_set`, row 0 at the top. style, strength, upscale: as in PictureRequest; a picture of
-    a style may have any size. style_facts: what the stored picture says of its style.
+    label_map: (H, W) ids of `label_set`, row 0 at the top. style, strength, upscale, natural_edges: as in PictureRequest; a
+    picture of a style may have any size. style_facts: what the stored picture says of its style.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -64,6 +64,7 @@ class SceneRequest:
     camera_name: str
     label_seconds: float = 0.0
     upscale: str = "auto"
+    natural_edges: float = 0.0
     style: Style | None = None
     strength: float = 1.0
     style_facts: dict[str, str | int | float] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class SceneRequest:
             fitted(self.style, limits),
             self.strength,
             upscale=self.upscale,
+            natural_edges=self.natural_edges,
         )
 
 

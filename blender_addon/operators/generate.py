@@ -139,6 +139,8 @@ def submit_scene(context: bpy.types.Context) -> Job:
         camera_name=camera.name,
         label_seconds=time.monotonic() - pressed_at,
         upscale="auto" if wanted.upscale else "off",
+        # Blender's numbers are single: 0.3 is to be the 0.3 of the command line.
+        natural_edges=round(wanted.natural_edges, 6),
         style=style.style,
         strength=style.strength,
         style_facts=style.facts,

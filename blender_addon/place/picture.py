@@ -100,6 +100,8 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     facts |= request.style_facts
+    if request.natural_edges:
+        facts["natural_edges"] = request.natural_edges
     if job.upscaler:
         facts["upscaler"] = job.upscaler
     if job.picture_digest:

@@ -22,6 +22,19 @@ def look_at_picture(view: bpy.types.SpaceView3D) -> None:
         view.region_3d.view_perspective = "CAMERA"
 
 
+def look_through_camera(context: bpy.types.Context) -> None:
+    """Let the view that was pressed in look through the camera; from elsewhere, the first 3D view."""
+    pressed_in = context.space_data
+    if isinstance(pressed_in, bpy.types.SpaceView3D):
+        views = [pressed_in]
+    else:
+        areas = [area for window in context.window_manager.windows for area in window.screen.areas]
+        views = [area.spaces.active for area in areas if area.type == "VIEW_3D"][:1]
+    for view in views:
+        if isinstance(view, bpy.types.SpaceView3D) and view.region_3d is not None:
+            view.region_3d.view_perspective = "CAMERA"
+
+
 def show_in_view(address: int) -> None:
     """Let the view of this address (`as_pointer`) show the picture, where it is still open."""
     for window in bpy.context.window_manager.windows:
