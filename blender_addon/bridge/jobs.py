@@ -88,7 +88,7 @@ class Job:
     """A request on its way. rgb: (H, W, 3) uint8 once it is FINISHED, picture_digest: SHA-256 of its bytes.
 
     painting: (h, w, 3) uint8, the small picture that the server is enlarging; None where it painted at full size.
-    is_new: whether placing it changed anything.
+    lands: whether its picture is placed by itself when it is there. is_new: whether placing it changed anything.
     """
 
     request: SceneRequest
@@ -102,6 +102,7 @@ class Job:
     picture_digest: str = ""
     model_digest: str = ""
     upscaler: str = ""
+    lands: bool = True
     is_new: bool = True
     error: SpadeError | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -129,7 +130,7 @@ class JobBoard:
     @property
     def finished(self) -> list[Job]:
         """Jobs whose picture waits to be placed, oldest first."""
-        return [job for job in self._jobs if job.state is JobState.FINISHED]
+        return [job for job in self._jobs if job.state is JobState.FINISHED and job.lands]
 
     def live_in(self, scene_uid: int) -> Job | None:
         """The live job of a scene."""
@@ -137,12 +138,12 @@ class JobBoard:
             (job for job in reversed(self._jobs) if job.is_live and job.request.scene_uid == scene_uid), None
         )
 
-    def add(self, request: SceneRequest, pressed_at: float | None = None) -> Job:
+    def add(self, request: SceneRequest, pressed_at: float | None = None, lands: bool = True) -> Job:
         """Take a request; it is sent as soon as the server is ready. An older live job of the scene is cancelled."""
         older = self.live_in(request.scene_uid)
         if older is not None:
             self.cancel(older)
-        job = Job(request, self._clock() if pressed_at is None else pressed_at)
+        job = Job(request, self._clock() if pressed_at is None else pressed_at, lands=lands)
         self._jobs.append(job)
         self._send_waiting()
         return job

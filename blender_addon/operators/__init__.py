@@ -6,7 +6,9 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    comparison,
     generate,
+    history,
     label_map,
     label_sets,
     labels,
@@ -18,6 +20,7 @@ from . import (
     style,
     swatches,
     unlabelled,
+    variations,
 )
 
 _CLASSES = tuple(
@@ -25,7 +28,10 @@ _CLASSES = tuple(
     for part in (
         reports_errors,
         generate,
+        variations,
         place,
+        history,
+        comparison,
         labels,
         unlabelled,
         label_sets,

@@ -13,10 +13,9 @@ import time
 import bpy
 import numpy as np
 
-from ..bridge.jobs import Job, JobState, SceneRequest
-from ..contract.errors import BusyError, CancelledError, UnavailableError
+from ..bridge.jobs import Job, SceneRequest
+from ..contract.errors import BusyError
 from ..place.colors import find_colors
-from ..place.picture import hindrance
 from ..properties import settings
 from ..scene.coverage import last_coverage
 from ..scene.label_pass import render_label_map
@@ -25,11 +24,9 @@ from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
 from ..style.settings import SECOND, chosen_names
 from ..style.wanted import wanted_style
-from ..timer import redraw, run_until, wake
+from ..timer import redraw, wake
 from .reports_errors import ReportsErrors
-
-# A script waits this long for its picture: a cold server on a slow computer needs most of it.
-SCRIPT_PATIENCE_S = 300.0
+from .waiting import wait_for_picture
 
 
 class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
@@ -53,20 +50,7 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
         """The way of scripts: return when the picture is placed, raise when there is none."""
         job = submit_scene(context)
         self.warn_of_unlabelled(context.scene)
-        if not run_until(lambda: _is_settled(job), SCRIPT_PATIENCE_S):
-            current_session().board.cancel(job)
-            raise UnavailableError(
-                f"No picture came in {SCRIPT_PATIENCE_S:.0f} s.", fix="Look at the server's console."
-            )
-        if job.error is not None:
-            raise job.error
-        if job.state is JobState.FINISHED:
-            why = hindrance() or "soon"
-            raise BusyError(
-                f"The picture is ready and lands {why}.", fix="It is kept: the sidebar places it."
-            )
-        if job.state is JobState.CANCELLED:
-            raise CancelledError("The picture was cancelled.", fix="Generate again.")
+        wait_for_picture(job)
 
     def warn_of_unlabelled(self, scene: bpy.types.Scene) -> None:
         """Before anything is painted, say when much of what the camera sees has no label."""
@@ -146,13 +130,6 @@ def submit_scene(context: bpy.types.Context) -> Job:
         style_facts=style.facts,
     )
     return session.board.add(request, pressed_at)
-
-
-def _is_settled(job: Job) -> bool:
-    """Whether nothing more will happen to a job by itself."""
-    if job.is_live:
-        return False
-    return job.state is not JobState.FINISHED or job.error is not None or hindrance() is not None
 
 
 def _take_labels(context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray:

@@ -7,7 +7,7 @@ import bpy
 
 from ..bridge.connection import Connection
 from ..bridge.jobs import Job, JobState
-from ..place.image import PROVENANCE, generated_images, provenance_of
+from ..place.image import PROVENANCE
 from ..place.viewport import shows_pictures
 from ..properties import SHOWN, settings
 from ..scene.view import label_map_shape
@@ -52,21 +52,8 @@ def draw_action(layout: Layout, job: Job | None) -> None:
     row.operator("spade.cancel", text="", icon="X")
 
 
-class SPADE_MT_pictures(bpy.types.Menu):
-    """The pictures painted in this file, the newest first; undo takes none of them away."""
-
-    bl_idname = "SPADE_MT_pictures"
-    bl_label = "Pictures"
-
-    def draw(self, context) -> None:
-        for image in reversed(generated_images()):
-            made = str(provenance_of(image).get("made", ""))[:16].replace("T", " ")
-            text = f"{image.name}   {made}"
-            layout_of(self).operator("spade.place_again", text=text, icon="IMAGE_DATA").name = image.name
-
-
 def draw_pictures(layout: Layout, context: bpy.types.Context) -> None:
-    """What is shown of blocks and picture, and the file's pictures; there from the start, so that nothing moves."""
+    """What is shown of blocks and picture; there from the start, so that nothing moves."""
     row = layout.row(align=True)
     has_pictures = any(PROVENANCE in image for image in bpy.data.images)
     row.enabled = has_pictures
@@ -77,7 +64,6 @@ def draw_pictures(layout: Layout, context: bpy.types.Context) -> None:
     look = row.row(align=True)
     look.enabled = isinstance(view, bpy.types.SpaceView3D) and not shows_pictures(view)
     look.operator("spade.show_backdrop", text="", icon="HIDE_OFF")
-    row.menu("SPADE_MT_pictures", text="", icon="RENDERLAYERS")
 
 
 def _doing(job: Job) -> str:
@@ -109,4 +95,4 @@ def draw_seed(layout: Layout, wanted, name: str) -> None:
     row.operator("spade.new_seed", text="", icon="FILE_REFRESH").which = name
 
 
-CLASSES = (SPADE_MT_pictures, SPADE_PT_backdrop)
+CLASSES = (SPADE_PT_backdrop,)
