@@ -55,8 +55,8 @@ def compare(first: bpy.types.Image, second: bpy.types.Image, share: float) -> bp
 def compared(image: bpy.types.Image | None) -> list[bpy.types.Image]:
     """The two pictures that an image compares; none where it is another image, or one of them has gone."""
     names = image.get(PAIR, "").split("\n") if image is not None else []
-    pair = [bpy.data.images.get(name) for name in names]
-    return [each for each in pair if each is not None] if None not in pair else []
+    pair = [bpy.data.images[name] for name in names if name in bpy.data.images]
+    return pair if len(pair) == 2 else []
 
 
 def forget() -> None:

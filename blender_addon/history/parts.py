@@ -109,6 +109,8 @@ def _copy_of_file(image: bpy.types.Image | None, rgb: np.ndarray) -> bpy.types.I
         return None
     copy = image.copy()
     assert copy is not None
+    for name in list(copy.keys()):  # it may be a result itself
+        del copy[name]
     try:
         if copy.packed_file is None:
             copy.pack()

@@ -63,7 +63,7 @@ class SPADE_OT_wipe(ReportsErrors, bpy.types.Operator):
         if event.type == "MOUSEMOVE" and context.area is not None:
             region = next(each for each in context.area.regions if each.type == "WINDOW")
             share, _ = region.view2d.region_to_view(event.mouse_x - region.x, 0)
-            compare(*pair, min(max(share, 0.0), 1.0))
+            compare(pair[0], pair[1], min(max(share, 0.0), 1.0))
             context.area.tag_redraw()
         return {"RUNNING_MODAL"} if event.type == "MOUSEMOVE" else {"PASS_THROUGH"}
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from ..history.comparison import compared
@@ -24,7 +26,9 @@ class SPADE_UL_history(bpy.types.UIList):
 
     bl_idname = "SPADE_UL_history"
 
-    def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0):
+    def draw_item(
+        self, context, layout, data, item: Any, icon, active_data, active_property, index=0, flt_flag=0
+    ):
         row = layout.row(align=True)
         star = "SOLO_ON" if FAVOURITE in item else "SOLO_OFF"
         row.operator("spade.favourite", text="", icon=star, emboss=False).name = item.name
@@ -34,16 +38,7 @@ class SPADE_UL_history(bpy.types.UIList):
             row.label(text="", icon="CHECKMARK")
 
     def filter_items(self, context, data, property):
-        images = list(getattr(data, property))
-        typed = self.filter_name.casefold()
-        shown = [
-            PROVENANCE in image and not is_painting(image) and typed in described(image).casefold()
-            for image in images
-        ]
-        by_age = sorted(range(len(images)), key=lambda number: _made(images[number]), reverse=True)
-        order = [0] * len(images)
-        for place, number in enumerate(by_age):
-            order[number] = place
+        shown, order = newest_first(list(getattr(data, property)), self.filter_name)
         return [self.bitflag_filter_item if each else 0 for each in shown], order
 
 
@@ -91,6 +86,19 @@ class SPADE_PT_comparison(bpy.types.Panel):
         layout.operator("spade.wipe", icon="ARROW_LEFTRIGHT")
 
 
+def newest_first(images: list[bpy.types.Image], typed: str = "") -> tuple[list[bool], list[int]]:
+    """For each image: whether it is a result that has what was typed in its line, and the place it comes to."""
+    shown = [
+        PROVENANCE in image and not is_painting(image) and typed.casefold() in described(image).casefold()
+        for image in images
+    ]
+    by_age = sorted(range(len(images)), key=lambda number: _made(images[number]), reverse=True)
+    order = [0] * len(images)
+    for place, number in enumerate(by_age):
+        order[number] = place
+    return shown, order
+
+
 def described(picture: bpy.types.Image) -> str:
     """A result in a line: its seed, its style, when it was painted."""
     facts = provenance_of(picture)
@@ -122,10 +130,10 @@ def _draw_chosen(layout: Layout, picture: bpy.types.Image) -> None:
 
 def _facts(picture: bpy.types.Image, facts: dict[str, str | int | float]) -> list[str]:
     """How it was made, in lines."""
-    width, height = picture.size
+    size: Any = picture.size  # a sequence to Blender, though not to its type stubs
     took = f" in {facts['seconds']} s" if "seconds" in facts else ""
     model = f"{facts.get('model', '?')} {str(facts.get('model_digest', ''))[:8]}"
-    lines = [picture.name, f"{width} × {height}{took}", f"Model {model}"]
+    lines = [picture.name, f"{size[0]} × {size[1]}{took}", f"Model {model}"]
     if LABEL_MAP not in picture:
         lines.append("Of an earlier version: without its label map")
     return lines

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Undo takes placements back, never pictures."""
+"""Undo takes placements back, never pictures nor what they were made of."""
 
 from __future__ import annotations
 
 import bpy
 import numpy as np
 import pytest
+from spade_backdrops.bridge.jobs import SceneRequest
+from spade_backdrops.contract.labels import load_label_set
+from spade_backdrops.history.parts import DIGEST
+from spade_backdrops.history.records import FAVOURITE, record, request_of, results
 from spade_backdrops.place.backdrop import backdrop_of, place_backdrop
 from spade_backdrops.place.image import generated_images, store_image
 
@@ -61,3 +65,46 @@ def test_a_picture_that_the_user_deleted_stays_deleted(placed):
     bpy.ops.ed.undo_push(message="Add Cube")
     bpy.ops.ed.undo()
     assert not generated_images()
+
+
+@pytest.fixture
+def painted(scene, pixels):
+    """A scene in which a result was placed after the last undo step, and its label map."""
+    pixels.camera()
+    bpy.ops.ed.undo_push(message="before")
+    random = np.random.default_rng(1)
+    label_map = random.integers(0, 9, (32, 48)).astype(np.uint8)
+    rgb = random.integers(0, 256, (32, 48, 3), np.uint8)
+    request = SceneRequest(
+        label_map, load_label_set("landscape"), "landscape", 3, scene.session_uid, scene.name, "", "Camera"
+    )
+    picture = store_image(rgb, "Täl", scene, {"seed": 3, "model": "landscape", "camera": "Camera"})
+    record(picture, request, rgb)
+    picture[FAVOURITE] = True
+    place_backdrop(scene, picture)
+    bpy.ops.ed.undo_push(message="Place Backdrop")
+    return label_map
+
+
+def test_its_label_map_thumbnail_and_star_come_back_with_it(painted):
+    bpy.ops.ed.undo()
+    assert backdrop_of(bpy.context.scene, bpy.context.scene.camera) is None
+    (picture,) = results()
+    np.testing.assert_array_equal(request_of(picture, bpy.context.scene).label_map, painted)
+    assert picture[FAVOURITE] and picture.preview.image_size[0] > 0
+    bpy.ops.ed.redo()
+    assert len(results()) == 1 and len([image for image in bpy.data.images if DIGEST in image]) == 1
+
+
+def test_a_removed_result_comes_back_by_undo_and_goes_by_redo(painted):
+    bpy.ops.spade.take_away()
+    bpy.ops.ed.undo_push(message="Take Away")
+    bpy.ops.spade.remove_result(name=results()[0].name)
+    bpy.ops.ed.undo_push(message="Remove")
+    bpy.ops.ed.undo()
+    (picture,) = results()
+    np.testing.assert_array_equal(request_of(picture, bpy.context.scene).label_map, painted)
+    bpy.ops.ed.redo()
+    assert not results()
+    bpy.ops.ed.undo()
+    assert len(results()) == 1
