@@ -61,7 +61,7 @@ class SPADE_OT_show(ReportsErrors, bpy.types.Operator):
     def run(self, context) -> None:
         show(context.scene, self.what)
         if self.what != "BLOCKS" and isinstance(context.space_data, bpy.types.SpaceView3D):
-            look_at_picture(context.space_data)
+            look_at_picture(context.space_data, context.scene)
 
 
 class SPADE_OT_show_backdrop(ReportsErrors, bpy.types.Operator):
@@ -75,7 +75,7 @@ class SPADE_OT_show_backdrop(ReportsErrors, bpy.types.Operator):
         return context.area is not None and context.area.type == "VIEW_3D"
 
     def run(self, context) -> None:
-        look_at_picture(context.space_data)
+        look_at_picture(context.space_data, context.scene)
 
 
 class SPADE_OT_place_as(ReportsErrors, bpy.types.Operator):

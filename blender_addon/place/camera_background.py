@@ -74,6 +74,6 @@ def _new_background(lens: bpy.types.Camera) -> bpy.types.CameraBackgroundImage:
             each.show_background_image = False
         lens.show_background_images = True
     background = own.new()
-    background.source = "IMAGE"
+    background.source, background.alpha = "IMAGE", 1.0
     background.frame_method = "STRETCH"  # the picture was painted for exactly the frame
     return background

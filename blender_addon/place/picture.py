@@ -105,7 +105,7 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         "seed": request.seed,
         "camera": request.camera_name,
         "upscale": request.upscale,
-        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
     }
     facts |= request.style_facts
     if request.natural_edges:

@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Views that show the picture: solid view shows none, and the picture is made for the camera."""
+"""Views that show the picture: solid view shows no backdrop, and the picture is made for the camera."""
 
 from __future__ import annotations
 
 import bpy
 
+from ..properties import settings
 
-def shows_pictures(view: bpy.types.SpaceView3D) -> bool:
-    """Whether a 3D view draws the pictures of materials."""
+
+def shows_pictures(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> bool:
+    """Whether a 3D view draws the scene's pictures, which are in materials unless they are the camera's background."""
     shading = view.shading
-    return shading.type not in {"SOLID", "WIREFRAME"} or (
-        shading.type == "SOLID" and shading.color_type == "TEXTURE"
+    return (
+        settings(scene).placement == "CAMERA"
+        or shading.type not in {"SOLID", "WIREFRAME"}
+        or (shading.type == "SOLID" and shading.color_type == "TEXTURE")
     )
 
 
-def look_at_picture(view: bpy.types.SpaceView3D) -> None:
-    """Look through the camera, and show materials."""
-    if not shows_pictures(view):
+def look_at_picture(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None:
+    """Look through the camera, and show materials where the picture is in one."""
+    if not shows_pictures(view, scene):
         view.shading.type = "MATERIAL"
     if view.region_3d is not None:
         view.region_3d.view_perspective = "CAMERA"
@@ -41,4 +45,4 @@ def show_in_view(address: int) -> None:
         for area in window.screen.areas:
             space = area.spaces.active
             if isinstance(space, bpy.types.SpaceView3D) and space.as_pointer() == address:
-                look_at_picture(space)
+                look_at_picture(space, window.scene)

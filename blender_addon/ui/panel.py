@@ -62,7 +62,7 @@ def draw_pictures(layout: Layout, context: bpy.types.Context) -> None:
         row.operator("spade.show", text=text, depress=is_shown).what = what
     view = context.space_data
     look = row.row(align=True)
-    look.enabled = isinstance(view, bpy.types.SpaceView3D) and not shows_pictures(view)
+    look.enabled = isinstance(view, bpy.types.SpaceView3D) and not shows_pictures(view, context.scene)
     look.operator("spade.show_backdrop", text="", icon="HIDE_OFF")
 
 

@@ -18,7 +18,7 @@ from spade_backdrops.style.reference import rgb_of
 
 from tests.addon.drawing import drawn
 from tests.addon.serving import command, painting_command, renew_session, until
-from tests.server.trivial import IS_BROKEN, SLOW
+from tests.server.trivial import DIES, SLOW
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -96,7 +96,7 @@ def test_a_press_of_generate_stops_them_too(valley):
 
 
 def test_what_goes_wrong_is_said_and_ends_them(valley):
-    settings(valley).seed = IS_BROKEN - 2
+    settings(valley).seed = DIES - 2
     with pytest.raises(RuntimeError):
         bpy.ops.spade.vary(grid="TWO")
     varied = current_session().variations
