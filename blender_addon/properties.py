@@ -41,7 +41,7 @@ PLACEMENTS = (
     ("PLANE", "Backdrop", "A plane behind everything that fills the camera's frame, in views and in renders"),
     (
         "CAMERA",
-        "Background",
+        "Camera",
         "The camera's background image: in views through the camera, whatever their shading; not in renders",
     ),
     ("WORLD", "World", f"Not yet: {NOT_YET['WORLD']}"),

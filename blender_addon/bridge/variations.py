@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -67,7 +68,7 @@ class Variations:
         job = self._whole.pop(seed, None)
         if job is None:
             return self._board.add(replace(self.request, seed=seed))
-        job.lands = True
+        job.lands, job.pressed_at = True, time.monotonic()
         return job
 
     def stop(self) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two pictures in one, to wipe between: left of the border is the first, right of it the second.
 
-It is an image like others, so every editor of every Blender shows it, and scripts read it. Its bytes are data, for the
-colours to be those of the pictures whatever the scene's view.
+It is an image like others, so every editor of every Blender shows it, and scripts read it. Editors of images show it in
+the colours that were painted, whatever the scene's view.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..place.image import pack_file
+from ..place.image import pack_file, tag_image
 from ..scene.png import png
 from ..style.reference import rgb_of
 
@@ -47,7 +47,7 @@ def compare(first: bpy.types.Image, second: bpy.types.Image, share: float) -> bp
         image.pack(data=file, data_len=len(file))  # pyright: ignore[reportArgumentType]
         image.buffers_free()  # the bytes are read again when somebody looks
         image.gl_free()
-    image.colorspace_settings.is_data = True
+    tag_image(image)
     image[PAIR] = f"{first.name}\n{second.name}"
     return image
 

@@ -122,7 +122,7 @@ def _draw_chosen(layout: Layout, picture: bpy.types.Image) -> None:
     again = row.row(align=True)
     again.enabled = LABEL_MAP in picture
     again.operator("spade.paint_again", icon="FILE_REFRESH").name = name
-    again.operator("spade.use_settings", icon="SETTINGS").name = name
+    again.operator("spade.use_settings", text="Its Settings", icon="SETTINGS").name = name
     remove = row.row(align=True)
     remove.enabled = not is_in_use(picture)
     remove.operator("spade.remove_result", text="", icon="TRASH").name = name
@@ -131,7 +131,7 @@ def _draw_chosen(layout: Layout, picture: bpy.types.Image) -> None:
 def _facts(picture: bpy.types.Image, facts: dict[str, str | int | float]) -> list[str]:
     """How it was made, in lines."""
     size: Any = picture.size  # a sequence to Blender, though not to its type stubs
-    took = f" in {facts['seconds']} s" if "seconds" in facts else ""
+    took = f" in {facts['seconds']} s" if facts.get("seconds") else ""
     model = f"{facts.get('model', '?')} {str(facts.get('model_digest', ''))[:8]}"
     lines = [picture.name, f"{size[0]} × {size[1]}{took}", f"Model {model}"]
     if LABEL_MAP not in picture:

@@ -15,7 +15,7 @@ from .panel import CATEGORY
 
 # Of an icon's own size, in a sidebar of ordinary width and in the large view.
 _SCALES = {2: 6.0, 3: 4.0}
-_LARGE = {2: 14.0, 3: 10.0}
+_LARGE = {2: 18.0, 3: 12.0}
 
 
 class SPADE_PT_variations(bpy.types.Panel):

@@ -141,6 +141,6 @@ def test_it_goes_with_undo_save_and_load(scene, camera, tmp_path):
 
 
 def test_the_panel_offers_what_there_is_and_the_backgrounds_own_settings(scene, camera):
-    assert drawn("SPADE_PT_placement") == ["Backdrop", "Background", "World", "Tile", "Take Away"]
+    assert drawn("SPADE_PT_placement") == ["Backdrop", "Camera", "World", "Tile", "Take Away"]
     as_background(scene)
     assert "Opacity" in drawn("SPADE_PT_placement")
