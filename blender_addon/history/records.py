@@ -20,8 +20,9 @@ FAVOURITE = "spade_favourite"
 
 
 def results() -> list[bpy.types.Image]:
-    """The finished pictures in the file, the newest first."""
-    return [image for image in reversed(generated_images()) if not is_painting(image)]
+    """The finished pictures in the file, the newest first; those of linked files are not ours to keep or remove."""
+    found = reversed(generated_images())
+    return [image for image in found if image.library is None and not is_painting(image)]
 
 
 def record(picture: bpy.types.Image, request: SceneRequest, rgb: np.ndarray) -> None:

@@ -11,8 +11,7 @@ from ..history.comparison import compared
 from ..history.parts import LABEL_MAP
 from ..history.records import FAVOURITE, is_in_use, results, size_of
 from ..history.thumbnails import icon_of
-from ..place.image import PROVENANCE, provenance_of
-from ..place.painting import is_painting
+from ..place.image import provenance_of
 from ..place.placement import placed_picture
 from ..properties import settings
 from .layout import Layout, layout_of
@@ -88,10 +87,8 @@ class SPADE_PT_comparison(bpy.types.Panel):
 
 def newest_first(images: list[bpy.types.Image], typed: str = "") -> tuple[list[bool], list[int]]:
     """For each image: whether it is a result that has what was typed in its line, and the place it comes to."""
-    shown = [
-        PROVENANCE in image and not is_painting(image) and typed.casefold() in described(image).casefold()
-        for image in images
-    ]
+    listed = set(results())
+    shown = [image in listed and typed.casefold() in described(image).casefold() for image in images]
     by_age = sorted(range(len(images)), key=lambda number: _made(images[number]), reverse=True)
     order = [0] * len(images)
     for place, number in enumerate(by_age):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from spade_backdrops import timer
 from spade_backdrops.bridge.jobs import JobState
-from spade_backdrops.history.records import results
+from spade_backdrops.history.records import FAVOURITE, results
 from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.place.placement import placed_picture
 from spade_backdrops.preferences import preferences
@@ -17,7 +17,7 @@ from spade_backdrops.session import current_session
 from spade_backdrops.style.reference import rgb_of
 
 from tests.addon.drawing import drawn
-from tests.addon.serving import command, painting_command, renew_session, until
+from tests.addon.serving import ROOT, command, painting_command, renew_session, until
 from tests.server.trivial import DIES, SLOW
 
 
@@ -115,6 +115,16 @@ def test_closed_ones_leave_nothing_behind(valley):
     timer.step()
     board = current_session().board
     assert not board.live and not board.finished and shown() is None
+
+
+def test_the_example_in_the_docs_runs(valley, tmp_path):
+    text = (ROOT / "docs" / "addon.md").read_text(encoding="utf-8")
+    example = next(block for block in text.split("```")[1::2] if "pick_variation" in block)
+    file = tmp_path / "valley.blend"
+    exec(example.removeprefix("python").replace("/path/to/valley.blend", str(file)), {})
+    bpy.ops.wm.open_mainfile(filepath=str(file))
+    (picture,) = results()
+    assert FAVOURITE in picture and shown() == picture and settings(bpy.context.scene).placement == "PLANE"
 
 
 def test_the_panel_shows_each_with_its_seed(valley):
