@@ -44,7 +44,7 @@ def label_map_part(label_map: np.ndarray, label_set: LabelSet) -> bpy.types.Imag
             palette = np.zeros((256, 3), np.uint8)
             for entry in label_set.classes:
                 palette[entry.id] = entry.rgb
-        part = pack_file(png(ids, palette, level=9), f".Labels {digest[:8]}")
+        part = pack_file(png(ids, palette), f".Labels {digest[:8]}")
         part[DIGEST], part[LABEL_SET] = digest, label_set.to_toml()
     return part
 

@@ -85,7 +85,9 @@ class SPADE_OT_place_as(ReportsErrors, bpy.types.Operator):
     bl_label = "Place As"
     bl_options = {"REGISTER", "UNDO"}
 
-    placement: bpy.props.EnumProperty(name="Place As", items=PLACEMENTS)
+    placement: bpy.props.EnumProperty(
+        name="Place As", description="How this scene's pictures are shown", items=PLACEMENTS
+    )
 
     @classmethod
     def description(cls, context, properties) -> str:

@@ -7,7 +7,9 @@ import bpy
 from bpy.props import EnumProperty, IntProperty
 
 from ..bridge.jobs import Job
+from ..bridge.variations import Variations
 from ..contract.errors import BadOptionError, CancelledError
+from ..history import thumbnails
 from ..properties import settings
 from ..session import current_session
 from ..timer import redraw, run_until, wake
@@ -39,13 +41,12 @@ class SPADE_OT_vary(ReportsErrors, bpy.types.Operator):
 
     def start(self, context) -> None:
         """Take the labels, once for all; the timer does the rest."""
-        current_session().vary(submit_scene(context), SIDES[self.grid] ** 2)
+        self.submit(context)
         wake()
 
     def run(self, context) -> None:
         """The way of scripts: return when all are there."""
-        session = current_session()
-        varied = session.vary(submit_scene(context), SIDES[self.grid] ** 2)
+        varied = self.submit(context)
         if not run_until(lambda: not varied.is_live, SCRIPT_PATIENCE_S * len(varied.seeds)):
             varied.stop()
             raise too_late()
@@ -53,6 +54,11 @@ class SPADE_OT_vary(ReportsErrors, bpy.types.Operator):
             raise varied.error
         if len(varied.pictures) < len(varied.seeds):
             raise CancelledError("The variations were cancelled.", fix="Press Variations again.")
+
+    def submit(self, context) -> Variations:
+        """The label pass, and the first of the pictures."""
+        thumbnails.forget()
+        return current_session().vary(submit_scene(context), SIDES[self.grid] ** 2)
 
 
 class SPADE_OT_pick_variation(ReportsErrors, bpy.types.Operator):

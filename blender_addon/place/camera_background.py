@@ -14,6 +14,7 @@ from typing import Any
 
 import bpy
 
+from ..contract.errors import BadOptionError
 from ..properties import settings
 from ..scene.view import camera_data
 from .image import tag_image
@@ -26,13 +27,26 @@ _PICTURE, _OFF = "spade_background", "spade_backgrounds_off"
 def place_background(
     scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object
 ) -> bpy.types.CameraBackgroundImage:
-    """Show a picture as a camera's background image; the one that was there makes room."""
+    """Show a picture as a camera's background image; the one that was there makes room.
+
+    Raises BadOptionError as `refuse_linked` does.
+    """
+    refuse_linked(camera)
     lens = camera_data(camera)
     background = background_of(camera) or _new_background(lens)
     background.image = lens[_PICTURE] = image
     tag_image(image)
     fit_background(scene, camera)
     return background
+
+
+def refuse_linked(camera: bpy.types.Object) -> None:
+    """Raises BadOptionError for a camera of a linked file, which cannot be given a background image."""
+    if camera_data(camera).library is not None:
+        raise BadOptionError(
+            f"The camera '{camera.name}' is linked, and takes no background image.",
+            "Place the picture on a backdrop, or make a library override of the camera.",
+        )
 
 
 def fit_background(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:

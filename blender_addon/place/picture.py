@@ -15,7 +15,7 @@ from ..properties import settings
 from ..scene.view import FLAT, flat_camera_of
 from .image import same_image, store_image
 from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
-from .placement import place, placed_picture
+from .placement import is_placed, place
 from .show import show_landed
 
 # A tool in the user's hand: a picture that lands now would end up inside its undo step.
@@ -36,7 +36,7 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
         image = known or store_image(job.rgb, f"Backdrop {scene.name}", scene, facts)
         records.record(image, job.request, job.rgb)
         camera = _camera_of(scene, job.request)
-        job.is_new = known is None or small is not None or placed_picture(scene, camera) != known
+        job.is_new = known is None or small is not None or not is_placed(scene, known, camera)
         if job.is_new:
             place(scene, image, camera)
     except SpadeError as problem:

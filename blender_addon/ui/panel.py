@@ -67,6 +67,9 @@ def draw_pictures(layout: Layout, context: bpy.types.Context) -> None:
 
 
 def _doing(job: Job) -> str:
+    varied = current_session().variations
+    if varied is not None and not job.lands and job.state is JobState.RUNNING:
+        return f"Variation {len(varied.pictures) + 1} of {len(varied.seeds)}"
     if job.state is not JobState.RUNNING:
         connection = current_session().connection
         return f"Server: {state_text(connection).lower()}" if connection.is_starting else job.state.value

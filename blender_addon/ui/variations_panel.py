@@ -51,8 +51,7 @@ def draw_grid(
     for seed in varied.seeds:
         cell = grid.column(align=True)
         picture = varied.pictures.get(seed)
-        key = f"{id(varied)}/{seed}"
-        icon = icon_of_pixels(key, picture) if picture is not None else 0
+        icon = icon_of_pixels(str(seed), picture) if picture is not None else 0
         cell.template_icon(icon_value=icon, scale=scales[side])
         button = cell.row(align=True)
         button.enabled = picture is not None

@@ -140,6 +140,23 @@ def test_it_goes_with_undo_save_and_load(scene, camera, tmp_path):
     assert not bpy.context.scene.camera.data.background_images
 
 
+def test_a_linked_camera_keeps_its_picture_and_says_why(scene, camera, tmp_path):
+    file = str(tmp_path / "camera.blend")
+    bpy.data.libraries.write(file, {camera})
+    bpy.data.objects.remove(camera)
+    with bpy.data.libraries.load(file, link=True) as (_, wanted):
+        wanted.objects = ["Camera"]
+    scene.collection.objects.link(wanted.objects[0])
+    scene.camera = wanted.objects[0]
+    bpy.context.view_layer.update()
+    image = picture(scene)
+    place(scene, image)
+    with pytest.raises(RuntimeError, match="is linked"):
+        bpy.ops.spade.place_as(placement="CAMERA")
+    assert placed_picture(scene, scene.camera) == image and len(backdrops(scene)) == 1
+    assert settings(scene).placement == "PLANE"
+
+
 def test_the_panel_offers_what_there_is_and_the_backgrounds_own_settings(scene, camera):
     assert drawn("SPADE_PT_placement") == ["Backdrop", "Camera", "World", "Tile", "Take Away"]
     as_background(scene)
