@@ -8,7 +8,7 @@ import numpy as np
 
 from ..bridge.jobs import SceneRequest
 from ..contract.request import ImageStyle, MixedStyle
-from ..place.image import generated_images, provenance_of
+from ..place.image import PROVENANCE, generated_images, provenance_of
 from ..place.painting import is_painting
 from ..style.settings import PREFIXES
 from ..style.wanted import style_of
@@ -17,6 +17,9 @@ from .thumbnails import set_thumbnail
 
 FAVOURITE = "spade_favourite"
 """Custom property of a picture that is a favourite."""
+
+removed: set[str] = set()
+"""The provenance of results that were removed from this file on purpose: a redo of that is no loss."""
 
 
 def results() -> list[bpy.types.Image]:
@@ -75,6 +78,7 @@ def is_in_use(picture: bpy.types.Image) -> bool:
 
 def remove_result(picture: bpy.types.Image) -> None:
     """Take a picture out of the file, and what only it was made of."""
+    removed.add(picture[PROVENANCE])
     bpy.data.images.remove(picture)
     remove_unused()
 

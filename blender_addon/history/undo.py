@@ -18,7 +18,7 @@ from bpy.app.handlers import persistent
 from .. import handlers
 from ..place.image import PROVENANCE, pack_file
 from .parts import DIGEST, LABEL_SET, parts_of
-from .records import FAVOURITE, results
+from .records import FAVOURITE, removed, results
 
 _FACTS = (PROVENANCE, DIGEST, LABEL_SET, FAVOURITE)
 
@@ -36,12 +36,6 @@ class _Kept:
 
 
 _before: dict[str, _Kept] = {}  # the file's pictures and their parts, by their keys
-_deleted: set[str] = set()
-
-
-def note_deleted(picture: bpy.types.Image) -> None:
-    """The user deletes this picture: a redo of that is no loss."""
-    _deleted.add(_key(picture))
 
 
 @persistent
@@ -62,14 +56,14 @@ def on_undone(*_: object) -> None:
 
 @persistent
 def on_redone(*_: object) -> None:
-    _put_back(_before.keys() - _deleted)
+    _put_back(_before.keys() - removed)
 
 
 @persistent
 def on_load(*_: object) -> None:
     """Another file has pictures of its own."""
     _before.clear()
-    _deleted.clear()
+    removed.clear()
 
 
 def _key(image: bpy.types.Image) -> str:

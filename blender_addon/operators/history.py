@@ -9,7 +9,6 @@ from bpy.props import StringProperty
 from ..bridge.jobs import Job
 from ..contract.errors import BadImageError, BusyError
 from ..history.records import FAVOURITE, is_in_use, remove_result, request_of, results, style_images
-from ..history.undo import note_deleted
 from ..place.image import provenance_of
 from ..place.placement import place
 from ..place.show import show_landed
@@ -135,7 +134,6 @@ class SPADE_OT_remove_result(OfResult, bpy.types.Operator):
                 f"'{picture.name}' is shown somewhere.",
                 "Place another one, or Take Away, and remove it then.",
             )
-        note_deleted(picture)
         remove_result(picture)
 
 

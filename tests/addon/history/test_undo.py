@@ -9,7 +9,7 @@ import pytest
 from spade_backdrops.bridge.jobs import SceneRequest
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.history.parts import DIGEST
-from spade_backdrops.history.records import FAVOURITE, record, request_of, results
+from spade_backdrops.history.records import FAVOURITE, record, request_of, results, trim
 from spade_backdrops.place.backdrop import backdrop_of, place_backdrop
 from spade_backdrops.place.image import generated_images, store_image
 
@@ -108,3 +108,18 @@ def test_a_removed_result_comes_back_by_undo_and_goes_by_redo(painted):
     assert not results()
     bpy.ops.ed.undo()
     assert len(results()) == 1
+
+
+def test_what_the_limit_has_taken_is_not_brought_back_by_a_redo(painted):
+    scene = bpy.context.scene
+    newer = store_image(np.zeros((32, 48, 3), np.uint8), "Neu", scene, {"seed": 4})
+    (older,) = [image for image in results() if image != newer]
+    del older[FAVOURITE]
+    place_backdrop(scene, newer)
+    trim(0)
+    bpy.ops.ed.undo_push(message="Place Backdrop")
+    assert results() == [newer]
+    bpy.ops.ed.undo()
+    assert len(results()) == 2, "the older one as it was then, the newer one as no undo may lose it"
+    bpy.ops.ed.redo()
+    assert [image.name for image in results()] == ["Neu"]
