@@ -7,6 +7,7 @@ import bpy
 
 from . import (
     generate,
+    label_image,
     label_map,
     label_sets,
     labels,
@@ -30,6 +31,7 @@ _CLASSES = tuple(
         unlabelled,
         label_sets,
         label_map,
+        label_image,
         pairs,
         scenes,
         server,

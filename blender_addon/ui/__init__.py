@@ -6,9 +6,15 @@ from __future__ import annotations
 import bpy
 
 from ..style import thumbnails
-from . import label_panel, panel, server_panel, style_panel
+from . import label_image_panel, label_panel, panel, server_panel, style_panel
 
-_CLASSES = panel.CLASSES + style_panel.CLASSES + label_panel.CLASSES + server_panel.CLASSES
+_CLASSES = (
+    panel.CLASSES
+    + style_panel.CLASSES
+    + label_panel.CLASSES
+    + server_panel.CLASSES
+    + label_image_panel.CLASSES
+)
 
 
 def register() -> None:

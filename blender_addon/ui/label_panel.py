@@ -36,6 +36,9 @@ class SPADE_MT_labels(bpy.types.Menu):
         layout.operator("spade.import_label_set", icon="IMPORT")
         layout.operator("spade.export_label_map", icon="EXPORT")
         layout.separator()
+        layout.operator("spade.paint_labels", icon="BRUSH_DATA")
+        layout.operator("spade.new_label_image", icon="FILE_NEW")
+        layout.separator()
         layout.operator("spade.add_example", icon="WORLD_DATA")
 
 

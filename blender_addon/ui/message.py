@@ -18,7 +18,7 @@ from ..scene.label_rules import scene_label_set
 from ..scene.view import label_map_shape
 from ..session import current_session
 from ..style.settings import chosen_names
-from .layout import Layout, wrapped
+from .layout import Layout
 from .remedies import Remedy, draw_box, draw_error
 
 _KEPT = (
