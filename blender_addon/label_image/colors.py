@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 
 import numpy as np
 
@@ -27,14 +30,20 @@ class ReadLabels:
     example: str
 
 
-def paint_colors(label_set: LabelSet) -> dict[int, Rgb]:
+@lru_cache(maxsize=8)  # Panels ask at every redraw.
+def paint_colors(label_set: LabelSet) -> Mapping[int, Rgb]:
     """The colour to paint each id with, the ignore id's (black) too. Colours that repeat in the set are told apart."""
-    found: dict[int, Rgb] = {entry.id: entry.rgb for entry in label_set.classes}
-    found.setdefault(label_set.ignore_id, (0, 0, 0))
-    taken: set[Rgb] = set()
-    for class_id, rgb in found.items():
-        found[class_id] = _free_near(rgb, taken)
-        taken.add(found[class_id])
+    wanted: dict[int, Rgb] = {entry.id: entry.rgb for entry in label_set.classes}
+    wanted.setdefault(label_set.ignore_id, (0, 0, 0))
+    kept: list[Rgb] = list(dict.fromkeys(wanted.values()))
+    found: dict[int, Rgb] = {}
+    given: set[Rgb] = set()
+    for class_id, rgb in wanted.items():
+        if rgb in given:
+            rgb = _free_near(rgb, np.array(kept))
+            kept.append(rgb)
+        found[class_id] = rgb
+        given.add(rgb)
     return found
 
 
@@ -74,17 +83,14 @@ def read_labels(rgb: np.ndarray, label_set: LabelSet) -> ReadLabels:
     return ReadLabels(ids.astype(label_set.dtype), strange, example)
 
 
-def _free_near(rgb: Rgb, taken: set[Rgb]) -> Rgb:
-    """This colour or one beside it that is not within the tolerance of those taken."""
+def _free_near(rgb: Rgb, taken: np.ndarray) -> Rgb:
+    """A colour that cannot be mistaken for one of those taken, (N, 3): most like this in red, then in green."""
     step = 2 * TOLERANCE + 1
-    for tried in range(256):
-        shift = step * tried
-        color = rgb[0], rgb[1], (rgb[2] + shift) % 256
-        if all(max(abs(a - b) for a, b in zip(color, other, strict=True)) >= step for other in taken):
+    for red, green, blue in product(range(0, 256, step), repeat=3):
+        color = (rgb[0] + red) % 256, (rgb[1] + green) % 256, (rgb[2] + blue) % 256
+        if (np.abs(taken - color).max(axis=1) >= step).all():
             return color
-        if shift >= 256:
-            rgb = (rgb[0] + step) % 256, rgb[1], rgb[2]
-    return rgb
+    raise BadLabelError("The label set has more classes than colours.", "Use a smaller label set.")
 
 
 def _pack(rgb: np.ndarray) -> np.ndarray:
@@ -92,14 +98,14 @@ def _pack(rgb: np.ndarray) -> np.ndarray:
     return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 
-def _packed_palette(colors: dict[int, Rgb]) -> tuple[np.ndarray, np.ndarray]:
+def _packed_palette(colors: Mapping[int, Rgb]) -> tuple[np.ndarray, np.ndarray]:
     """The colours as numbers in their order, and the id of each."""
     packed = _pack(np.array(list(colors.values()), np.uint8))
     order = np.argsort(packed)
     return packed[order], np.array(list(colors))[order]
 
 
-def _nearest(packed: np.ndarray, colors: dict[int, Rgb]) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(packed: np.ndarray, colors: Mapping[int, Rgb]) -> tuple[np.ndarray, np.ndarray]:
     """For colours as numbers: the ids of the nearest, and whether they are further off than the tolerance."""
     palette = np.array(list(colors.values()), np.int32)
     nearest, is_strange = np.empty(len(packed), np.int64), np.empty(len(packed), np.bool_)
