@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import atexit
 
-from . import label_image, operators, place, preferences, properties, session, timer, ui
+from . import label_image, operators, overlay, place, preferences, properties, session, timer, ui
 from .scene import label_overview
 
-_PARTS = (preferences, properties, session, label_overview, place, label_image, operators, ui, timer)
+_PARTS = (preferences, properties, session, label_overview, place, label_image, overlay, operators, ui, timer)
 
 
 def register() -> None:

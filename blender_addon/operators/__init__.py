@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    eyedropper,
     generate,
     label_image,
     label_map,
@@ -32,6 +33,7 @@ _CLASSES = tuple(
         label_sets,
         label_map,
         label_image,
+        eyedropper,
         pairs,
         scenes,
         server,

@@ -60,6 +60,7 @@ class SPADE_PT_label_image(bpy.types.Panel):
 def _draw_tools(layout: Layout, context: bpy.types.Context) -> None:
     brush = context.tool_settings.image_paint.brush
     row = layout.row(align=True)
+    row.operator("spade.pick_label", text="", icon="EYEDROPPER").kind = "PAINT"
     for tool, text, _, icon, _ in TOOLS:
         taken = brush is not None and brush.name == BRUSHES[tool]
         row.operator("spade.label_tool", text=text, icon=icon, depress=taken).tool = tool
