@@ -57,9 +57,4 @@ def _take_up_brush(window: bpy.types.Window, pointer: int) -> None:
     with bpy.context.temp_override(window=window, area=area, region=regions["WINDOW"]):
         take_brush("BRUSH")
         bpy.ops.image.view_all(fit_view=True)
-    if hasattr(regions["UI"], "active_panel_category"):
-        try:
-            regions["UI"].active_panel_category = CATEGORY
-        except (AttributeError, TypeError):
-            pass  # Blender 4.2 only tells which it is
     area.tag_redraw()

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import gpu
 import numpy as np
+from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix
 
+from ..label_image.colors import Rgb
 from .shapes import Placed, Shape
 
 _ROW = 1024
@@ -29,7 +31,7 @@ void main()
                     dot(texelFetch(things, at + ivec2(2, 0), 0), place),
                     1.0);
   float own = texelFetch(things, at + ivec2(3, 0), 0).x;
-  shade = texelFetch(palette, ivec2(int(mark < 0.0 ? own : mark), 0), 0);
+  shade = vec4(texelFetch(palette, ivec2(int(mark < 0.0 ? own : mark), 0), 0).rgb, opacity);
   gl_Position = projection * world;
 }
 """
@@ -68,20 +70,46 @@ class LabelBatches:
             things[:count, 3, 0] = np.concatenate(classes)
         self._things = _texture(things.reshape(rows, _ROW * 4, 4))
 
-    def draw(self, projection: Matrix) -> None:
-        """Draw into the bound frame buffer, which has a depth of its own."""
+    def draw(self, projection: Matrix, background: Rgb, opacity: float) -> None:
+        """Draw over what the bound frame buffer holds, but for its depth, which is written anew.
+
+        First the depth alone, so that of surfaces behind each other only the nearest lends its colour.
+        """
+        frame = gpu.state.active_framebuffer_get()
+        frame.clear(depth=1.0)
         gpu.state.depth_test_set("LESS_EQUAL")
         gpu.state.depth_mask_set(True)
+        gpu.state.color_mask_set(False, False, False, False)
+        self._draw_things(projection, opacity)
+        gpu.state.color_mask_set(True, True, True, True)
+        gpu.state.depth_mask_set(False)
+        gpu.state.blend_set("ALPHA")
+        self._draw_things(projection, opacity)
+        _draw_background(background, opacity)
         gpu.state.blend_set("NONE")
+        gpu.state.depth_test_set("NONE")
+
+    def _draw_things(self, projection: Matrix, opacity: float) -> None:
         self._shader.bind()
         self._shader.uniform_float("projection", projection)
+        self._shader.uniform_float("opacity", opacity)
         self._shader.uniform_sampler("things", self._things)
         self._shader.uniform_sampler("palette", self._palette)
         for batch, first, count in self._calls:
             self._shader.uniform_int("first", first)
             batch.draw_instanced(self._shader, instance_start=0, instance_count=count)
-        gpu.state.depth_mask_set(False)
-        gpu.state.depth_test_set("NONE")
+
+
+def _draw_background(rgb: Rgb, opacity: float) -> None:
+    """Colour what is as far as can be: past everything."""
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    corners = ((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0), (1.0, 1.0, 1.0), (-1.0, 1.0, 1.0))
+    batch = batch_for_shader(shader, "TRI_FAN", {"pos": corners})
+    with gpu.matrix.push_pop(), gpu.matrix.push_pop_projection():
+        gpu.matrix.load_identity()
+        gpu.matrix.load_projection_matrix(Matrix.Identity(4))
+        shader.uniform_float("color", (*(part / 255 for part in rgb), opacity))
+        batch.draw(shader)
 
 
 def _is_drawn_together(shape: Shape, matrices: np.ndarray) -> bool:
@@ -126,6 +154,7 @@ def _shader() -> gpu.types.GPUShader:
     between.flat("VEC4", "shade")
     info.push_constant("MAT4", "projection")
     info.push_constant("INT", "first")
+    info.push_constant("FLOAT", "opacity")
     info.sampler(0, "FLOAT_2D", "things")
     info.sampler(1, "FLOAT_2D", "palette")
     info.vertex_in(0, "VEC3", "pos")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -23,7 +24,8 @@ from .settings import overlay_settings
 
 _log = logging.getLogger(__name__)
 _live: LiveLabels | None = None
-_handle: Any = None
+_handles: list[Any] = []
+_has_failed = False
 _map: tuple[SceneRequest, gpu.types.GPUTexture] | None = None
 
 
@@ -64,43 +66,46 @@ def frame_corners(context: bpy.types.Context, request: SceneRequest) -> list[tup
     return [(min(xs), min(ys)), (max(xs), min(ys)), (max(xs), max(ys)), (min(xs), max(ys))]
 
 
-def _draw() -> None:
-    """Called by Blender for each 3D view."""
+def _draw_colors() -> None:
+    """Called by Blender for each 3D view, when its 3D part is drawn."""
+    _guarded(lambda context, wanted: _draw_things(context, wanted) if wanted.source == "THINGS" else None)
+
+
+def _draw_flat() -> None:
+    """Called by Blender for each 3D view, when all of it is drawn."""
+    _guarded(_draw_map_and_legend)
+
+
+def _guarded(draw: Callable[[bpy.types.Context, Any], None]) -> None:
+    """Draw where the overlay is wanted; what fails is said once and not at every redraw."""
+    global _has_failed
     context = bpy.context
     wanted = overlay_settings(context)
     space = context.space_data
     if not wanted.is_shown or not isinstance(space, bpy.types.SpaceView3D) or not space.overlay.show_overlays:
         return
     try:
-        if wanted.source == "MAP":
-            _draw_map(context, wanted)
-        else:
-            _draw_things(context, wanted)
+        draw(context, wanted)
     except SpadeError:
         pass  # The label panel says what is wrong with the label set.
     except Exception:
-        # What fails once a redraw would fill the console.
-        wanted.is_shown = False
-        _log.exception("the label overlay is switched off")
+        if not _has_failed:
+            _log.exception("the label overlay cannot be drawn")
+        _has_failed = True
 
 
 def _draw_things(context: bpy.types.Context, wanted: Any) -> None:
     live = live_labels()
     live.update(context)
-    if live.label_set is None:
-        return
-    region, view = context.region, context.region_data
-    shares = live.shares(context) if wanted.show_legend else {}
-    target = gpu.types.GPUOffScreen(region.width, region.height, format="RGBA8")
-    try:
-        with target.bind():
-            live.draw(view.perspective_matrix)
-        corners = [(0, 0), (region.width, 0), (region.width, region.height), (0, region.height)]
-        _draw_texture(target.texture_color, corners, wanted.opacity)
-    finally:
-        target.free()
-    if wanted.show_legend:
-        draw_legend(context, live.label_set, shares)
+    live.draw(context.region_data.perspective_matrix, wanted.opacity)
+
+
+def _draw_map_and_legend(context: bpy.types.Context, wanted: Any) -> None:
+    live = live_labels()
+    if wanted.source == "MAP":
+        _draw_map(context, wanted)
+    elif wanted.show_legend and live.label_set is not None:
+        draw_legend(context, live.label_set, live.shares(context.scene))
 
 
 def _draw_map(context: bpy.types.Context, wanted: Any) -> None:
@@ -143,13 +148,14 @@ def _draw_texture(texture: gpu.types.GPUTexture, corners: list[tuple[float, floa
 
 
 def register() -> None:
-    global _handle
     if not bpy.app.background:
-        _handle = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")
+        add = bpy.types.SpaceView3D.draw_handler_add
+        _handles.append(add(_draw_colors, (), "WINDOW", "POST_VIEW"))
+        _handles.append(add(_draw_flat, (), "WINDOW", "POST_PIXEL"))
 
 
 def unregister() -> None:
-    global _handle, _live, _map
-    if _handle is not None:
-        bpy.types.SpaceView3D.draw_handler_remove(_handle, "WINDOW")
-    _handle = _live = _map = None
+    global _live, _map
+    while _handles:
+        bpy.types.SpaceView3D.draw_handler_remove(_handles.pop(), "WINDOW")
+    _live = _map = None

@@ -59,22 +59,22 @@ class LiveLabels:
         self._read_at = time.monotonic()
         self._read_took = self._read_at - began
 
-    def draw(self, projection: Matrix) -> None:
-        """Every thing in its class's colour, and past them the background's, into the bound frame buffer."""
+    def draw(self, projection: Matrix, opacity: float) -> None:
+        """Every thing in its class's colour, and past them the background's, over the bound frame buffer."""
         assert self.label_set is not None and self._batches is not None
-        red, green, blue = paint_colors(self.label_set)[self._background_id]
-        frame = gpu.state.active_framebuffer_get()
-        frame.clear(color=(red / 255, green / 255, blue / 255, 1.0), depth=1.0)
-        self._batches.draw(projection)
+        self._batches.draw(projection, paint_colors(self.label_set)[self._background_id], opacity)
 
     def ids(self, size: tuple[int, int], projection: Matrix) -> np.ndarray:
-        """The class ids that (width, height) pixels of a view show: (H, W), row 0 at the top."""
+        """The class ids that (width, height) pixels of a view show: (H, W), row 0 at the top.
+
+        Not for callbacks of Blender's drawing: Blender 5.2 would not find back to its own frame buffer.
+        """
         assert self.label_set is not None
         width, height = size
         target = gpu.types.GPUOffScreen(width, height, format="RGBA8")
         try:
             with target.bind():
-                self.draw(projection)
+                self.draw(projection, 1.0)
                 frame = gpu.state.active_framebuffer_get()
                 read = frame.read_color(0, 0, width, height, 4, 0, "UBYTE")
         finally:
@@ -83,30 +83,26 @@ class LiveLabels:
         rgb = np.array(read, np.uint8).reshape(height, width, 4)[::-1, :, :3]
         return read_labels(rgb, self.label_set).label_map
 
-    def shares(self, context: bpy.types.Context) -> dict[int, float]:
-        """How much of the camera's picture each class id takes, 0..1; nothing where no camera sees a flat picture."""
+    def shares(self, scene: bpy.types.Scene) -> dict[int, float]:
+        """How much of the camera's picture each class id takes, 0..1, as counted last; counted anew a moment later."""
+        seen_by = self._seen, scene.camera and scene.camera.matrix_world.copy().freeze()
+        if seen_by != self._shares_of:
+            self._shares_of = seen_by
+            bpy.app.timers.register(self._count, first_interval=0.0)
+        return self._shares
+
+    def _count(self) -> None:
+        """Count the shares in a small picture; called between drawings."""
+        context = bpy.context
         scene = context.scene
-        camera = scene.camera
-        if (
-            camera is None
-            or not isinstance(camera.data, bpy.types.Camera)
-            or camera_data(camera).type not in FLAT
-        ):
-            return {}
-        aspect = frame_aspect(scene)
-        size = (_COUNTED, max(1, round(_COUNTED / aspect)))
-        if aspect < 1:
-            size = (max(1, round(_COUNTED * aspect)), _COUNTED)
-        graph = context.evaluated_depsgraph_get()
-        looks = camera.calc_matrix_camera(graph, x=size[0], y=size[1])
-        projection = looks @ camera.evaluated_get(graph).matrix_world.normalized().inverted()
-        shares_of = (self._seen, tuple(map(tuple, projection)))
-        if shares_of != self._shares_of:
-            found, counts = np.unique(self.ids(size, projection), return_counts=True)
+        looks = _camera_looks(context)
+        if looks is None or self._batches is None or scene is None:
+            self._shares = {}
+        else:
+            found, counts = np.unique(self.ids(*looks), return_counts=True)
             total = int(counts.sum())
             self._shares = {int(i): int(n) / total for i, n in zip(found, counts, strict=True)}
-            self._shares_of = shares_of
-        return self._shares
+        redraw_views()
 
     def _read(
         self, context: bpy.types.Context, labels: LabelOverview, label_set: LabelSet, before: tuple
@@ -134,3 +130,27 @@ def _same_shapes(before: Placed, now: Placed) -> bool:
         return False
     pairs = zip(before.shapes, now.shapes, before.classes, now.classes, strict=True)
     return all(old is new and len(a) == len(b) for old, new, a, b in pairs)
+
+
+def _camera_looks(context: bpy.types.Context) -> tuple[tuple[int, int], Matrix] | None:
+    """A small (width, height) of the camera's frame, and its projection; None where no flat picture is taken."""
+    scene = context.scene
+    camera = scene.camera
+    if (
+        camera is None
+        or not isinstance(camera.data, bpy.types.Camera)
+        or camera_data(camera).type not in FLAT
+    ):
+        return None
+    aspect = frame_aspect(scene)
+    size = round(_COUNTED * min(1.0, aspect)) or 1, round(_COUNTED / max(1.0, aspect)) or 1
+    graph = context.evaluated_depsgraph_get()
+    render = scene.render
+    lens = camera.calc_matrix_camera(
+        graph,
+        x=render.resolution_x,
+        y=render.resolution_y,
+        scale_x=render.pixel_aspect_x,
+        scale_y=render.pixel_aspect_y,
+    )
+    return size, lens @ camera.evaluated_get(graph).matrix_world.normalized().inverted()

@@ -74,15 +74,12 @@ def draw_box(
     column = head.column(align=True)
     column.scale_y = 0.8
     taken = PADDING_AND_BUTTONS if dismissable else PADDING
-    drawn = 0
-    for text in texts:
-        lines = column.column(align=True)
-        lines.alert = alert and text is texts[0]
-        for line in wrapped(context, text, taken):
-            lines.label(text=line, icon="BLANK1" if drawn else icon)
-            drawn += 1
-    for _ in range(drawn, _LINES):
-        column.label(text="", icon="BLANK1")
+    lines = [(line, text is texts[0]) for text in texts for line in wrapped(context, text, taken)]
+    lines += [("", False)] * (_LINES - len(lines))
+    for number, (line, is_first) in enumerate(lines):
+        row = column.row()
+        row.alert = alert and is_first
+        row.label(text=line, icon="BLANK1" if number else icon)
     if dismissable:
         head.operator("spade.dismiss_error", text="", icon="X", emboss=False)
     row = box.row(align=True)

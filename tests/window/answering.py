@@ -15,22 +15,23 @@ from pathlib import Path
 import bpy
 
 FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
+drawn = [0]
+"""How often a 3D view was drawn: a window takes clicks from its first drawings on."""
 
 
-def view_3d():
-    """Window, area and region of the first 3D view."""
-    window = bpy.context.window_manager.windows[0]
-    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
-    return window, area
+def area_of(kind: str):
+    """The first editor of this type."""
+    return next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == kind)
 
 
 def region_of(area, kind: str):
     return next(region for region in area.regions if region.type == kind)
 
 
-def hovered(area, kind: str) -> str:
+def hovered(editor: str, kind: str) -> str:
     """What the button under the mouse does, as Python; "" where there is none."""
-    window, region = bpy.context.window_manager.windows[0], region_of(area, kind)
+    window, area = bpy.context.window_manager.windows[0], area_of(editor)
+    region = region_of(area, kind)
     bpy.context.window_manager.clipboard = ""
     with bpy.context.temp_override(window=window, area=area, region=region):
         if bpy.ops.ui.copy_python_command_button.poll():
@@ -53,4 +54,9 @@ def answer_questions() -> float:
     return 0.05
 
 
+def _count() -> None:
+    drawn[0] += 1
+
+
+bpy.types.SpaceView3D.draw_handler_add(_count, (), "WINDOW", "POST_PIXEL")
 bpy.app.timers.register(answer_questions, persistent=True)

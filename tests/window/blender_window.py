@@ -6,7 +6,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 import shlex
 import subprocess
 import time
@@ -51,8 +50,8 @@ class BlenderWindow:
         self._process = subprocess.Popen(
             words, env=self._surroundings(profile), stdout=self._log, stderr=subprocess.STDOUT
         )
-        self.ask("1")
-        self.move(WIDTH // 2, 4)
+        self.until("drawn[0] > 1")
+        time.sleep(1.0)
 
     def ask(self, expression: str):
         """The value of a Python expression inside Blender; `answering` has what it can call."""
@@ -112,9 +111,7 @@ class BlenderWindow:
         """x, y, width and height of a region of the first such editor."""
         return tuple(
             self.tell(
-                "area = next(a for a in bpy.context.window_manager.windows[0].screen.areas "
-                f"if a.type == {editor!r})\n"
-                f"region = region_of(area, {kind!r})\n"
+                f"region = region_of(area_of({editor!r}), {kind!r})\n"
                 "answer = [region.x, region.y, region.width, region.height]"
             )
         )
@@ -127,11 +124,8 @@ class BlenderWindow:
                 at = left + int((width - 20) * share), y
                 self.move(*at)
                 time.sleep(0.08)
-                done = self.ask(
-                    "hovered(next(a for a in bpy.context.window_manager.windows[0].screen.areas "
-                    f"if a.type == {editor!r}), {kind!r})"
-                )
-                if re.search(rf"bpy\.ops\.{re.escape(operator)}\b", done):
+                done = self.ask(f"hovered({editor!r}, {kind!r})")
+                if operator in done:
                     return at
         raise AssertionError(f"{operator} has no button in {editor} {kind}")
 
