@@ -21,6 +21,7 @@ def show_for_painting(context: bpy.types.Context, image: bpy.types.Image) -> Non
     space = area.spaces.active
     assert isinstance(space, bpy.types.SpaceImageEditor)
     space.image, space.ui_mode, space.show_region_ui = image, "PAINT", True
+    space.show_region_asset_shelf = False  # of brushes that would blur labels
     window, pointer = context.window, area.as_pointer()
     # A new editor has its regions and tools from its first drawing on.
     bpy.app.timers.register(lambda: _take_up_brush(window, pointer), first_interval=0.2)

@@ -15,6 +15,7 @@ from ..scene.coverage import percent
 LONGEST = 18
 """Rows; what takes less of the picture is summed up."""
 _FONT = 0
+_TITLE = "Of the camera's picture"
 _TEXT, _DIM, _BACK = (0.93, 0.93, 0.93, 1.0), (0.65, 0.65, 0.65, 1.0), (0.08, 0.08, 0.08, 0.82)
 
 
@@ -27,7 +28,9 @@ def draw_legend(context: bpy.types.Context, label_set: LabelSet, shares: dict[in
     line, pad, swatch = 20 * scale, 10 * scale, 12 * scale
     blf.size(_FONT, 11 * scale)
     names = max(blf.dimensions(_FONT, name)[0] for name, _, _ in rows)
+    title = 2 * pad + blf.dimensions(_FONT, _TITLE)[0]
     width = pad + swatch + 8 * scale + names + 14 * scale + blf.dimensions(_FONT, "under 1%")[0] + pad
+    width = max(width, title)
     left, bottom = _left_of_tools(context) + 10 * scale, 10 * scale
     height = (len(rows) + 1) * line + pad
     gpu.state.blend_set("ALPHA")

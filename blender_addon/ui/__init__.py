@@ -6,10 +6,11 @@ from __future__ import annotations
 import bpy
 
 from ..style import thumbnails
-from . import label_image_panel, label_panel, panel, server_panel, style_panel
+from . import label_image_panel, label_panel, message, panel, server_panel, style_panel
 
 _CLASSES = (
-    panel.CLASSES
+    message.CLASSES
+    + panel.CLASSES
     + style_panel.CLASSES
     + label_panel.CLASSES
     + server_panel.CLASSES

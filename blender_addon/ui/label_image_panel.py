@@ -40,7 +40,7 @@ class SPADE_PT_label_image(bpy.types.Panel):
         else:
             row.enabled = image is not None
             row.operator("spade.generate_painted", icon="IMAGE_BACKGROUND")
-        draw_message(layout, context)
+        draw_message(layout, context, _next_step(image))
         begin = layout.row(align=True)
         over = begin.operator("spade.paint_labels", text="From Scene", icon="SCENE_DATA")
         over.image = image.name if image is not None and is_label_image(image) else ""
@@ -55,6 +55,12 @@ class SPADE_PT_label_image(bpy.types.Panel):
         seed.use_property_split = True
         seed.use_property_decorate = False
         draw_seed(seed, settings(scene), "seed")
+
+
+def _next_step(image: bpy.types.Image | None) -> str:
+    if not is_label_image(image):
+        return "Take the labels of the scene to paint on, or begin with an empty map."
+    return "Choose a class and paint. Generate makes a picture of it, as large as this map."
 
 
 def _draw_tools(layout: Layout, context: bpy.types.Context) -> None:

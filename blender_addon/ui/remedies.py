@@ -67,8 +67,10 @@ def draw_box(
     *,
     alert: bool = False,
     dismissable: bool = False,
+    menu: str = "",
 ) -> None:
-    """Sentences and buttons in a box that is as high with as without them; only the first sentence is alert."""
+    """Sentences and buttons, or a menu, in a box that is as high with as without them; only the first sentence is
+    alert."""
     box = layout.box()
     head = box.row(align=True)
     column = head.column(align=True)
@@ -85,5 +87,7 @@ def draw_box(
     row = box.row(align=True)
     for remedy in remedies:
         row.operator(remedy.operator, text=remedy.text, icon=remedy.icon)
-    if not remedies:
+    if menu:
+        row.menu(menu)
+    elif not remedies:
         row.label(text="")

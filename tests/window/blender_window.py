@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -46,7 +47,7 @@ class BlenderWindow:
         self._screen = Screen()
         self._log = (folder / "blender.log").open("wb")
         words = [*shlex.split(command), "--window-geometry", "0", "0", str(WIDTH), str(HEIGHT)]
-        words += ["--python", str(HERE / "answering.py"), "--", str(self._folder)]
+        words += ["--python", str(shutil.copy(HERE / "answering.py", folder)), "--", str(self._folder)]
         self._process = subprocess.Popen(
             words, env=self._surroundings(profile), stdout=self._log, stderr=subprocess.STDOUT
         )
@@ -116,18 +117,41 @@ class BlenderWindow:
             )
         )
 
-    def find(self, operator: str, kind: str = "UI", editor: str = "VIEW_3D") -> tuple[int, int]:
-        """Where the button of an operator is, by feeling the way down the region with the mouse."""
+    def find(
+        self, operator: str, argument: str = "", kind: str = "UI", editor: str = "VIEW_3D"
+    ) -> tuple[int, int]:
+        """Where the button of an operator is, by feeling the way down the region with the mouse.
+
+        `argument`: what its call has to name besides, such as a class.
+        """
         left, bottom, width, height = self.region(kind, editor)
-        for y in range(bottom + height - 6, bottom, -9):
-            for share in (0.3, 0.7):
+        for y in range(bottom + height - 6, bottom, -11):
+            for share in (0.3, 0.6, 0.9):
                 at = left + int((width - 20) * share), y
                 self.move(*at)
-                time.sleep(0.08)
+                time.sleep(0.06)
                 done = self.ask(f"hovered({editor!r}, {kind!r})")
-                if operator in done:
+                if operator in done and argument in done:
                     return at
         raise AssertionError(f"{operator} has no button in {editor} {kind}")
+
+    def pause(self, seconds: float) -> None:
+        """Let Blender draw."""
+        time.sleep(seconds)
+
+    def in_view(self, code: str) -> None:
+        """Run one line of Python inside Blender as if it came from the 3D view."""
+        self.tell(
+            "window, area = bpy.context.window_manager.windows[0], area_of('VIEW_3D')\n"
+            "with bpy.context.temp_override(window=window, area=area, region=region_of(area, 'WINDOW')):\n"
+            f"    {code}"
+        )
+
+    def open_tab(self, editor: str, below: int) -> None:
+        """Click the add-on's tab in an editor's sidebar, which lies this far below the sidebar's upper end."""
+        left, bottom, width, height = self.region("UI", editor)
+        self.click(left + width - 11, bottom + height - below)
+        self.until(f"region_of(area_of({editor!r}), 'UI').active_panel_category == 'Backdrops'", 20)
 
     def screenshot(self, file: Path) -> None:
         """The screen as a PNG file, by ImageMagick."""
