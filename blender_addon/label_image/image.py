@@ -26,7 +26,7 @@ def make_label_image(
     rgb = colorized(label_map, label_set)
     height, width, _ = rgb.shape
     image = into or bpy.data.images.new(name, width, height, alpha=False)
-    if tuple(image.size) != (width, height):
+    if image.size[0] != width or image.size[1] != height:
         image.scale(width, height)
     image.colorspace_settings.is_data = False  # the screen shows the colours as the swatches are
     pixels = np.ones((height, width, 4), np.float32)

@@ -100,9 +100,8 @@ class SPADE_OT_pick_label(ReportsErrors, bpy.types.Operator):
                 continue
             at = x - region.x, y - region.y
             if area.type == "VIEW_3D":
-                return _class_of(
-                    label_set, self._ids_of_view(context, area, region)[region.height - 1 - at[1], at[0]]
-                )
+                ids = self._ids_of_view(context, area, region)
+                return _class_of(label_set, int(ids[region.height - 1 - at[1], at[0]]))
             if area.type == "IMAGE_EDITOR" and area.spaces.active.image is not None:
                 return self._class_on_image(label_set, area, region, at)
         return None
@@ -129,11 +128,12 @@ class SPADE_OT_pick_label(ReportsErrors, bpy.types.Operator):
         if known is None:
             known = self._read[area.as_pointer()] = (), labels_on(image, label_set).label_map
         ids = known[1]
-        across, up = region.view2d.region_to_view(*at)
+        view: Any = region.view2d
+        across, up = view.region_to_view(*at)
         column, row = int(across * ids.shape[1]), ids.shape[0] - 1 - int(up * ids.shape[0])
         if across < 0 or up < 0 or column >= ids.shape[1] or row < 0:
             return None
-        return _class_of(label_set, ids[row, column])
+        return _class_of(label_set, int(ids[row, column]))
 
     @staticmethod
     def _say(context, found: LabelClass | None) -> None:

@@ -163,8 +163,7 @@ class SPADE_OT_generate_painted(ReportsErrors, bpy.types.Operator):
         """Read the labels and hand the request to the board. Raises SpadeError."""
         scene, pressed_at = context.scene, time.monotonic()
         image = chosen_image(context, self.image)
-        width, height = image.size
-        style = ready_to_paint(scene, (height, width))
+        style = ready_to_paint(scene, (image.size[1], image.size[0]))
         found = labels_on(image, scene_label_set(scene))
         if found.strange:
             self.report(

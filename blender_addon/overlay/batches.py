@@ -7,12 +7,11 @@ together in one call, those that stand often in one call each.
 
 from __future__ import annotations
 
-import gpu
 import numpy as np
-from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix
 
 from ..label_image.colors import Rgb
+from .card import Batch, Shader, Texture, gpu, triangle_fan
 from .shapes import Placed, Shape
 
 _ROW = 1024
@@ -44,7 +43,7 @@ class LabelBatches:
     def __init__(self, placed: Placed, palette: np.ndarray):
         """`palette`: (n, 3) uint8 colours, the last one for what has no label."""
         self._shader = _shader()
-        self._calls: list[tuple[gpu.types.GPUBatch, int, int]] = []
+        self._calls: list[tuple[Batch, int, int]] = []
         self._order: list[int] = []
         self._palette = _texture(_padded_colors(palette))
         once = [at for at, each in enumerate(placed.matrices) if _is_drawn_together(placed.shapes[at], each)]
@@ -104,7 +103,7 @@ def _draw_background(rgb: Rgb, opacity: float) -> None:
     """Colour what is as far as can be: past everything."""
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     corners = ((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0), (1.0, 1.0, 1.0), (-1.0, 1.0, 1.0))
-    batch = batch_for_shader(shader, "TRI_FAN", {"pos": corners})
+    batch = triangle_fan(shader, pos=corners)
     with gpu.matrix.push_pop(), gpu.matrix.push_pop_projection():
         gpu.matrix.load_identity()
         gpu.matrix.load_projection_matrix(Matrix.Identity(4))
@@ -116,7 +115,7 @@ def _is_drawn_together(shape: Shape, matrices: np.ndarray) -> bool:
     return len(matrices) == 1 and len(shape.points) < _ALONE
 
 
-def _batch(shapes: list[Shape]) -> gpu.types.GPUBatch:
+def _batch(shapes: list[Shape]) -> Batch:
     """One batch of shapes of which each is the next thing in the texture."""
     counts = [len(shape.points) for shape in shapes]
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
@@ -139,7 +138,7 @@ def _padded_colors(palette: np.ndarray) -> np.ndarray:
     return colors
 
 
-def _texture(values: np.ndarray) -> gpu.types.GPUTexture:
+def _texture(values: np.ndarray) -> Texture:
     """A texture of (H, W, 4) float32."""
     height, width, _ = values.shape
     flat = np.ascontiguousarray(values, np.float32).ravel()
@@ -148,7 +147,7 @@ def _texture(values: np.ndarray) -> gpu.types.GPUTexture:
     )
 
 
-def _shader() -> gpu.types.GPUShader:
+def _shader() -> Shader:
     info = gpu.types.GPUShaderCreateInfo()
     between = gpu.types.GPUStageInterfaceInfo("spade_label")
     between.flat("VEC4", "shade")

@@ -8,16 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
-import gpu
 import numpy as np
 from bpy_extras.view3d_utils import location_3d_to_region_2d
-from gpu_extras.batch import batch_for_shader
 
 from ..bridge.jobs import SceneRequest
 from ..contract.errors import SpadeError
 from ..label_image.colors import colorized
 from ..scene.view import FLAT, camera_data
 from ..session import current_session
+from .card import Texture, gpu, triangle_fan
 from .legend import draw_legend
 from .live import LiveLabels
 from .settings import overlay_settings
@@ -26,7 +25,7 @@ _log = logging.getLogger(__name__)
 _live: LiveLabels | None = None
 _handles: list[Any] = []
 _has_failed = False
-_map: tuple[SceneRequest, gpu.types.GPUTexture] | None = None
+_map: tuple[SceneRequest, Texture] | None = None
 
 
 def live_labels() -> LiveLabels:
@@ -121,7 +120,7 @@ def _draw_map(context: bpy.types.Context, wanted: Any) -> None:
         draw_legend(context, request.label_set, {i: n / request.label_map.size for i, n in pairs})
 
 
-def _texture_of(request: SceneRequest) -> gpu.types.GPUTexture:
+def _texture_of(request: SceneRequest) -> Texture:
     """The label map in its colours, its first row at the bottom as the graphics card has it."""
     global _map
     if _map is None or _map[0] is not request:
@@ -134,11 +133,9 @@ def _texture_of(request: SceneRequest) -> gpu.types.GPUTexture:
     return _map[1]
 
 
-def _draw_texture(texture: gpu.types.GPUTexture, corners: list[tuple[float, float]], opacity: float) -> None:
+def _draw_texture(texture: Texture, corners: list[tuple[float, float]], opacity: float) -> None:
     shader = gpu.shader.from_builtin("IMAGE_COLOR")
-    batch = batch_for_shader(
-        shader, "TRI_FAN", {"pos": corners, "texCoord": ((0, 0), (1, 0), (1, 1), (0, 1))}
-    )
+    batch = triangle_fan(shader, pos=corners, texCoord=((0, 0), (1, 0), (1, 1), (0, 1)))
     gpu.state.blend_set("ALPHA")
     shader.bind()
     shader.uniform_sampler("image", texture)

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import blf
 import bpy
-import gpu
-from gpu_extras.batch import batch_for_shader
 
 from ..contract.labels import LabelSet
 from ..label_image.colors import paint_colors
 from ..scene.coverage import percent
+from .card import gpu, triangle_fan
 
 LONGEST = 18
 """Rows; what takes less of the picture is summed up."""
@@ -90,6 +89,6 @@ def _rectangle(
 ) -> None:
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     corners = ((x, y), (x + width, y), (x + width, y + height), (x, y + height))
-    batch = batch_for_shader(shader, "TRI_FAN", {"pos": corners})
+    batch = triangle_fan(shader, pos=corners)
     shader.uniform_float("color", color)
     batch.draw(shader)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 
 import bpy
-import gpu
 import numpy as np
 from mathutils import Matrix
 
@@ -17,6 +16,7 @@ from ..scene.label_overview import LabelOverview, overview
 from ..scene.label_sets import background_of
 from ..scene.view import FLAT, camera_data, frame_aspect
 from .batches import LabelBatches
+from .card import gpu
 from .changes import counted
 from .settings import redraw_views
 from .shapes import Placed, ShapeReader

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
@@ -51,7 +52,7 @@ class ShapeReader:
         classes: dict[tuple, list[int]] = {}
         shapes: dict[tuple, Shape] = {}
         for instance in graph.object_instances:
-            thing = instance.object
+            thing: Any = instance.object
             mesh = thing.data
             if not isinstance(mesh, bpy.types.Mesh) or not instance.show_self:
                 continue
@@ -64,7 +65,8 @@ class ShapeReader:
                     self._known[key] = _shape(mesh, key[-1])
                 shapes[key], matrices[key], classes[key] = self._known[key], [], []
             flat = matrices[key]
-            for row in instance.matrix_world:
+            rows: Any = instance.matrix_world
+            for row in rows:
                 flat.extend(row)
             class_id = table.objects.get(original)
             classes[key].append(none if class_id is None else palette[class_id])
@@ -84,7 +86,7 @@ class ShapeReader:
         """What a shape is known by; the last part is the marks of its material slots."""
         marks: tuple[int, ...] = ()
         if table.materials:
-            slots = [slot.material for slot in thing.material_slots]
+            slots: list[Any] = [slot.material for slot in thing.material_slots]
             ids = [table.materials.get(material.original) if material else None for material in slots]
             if any(class_id is not None for class_id in ids):
                 marks = tuple(UNMARKED if class_id is None else palette[class_id] for class_id in ids)

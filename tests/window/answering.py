@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -33,9 +34,11 @@ def hovered(editor: str, kind: str) -> str:
     window, area = bpy.context.window_manager.windows[0], area_of(editor)
     region = region_of(area, kind)
     bpy.context.window_manager.clipboard = ""
-    with bpy.context.temp_override(window=window, area=area, region=region):
-        if bpy.ops.ui.copy_python_command_button.poll():
-            bpy.ops.ui.copy_python_command_button()
+    context: Any = bpy.context
+    with context.temp_override(window=window, area=area, region=region):
+        copy: Any = bpy.ops.ui.copy_python_command_button
+        if copy.poll():
+            copy()
     return bpy.context.window_manager.clipboard
 
 

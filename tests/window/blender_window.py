@@ -117,6 +117,12 @@ class BlenderWindow:
             )
         )
 
+    def under(self, at: tuple[int, int], kind: str = "UI", editor: str = "VIEW_3D") -> str:
+        """What the button at a place does, as Python; "" where there is none."""
+        self.move(*at)
+        time.sleep(0.06)
+        return self.ask(f"hovered({editor!r}, {kind!r})")
+
     def find(
         self, operator: str, argument: str = "", kind: str = "UI", editor: str = "VIEW_3D"
     ) -> tuple[int, int]:
@@ -128,9 +134,7 @@ class BlenderWindow:
         for y in range(bottom + height - 6, bottom, -11):
             for share in (0.3, 0.6, 0.9):
                 at = left + int((width - 20) * share), y
-                self.move(*at)
-                time.sleep(0.06)
-                done = self.ask(f"hovered({editor!r}, {kind!r})")
+                done = self.under(at, kind, editor)
                 if operator in done and argument in done:
                     return at
         raise AssertionError(f"{operator} has no button in {editor} {kind}")
