@@ -25,9 +25,11 @@ def make_label_image(
     """
     rgb = colorized(label_map, label_set)
     height, width, _ = rgb.shape
-    image = into or bpy.data.images.new(name, width, height, alpha=False)
-    if image.size[0] != width or image.size[1] != height:
-        image.scale(width, height)
+    image = into
+    if image is None or shape_of(image) != (height, width):
+        image = bpy.data.images.new(name, width, height, alpha=False)
+        if into is not None:  # a packed image keeps its size
+            _take_place(image, into)
     image.colorspace_settings.is_data = False  # the screen shows the colours as the swatches are
     pixels = np.ones((height, width, 4), np.float32)
     np.divide(rgb[::-1], 255, out=pixels[..., :3], dtype=np.float32)  # Blender counts rows from the bottom
@@ -38,6 +40,20 @@ def make_label_image(
     image[LABEL_IMAGE] = label_set.name
     image.use_fake_user = True  # nothing but an editor may use it, and saving would drop it
     return image
+
+
+def _take_place(image: bpy.types.Image, former: bpy.types.Image) -> None:
+    """Put an image wherever a former one is used, under its name."""
+    name = former.name
+    former.user_remap(image)
+    bpy.data.images.remove(former)
+    image.name = name
+
+
+def shape_of(image: bpy.types.Image) -> tuple[int, int]:
+    """Height and width of an image, in pixels."""
+    size: Any = image.size
+    return size[1], size[0]
 
 
 def is_label_image(image: bpy.types.Image | None) -> bool:

@@ -16,7 +16,7 @@ from ..contract.limits import LARGEST_SIDE, MIN_SIDE
 from ..label_image.brushes import choose_color, class_palette, take_brush
 from ..label_image.colors import paint_colors
 from ..label_image.editor import largest_view, show_for_painting
-from ..label_image.image import is_label_image, labels_on, make_label_image
+from ..label_image.image import is_label_image, labels_on, make_label_image, shape_of
 from ..properties import settings
 from ..scene.coverage import percent
 from ..scene.label_pass import render_label_map
@@ -163,7 +163,7 @@ class SPADE_OT_generate_painted(ReportsErrors, bpy.types.Operator):
         """Read the labels and hand the request to the board. Raises SpadeError."""
         scene, pressed_at = context.scene, time.monotonic()
         image = chosen_image(context, self.image)
-        style = ready_to_paint(scene, (image.size[1], image.size[0]))
+        style = ready_to_paint(scene, shape_of(image))
         found = labels_on(image, scene_label_set(scene))
         if found.strange:
             self.report(

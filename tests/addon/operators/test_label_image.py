@@ -68,10 +68,13 @@ def test_the_scenes_labels_become_an_image_and_come_back_unchanged(yard):
 
 def test_taking_the_scenes_labels_again_can_write_over_the_same_image(yard):
     bpy.ops.spade.paint_labels()
-    image = label_images()[0]
+    name = label_images()[0].name
+    bpy.context.tool_settings.image_paint.canvas = label_images()[0]
     settings(yard).width = 256
-    bpy.ops.spade.paint_labels(image=image.name)
-    assert label_images() == [image] and tuple(image.size) == label_map_shape(yard)[::-1]
+    bpy.ops.spade.paint_labels(image=name)
+    image = label_images()[0]
+    assert label_images() == [image] == [bpy.context.tool_settings.image_paint.canvas]
+    assert image.name == name and tuple(image.size) == label_map_shape(yard)[::-1]
     seen = render_label_map(yard, label_map_shape(yard)).label_map
     np.testing.assert_array_equal(labels_on(image, scene_label_set(yard)).label_map, seen)
 
