@@ -15,6 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 WIDTH, HEIGHT = 1400, 900
 SECONDS_TO_ANSWER = 60.0
+SECONDS_TO_SETTLE = 6.0
+"""From the first drawing to the splash screen, on a busy machine without a graphics card."""
 
 
 class Screen:
@@ -52,7 +54,7 @@ class BlenderWindow:
             words, env=self._surroundings(profile), stdout=self._log, stderr=subprocess.STDOUT
         )
         self.until("drawn[0] > 1")
-        time.sleep(1.0)
+        time.sleep(SECONDS_TO_SETTLE)
 
     def ask(self, expression: str):
         """The value of a Python expression inside Blender; `answering` has what it can call."""

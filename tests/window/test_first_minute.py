@@ -87,7 +87,7 @@ def module(name: str) -> str:
 def test_from_a_fresh_blender_to_a_placed_picture_in_five_clicks(window):
     left, bottom, width, height = window.region("WINDOW")
     window.click(left + 60, bottom + 60)  # 1: beside the splash screen, to close it
-    window.pause(1.0)
+    window.pause(3.0)
     window.move(left + width // 2, bottom + height // 2)
     window.key("n")  # 2: the sidebar
     window.until("region_of(area_of('VIEW_3D'), 'UI').width > 1", 20)
@@ -133,10 +133,9 @@ def test_the_overlay_shows_what_the_label_pass_sees(window):
 def test_the_eyedropper_gives_the_class_of_what_is_clicked(window):
     window.tell(
         "bpy.ops.object.select_all(action='DESELECT')\n"
-        "house = bpy.data.objects['House walls'] if 'House walls' in bpy.data.objects else "
-        "next(each for each in bpy.data.objects if each.name.startswith('House') and each.type == 'MESH')\n"
-        "bpy.context.view_layer.objects.active = house\n"
-        "house.select_set(True)\n"
+        "path = bpy.data.objects['Dirt path']\n"
+        "bpy.context.view_layer.objects.active = path\n"
+        "path.select_set(True)\n"
     )
     window.pause(1.0)
     window.click(*window.find("spade.pick_label", "OBJECT"))
