@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from bpy.props import EnumProperty
 
-from ..contract.errors import NothingLabelledError, SpadeError
+from ..contract.errors import NothingLabelledError, SpadeError, UnavailableError
 from ..contract.labels import LabelClass, LabelSet
 from ..label_image.image import labels_on
 from ..overlay.drawing import live_labels
@@ -49,6 +49,9 @@ class SPADE_OT_pick_label(ReportsErrors, bpy.types.Operator):
         self._say(context, None)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
+
+    def run(self, context) -> None:
+        raise UnavailableError("The eyedropper needs a mouse.", fix="Scripts give a class by assign_label.")
 
     def modal(self, context, event):
         if event.type in {"ESC", "RIGHTMOUSE"}:
