@@ -86,7 +86,7 @@ def redraw() -> None:
     """Ask for a new drawing of the sidebars."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in {"VIEW_3D", "IMAGE_EDITOR"}:
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()

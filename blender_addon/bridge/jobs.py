@@ -49,8 +49,8 @@ LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobSt
 class SceneRequest:
     """One generation, complete: nothing is read from the scene after the press.
 
-    label_map: (H, W) ids of `label_set`, row 0 at the top. style, strength, upscale, natural_edges: as in PictureRequest; a
-    picture of a style may have any size. style_facts: what the stored picture says of its style.
+    label_map: (H, W) ids of `label_set`, row 0 at the top. style, strength, upscale, natural_edges: as in
+    PictureRequest; a picture of a style may have any size. style_facts: what the stored picture says of its style.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 

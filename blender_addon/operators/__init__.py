@@ -7,8 +7,10 @@ import bpy
 
 from . import (
     comparison,
+    eyedropper,
     generate,
     history,
+    label_image,
     label_map,
     label_sets,
     labels,
@@ -36,6 +38,8 @@ _CLASSES = tuple(
         unlabelled,
         label_sets,
         label_map,
+        label_image,
+        eyedropper,
         pairs,
         scenes,
         server,

@@ -23,7 +23,7 @@ from ..scene.label_rules import scene_label_set
 from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
 from ..style.settings import SECOND, chosen_names
-from ..style.wanted import wanted_style
+from ..style.wanted import WantedStyle, wanted_style
 from ..timer import redraw, wake
 from .reports_errors import ReportsErrors
 from .waiting import wait_for_picture
@@ -96,23 +96,34 @@ class SPADE_OT_new_seed(ReportsErrors, bpy.types.Operator):
 
 def submit_scene(context: bpy.types.Context) -> Job:
     """Check, take the labels, and hand the request to the board; the picture comes later. Raises SpadeError."""
+    scene, pressed_at = context.scene, time.monotonic()
+    style = ready_to_paint(scene, label_map_shape(scene))
+    label_map = _take_labels(context, scene, label_map_shape(scene))
+    return current_session().board.add(scene_request(scene, label_map, style, pressed_at), pressed_at)
+
+
+def ready_to_paint(scene: bpy.types.Scene, shape: tuple[int, int]) -> WantedStyle:
+    """Check what is wrong at once, before what costs time, and begin to connect. Raises SpadeError."""
     if bpy.app.is_job_running("RENDER"):
         raise BusyError("Blender is rendering.", fix="Generate again when the render is done.")
-    scene, session, pressed_at = context.scene, current_session(), time.monotonic()
+    session, wanted = current_session(), settings(scene)
     session.dismiss()
-    # First what is wrong at once, then what costs time: a backdrop needs a flat camera.
-    camera = flat_camera_of(scene)
+    flat_camera_of(scene)  # a backdrop needs one
     session.connect()
     find_colors(scene)  # is found while the server paints
-    shape = label_map_shape(scene)
     if (problem := session.connection.too_large(shape)) is not None:
         raise problem
-    wanted = settings(scene)
     if (problem := session.connection.missing_style(wanted.model, chosen_names(wanted))) is not None:
         raise problem
-    style = wanted_style(scene)
-    label_map = _take_labels(context, scene, shape)
-    request = SceneRequest(
+    return wanted_style(scene)
+
+
+def scene_request(
+    scene: bpy.types.Scene, label_map: np.ndarray, style: WantedStyle, pressed_at: float
+) -> SceneRequest:
+    """The request for these labels, (H, W) ids, with all else as it is set in the scene."""
+    wanted = settings(scene)
+    return SceneRequest(
         label_map=label_map,
         label_set=scene_label_set(scene),
         model=wanted.model,
@@ -120,7 +131,7 @@ def submit_scene(context: bpy.types.Context) -> Job:
         scene_uid=scene.session_uid,
         scene_name=scene.name,
         blend_file=bpy.data.filepath,
-        camera_name=camera.name,
+        camera_name=flat_camera_of(scene).name,
         label_seconds=time.monotonic() - pressed_at,
         upscale="auto" if wanted.upscale else "off",
         # Blender's numbers are single: 0.3 is to be the 0.3 of the command line.
@@ -129,7 +140,6 @@ def submit_scene(context: bpy.types.Context) -> Job:
         strength=style.strength,
         style_facts=style.facts,
     )
-    return session.board.add(request, pressed_at)
 
 
 def _take_labels(context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray:

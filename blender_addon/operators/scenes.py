@@ -37,7 +37,7 @@ class SPADE_OT_add_camera(ReportsErrors, bpy.types.Operator):
 
 
 class SPADE_OT_add_example(ReportsErrors, bpy.types.Operator):
-    """Add a labelled grey-box valley and look at it through its camera, to try things out. Blender's startup cube is hidden"""
+    """Add a labelled grey-box valley with a camera, to try things out. Blender's startup cube is hidden"""
 
     bl_idname = "spade.add_example"
     bl_label = "Add Example Valley"

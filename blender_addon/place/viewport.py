@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import bpy
 
 from ..properties import settings
@@ -27,16 +29,23 @@ def look_at_picture(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None
 
 
 def look_through_camera(context: bpy.types.Context) -> None:
-    """Let the view that was pressed in look through the camera; from elsewhere, the first 3D view."""
-    pressed_in = context.space_data
-    if isinstance(pressed_in, bpy.types.SpaceView3D):
-        views = [pressed_in]
-    else:
-        areas = [area for window in context.window_manager.windows for area in window.screen.areas]
-        views = [area.spaces.active for area in areas if area.type == "VIEW_3D"][:1]
-    for view in views:
-        if isinstance(view, bpy.types.SpaceView3D) and view.region_3d is not None:
-            view.region_3d.view_perspective = "CAMERA"
+    """Let the view that was pressed in look through the camera; from elsewhere, the first 3D view.
+
+    The camera's frame is moved out from under the sidebar.
+    """
+    areas = [area for window in context.window_manager.windows for area in window.screen.areas]
+    views = [area for area in areas if area.type == "VIEW_3D"]
+    area = context.area if context.area in views else next(iter(views), None)
+    space = area.spaces.active if area is not None else None
+    if area is None or not isinstance(space, bpy.types.SpaceView3D) or space.region_3d is None:
+        return
+    space.region_3d.view_perspective = "CAMERA"
+    widths = {region.type: region.width for region in area.regions if region.width > 1}
+    covered = widths.get("UI", 0) - widths.get("TOOLS", 0)
+    if context.preferences.system.use_region_overlap and widths.get("WINDOW"):
+        # As Blender counts it: of the view's width, by how large the frame is drawn.
+        enlarged = (math.sqrt(2) + space.region_3d.view_camera_zoom / 50) ** 2 / 2
+        space.region_3d.view_camera_offset = covered / 2 / widths["WINDOW"] / enlarged, 0.0
 
 
 def show_in_view(address: int) -> None:

@@ -6,9 +6,20 @@ from __future__ import annotations
 import bpy
 
 from ..style import thumbnails
-from . import history_panel, label_panel, panel, placement_panel, server_panel, style_panel, variations_panel
+from . import (
+    history_panel,
+    label_image_panel,
+    label_panel,
+    message,
+    panel,
+    placement_panel,
+    server_panel,
+    style_panel,
+    variations_panel,
+)
 
 _CLASSES = (
+    *message.CLASSES,
     *panel.CLASSES,
     *style_panel.CLASSES,
     *variations_panel.CLASSES,
@@ -16,6 +27,7 @@ _CLASSES = (
     *placement_panel.CLASSES,
     *label_panel.CLASSES,
     *server_panel.CLASSES,
+    *label_image_panel.CLASSES,
 )
 
 

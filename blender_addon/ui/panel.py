@@ -48,6 +48,11 @@ def draw_action(layout: Layout, job: Job | None) -> None:
     if job is None:
         row.operator("spade.generate", icon="IMAGE_BACKGROUND")
         return
+    draw_progress(row, job)
+
+
+def draw_progress(row: Layout, job: Job) -> None:
+    """How far a job is, and a way to stop it: in the place of the button that began it."""
     row.progress(factor=job.fraction, text=_doing(job))
     row.operator("spade.cancel", text="", icon="X")
 

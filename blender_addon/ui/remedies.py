@@ -67,26 +67,27 @@ def draw_box(
     *,
     alert: bool = False,
     dismissable: bool = False,
+    menu: str = "",
 ) -> None:
-    """Sentences and buttons in a box that is as high with as without them; only the first sentence is alert."""
+    """Sentences and buttons, or a menu, in a box that is as high with as without them; only the first sentence is
+    alert."""
     box = layout.box()
     head = box.row(align=True)
     column = head.column(align=True)
     column.scale_y = 0.8
     taken = PADDING_AND_BUTTONS if dismissable else PADDING
-    drawn = 0
-    for text in texts:
-        lines = column.column(align=True)
-        lines.alert = alert and text is texts[0]
-        for line in wrapped(context, text, taken):
-            lines.label(text=line, icon="BLANK1" if drawn else icon)
-            drawn += 1
-    for _ in range(drawn, _LINES):
-        column.label(text="", icon="BLANK1")
+    lines = [(line, text is texts[0]) for text in texts for line in wrapped(context, text, taken)]
+    lines += [("", False)] * (_LINES - len(lines))
+    for number, (line, is_first) in enumerate(lines):
+        row = column.row()
+        row.alert = alert and is_first
+        row.label(text=line, icon="BLANK1" if number else icon)
     if dismissable:
         head.operator("spade.dismiss_error", text="", icon="X", emboss=False)
     row = box.row(align=True)
     for remedy in remedies:
         row.operator(remedy.operator, text=remedy.text, icon=remedy.icon)
-    if not remedies:
+    if menu:
+        row.menu(menu)
+    elif not remedies:
         row.label(text="")
