@@ -37,7 +37,8 @@ def draw_message(layout: Layout, context: bpy.types.Context, next_step: str = ""
     """
     session, scene = current_session(), context.scene
     if session.error is not None:
-        draw_error(layout, context, session.error)
+        # What lasts is mended from here, too.
+        draw_error(layout, context, session.error, also=_foreseen(scene))
         return
     wanted = session.wanted_label_set
     if wanted is not None and wanted.scene_uid == scene.session_uid:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import bpy
@@ -44,14 +44,21 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
 
 
 def draw_error(
-    layout: Layout, context: bpy.types.Context, error: SpadeError, *, dismissable: bool = True
+    layout: Layout,
+    context: bpy.types.Context,
+    error: SpadeError,
+    *,
+    dismissable: bool = True,
+    also: Iterable[SpadeError] = (),
 ) -> None:
-    """The error's box, with every remedy but the button that has just failed.
+    """The error's box, with every remedy but the button that has just failed; those for other errors `also`.
 
     One that lasts as long as its cause is not dismissable.
     """
     failed = current_session().failed_operator
-    remedies = [each for each in REMEDIES.get(error.code, ()) if each.operator != failed]
+    codes = dict.fromkeys((error.code, *(other.code for other in also)))
+    offered = [each for code in codes for each in REMEDIES.get(code, ())]
+    remedies = [each for each in offered if each.operator != failed]
     if error.code == "UNAVAILABLE" and current_session().connection.console():
         remedies.append(Remedy("spade.show_console", "", "CONSOLE"))
     texts = [error.message, error.fix]

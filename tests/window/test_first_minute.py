@@ -102,7 +102,7 @@ def test_from_a_fresh_blender_to_a_placed_picture_in_five_clicks(window):
     picture(window, "example")
     window.click(*before["spade.generate"])  # 5
     window.until(PLACED, 180)
-    window.until(f"{module('session')}.current_session().board.last_placed is not None", 60)
+    window.until(f"{module('session')}.current_session().board.last_placed is not None", 180)
     assert window.clicks + 1 == MOST_CLICKS, "the key counts as one"
     assert window.ask("bpy.context.scene.spade.show") == "PICTURE"
     window.pause(20.0 if PICTURES else 1.0)
