@@ -5,10 +5,24 @@ from __future__ import annotations
 
 import atexit
 
-from . import operators, place, preferences, properties, session, timer, ui
+from . import (
+    history,
+    label_image,
+    operators,
+    overlay,
+    place,
+    preferences,
+    properties,
+    session,
+    timer,
+    ui,
+)
 from .scene import label_overview
 
-_PARTS = (preferences, properties, session, label_overview, place, operators, ui, timer)
+_PARTS = (
+    *(preferences, properties, session, label_overview, place, history, label_image, overlay),
+    *(operators, ui, timer),
+)
 
 
 def register() -> None:

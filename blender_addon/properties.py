@@ -14,6 +14,7 @@ from bpy.props import (
     BoolProperty,
     CollectionProperty,
     EnumProperty,
+    FloatProperty,
     IntProperty,
     PointerProperty,
     StringProperty,
@@ -29,6 +30,22 @@ SHOWN = (
     ("BLOCKS", "Blocks", "The blocks, without the picture"),
     ("PICTURE", "Picture", "The picture and what has no label; the blocks it was painted from are hidden"),
     ("BOTH", "Both", "The blocks, and the picture behind them"),
+)
+NOT_YET = {
+    "WORLD": "a world needs a panorama, and the server paints flat pictures only: bent around the sky, one would be "
+    "stretched and have a seam",
+    "TILE": "a material that repeats needs a picture whose borders fit each other, and the server paints none",
+}
+"""Placements that nothing can be painted for yet, and why."""
+PLACEMENTS = (
+    ("PLANE", "Backdrop", "A plane behind everything that fills the camera's frame, in views and in renders"),
+    (
+        "CAMERA",
+        "Camera",
+        "The camera's background image: in views through the camera, whatever their shading; not in renders",
+    ),
+    ("WORLD", "World", f"Not yet: {NOT_YET['WORLD']}"),
+    ("TILE", "Tile", f"Not yet: {NOT_YET['TILE']}"),
 )
 _SIDE = {
     "default": 512,
@@ -48,6 +65,14 @@ def class_names(self, context, typed: str) -> list[str]:
     except SpadeError:
         return []
     return [entry.name for entry in entries if typed.casefold() in entry.name.casefold()]
+
+
+def _chosen_index(spade) -> int:
+    return bpy.data.images.find(spade.history_name)
+
+
+def _choose_index(spade, index: int) -> None:
+    spade.history_name = bpy.data.images[index].name
 
 
 class SpadeLabelRule(bpy.types.PropertyGroup):
@@ -114,11 +139,39 @@ class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
         "enlarge them. Off, they are painted at their own size, with textures that repeat",
         default=True,
     )
+    natural_edges: FloatProperty(
+        name="Natural Edges",
+        description="How far the straight borders of blocks are moved as nature would draw them: 0 keeps each where it "
+        "is, 1 moves them by about a hundredth of the picture's height. The seed draws how",
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
     show: EnumProperty(
         name="Show",
         description="What is seen of the blocks and of the picture painted from them; set by the operator Show",
         items=SHOWN,
         default="BOTH",
+    )
+    placement: EnumProperty(
+        name="Place As",
+        description="How pictures are shown; set by the operator Place As",
+        items=PLACEMENTS,
+    )
+    history_limit: IntProperty(
+        name="Limit",
+        description="How much the pictures and what they were made of may take in the file, in megabytes. The oldest "
+        "go first, never a favourite nor one that is shown somewhere",
+        default=100,
+        min=1,
+        soft_max=2000,
+    )
+    history_name: StringProperty(name="Picture", description="The picture that is chosen in the history")
+    history_index: IntProperty(
+        name="Picture",
+        description="The picture that is chosen in the history, by its place among the file's images",
+        get=_chosen_index,
+        set=_choose_index,
     )
     hidden_blocks: CollectionProperty(type=SpadeHiddenBlock)
     model: StringProperty(name="Model", description="Name of the model on the server", default="landscape")

@@ -14,6 +14,7 @@ from .bridge.connection import Connection, ConnectionState
 from .bridge.jobs import Job, JobBoard
 from .bridge.label_set_question import LabelSetQuestion
 from .bridge.thumbnail_question import ThumbnailQuestion
+from .bridge.variations import Variations
 from .contract.errors import SpadeError
 from .preferences import server_choice, server_target
 
@@ -33,16 +34,18 @@ class Session:
         self.connection = Connection()
         self.board = JobBoard(self.connection)
         self.error: SpadeError | None = None
+        self.failed_operator = ""  # by which the error came, as "spade.generate"; its button is no remedy
         self.wanted_label_set: WantedLabelSet | None = None
+        self.variations: Variations | None = None
         self.shown_paintings: list[Job] = []  # jobs whose small picture is in place until they end
         self.pressed_in = 0  # the view that Generate was pressed in, by its address: it shows the picture
         self.last_drawn: tuple | None = None  # what the panel showed when it was last redrawn
         self._opened_for: tuple[str, ...] = ()
         self._thumbnails: dict[str, ThumbnailQuestion] = {}  # by the digests of models
 
-    def show(self, error: SpadeError) -> None:
+    def show(self, error: SpadeError, failed_operator: str = "") -> None:
         """Let the panel say this until it is dismissed, or something newer goes wrong."""
-        self.error = error
+        self.error, self.failed_operator = error, failed_operator
 
     def dismiss(self) -> None:
         """Let the panel say nothing of errors."""
@@ -85,7 +88,21 @@ class Session:
         for job in self.board.step():
             if job.error is not None:
                 self.show(job.error)
+        if self.variations is not None:
+            self.variations.step()
         self._ask_thumbnails()
+
+    def vary(self, first: Job, count: int) -> Variations:
+        """Paint a job that was just handed to the board with `count` seeds, its own the first, to choose from."""
+        self.close_variations()
+        self.variations = Variations(self.board, first, count)
+        return self.variations
+
+    def close_variations(self) -> None:
+        """Let go of the variations; what was picked stays."""
+        if self.variations is not None:
+            self.variations.close()
+            self.variations = None
 
     def thumbnails(self, digest: str) -> np.ndarray | None:
         """Pictures of a model's styles, (N, H, W, 3) uint8; None where the server has sent none (yet)."""

@@ -86,7 +86,7 @@ def redraw() -> None:
     """Ask for a new drawing of the sidebars."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in {"VIEW_3D", "IMAGE_EDITOR"}:
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
@@ -107,7 +107,7 @@ def _place_pictures(session: Session) -> None:
 
 def _show_paintings(session: Session) -> None:
     """Show the small pictures that are there before the whole ones; see off those whose jobs have ended."""
-    for job in session.board.live:
+    for job in [job for job in session.board.live if job.lands]:
         scene = scene_of(job.request)
         if job.painting is not None and job not in session.shown_paintings and scene is not None:
             session.shown_paintings.append(job)
@@ -144,4 +144,6 @@ def _shown(session: Session) -> tuple:
     models = connection.welcome.models if connection.welcome else ()
     pictured = [session.thumbnails(model.digest) is not None for model in models]
     waits = int(connection.waited_s), session.wanted_label_set is not None
-    return jobs, connection.state, waits, models, pictured, session.error, id(board.last_placed), hindrance()
+    varied = len(session.variations.pictures) if session.variations else None
+    stands = session.error, id(board.last_placed), hindrance(), varied
+    return jobs, connection.state, waits, models, pictured, *stands

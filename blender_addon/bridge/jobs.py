@@ -49,8 +49,8 @@ LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobSt
 class SceneRequest:
     """One generation, complete: nothing is read from the scene after the press.
 
-    label_map: (H, W) ids of `label_set`, row 0 at the top. style, strength, upscale: as in PictureRequest; a picture of
-    a style may have any size. style_facts: what the stored picture says of its style.
+    label_map: (H, W) ids of `label_set`, row 0 at the top. style, strength, upscale, natural_edges: as in
+    PictureRequest; a picture of a style may have any size. style_facts: what the stored picture says of its style.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -64,6 +64,7 @@ class SceneRequest:
     camera_name: str
     label_seconds: float = 0.0
     upscale: str = "auto"
+    natural_edges: float = 0.0
     style: Style | None = None
     strength: float = 1.0
     style_facts: dict[str, str | int | float] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class SceneRequest:
             fitted(self.style, limits),
             self.strength,
             upscale=self.upscale,
+            natural_edges=self.natural_edges,
         )
 
 
@@ -86,7 +88,7 @@ class Job:
     """A request on its way. rgb: (H, W, 3) uint8 once it is FINISHED, picture_digest: SHA-256 of its bytes.
 
     painting: (h, w, 3) uint8, the small picture that the server is enlarging; None where it painted at full size.
-    is_new: whether placing it changed anything.
+    lands: whether its picture is placed by itself when it is there. is_new: whether placing it changed anything.
     """
 
     request: SceneRequest
@@ -100,6 +102,7 @@ class Job:
     picture_digest: str = ""
     model_digest: str = ""
     upscaler: str = ""
+    lands: bool = True
     is_new: bool = True
     error: SpadeError | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -127,7 +130,7 @@ class JobBoard:
     @property
     def finished(self) -> list[Job]:
         """Jobs whose picture waits to be placed, oldest first."""
-        return [job for job in self._jobs if job.state is JobState.FINISHED]
+        return [job for job in self._jobs if job.state is JobState.FINISHED and job.lands]
 
     def live_in(self, scene_uid: int) -> Job | None:
         """The live job of a scene."""
@@ -135,12 +138,12 @@ class JobBoard:
             (job for job in reversed(self._jobs) if job.is_live and job.request.scene_uid == scene_uid), None
         )
 
-    def add(self, request: SceneRequest, pressed_at: float | None = None) -> Job:
+    def add(self, request: SceneRequest, pressed_at: float | None = None, lands: bool = True) -> Job:
         """Take a request; it is sent as soon as the server is ready. An older live job of the scene is cancelled."""
         older = self.live_in(request.scene_uid)
         if older is not None:
             self.cancel(older)
-        job = Job(request, self._clock() if pressed_at is None else pressed_at)
+        job = Job(request, self._clock() if pressed_at is None else pressed_at, lands=lands)
         self._jobs.append(job)
         self._send_waiting()
         return job

@@ -6,7 +6,11 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    comparison,
+    eyedropper,
     generate,
+    history,
+    label_image,
     label_map,
     label_sets,
     labels,
@@ -18,6 +22,7 @@ from . import (
     style,
     swatches,
     unlabelled,
+    variations,
 )
 
 _CLASSES = tuple(
@@ -25,11 +30,16 @@ _CLASSES = tuple(
     for part in (
         reports_errors,
         generate,
+        variations,
         place,
+        history,
+        comparison,
         labels,
         unlabelled,
         label_sets,
         label_map,
+        label_image,
+        eyedropper,
         pairs,
         scenes,
         server,

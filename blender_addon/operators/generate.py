@@ -13,10 +13,9 @@ import time
 import bpy
 import numpy as np
 
-from ..bridge.jobs import Job, JobState, SceneRequest
-from ..contract.errors import BusyError, CancelledError, UnavailableError
+from ..bridge.jobs import Job, SceneRequest
+from ..contract.errors import BusyError
 from ..place.colors import find_colors
-from ..place.picture import hindrance
 from ..properties import settings
 from ..scene.coverage import last_coverage
 from ..scene.label_pass import render_label_map
@@ -24,12 +23,10 @@ from ..scene.label_rules import scene_label_set
 from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
 from ..style.settings import SECOND, chosen_names
-from ..style.wanted import wanted_style
-from ..timer import redraw, run_until, wake
+from ..style.wanted import WantedStyle, wanted_style
+from ..timer import redraw, wake
 from .reports_errors import ReportsErrors
-
-# A script waits this long for its picture: a cold server on a slow computer needs most of it.
-SCRIPT_PATIENCE_S = 300.0
+from .waiting import wait_for_picture
 
 
 class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
@@ -53,20 +50,7 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
         """The way of scripts: return when the picture is placed, raise when there is none."""
         job = submit_scene(context)
         self.warn_of_unlabelled(context.scene)
-        if not run_until(lambda: _is_settled(job), SCRIPT_PATIENCE_S):
-            current_session().board.cancel(job)
-            raise UnavailableError(
-                f"No picture came in {SCRIPT_PATIENCE_S:.0f} s.", fix="Look at the server's console."
-            )
-        if job.error is not None:
-            raise job.error
-        if job.state is JobState.FINISHED:
-            why = hindrance() or "soon"
-            raise BusyError(
-                f"The picture is ready and lands {why}.", fix="It is kept: the sidebar places it."
-            )
-        if job.state is JobState.CANCELLED:
-            raise CancelledError("The picture was cancelled.", fix="Generate again.")
+        wait_for_picture(job)
 
     def warn_of_unlabelled(self, scene: bpy.types.Scene) -> None:
         """Before anything is painted, say when much of what the camera sees has no label."""
@@ -112,23 +96,34 @@ class SPADE_OT_new_seed(ReportsErrors, bpy.types.Operator):
 
 def submit_scene(context: bpy.types.Context) -> Job:
     """Check, take the labels, and hand the request to the board; the picture comes later. Raises SpadeError."""
+    scene, pressed_at = context.scene, time.monotonic()
+    style = ready_to_paint(scene, label_map_shape(scene))
+    label_map = _take_labels(context, scene, label_map_shape(scene))
+    return current_session().board.add(scene_request(scene, label_map, style, pressed_at), pressed_at)
+
+
+def ready_to_paint(scene: bpy.types.Scene, shape: tuple[int, int]) -> WantedStyle:
+    """Check what is wrong at once, before what costs time, and begin to connect. Raises SpadeError."""
     if bpy.app.is_job_running("RENDER"):
         raise BusyError("Blender is rendering.", fix="Generate again when the render is done.")
-    scene, session, pressed_at = context.scene, current_session(), time.monotonic()
+    session, wanted = current_session(), settings(scene)
     session.dismiss()
-    # First what is wrong at once, then what costs time: a backdrop needs a flat camera.
-    camera = flat_camera_of(scene)
+    flat_camera_of(scene)  # a backdrop needs one
     session.connect()
     find_colors(scene)  # is found while the server paints
-    shape = label_map_shape(scene)
     if (problem := session.connection.too_large(shape)) is not None:
         raise problem
-    wanted = settings(scene)
     if (problem := session.connection.missing_style(wanted.model, chosen_names(wanted))) is not None:
         raise problem
-    style = wanted_style(scene)
-    label_map = _take_labels(context, scene, shape)
-    request = SceneRequest(
+    return wanted_style(scene)
+
+
+def scene_request(
+    scene: bpy.types.Scene, label_map: np.ndarray, style: WantedStyle, pressed_at: float
+) -> SceneRequest:
+    """The request for these labels, (H, W) ids, with all else as it is set in the scene."""
+    wanted = settings(scene)
+    return SceneRequest(
         label_map=label_map,
         label_set=scene_label_set(scene),
         model=wanted.model,
@@ -136,21 +131,15 @@ def submit_scene(context: bpy.types.Context) -> Job:
         scene_uid=scene.session_uid,
         scene_name=scene.name,
         blend_file=bpy.data.filepath,
-        camera_name=camera.name,
+        camera_name=flat_camera_of(scene).name,
         label_seconds=time.monotonic() - pressed_at,
         upscale="auto" if wanted.upscale else "off",
+        # Blender's numbers are single: 0.3 is to be the 0.3 of the command line.
+        natural_edges=round(wanted.natural_edges, 6),
         style=style.style,
         strength=style.strength,
         style_facts=style.facts,
     )
-    return session.board.add(request, pressed_at)
-
-
-def _is_settled(job: Job) -> bool:
-    """Whether nothing more will happen to a job by itself."""
-    if job.is_live:
-        return False
-    return job.state is not JobState.FINISHED or job.error is not None or hindrance() is not None
 
 
 def _take_labels(context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray:

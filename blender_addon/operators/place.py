@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures that wait behind no scene, earlier ones, and what is seen of blocks and picture."""
+"""Pictures that wait behind no scene, how they are placed, and what is seen of blocks and picture."""
 
 from __future__ import annotations
 
 import bpy
 
-from ..contract.errors import BadImageError
-from ..place.backdrop import place_backdrop
-from ..place.image import generated_images
 from ..place.picture import place_picture
-from ..place.show import show, show_landed
+from ..place.placement import placed_cameras, remove_placement, switch_placement
+from ..place.show import show, show_nothing_placed
 from ..place.viewport import look_at_picture
-from ..properties import SHOWN
+from ..properties import PLACEMENTS, SHOWN
+from ..scene.view import camera_of
 from ..session import current_session
 from .reports_errors import ReportsErrors
 
@@ -62,7 +61,7 @@ class SPADE_OT_show(ReportsErrors, bpy.types.Operator):
     def run(self, context) -> None:
         show(context.scene, self.what)
         if self.what != "BLOCKS" and isinstance(context.space_data, bpy.types.SpaceView3D):
-            look_at_picture(context.space_data)
+            look_at_picture(context.space_data, context.scene)
 
 
 class SPADE_OT_show_backdrop(ReportsErrors, bpy.types.Operator):
@@ -76,24 +75,40 @@ class SPADE_OT_show_backdrop(ReportsErrors, bpy.types.Operator):
         return context.area is not None and context.area.type == "VIEW_3D"
 
     def run(self, context) -> None:
-        look_at_picture(context.space_data)
+        look_at_picture(context.space_data, context.scene)
 
 
-class SPADE_OT_place_again(ReportsErrors, bpy.types.Operator):
-    """Put a picture that was painted earlier behind the scene again"""
+class SPADE_OT_place_as(ReportsErrors, bpy.types.Operator):
+    """Show this scene's pictures in another way; none is lost"""
 
-    bl_idname = "spade.place_again"
-    bl_label = "Place Again"
+    bl_idname = "spade.place_as"
+    bl_label = "Place As"
     bl_options = {"REGISTER", "UNDO"}
 
-    name: bpy.props.StringProperty(name="Picture", description="Name of the image")
+    placement: bpy.props.EnumProperty(
+        name="Place As", description="How this scene's pictures are shown", items=PLACEMENTS
+    )
+
+    @classmethod
+    def description(cls, context, properties) -> str:
+        return next(text for name, _, text in PLACEMENTS if name == properties.placement)
 
     def run(self, context) -> None:
-        image = bpy.data.images.get(self.name)
-        if image is None or image not in generated_images():
-            raise BadImageError(f"The file has no picture '{self.name}'.", "Choose one from the menu.")
-        place_backdrop(context.scene, image)
-        show_landed(context.scene)
+        switch_placement(context.scene, self.placement)
+
+
+class SPADE_OT_take_away(ReportsErrors, bpy.types.Operator):
+    """Take the picture out of the active camera's view: blocks and camera are as they were. The history keeps it"""
+
+    bl_idname = "spade.take_away"
+    bl_label = "Take Away"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context) -> None:
+        scene = context.scene
+        remove_placement(scene, camera_of(scene))
+        if not placed_cameras(scene):
+            show_nothing_placed(scene)
 
 
 CLASSES = (
@@ -101,5 +116,6 @@ CLASSES = (
     SPADE_OT_discard_kept,
     SPADE_OT_show,
     SPADE_OT_show_backdrop,
-    SPADE_OT_place_again,
+    SPADE_OT_place_as,
+    SPADE_OT_take_away,
 )

@@ -38,7 +38,7 @@ class ReportsErrors:
 
     def show_error(self, problem: SpadeError) -> set[str]:
         """Show an error in the panel. Scripts get it as the RuntimeError that Blender makes of an ERROR report."""
-        current_session().show(problem)
+        current_session().show(problem, type(self).bl_idname)
         redraw()
         # In the GUI the panel says it; a popup on top would only be in the way.
         self.report({"ERROR"} if bpy.app.background else {"WARNING"}, str(problem))

@@ -6,7 +6,9 @@ from __future__ import annotations
 import bpy
 
 from ..contract.errors import UnavailableError
+from ..example.startup_cube import hide_startup_cube
 from ..example.valley import build_valley
+from ..place.viewport import look_through_camera
 from ..properties import settings
 from ..scene import label_rules
 from ..session import current_session
@@ -35,16 +37,22 @@ class SPADE_OT_add_camera(ReportsErrors, bpy.types.Operator):
 
 
 class SPADE_OT_add_example(ReportsErrors, bpy.types.Operator):
-    """Add a labelled grey-box valley with a camera, to try things out"""
+    """Add a labelled grey-box valley with a camera, to try things out. Blender's startup cube is hidden"""
 
     bl_idname = "spade.add_example"
     bl_label = "Add Example Valley"
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context) -> None:
+        hidden = hide_startup_cube(context.scene, context.view_layer)
         build_valley(context.scene)
         label_rules.auto_assign(context.scene)
+        look_through_camera(context)
         current_session().dismiss()
+        if hidden is not None:
+            self.report(
+                {"INFO"}, f"'{hidden.name}' stood in the valley and is hidden: the Outliner shows it again"
+            )
 
 
 class SPADE_OT_use_served_model(ReportsErrors, bpy.types.Operator):

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A picture in Blender: placed, kept, and fitting whatever changes."""
+"""A picture in Blender: placed, and fitting whatever changes."""
 
 from __future__ import annotations
 
-from . import colors, follow, keep
-
-_PARTS = (keep, follow)
+from . import colors, follow
 
 
 def register() -> None:
-    for part in _PARTS:
-        part.register()
+    follow.register()
 
 
 def unregister() -> None:
-    for part in reversed(_PARTS):
-        part.unregister()
+    follow.unregister()
     colors.unregister()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..properties import settings
 from ..scene.view import camera_data
 from .backdrop import has_world_fog
 from .colors import missed_colors
@@ -15,6 +16,8 @@ _SOME, _MOST = 0.05, 0.6
 
 def caveats(scene: bpy.types.Scene) -> list[str]:
     """A sentence for each; none where the picture is seen as it was painted."""
+    if settings(scene).placement == "CAMERA":
+        return ["Views through the camera show the picture; it is not in renders."]
     view, found = scene.view_settings, []
     missed = missed_colors(scene)
     if missed > _MOST:

@@ -14,6 +14,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
+from .. import handlers
 from ..scene.visible import COPY_MARK
 from .backdrop import backdrops, fit_backdrop, has_world_fog
 from .colors import colors_group, find_colors
@@ -117,13 +118,9 @@ _HANDLERS = {
 
 
 def register() -> None:
-    for name, handler in _HANDLERS.items():
-        getattr(bpy.app.handlers, name).append(handler)
+    handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
-    for name, handler in _HANDLERS.items():
-        handlers = getattr(bpy.app.handlers, name)
-        if handler in handlers:
-            handlers.remove(handler)
+    handlers.remove(_HANDLERS)
     _fitted_for.clear()

@@ -9,6 +9,8 @@ comes nearest ("AgX Base sRGB" under AgX).
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -19,6 +21,8 @@ from .view_inverse import View
 
 PROVENANCE = "spade_provenance"
 """Custom property of a generated picture: how it was made, as JSON."""
+
+_OF_THE_MOMENT = ("made", "seconds")
 
 # By view transform; anything else shows sRGB. A version that lacks the space falls back to sRGB, too.
 _COLOR_SPACES = {
@@ -45,10 +49,20 @@ def store_image(
         raise BadImageError(
             f"An array of {rgb.dtype} {rgb.shape} is no picture.", "Give (H, W, 3) bytes of sRGB."
         )
+    image = pack_pixels(rgb, name, scene)
+    # A later picture takes this one's place in the scene; it must stay in the file all the same.
+    image.use_fake_user = True
+    image[PROVENANCE] = json.dumps(provenance, ensure_ascii=False)
+    return image
+
+
+def pack_pixels(rgb: np.ndarray, name: str, scene: bpy.types.Scene | None = None) -> bpy.types.Image:
+    """A new image of (H, W, 3) uint8 sRGB, row 0 at the top, packed as PNG; tagged for the view of a scene, if any."""
     height, width, _ = rgb.shape
     image = bpy.data.images.new(name, width, height, alpha=False)
     # First the tag, then the pixels: the bytes stay what they are, only their meaning is set.
-    tag_image(image, scene)
+    if scene is not None:
+        tag_image(image, scene)
     pixels = np.ones((height, width, 4), np.float32)
     np.divide(rgb[::-1], 255, out=pixels[..., :3], dtype=np.float32)  # Blender counts rows from the bottom
     flat: Any = pixels.ravel()  # a sequence to Blender, though not to its type stubs
@@ -56,9 +70,19 @@ def store_image(
     image.update()
     image.pack()
     image.alpha_mode = "NONE"
-    # A later picture takes this one's place in the scene; it must stay in the file all the same.
-    image.use_fake_user = True
-    image[PROVENANCE] = json.dumps(provenance, ensure_ascii=False)
+    return image
+
+
+def pack_file(content: bytes, name: str) -> bpy.types.Image:
+    """A new image of the bytes of a picture file, packed as they are."""
+    with tempfile.TemporaryDirectory(prefix="spade-") as folder:
+        file = Path(folder) / "picture.png"
+        file.write_bytes(content)
+        image = bpy.data.images.load(str(file))
+        image.name = name
+        image.pack()
+    image.filepath_raw = ""
+    image.alpha_mode = "NONE"
     return image
 
 
@@ -74,17 +98,19 @@ def generated_images() -> list[bpy.types.Image]:
 
 
 def same_image(provenance: dict[str, str | int | float]) -> bpy.types.Image | None:
-    """The picture in the file with the same pixels, made in the same way, whenever that was."""
+    """The picture in the file with the same pixels, made in the same way, whenever and in however much time."""
 
     def lasting(facts: dict[str, str | int | float]) -> dict[str, str | int | float]:
-        return {name: value for name, value in facts.items() if name != "made"}
+        return {name: value for name, value in facts.items() if name not in _OF_THE_MOMENT}
 
     wanted = lasting(provenance)
     return next((image for image in generated_images() if lasting(provenance_of(image)) == wanted), None)
 
 
-def tag_image(image: bpy.types.Image, scene: bpy.types.Scene, raw: bool = False) -> None:
+def tag_image(image: bpy.types.Image, scene: bpy.types.Scene | None = None, raw: bool = False) -> None:
     """Say what a picture's bytes mean: nothing (`raw`), or what comes nearest to finished sRGB in a scene's view.
+
+    Without a scene they are plain sRGB, for what is shown past any view.
 
     OpenColorIO configurations call that what they like; one without any of our names keeps what it thinks of images.
     """
@@ -94,7 +120,8 @@ def tag_image(image: bpy.types.Image, scene: bpy.types.Scene, raw: bool = False)
             settings.is_data = True
         return
     known = _known_color_spaces()
-    wanted = (_COLOR_SPACES.get(scene.view_settings.view_transform, "sRGB"), *_SRGB)
+    view = scene.view_settings.view_transform if scene is not None else "Standard"
+    wanted = (_COLOR_SPACES.get(view, "sRGB"), *_SRGB)
     name = next((each for each in wanted if each in known), settings.name)
     if settings.name != name:
         settings.name = name

@@ -13,9 +13,8 @@ from __future__ import annotations
 import bpy
 
 from ..bridge.jobs import Job
-from .backdrop import backdrops, picture_of, place_backdrop, remove_backdrop
 from .image import store_image
-from .material import image_of
+from .placement import place, placed_cameras, placed_picture, remove_placement
 from .show import show_landed, show_nothing_placed
 
 # Custom properties of a painting: the job that it belongs to, and the picture it stands in for.
@@ -25,14 +24,14 @@ _JOB, _FORMER = "spade_job", "spade_former"
 def place_painting(
     job: Job, scene: bpy.types.Scene, camera: bpy.types.Object, provenance: dict[str, str | int | float]
 ) -> None:
-    """Show a job's painting on the backdrop of a camera."""
+    """Show a job's painting where the finished picture will be."""
     assert job.painting is not None
-    former = picture_of(scene, camera)
+    former = placed_picture(scene, camera)
     image = store_image(job.painting, f"Backdrop {scene.name}", scene, provenance)
     image[_JOB] = job.id
     if former is not None:
         image[_FORMER] = former
-    place_backdrop(scene, image, camera)
+    place(scene, image, camera)
     show_landed(scene)
 
 
@@ -69,9 +68,9 @@ def take_back(painting: bpy.types.Image) -> None:
         painting.user_remap(former)
     else:
         for scene in bpy.data.scenes:
-            showing = [backdrop for backdrop in backdrops(scene) if image_of(backdrop) == painting]
-            for backdrop in showing:
-                remove_backdrop(backdrop)
-            if showing and not backdrops(scene):
+            showing = [each for each in placed_cameras(scene) if placed_picture(scene, each) == painting]
+            for camera in showing:
+                remove_placement(scene, camera)
+            if showing and not placed_cameras(scene):
                 show_nothing_placed(scene)
     bpy.data.images.remove(painting)

@@ -10,10 +10,12 @@ import bpy
 from ..bridge.jobs import Job, JobBoard, JobState, SceneRequest
 from ..contract.errors import SpadeError
 from ..contract.version import VERSION
+from ..history import records
+from ..properties import settings
 from ..scene.view import FLAT, flat_camera_of
-from .backdrop import picture_of, place_backdrop
 from .image import same_image, store_image
 from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
+from .placement import is_placed, place
 from .show import show_landed
 
 # A tool in the user's hand: a picture that lands now would end up inside its undo step.
@@ -23,7 +25,8 @@ HANDS_FULL = ("TRANSFORM_OT_", "PAINT_OT_", "SCULPT_OT_", "MESH_OT_", "CURVE_OT_
 def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
     """Put the picture behind the scene, packed into the file, let it be seen, and make that one undo step.
 
-    What is in the file already, made in the same way, is not stored again; where it is in place, too, nothing changes.
+    The history has it then, and lets go of its oldest where it would take too much. What is in the file already, made
+    in the same way, is not stored again; where it is in place, too, nothing changes.
     Raises SpadeError where the scene refuses it: the picture then stays on the board, and the reason is the job's.
     """
     assert job.rgb is not None
@@ -31,10 +34,11 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
     known = same_image(facts)
     try:
         image = known or store_image(job.rgb, f"Backdrop {scene.name}", scene, facts)
+        records.record(image, job.request, job.rgb)
         camera = _camera_of(scene, job.request)
-        job.is_new = known is None or small is not None or picture_of(scene, camera) != known
+        job.is_new = known is None or small is not None or not is_placed(scene, known, camera)
         if job.is_new:
-            place_backdrop(scene, image, camera)
+            place(scene, image, camera)
     except SpadeError as problem:
         job.error = problem
         raise
@@ -42,6 +46,7 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
         swap_painting(small, image, keep_name=known is None)
     show_landed(scene)
     board.placed(job)
+    records.trim(settings(scene).history_limit * 2**20)
     if job.is_new:
         bpy.ops.ed.undo_push(message="Place Backdrop")
 
@@ -58,6 +63,8 @@ def settle_painting(job: Job) -> None:
         return
     if job.state is JobState.FAILED:
         keep_painting(small)
+        assert job.painting is not None
+        records.record(small, job.request, job.painting)
         bpy.ops.ed.undo_push(message="Place Backdrop")
     elif job.state is JobState.CANCELLED:
         take_back(small)
@@ -97,9 +104,14 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         "label_set_digest": request.label_set.digest,
         "seed": request.seed,
         "camera": request.camera_name,
-        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "upscale": request.upscale,
+        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
     }
     facts |= request.style_facts
+    if request.natural_edges:
+        facts["natural_edges"] = request.natural_edges
+    if "run" in job.seconds:
+        facts["seconds"] = round(job.seconds["run"], 2)
     if job.upscaler:
         facts["upscaler"] = job.upscaler
     if job.picture_digest:

@@ -7,7 +7,7 @@ import bpy
 
 from ..properties import settings
 from ..scene.blocks import hide_blocks, reveal_blocks
-from .backdrop import fit_backdrop
+from .placement import fit
 
 
 def show(scene: bpy.types.Scene, what: str) -> None:
@@ -18,7 +18,7 @@ def show(scene: bpy.types.Scene, what: str) -> None:
         hide_blocks(scene)
     else:
         reveal_blocks(scene)
-    fit_backdrop(scene)
+    fit(scene)
 
 
 def show_landed(scene: bpy.types.Scene) -> None:

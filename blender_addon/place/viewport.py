@@ -1,25 +1,51 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Views that show the picture: solid view shows none, and the picture is made for the camera."""
+"""Views that show the picture: solid view shows no backdrop, and the picture is made for the camera."""
 
 from __future__ import annotations
 
+import math
+
 import bpy
 
+from ..properties import settings
 
-def shows_pictures(view: bpy.types.SpaceView3D) -> bool:
-    """Whether a 3D view draws the pictures of materials."""
+
+def shows_pictures(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> bool:
+    """Whether a 3D view draws the scene's pictures, which are in materials unless they are the camera's background."""
     shading = view.shading
-    return shading.type not in {"SOLID", "WIREFRAME"} or (
-        shading.type == "SOLID" and shading.color_type == "TEXTURE"
+    return (
+        settings(scene).placement == "CAMERA"
+        or shading.type not in {"SOLID", "WIREFRAME"}
+        or (shading.type == "SOLID" and shading.color_type == "TEXTURE")
     )
 
 
-def look_at_picture(view: bpy.types.SpaceView3D) -> None:
-    """Look through the camera, and show materials."""
-    if not shows_pictures(view):
+def look_at_picture(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None:
+    """Look through the camera, and show materials where the picture is in one."""
+    if not shows_pictures(view, scene):
         view.shading.type = "MATERIAL"
     if view.region_3d is not None:
         view.region_3d.view_perspective = "CAMERA"
+
+
+def look_through_camera(context: bpy.types.Context) -> None:
+    """Let the view that was pressed in look through the camera; from elsewhere, the first 3D view.
+
+    The camera's frame is moved out from under the sidebar.
+    """
+    areas = [area for window in context.window_manager.windows for area in window.screen.areas]
+    views = [area for area in areas if area.type == "VIEW_3D"]
+    area = context.area if context.area in views else next(iter(views), None)
+    space = area.spaces.active if area is not None else None
+    if area is None or not isinstance(space, bpy.types.SpaceView3D) or space.region_3d is None:
+        return
+    space.region_3d.view_perspective = "CAMERA"
+    widths = {region.type: region.width for region in area.regions if region.width > 1}
+    covered = widths.get("UI", 0) - widths.get("TOOLS", 0)
+    if context.preferences.system.use_region_overlap and widths.get("WINDOW"):
+        # As Blender counts it: of the view's width, by how large the frame is drawn.
+        enlarged = (math.sqrt(2) + space.region_3d.view_camera_zoom / 50) ** 2 / 2
+        space.region_3d.view_camera_offset = covered / 2 / widths["WINDOW"] / enlarged, 0.0
 
 
 def show_in_view(address: int) -> None:
@@ -28,4 +54,4 @@ def show_in_view(address: int) -> None:
         for area in window.screen.areas:
             space = area.spaces.active
             if isinstance(space, bpy.types.SpaceView3D) and space.as_pointer() == address:
-                look_at_picture(space)
+                look_at_picture(space, window.scene)

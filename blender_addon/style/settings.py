@@ -7,6 +7,7 @@ not have it.
 
 # No postponed annotations here: Blender reads its properties out of them.
 
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
@@ -50,6 +51,27 @@ def listed_names(spade, prefix: str) -> list[str]:
     if chosen and chosen.casefold() not in map(str.casefold, names):
         names.append(chosen)
     return names
+
+
+def apply_facts(
+    spade, facts: Mapping[str, str | int | float], images: Mapping[str, bpy.types.Image | None]
+) -> None:
+    """Choose the style again that a picture says of itself. images: the pictures of styles, by prefix."""
+    spade.style_strength = facts.get("style_strength", 1.0)
+    spade.mix_styles = "style_mix" in facts
+    spade.style_mix = facts.get("style_mix", spade.style_mix)
+    spade.own_style_seed = "style_seed" in facts
+    for prefix in PREFIXES:
+        if f"{prefix}_name" in facts:
+            source = "NAMED"
+        else:
+            source = "IMAGE" if f"{prefix}_image" in facts else "SEED"
+        setattr(spade, f"{prefix}_source", source)
+        for kind in ("name", "seed"):
+            if (name := f"{prefix}_{kind}") in facts:
+                setattr(spade, name, facts[name])
+        if source == "IMAGE":
+            setattr(spade, f"{prefix}_image", images[prefix])
 
 
 def _pick(prefix: str) -> Any:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import bpy
@@ -11,7 +12,7 @@ from ..contract.errors import BadImageError, UnknownStyleError
 from ..contract.request import ImageStyle, MixedStyle, NamedStyle, PlainStyle, SeedStyle, Style
 from ..properties import settings
 from .reference import rgb_of
-from .settings import FIRST, SECOND, chosen_name
+from .settings import FIRST, PREFIXES, SECOND, chosen_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,34 @@ def wanted_style(scene: bpy.types.Scene) -> WantedStyle:
     if strength != 1:
         facts["style_strength"] = strength
     return WantedStyle(style, strength, facts)
+
+
+def style_of(
+    facts: Mapping[str, str | int | float], pictures: Mapping[str, bpy.types.Image | None]
+) -> Style | None:
+    """The style that `facts` were written of, in a picture that has a seed. pictures: of styles by picture, by prefix.
+
+    Raises BadImageError where one of them is missing.
+    """
+    first, second = (_plain_of(facts, prefix, pictures[prefix]) for prefix in PREFIXES)
+    if second is None:
+        return first
+    return MixedStyle(first or SeedStyle(int(facts["seed"])), second, float(facts["style_mix"]))
+
+
+def _plain_of(
+    facts: Mapping[str, str | int | float], prefix: str, picture: bpy.types.Image | None
+) -> PlainStyle | None:
+    if f"{prefix}_name" in facts:
+        return NamedStyle(str(facts[f"{prefix}_name"]))
+    if f"{prefix}_image" in facts:
+        if picture is None:
+            raise BadImageError(
+                f"The picture of its style, '{facts[f'{prefix}_image']}', is not in the file.",
+                "Choose it in the Style panel, and generate anew.",
+            )
+        return ImageStyle(rgb_of(picture))
+    return SeedStyle(int(facts[f"{prefix}_seed"])) if f"{prefix}_seed" in facts else None
 
 
 def _plain(spade, prefix: str, facts: dict[str, str | int | float]) -> PlainStyle | None:

@@ -6,9 +6,29 @@ from __future__ import annotations
 import bpy
 
 from ..style import thumbnails
-from . import label_panel, panel, server_panel, style_panel
+from . import (
+    history_panel,
+    label_image_panel,
+    label_panel,
+    message,
+    panel,
+    placement_panel,
+    server_panel,
+    style_panel,
+    variations_panel,
+)
 
-_CLASSES = panel.CLASSES + style_panel.CLASSES + label_panel.CLASSES + server_panel.CLASSES
+_CLASSES = (
+    *message.CLASSES,
+    *panel.CLASSES,
+    *style_panel.CLASSES,
+    *variations_panel.CLASSES,
+    *history_panel.CLASSES,
+    *placement_panel.CLASSES,
+    *label_panel.CLASSES,
+    *server_panel.CLASSES,
+    *label_image_panel.CLASSES,
+)
 
 
 def register() -> None:

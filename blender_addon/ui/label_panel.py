@@ -9,6 +9,7 @@ from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
 from ..operators.labels import targets
 from ..operators.swatches import icon_of
+from ..overlay.settings import overlay_settings
 from ..properties import settings
 from ..scene import label_rules
 from ..scene.label_overview import overview
@@ -35,6 +36,9 @@ class SPADE_MT_labels(bpy.types.Menu):
         layout = layout_of(self)
         layout.operator("spade.import_label_set", icon="IMPORT")
         layout.operator("spade.export_label_map", icon="EXPORT")
+        layout.separator()
+        layout.operator("spade.paint_labels", icon="BRUSH_DATA")
+        layout.operator("spade.new_label_image", icon="FILE_NEW")
         layout.separator()
         layout.operator("spade.add_example", icon="WORLD_DATA")
 
@@ -89,6 +93,7 @@ class SPADE_PT_labels(bpy.types.Panel):
         except SpadeError as problem:
             draw_error(layout, context, problem)
             return
+        _draw_overlay(layout, context)
         rows = layout.column(align=True)
         for kind in ("OBJECT", "MATERIAL", "COLLECTION"):
             _draw_target(rows, context, kind, label_set)
@@ -96,6 +101,19 @@ class SPADE_PT_labels(bpy.types.Panel):
         draw_missing_background(layout, scene, label_set)
         layout.operator("spade.auto_assign", icon="SORTALPHA")
         draw_unlabelled(layout, scene)
+
+
+def _draw_overlay(layout: Layout, context: bpy.types.Context) -> None:
+    """Labels over the view: on or off, which, and how strongly; all there while it is off, so that nothing moves."""
+    wanted = overlay_settings(context)
+    rows = layout.column(align=True)
+    first = rows.row(align=True)
+    first.prop(wanted, "is_shown", text="Show Labels", icon="OVERLAY", toggle=True)
+    first.prop(wanted, "show_legend", text="", icon="PRESET")
+    second = rows.row(align=True)
+    second.active = wanted.is_shown
+    second.prop(wanted, "source", text="")
+    second.prop(wanted, "opacity", text="", slider=True)
 
 
 def _draw_target(layout: Layout, context: bpy.types.Context, kind: str, label_set: LabelSet) -> None:
@@ -138,6 +156,7 @@ def draw_chooser(row: Layout, kind: str, given: str | None, label_set: LabelSet,
         row.operator("spade.search_label", text=text, **icon).kind = kind
     else:
         row.menu(f"SPADE_MT_{kind.lower()}_class", text=text, **icon)
+    row.operator("spade.pick_label", text="", icon="EYEDROPPER").kind = kind
     if given and clear:
         row.operator("spade.clear_label", text="", icon="X").kind = kind
 

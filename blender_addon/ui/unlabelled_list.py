@@ -25,8 +25,6 @@ def draw_unlabelled(layout: Layout, scene: bpy.types.Scene) -> None:
             done = layout.row()
             done.active = False
             done.label(text="Everything has a label", icon="CHECKMARK")
-        else:
-            layout.operator("spade.add_example", icon="WORLD_DATA")
         return
     box = layout.box()
     head = box.row()

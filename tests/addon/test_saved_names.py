@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import bpy
+from spade_backdrops.history.parts import DIGEST, LABEL_SET, PARTS
+from spade_backdrops.history.records import FAVOURITE
 from spade_backdrops.place.backdrop import COLLECTION_NAME
 from spade_backdrops.place.image import PROVENANCE
 from spade_backdrops.properties import SpadeLabelRule, SpadeSettings
@@ -21,6 +23,7 @@ SETTINGS = {
         "match_camera",
         "upscale",
     ),
+    *("placement", "history_limit", "show", "natural_edges"),
     *("seed", "own_style_seed", "style_seed", "model"),
     *("style_source", "style_name", "style_image", "style_strength", "mix_styles", "style_mix"),
     *("second_style_source", "second_style_name", "second_style_image", "second_style_seed"),
@@ -40,6 +43,8 @@ OPERATORS = {
     ),
     *("assign_label", "search_label", "clear_label", "auto_assign", "select_unlabelled"),
     *("import_label_set", "use_model_label_set", "use_served_model", "export_label_map", "render_pairs"),
+    *("paint_again", "use_settings", "favourite", "remove_result", "compare"),
+    *("vary", "pick_variation", "close_variations", "place_as", "take_away"),
     *("use_seed_style", "add_style_preset"),
     *("add_camera", "add_example", "start_server", "stop_server", "show_console", "open_preferences"),
 }
@@ -58,6 +63,11 @@ def test_what_labels_things_keeps_its_name(addon):
 def test_what_marks_backdrops_and_pictures_keeps_its_name(addon):
     assert (BACKDROP_MARK, PROVENANCE) == ("spade_backdrop", "spade_provenance")
     assert COLLECTION_NAME == "Spade Backdrops"
+
+
+def test_what_holds_the_history_together_keeps_its_name(addon):
+    assert (DIGEST, LABEL_SET, FAVOURITE) == ("spade_digest", "spade_label_set", "spade_favourite")
+    assert PARTS == ("spade_label_map", "spade_style_image", "spade_second_style_image")
 
 
 def test_operators_keep_their_names(addon):

@@ -57,3 +57,32 @@ def test_it_leaves_alone_what_was_there(scene, pixels):
     build_valley(scene)
     assert own.name in scene.objects and scene.world == world and scene.camera.name == "Valley camera"
     assert {each.name for each in scene.collection.children} == {"Valley"}
+
+
+def test_the_startup_cube_makes_room_and_undo_brings_it_back(addon):
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.spade.add_example()
+    cube = bpy.data.objects["Cube"]
+    assert cube.hide_render and cube.hide_get() and cube not in unlabelled(bpy.context.scene)
+    bpy.ops.ed.undo_push(message="Add Example Valley")
+    bpy.ops.ed.undo()
+    cube = bpy.data.objects["Cube"]
+    assert not cube.hide_render and not cube.hide_get()
+
+
+@pytest.mark.parametrize("change", ("moved", "modified", "labelled", "remodelled"))
+def test_a_cube_that_somebody_has_worked_on_stays_as_it_is(addon, change):
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    cube = bpy.data.objects["Cube"]
+    if change == "moved":
+        cube.location.x = 3.0
+    elif change == "modified":
+        cube.modifiers.new("Bevel", "BEVEL")
+    elif change == "labelled":
+        cube["spade_label"] = "rock"
+    else:
+        cube.data.vertices[0].co.x = -2.0
+    bpy.context.view_layer.update()
+    bpy.ops.spade.add_example()
+    assert not cube.hide_render and not cube.hide_get()

@@ -13,6 +13,7 @@ import pytest
 from spade_backdrops import timer
 from spade_backdrops.bridge.connection import ConnectionState
 from spade_backdrops.bridge.jobs import JobState
+from spade_backdrops.contract.limits import Limits
 from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.place.image import PROVENANCE
 from spade_backdrops.place.picture import hindrance
@@ -94,6 +95,16 @@ def test_generating_again_updates_the_same_backdrop(valley):
     settings(valley).seed = 5
     bpy.ops.spade.generate()
     assert [thing.name for thing in backdrops()] == [first]
+
+
+def test_natural_edges_travel_with_the_request_and_are_known_of_the_picture(valley):
+    bpy.ops.spade.generate()
+    settings(valley).natural_edges = 0.3
+    bpy.ops.spade.generate()
+    asked = current_session().board.last_placed.request
+    assert asked.picture(Limits()).natural_edges == asked.natural_edges == 0.3
+    facts = [provenance_of(image) for image in bpy.data.images if provenance_of(image)]
+    assert sorted(each.get("natural_edges", 0.0) for each in facts) == [0.0, 0.3]
 
 
 def test_undo_takes_the_backdrop_away_and_redo_brings_it_back(valley):

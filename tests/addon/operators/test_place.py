@@ -55,6 +55,6 @@ def test_a_view_that_shows_no_pictures_is_told_from_one_that_does(scene, camera,
         if space.type == "VIEW_3D"
     )
     view.shading.type, view.shading.color_type = shading, color
-    assert shows_pictures(view) is not hidden
-    look_at_picture(view)
-    assert shows_pictures(view)
+    assert shows_pictures(view, scene) is not hidden
+    look_at_picture(view, scene)
+    assert shows_pictures(view, scene)

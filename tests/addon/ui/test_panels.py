@@ -42,8 +42,8 @@ def request_for(scene) -> SceneRequest:
 
 
 def test_an_empty_scene_offers_generate_and_the_example(scene):
-    assert drawn("SPADE_PT_backdrop")[0] == "Generate"
-    assert "Add Example Valley" in drawn("SPADE_PT_labels")
+    texts = drawn("SPADE_PT_backdrop")
+    assert texts[0] == "Generate" and "Add Example Valley" in texts
 
 
 def test_the_server_is_off_until_it_is_needed(scene):
@@ -97,6 +97,34 @@ def test_an_error_comes_with_its_remedy(scene):
     current_session().show(NoCameraError("There is no camera.", fix="Add one."))
     texts = drawn("SPADE_PT_backdrop")
     assert "There is no camera." in texts and "Add one." in texts and "Add Camera from View" in texts
+
+
+def test_no_message_offers_the_button_that_has_just_failed(scene):
+    bpy.ops.mesh.primitive_cube_add()
+    for failing, offered in ((bpy.ops.spade.generate, True), (bpy.ops.spade.auto_assign, False)):
+        scene.camera = scene.camera or bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+        with pytest.raises(RuntimeError, match="label|says what a thing is|server"):
+            failing()
+        current_session().show(NothingLabelledError("A sentence."), current_session().failed_operator)
+        texts = drawn("SPADE_PT_backdrop")
+        assert ("Label by Name" in texts) is offered and "Add Example Valley" in texts
+
+
+def test_no_button_moves_whatever_the_panel_has_to_say(scene):
+    settings(scene).background_class = "sky"
+    states = {"fresh": drawn("SPADE_PT_backdrop")}
+    current_session().show(NoCameraError("There is no camera.", fix="Add one."))
+    states["error"] = drawn("SPADE_PT_backdrop")
+    current_session().dismiss()
+    job = current_session().board.add(request_for(scene))
+    states["live"] = drawn("SPADE_PT_backdrop")
+    current_session().board.cancel(job)
+    job.seconds |= {"total": 1.0, "run": 1.0}
+    current_session().board.last_placed = job
+    states["done"] = drawn("SPADE_PT_backdrop")
+    for texts in states.values():
+        shown = texts.index("Blocks")
+        assert texts.index("Width") - shown >= 8, "the message has its three lines whatever it says"
 
 
 @pytest.mark.parametrize("code", sorted(REMEDIES))

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scripts wait for what the timer brings users: they have no timer."""
+
+from __future__ import annotations
+
+from ..bridge.jobs import Job, JobState
+from ..contract.errors import BusyError, CancelledError, UnavailableError
+from ..place.picture import hindrance
+from ..session import current_session
+from ..timer import run_until
+
+# A script waits this long for its picture: a cold server on a slow computer needs most of it.
+SCRIPT_PATIENCE_S = 300.0
+
+
+def wait_for_picture(job: Job) -> None:
+    """Return when a job's picture is placed. Raises SpadeError when there is none, or when it cannot land now."""
+    if not run_until(lambda: _is_settled(job), SCRIPT_PATIENCE_S):
+        current_session().board.cancel(job)
+        raise too_late()
+    if job.error is not None:
+        raise job.error
+    if job.state is JobState.FINISHED:
+        why = hindrance() or "soon"
+        raise BusyError(f"The picture is ready and lands {why}.", fix="It is kept: the sidebar places it.")
+    if job.state is JobState.CANCELLED:
+        raise CancelledError("The picture was cancelled.", fix="Generate again.")
+
+
+def too_late() -> UnavailableError:
+    return UnavailableError(
+        f"No picture came in {SCRIPT_PATIENCE_S:.0f} s.", fix="Look at the server's console."
+    )
+
+
+def _is_settled(job: Job) -> bool:
+    """Whether nothing more will happen to a job by itself."""
+    if job.is_live:
+        return False
+    return job.state is not JobState.FINISHED or job.error is not None or hindrance() is not None

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The labels of a scene as a view shows them, kept up with its changes without slowing them down."""
+
+from __future__ import annotations
+
+import time
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..contract.labels import LabelSet
+from ..label_image.colors import paint_colors, read_labels
+from ..properties import label_set_of, settings
+from ..scene.label_overview import LabelOverview, overview
+from ..scene.label_sets import background_of
+from ..scene.view import FLAT, camera_data, frame_aspect
+from .batches import LabelBatches
+from .card import gpu
+from .changes import counted
+from .settings import redraw_views
+from .shapes import Placed, ShapeReader
+
+_PATIENCE = 4.0
+"""What took a second to read is read again after four at the earliest, so that most of the time is the user's."""
+_COUNTED = 160
+"""The longer side in pixels of the picture in which shares are counted."""
+
+
+class LiveLabels:
+    """The labels of one scene. Raises BadLabelSetError from `update` when an imported set cannot be read."""
+
+    def __init__(self) -> None:
+        self.label_set: LabelSet | None = None
+        self._reader = ShapeReader()
+        self._batches: LabelBatches | None = None
+        self._placed: Placed | None = None
+        self._labels: LabelOverview | None = None
+        self._seen: tuple = ()
+        self._read_at, self._read_took = 0.0, 0.0
+        self._shares: dict[int, float] = {}
+        self._shares_of: tuple = ()
+
+    def update(self, context: bpy.types.Context) -> None:
+        """Take up what has changed, unless that was done a moment ago and takes long: then a little later."""
+        scene = context.scene
+        labels, label_set = overview(scene), label_set_of(settings(scene))
+        seen = (scene.session_uid, counted(), label_set, id(labels))
+        if seen == self._seen and labels is self._labels:
+            return
+        wait = self._read_at + _PATIENCE * self._read_took - time.monotonic()
+        if wait > 0 and self._batches is not None:
+            if not bpy.app.timers.is_registered(redraw_views):
+                bpy.app.timers.register(redraw_views, first_interval=wait)
+            return
+        began = time.monotonic()
+        self._read(context, labels, label_set, self._seen)
+        self._seen, self._labels = seen, labels
+        self._read_at = time.monotonic()
+        self._read_took = self._read_at - began
+
+    def draw(self, projection: Matrix, opacity: float) -> None:
+        """Every thing in its class's colour, and past them the background's, over the bound frame buffer."""
+        assert self.label_set is not None and self._batches is not None
+        self._batches.draw(projection, paint_colors(self.label_set)[self._background_id], opacity)
+
+    def ids(self, size: tuple[int, int], projection: Matrix) -> np.ndarray:
+        """The class ids that (width, height) pixels of a view show: (H, W), row 0 at the top.
+
+        Not for callbacks of Blender's drawing: Blender 5.2 would not find back to its own frame buffer.
+        """
+        assert self.label_set is not None
+        width, height = size
+        target = gpu.types.GPUOffScreen(width, height, format="RGBA8")
+        try:
+            with target.bind():
+                self.draw(projection, 1.0)
+                frame = gpu.state.active_framebuffer_get()
+                read = frame.read_color(0, 0, width, height, 4, 0, "UBYTE")
+        finally:
+            target.free()
+        read.dimensions = width * height * 4
+        rgb = np.array(read, np.uint8).reshape(height, width, 4)[::-1, :, :3]
+        return read_labels(rgb, self.label_set).label_map
+
+    def shares(self, scene: bpy.types.Scene) -> dict[int, float]:
+        """How much of the camera's picture each class id takes, 0..1, as counted last; counted anew a moment later."""
+        seen_by = self._seen, scene.camera and scene.camera.matrix_world.copy().freeze()
+        if seen_by != self._shares_of:
+            self._shares_of = seen_by
+            bpy.app.timers.register(self._count, first_interval=0.0)
+        return self._shares
+
+    def _count(self) -> None:
+        """Count the shares in a small picture; called between drawings."""
+        context = bpy.context
+        scene = context.scene
+        looks = _camera_looks(context)
+        if looks is None or self._batches is None or scene is None:
+            self._shares = {}
+        else:
+            found, counts = np.unique(self.ids(*looks), return_counts=True)
+            total = int(counts.sum())
+            self._shares = {int(i): int(n) / total for i, n in zip(found, counts, strict=True)}
+        redraw_views()
+
+    def _read(
+        self, context: bpy.types.Context, labels: LabelOverview, label_set: LabelSet, before: tuple
+    ) -> None:
+        colors = paint_colors(label_set)
+        palette = {entry.id: place for place, entry in enumerate(label_set.classes)}
+        now = (context.scene.session_uid, counted(), label_set)
+        if not before or (before[0], before[1][0], before[2]) != (now[0], now[1][0], now[2]):
+            self._reader.forget()
+        placed = self._reader.read(context.evaluated_depsgraph_get(), labels.table, palette)
+        background = background_of(label_set, settings(context.scene).background_class)
+        self._background_id = background.id if background else label_set.ignore_id
+        self.label_set = label_set
+        if self._batches is not None and self._placed is not None and _same_shapes(self._placed, placed):
+            self._batches.place(placed)
+        else:
+            rows = [colors[entry.id] for entry in label_set.classes] + [colors[label_set.ignore_id]]
+            self._batches = LabelBatches(placed, np.array(rows, np.uint8))
+        self._placed = placed
+
+
+def _same_shapes(before: Placed, now: Placed) -> bool:
+    """Whether the same shapes stand as often as before."""
+    if len(before.shapes) != len(now.shapes):
+        return False
+    pairs = zip(before.shapes, now.shapes, before.classes, now.classes, strict=True)
+    return all(old is new and len(a) == len(b) for old, new, a, b in pairs)
+
+
+def _camera_looks(context: bpy.types.Context) -> tuple[tuple[int, int], Matrix] | None:
+    """A small (width, height) of the camera's frame, and its projection; None where no flat picture is taken."""
+    scene = context.scene
+    camera = scene.camera
+    if (
+        camera is None
+        or not isinstance(camera.data, bpy.types.Camera)
+        or camera_data(camera).type not in FLAT
+    ):
+        return None
+    aspect = frame_aspect(scene)
+    size = round(_COUNTED * min(1.0, aspect)) or 1, round(_COUNTED / max(1.0, aspect)) or 1
+    graph = context.evaluated_depsgraph_get()
+    render = scene.render
+    lens = camera.calc_matrix_camera(
+        graph,
+        x=render.resolution_x,
+        y=render.resolution_y,
+        scale_x=render.pixel_aspect_x,
+        scale_y=render.pixel_aspect_y,
+    )
+    return size, lens @ camera.evaluated_get(graph).matrix_world.normalized().inverted()

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a view shows, as arrays: each mesh once, and where and as which class it stands, however often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..scene.label_table import LabelTable
+from ..scene.visible import is_backdrop
+
+UNMARKED = -1
+"""A surface whose material has no label: it shows the class of its object."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A mesh. points: (N, 3) float32 metres. triangles: (M, 3) int32. marks: (N,) float32 places in the palette by
+    material, or UNMARKED."""
+
+    points: np.ndarray
+    triangles: np.ndarray
+    marks: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """All that stands where: for each shape its matrices (n, 4, 4) float32, and its places in the palette (n,)."""
+
+    shapes: list[Shape]
+    matrices: list[np.ndarray]
+    classes: list[np.ndarray]
+
+
+class ShapeReader:
+    """Reads what a graph shows; meshes that it has read stay known until `forget`."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple, Shape] = {}
+
+    def forget(self) -> None:
+        """Shapes have changed."""
+        self._known.clear()
+
+    def read(self, graph: bpy.types.Depsgraph, table: LabelTable, palette: dict[int, int]) -> Placed:
+        """`palette`: class ids to places in the palette, whose last one is for what has no label."""
+        none = len(palette)
+        matrices: dict[tuple, list[float]] = {}
+        classes: dict[tuple, list[int]] = {}
+        shapes: dict[tuple, Shape] = {}
+        for instance in graph.object_instances:
+            thing: Any = instance.object
+            mesh = thing.data
+            if not isinstance(mesh, bpy.types.Mesh) or not instance.show_self:
+                continue
+            original = thing.original
+            if is_backdrop(original):
+                continue
+            key = self._key(thing, mesh, table, palette)
+            if key not in shapes:
+                if key not in self._known:
+                    self._known[key] = _shape(mesh, key[-1])
+                shapes[key], matrices[key], classes[key] = self._known[key], [], []
+            flat = matrices[key]
+            rows: Any = instance.matrix_world
+            for row in rows:
+                flat.extend(row)
+            class_id = table.objects.get(original)
+            classes[key].append(none if class_id is None else palette[class_id])
+        # What has gone may not be mistaken for what comes to lie at its address.
+        self._known = dict(shapes)
+        keys = [key for key, shape in shapes.items() if len(shape.triangles)]
+        return Placed(
+            [shapes[key] for key in keys],
+            [np.array(matrices[key], np.float32).reshape(-1, 4, 4) for key in keys],
+            [np.array(classes[key], np.float32) for key in keys],
+        )
+
+    @staticmethod
+    def _key(
+        thing: bpy.types.Object, mesh: bpy.types.Mesh, table: LabelTable, palette: dict[int, int]
+    ) -> tuple:
+        """What a shape is known by; the last part is the marks of its material slots."""
+        marks: tuple[int, ...] = ()
+        if table.materials:
+            slots: list[Any] = [slot.material for slot in thing.material_slots]
+            ids = [table.materials.get(material.original) if material else None for material in slots]
+            if any(class_id is not None for class_id in ids):
+                marks = tuple(UNMARKED if class_id is None else palette[class_id] for class_id in ids)
+        return mesh.as_pointer(), len(mesh.vertices), len(mesh.polygons), marks
+
+
+def _shape(mesh: bpy.types.Mesh, marks: tuple[int, ...]) -> Shape:
+    mesh.calc_loop_triangles()
+    count = len(mesh.loop_triangles)
+    points = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertices.foreach_get("co", points)
+    triangles = np.empty(count * 3, np.int32)
+    mesh.loop_triangles.foreach_get("vertices", triangles)
+    points, triangles = points.reshape(-1, 3), triangles.reshape(-1, 3)
+    if len(set(marks)) <= 1:
+        mark = marks[0] if marks else UNMARKED
+        return Shape(points, triangles, np.full(len(points), mark, np.float32))
+    slots = np.empty(count, np.int32)
+    mesh.loop_triangles.foreach_get("material_index", slots)
+    by_triangle = np.array(marks, np.float32)[slots.clip(0, len(marks) - 1)]
+    # Where two materials meet, a point has two marks: every triangle gets points of its own.
+    own = np.arange(count * 3, dtype=np.int32).reshape(-1, 3)
+    return Shape(points[triangles.ravel()], own, np.repeat(by_triangle, 3))

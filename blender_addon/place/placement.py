@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where pictures are shown: on a backdrop, or as the background image of their camera.
+
+A camera has at most one of them. A scene says which in `scene.spade.placement`; the pictures stay when it changes.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from ..contract.errors import BadOptionError
+from ..properties import NOT_YET, settings
+from ..scene.view import flat_camera_of
+from .backdrop import backdrop_of, fit_backdrop, picture_of, place_backdrop, remove_backdrop
+from .camera_background import (
+    background_of,
+    fit_background,
+    place_background,
+    refuse_linked,
+    remove_background,
+)
+
+
+def place(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object | None = None) -> None:
+    """Show a generated picture by the scene's placement, for a camera, the active one if none is given.
+
+    Raises NoCameraError without a camera that has a flat frame, and BadOptionError for a placement that is not there
+    yet, or that the camera cannot have.
+    """
+    placement, camera = settings(scene).placement, camera or flat_camera_of(scene)
+    refuse_not_yet(placement)
+    if placement == "CAMERA":
+        place_background(scene, image, camera)
+        if (backdrop := backdrop_of(scene, camera)) is not None:
+            remove_backdrop(backdrop)
+    else:
+        remove_background(camera)
+        place_backdrop(scene, image, camera)
+
+
+def placed_picture(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Image | None:
+    """The picture that is shown for a camera."""
+    background = background_of(camera)
+    return background.image if background is not None else picture_of(scene, camera)
+
+
+def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object) -> bool:
+    """Whether `place` would change nothing."""
+    background = background_of(camera)
+    if settings(scene).placement == "CAMERA":
+        return background is not None and background.image == image
+    return background is None and picture_of(scene, camera) == image
+
+
+def placed_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """The cameras of the scene that a picture is shown for."""
+    cameras = [thing for thing in scene.objects if isinstance(thing.data, bpy.types.Camera)]
+    return [camera for camera in cameras if placed_picture(scene, camera) is not None]
+
+
+def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
+    """Show all pictures of the scene in another way.
+
+    Raises BadOptionError for one that is not there yet, or that a camera cannot have; nothing has changed then.
+    """
+    refuse_not_yet(placement)
+    pictures = [(camera, placed_picture(scene, camera)) for camera in placed_cameras(scene)]
+    for camera, _ in pictures if placement == "CAMERA" else ():
+        refuse_linked(camera)
+    settings(scene).placement = placement
+    for camera, picture in pictures:
+        assert picture is not None
+        place(scene, picture, camera)
+
+
+def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
+    """Let a camera see what it saw before; the picture stays in the file."""
+    remove_background(camera)
+    if (backdrop := backdrop_of(scene, camera)) is not None:
+        remove_backdrop(backdrop)
+
+
+def fit(scene: bpy.types.Scene) -> None:
+    """Bring all that is shown in line with the scene's settings."""
+    fit_backdrop(scene)
+    for camera in placed_cameras(scene):
+        fit_background(scene, camera)
+
+
+def refuse_not_yet(placement: str) -> None:
+    if placement in NOT_YET:
+        reason = NOT_YET[placement]
+        raise BadOptionError(
+            f"{reason[0].upper()}{reason[1:]}.", "Place it on a backdrop, or as the camera's background."
+        )

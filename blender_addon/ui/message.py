@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the add-on has to say, one thing at a time, in a box that keeps its height: no button jumps under the mouse."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+import bpy
+
+from ..bridge.jobs import Job
+from ..contract.errors import SpadeError
+from ..place.caveats import caveats
+from ..place.image import PROVENANCE
+from ..place.picture import hindrance, scene_of
+from ..properties import settings
+from ..scene.label_overview import overview
+from ..scene.label_rules import scene_label_set
+from ..scene.view import label_map_shape
+from ..session import current_session
+from ..style.settings import chosen_names
+from .layout import Layout, layout_of
+from .remedies import Remedy, draw_box, draw_error
+
+_KEPT = (
+    Remedy("spade.place_kept", "Place Here", "CHECKMARK"),
+    Remedy("spade.discard_kept", "Discard", "TRASH"),
+)
+_MENU_LETTERS = 60
+_EXAMPLE = (Remedy("spade.add_example", "Add Example Valley", "WORLD_DATA"),)
+
+
+def draw_message(layout: Layout, context: bpy.types.Context, next_step: str = "") -> None:
+    """The most urgent: an error, what would become one, a picture that waits, then how things stand.
+
+    `next_step`: what to say where all is well and nothing is painted yet; by default what the scene asks for.
+    """
+    session, scene = current_session(), context.scene
+    if session.error is not None:
+        # What lasts is mended from here, too.
+        draw_error(layout, context, session.error, also=_foreseen(scene))
+        return
+    wanted = session.wanted_label_set
+    if wanted is not None and wanted.scene_uid == scene.session_uid:
+        draw_box(layout, context, ["Asking for the model's label set"], "SORTTIME")
+        return
+    for problem in _foreseen(scene):
+        draw_error(layout, context, problem, dismissable=False)
+        return
+    for job in session.board.finished[-1:]:
+        _draw_kept(layout, context, job)
+        return
+    if session.board.live_in(scene.session_uid) is not None:
+        draw_box(layout, context, ["The picture comes by itself.", "Blender is yours meanwhile."], "INFO")
+        return
+    _draw_state(layout, context, next_step)
+
+
+def _foreseen(scene: bpy.types.Scene) -> Iterator[SpadeError]:
+    """What Generate would refuse: a size too large for the server, labels or styles that the model does not know."""
+    connection, wanted = current_session().connection, settings(scene)
+    found: list[SpadeError | None] = [
+        connection.too_large(label_map_shape(scene)),
+        connection.missing_style(wanted.model, chosen_names(wanted)),
+    ]
+    try:
+        found.append(connection.mismatch(wanted.model, scene_label_set(scene)))
+    except SpadeError:
+        pass  # The label panel says why.
+    return (problem for problem in found if problem is not None)
+
+
+def _draw_kept(layout: Layout, context: bpy.types.Context, job: Job) -> None:
+    """A picture that could not land: why, and what to do with it."""
+    scene = scene_of(job.request)
+    if scene is None:
+        why = f"A picture is ready, but its scene '{job.request.scene_name}' is gone."
+    elif job.error is not None:
+        why = "A picture is ready and kept."
+    else:
+        draw_box(layout, context, [f"The picture is ready and lands {hindrance() or 'now'}."], "IMAGE_DATA")
+        return
+    draw_box(layout, context, [why], "IMAGE_DATA", _KEPT)
+
+
+def _draw_state(layout: Layout, context: bpy.types.Context, next_step: str) -> None:
+    """That the last press is done, and what cannot be kept of it; or what comes next."""
+    scene, last = context.scene, current_session().board.last_placed
+    if last is not None and last.request.scene_uid == scene.session_uid:
+        took = f"Done in {last.seconds['total']:.1f} s"
+        done = took if last.is_new else f"{took}: nothing had changed"
+        # Its sentences are many: they would push the buttons below down.
+        menu = "SPADE_MT_caveats" if _caveats(scene) else ""
+        draw_box(layout, context, [done], "CHECKMARK", menu=menu)
+    elif next_step:
+        draw_box(layout, context, [next_step], "INFO")
+    elif _has_labels(scene):
+        draw_box(layout, context, ["Generate paints what the camera sees."], "INFO")
+    else:
+        hint = "Nothing has a label yet: label your blocks, or try it with an example."
+        draw_box(layout, context, [hint], "INFO", _EXAMPLE)
+
+
+class SPADE_MT_caveats(bpy.types.Menu):
+    """What Blender's view and camera do to the picture that cannot be undone."""
+
+    bl_idname = "SPADE_MT_caveats"
+    bl_label = "Not Quite as Painted"
+
+    def draw(self, context) -> None:
+        for note in _caveats(context.scene):
+            for number, line in enumerate(textwrap.wrap(note, _MENU_LETTERS)):
+                layout_of(self).label(text=line, icon="BLANK1" if number else "INFO")
+
+
+def _caveats(scene: bpy.types.Scene) -> list[str]:
+    is_seen = settings(scene).show != "BLOCKS" and _has_pictures()
+    return caveats(scene) if is_seen else []
+
+
+def _has_pictures() -> bool:
+    return any(PROVENANCE in image for image in bpy.data.images)
+
+
+def _has_labels(scene: bpy.types.Scene) -> bool:
+    try:
+        return bool(overview(scene).table.given)
+    except SpadeError:
+        return True  # The label panel says why they cannot be read.
+
+
+CLASSES = (SPADE_MT_caveats,)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Blender with a window, on a screen of its own, and a hand on its mouse."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+WIDTH, HEIGHT = 1400, 900
+SECONDS_TO_ANSWER = 60.0
+SECONDS_TO_SETTLE = 6.0
+"""From the first drawing to the splash screen, on a busy machine without a graphics card."""
+
+
+class Screen:
+    """An X server that shows nothing to anybody."""
+
+    def __init__(self) -> None:
+        reading, writing = os.pipe()
+        self._process = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{WIDTH}x{HEIGHT}x24"],
+            pass_fds=[writing],
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            self.name = f":{pipe.readline().strip()}"
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
+class BlenderWindow:
+    """Blender as `command` starts it, with this profile. Coordinates are Blender's: from the lower left."""
+
+    def __init__(self, command: str, profile: Path, folder: Path):
+        self.clicks = 0
+        self._folder = folder / "questions"
+        self._folder.mkdir()
+        self._numbers = itertools.count()
+        self._screen = Screen()
+        self._log = (folder / "blender.log").open("wb")
+        words = [*shlex.split(command), "--window-geometry", "0", "0", str(WIDTH), str(HEIGHT)]
+        words += ["--python", str(shutil.copy(HERE / "answering.py", folder)), "--", str(self._folder)]
+        self._process = subprocess.Popen(
+            words, env=self._surroundings(profile), stdout=self._log, stderr=subprocess.STDOUT
+        )
+        self.until("drawn[0] > 1")
+        time.sleep(SECONDS_TO_SETTLE)
+
+    def ask(self, expression: str):
+        """The value of a Python expression inside Blender; `answering` has what it can call."""
+        return self.tell(f"answer = {expression}")
+
+    def tell(self, code: str):
+        """Run Python inside Blender; what it leaves in `answer`, as JSON has it."""
+        question = self._folder / f"{next(self._numbers):04}.py"
+        part = question.with_suffix(".part")
+        part.write_text(code, encoding="utf-8")
+        os.replace(part, question)
+        reply, deadline = question.with_suffix(".json"), time.monotonic() + SECONDS_TO_ANSWER
+        while not reply.exists():
+            assert self._process.poll() is None, "Blender has ended"
+            assert time.monotonic() < deadline, f"Blender does not answer {code!r}"
+            time.sleep(0.02)
+        found = json.loads(reply.read_text(encoding="utf-8"))
+        reply.unlink()
+        assert "error" not in found, found["error"]
+        return found["answer"]
+
+    def until(self, expression: str, seconds: float = 60.0) -> None:
+        """Wait until it is true inside Blender."""
+        deadline = time.monotonic() + seconds
+        while not self.ask(expression):
+            assert time.monotonic() < deadline, f"{expression} did not come in {seconds:.0f} s"
+            time.sleep(0.1)
+
+    def move(self, x: float, y: float) -> None:
+        self._xdotool("mousemove", str(int(x)), str(int(HEIGHT - 1 - y)))
+
+    def click(self, x: float, y: float) -> None:
+        """Press and release the left button there."""
+        self.move(x, y)
+        time.sleep(0.15)
+        self._xdotool("click", "1")
+        self.clicks += 1
+        time.sleep(0.3)
+
+    def drag(self, *points: tuple[float, float]) -> None:
+        """Press at the first point, move through the others, release at the last."""
+        self.move(*points[0])
+        time.sleep(0.15)
+        self._xdotool("mousedown", "1")
+        for point in points[1:]:
+            time.sleep(0.05)
+            self.move(*point)
+        time.sleep(0.1)
+        self._xdotool("mouseup", "1")
+        time.sleep(0.3)
+
+    def key(self, name: str) -> None:
+        self._xdotool("key", name)
+        time.sleep(0.3)
+
+    def region(self, kind: str, editor: str = "VIEW_3D") -> tuple[int, int, int, int]:
+        """x, y, width and height of a region of the first such editor."""
+        return tuple(
+            self.tell(
+                f"region = region_of(area_of({editor!r}), {kind!r})\n"
+                "answer = [region.x, region.y, region.width, region.height]"
+            )
+        )
+
+    def under(self, at: tuple[int, int], kind: str = "UI", editor: str = "VIEW_3D") -> str:
+        """What the button at a place does, as Python; "" where there is none."""
+        self.move(*at)
+        time.sleep(0.06)
+        return self.ask(f"hovered({editor!r}, {kind!r})")
+
+    def find(
+        self, operator: str, argument: str = "", kind: str = "UI", editor: str = "VIEW_3D"
+    ) -> tuple[int, int]:
+        """Where the button of an operator is, by feeling the way down the region with the mouse.
+
+        `argument`: what its call has to name besides, such as a class.
+        """
+        left, bottom, width, height = self.region(kind, editor)
+        for y in range(bottom + height - 6, bottom, -11):
+            for share in (0.3, 0.6, 0.9):
+                at = left + int((width - 20) * share), y
+                done = self.under(at, kind, editor)
+                if operator in done and argument in done:
+                    return at
+        raise AssertionError(f"{operator} has no button in {editor} {kind}")
+
+    def pause(self, seconds: float) -> None:
+        """Let Blender draw."""
+        time.sleep(seconds)
+
+    def in_view(self, code: str) -> None:
+        """Run one line of Python inside Blender as if it came from the 3D view."""
+        self.tell(
+            "window, area = bpy.context.window_manager.windows[0], area_of('VIEW_3D')\n"
+            "with bpy.context.temp_override(window=window, area=area, region=region_of(area, 'WINDOW')):\n"
+            f"    {code}"
+        )
+
+    def open_tab(self, editor: str, below: int) -> None:
+        """Click the add-on's tab in an editor's sidebar, which lies this far below the sidebar's upper end."""
+        left, bottom, width, height = self.region("UI", editor)
+        self.click(left + width - 11, bottom + height - below)
+        self.until(f"region_of(area_of({editor!r}), 'UI').active_panel_category == 'Backdrops'", 20)
+
+    def screenshot(self, file: Path) -> None:
+        """The screen as a PNG file, by ImageMagick."""
+        surroundings = {**os.environ, "DISPLAY": self._screen.name}
+        subprocess.run(["import", "-window", "root", str(file)], env=surroundings, check=True)
+
+    def close(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+        self._screen.close()
+        self._log.close()
+
+    def _surroundings(self, profile: Path) -> dict[str, str]:
+        return surroundings(profile) | {"DISPLAY": self._screen.name}
+
+    def _xdotool(self, *words: str) -> None:
+        subprocess.run(["xdotool", *words], env={**os.environ, "DISPLAY": self._screen.name}, check=True)
+
+
+def surroundings(profile: Path) -> dict[str, str]:
+    """What a Blender without a graphics card needs to start with a profile of its own."""
+    return {**os.environ, "BLENDER_USER_RESOURCES": str(profile), "LIBGL_ALWAYS_SOFTWARE": "1"}
+
+
+def install(command: str, profile: Path, zip_file: Path, address: str) -> None:
+    """Install the extension from its zip and name the server, as the preferences would."""
+    code = (
+        "import bpy, addon_utils\n"
+        "addon_utils.enable('bl_pkg', default_set=True)\n"
+        f"bpy.ops.extensions.package_install_files(filepath={str(zip_file)!r}, repo='user_default', "
+        "enable_on_install=True)\n"
+        "stored = bpy.context.preferences.addons['bl_ext.user_default.spade_backdrops'].preferences\n"
+        f"stored.server, stored.server_address = 'ADDRESS', {address!r}\n"
+        "bpy.ops.wm.save_userpref()\n"
+    )
+    words = [*shlex.split(command), "--background", "--python-exit-code", "1", "--python-expr", code]
+    done = subprocess.run(words, env=surroundings(profile), capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
