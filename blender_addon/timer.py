@@ -15,6 +15,7 @@ import bpy
 
 from .bridge.jobs import JobState
 from .contract.errors import InternalError, SpadeError
+from .label_taking import current_labels
 from .place.picture import hindrance, place_picture, scene_of, settle_painting, show_painting
 from .place.viewport import show_in_view
 from .scene.label_sets import use_label_set
@@ -45,6 +46,7 @@ def wake() -> None:
 def step() -> None:
     """Everything the timer does, once. Never waits, never raises for what the user can mend."""
     session = current_session()
+    current_labels().step()
     session.step()
     if hindrance() is None:
         _place_pictures(session)
@@ -76,7 +78,7 @@ def tick() -> float | None:
         _log.exception("a step failed")
         sentence = f"A fault in the add-on stopped a step ({type(problem).__name__})."
         session.show(InternalError(sentence, fix="Please report it with what the system console says."))
-    if session.is_idle:
+    if session.is_idle and current_labels().is_idle:
         return None
     is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None
     return BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S

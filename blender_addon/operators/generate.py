@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate and Cancel.
 
-A press takes the labels (on the main thread: Blender renders nowhere else) and hands a complete request to the board;
-from then on Blender is free. Scripts that call the operator without a user get the picture placed before it returns.
+A press takes down all that the picture depends on and hands it to the board; the labels are taken in the background
+(see `label_taking`). Scripts that call the operator without a user get the picture placed before it returns.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from ..bridge.jobs import Job, JobState, SceneRequest
 from ..contract.errors import BusyError, CancelledError, UnavailableError
+from ..label_taking import current_labels
 from ..place.colors import find_colors
 from ..place.picture import hindrance
 from ..properties import settings
@@ -43,15 +44,29 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
         current_session().pressed_in = context.space_data.as_pointer() if in_view else 0
         return self.reporting_errors(self.start, context)
 
-    def start(self, context) -> None:
-        """Take the labels and send them off; the timer does the rest."""
-        submit_scene(context)
-        self.warn_of_unlabelled(context.scene)
+    def start(self, context) -> set[str] | None:
+        """Hand the request over; the timer does the rest. Until the labels are there, Esc cancels."""
+        self.job = submit_scene(context)
         wake()
+        if self.job.state is JobState.TAKING and context.window is not None:
+            context.window_manager.modal_handler_add(self)
+            return {"RUNNING_MODAL"}
+        self.warn_of_unlabelled(context.scene)
+
+    def modal(self, context, event):
+        if self.job.state is JobState.TAKING:
+            if event.type == "ESC" and event.value == "PRESS":
+                current_session().board.cancel(self.job)
+                redraw()
+                return {"CANCELLED"}
+            return {"PASS_THROUGH"}
+        if self.job.is_live:
+            self.warn_of_unlabelled(context.scene)
+        return {"FINISHED", "PASS_THROUGH"}
 
     def run(self, context) -> None:
         """The way of scripts: return when the picture is placed, raise when there is none."""
-        job = submit_scene(context)
+        job = submit_scene(context, in_background=False)
         self.warn_of_unlabelled(context.scene)
         if not run_until(lambda: _is_settled(job), SCRIPT_PATIENCE_S):
             current_session().board.cancel(job)
@@ -110,8 +125,12 @@ class SPADE_OT_new_seed(ReportsErrors, bpy.types.Operator):
         setattr(settings(context.scene), self.which, random.randrange(1_000_000))
 
 
-def submit_scene(context: bpy.types.Context) -> Job:
-    """Check, take the labels, and hand the request to the board; the picture comes later. Raises SpadeError."""
+def submit_scene(context: bpy.types.Context, in_background: bool | None = None) -> Job:
+    """Check, and hand the request to the board; the picture comes later. Raises SpadeError.
+
+    in_background: whether the labels may be taken there, as they are where Blender has a window; the job is in state
+    TAKING until they are. Else, or where only this Blender can take them, the call takes as long as the label pass.
+    """
     if bpy.app.is_job_running("RENDER"):
         raise BusyError("Blender is rendering.", fix="Generate again when the render is done.")
     scene, session, pressed_at = context.scene, current_session(), time.monotonic()
@@ -119,6 +138,8 @@ def submit_scene(context: bpy.types.Context) -> Job:
     # First what is wrong at once, then what costs time: a backdrop needs a flat camera.
     camera = flat_camera_of(scene)
     session.connect()
+    if not bpy.app.background:
+        current_labels().warm()
     find_colors(scene)  # is found while the server paints
     shape = label_map_shape(scene)
     if (problem := session.connection.too_large(shape)) is not None:
@@ -127,10 +148,20 @@ def submit_scene(context: bpy.types.Context) -> Job:
     if (problem := session.connection.missing_style(wanted.model, chosen_names(wanted))) is not None:
         raise problem
     style = wanted_style(scene)
-    label_map = _take_labels(context, scene, shape)
+    for thing in context.objects_in_mode if context.mode.startswith("EDIT") else ():
+        thing.update_from_editmode()  # The labels are to be of what the user sees.
+    label_set = scene_label_set(scene)
+    if in_background is None:
+        in_background = not bpy.app.background
+    if in_background and current_labels().can_take():
+        wanted_pass = current_labels().write(scene, shape)
+        label_map = np.full(shape, label_set.ignore_id, label_set.dtype)
+    else:
+        wanted_pass = None
+        label_map = _take_labels(context, scene, shape)
     request = SceneRequest(
         label_map=label_map,
-        label_set=scene_label_set(scene),
+        label_set=label_set,
         model=wanted.model,
         seed=wanted.seed,
         scene_uid=scene.session_uid,
@@ -143,7 +174,11 @@ def submit_scene(context: bpy.types.Context) -> Job:
         strength=style.strength,
         style_facts=style.facts,
     )
-    return session.board.add(request, pressed_at)
+    if wanted_pass is None:
+        return session.board.add(request, pressed_at)
+    job = session.board.add(request, pressed_at, JobState.TAKING)
+    current_labels().add(job, wanted_pass)
+    return job
 
 
 def _is_settled(job: Job) -> bool:
@@ -154,8 +189,7 @@ def _is_settled(job: Job) -> bool:
 
 
 def _take_labels(context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray:
-    for thing in context.objects_in_mode if context.mode.startswith("EDIT") else ():
-        thing.update_from_editmode()  # The render must see what the user sees.
+    """Take them at once, with the mouse as a bar."""
     manager, window = context.window_manager, context.window
     manager.progress_begin(0, 100)
     if window:

@@ -126,6 +126,8 @@ class LabelWorker:
         """Runs in a thread of its own until the process has ended."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
+            if not line.startswith(b"{"):
+                continue  # Blender 5 logs there while it starts
             answer = json.loads(line)
             if "ready" in answer:
                 self.is_ready = True
