@@ -59,13 +59,18 @@ class LabelTaking:
         return self._worker
 
     @property
+    def folder(self) -> Path | None:
+        """Where the process and the scene files are, while there are any."""
+        return self._folder
+
+    @property
     def is_idle(self) -> bool:
         """Whether step() has nothing to do."""
         return self._asked is None and not self._waiting
 
-    def can_take(self) -> bool:
-        """Whether the labels of the open file can be taken in the background, exactly."""
-        return self.works and only_here() is None
+    def can_take(self, scene: bpy.types.Scene) -> bool:
+        """Whether the labels of a scene can be taken in the background, exactly."""
+        return self.works and only_here(scene) is None
 
     def warm(self) -> None:
         """Start the process, if none runs: the sooner the less there is to wait for."""

@@ -153,7 +153,7 @@ def submit_scene(context: bpy.types.Context, in_background: bool | None = None) 
     label_set = scene_label_set(scene)
     if in_background is None:
         in_background = not bpy.app.background
-    if in_background and current_labels().can_take():
+    if in_background and current_labels().can_take(scene):
         wanted_pass = current_labels().write(scene, shape)
         label_map = np.full(shape, label_set.ignore_id, label_set.dtype)
     else:

@@ -7,6 +7,7 @@ when the Blender that started it is gone, however that ended.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -83,12 +84,10 @@ class LabelWorker:
             "shape": request.shape,
             "arrays": str(self._arrays),
         }
-        try:
-            assert self._process.stdin is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):  # it has just ended, as has_ended will say
             self._process.stdin.write(json.dumps(words).encode() + b"\n")
             self._process.stdin.flush()
-        except OSError:
-            pass  # it has just ended, as has_ended will say
 
     def taken(self) -> LabelPass | SpadeError | None:
         """What came of the last request, once; None while there is nothing."""
@@ -124,8 +123,9 @@ class LabelWorker:
 
     def _listen(self) -> None:
         """Runs in a thread of its own until the process has ended."""
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        requests, answers = self._process.stdin, self._process.stdout
+        assert requests is not None and answers is not None
+        for line in answers:
             if not line.startswith(b"{"):
                 continue  # Blender 5 logs there while it starts
             answer = json.loads(line)
@@ -133,6 +133,9 @@ class LabelWorker:
                 self.is_ready = True
             else:
                 self._passes.put(self._read(answer))
+        answers.close()
+        with contextlib.suppress(OSError):  # a request that it did not read any more
+            requests.close()
         self._ended = self._process.wait()
 
     def _read(self, answer: dict[str, Any]) -> LabelPass | SpadeError:

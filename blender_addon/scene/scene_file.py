@@ -45,8 +45,10 @@ def write_scene_file(scene: bpy.types.Scene, path: Path) -> None:
         preferences.is_dirty = were_changed
 
 
-def only_here() -> str | None:
+def only_here(scene: bpy.types.Scene) -> str | None:
     """Why a file would not carry all that the labels come from, or None: what lies in this Blender's memory alone."""
+    if not scene.users:
+        return "Blender saves no scene without users"
     if _has_code():
         return "a driver or a node asks Python"
     if any(_simulates(group) for group in bpy.data.node_groups):
@@ -92,11 +94,10 @@ def _driven() -> Iterator[Any]:
     """Every data-block with drivers, those inside others (node trees of materials) too."""
     for kind in bpy.data.bl_rna.properties:
         blocks: Any = getattr(bpy.data, kind.identifier) if kind.type == "COLLECTION" else ()
-        if not len(blocks) or not hasattr(blocks[0], "animation_data"):
-            continue
-        owners = chain(blocks, _nodes_of(blocks) if hasattr(blocks[0], "node_tree") else ())
-        for owner in owners:
-            if owner.animation_data is not None and owner.animation_data.drivers:
+        trees = _nodes_of(blocks) if len(blocks) and hasattr(blocks[0], "node_tree") else ()
+        for owner in chain(blocks, trees):
+            animation = getattr(owner, "animation_data", None)
+            if animation is not None and animation.drivers:
                 yield owner
 
 
