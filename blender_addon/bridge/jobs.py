@@ -42,9 +42,7 @@ class JobState(Enum):
     CANCELLED = "Cancelled"
 
 
-LIVE_STATES = frozenset(
-    {JobState.TAKING, JobState.WAITING, JobState.SENT, JobState.QUEUED, JobState.RUNNING}
-)
+LIVE_STATES = frozenset({JobState.TAKING, JobState.WAITING, JobState.SENT, JobState.QUEUED, JobState.RUNNING})
 
 
 # No eq: two requests are never the same one, and arrays do not compare to a truth value.
@@ -52,8 +50,9 @@ LIVE_STATES = frozenset(
 class SceneRequest:
     """One generation, complete: nothing is read from the scene after the press.
 
-    label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id. style, strength, upscale: as in PictureRequest; a picture of
-    a style may have any size. style_facts: what the stored picture says of its style.
+    label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id.
+    style, strength, upscale: as in PictureRequest; a picture of a style may have any size. style_facts: what the stored
+    picture says of its style.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 

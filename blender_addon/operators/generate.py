@@ -22,6 +22,7 @@ from ..properties import settings
 from ..scene.coverage import last_coverage
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
+from ..scene.label_worker import PassRequest
 from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
 from ..style.settings import SECOND, chosen_names
@@ -148,17 +149,12 @@ def submit_scene(context: bpy.types.Context, in_background: bool | None = None) 
     if (problem := session.connection.missing_style(wanted.model, chosen_names(wanted))) is not None:
         raise problem
     style = wanted_style(scene)
-    for thing in context.objects_in_mode if context.mode.startswith("EDIT") else ():
-        thing.update_from_editmode()  # The labels are to be of what the user sees.
+    wanted_pass = _written_for_background(context, shape, in_background)
     label_set = scene_label_set(scene)
-    if in_background is None:
-        in_background = not bpy.app.background
-    if in_background and current_labels().can_take(scene):
-        wanted_pass = current_labels().write(scene, shape)
-        label_map = np.full(shape, label_set.ignore_id, label_set.dtype)
-    else:
-        wanted_pass = None
+    if wanted_pass is None:
         label_map = _take_labels(context, scene, shape)
+    else:
+        label_map = np.full(shape, label_set.ignore_id, label_set.dtype)
     request = SceneRequest(
         label_map=label_map,
         label_set=label_set,
@@ -179,6 +175,19 @@ def submit_scene(context: bpy.types.Context, in_background: bool | None = None) 
     job = session.board.add(request, pressed_at, JobState.TAKING)
     current_labels().add(job, wanted_pass)
     return job
+
+
+def _written_for_background(
+    context: bpy.types.Context, shape: tuple[int, int], in_background: bool | None
+) -> PassRequest | None:
+    """The scene as a file for the background, or None where the labels are to be taken here."""
+    for thing in context.objects_in_mode if context.mode.startswith("EDIT") else ():
+        thing.update_from_editmode()  # The labels are to be of what the user sees.
+    if in_background is None:
+        in_background = not bpy.app.background
+    if not in_background or not current_labels().can_take(context.scene):
+        return None
+    return current_labels().write(context.scene, shape)
 
 
 def _is_settled(job: Job) -> bool:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Blender in the background that takes label maps, so that the one with the window never stands still.
 
-It stays, for to start it takes as long as many passes. It ends when nobody asks for ten minutes, when it is told to, and
-when the Blender that started it is gone, however that ended.
+It stays, for to start it takes as long as many passes. It ends when nobody asks for ten minutes, when it is told to,
+and when the Blender that started it is gone, however that ended.
 """
 
 from __future__ import annotations
@@ -149,9 +149,7 @@ class LabelWorker:
             return InternalError(
                 f"The labels cannot be read: {problem}.", "Check the folder for temporary files."
             )
-        return LabelPass(
-            label_map, depth, dict(answer["shares"]), answer["unlabelled"], answer["sky_share"]
-        )
+        return LabelPass(label_map, depth, dict(answer["shares"]), answer["unlabelled"], answer["sky_share"])
 
 
 def _command(folder: Path) -> list[str]:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..contract.errors import InternalError
+from .animated import animated
 from .borrow import borrowed
 from .evaluated import quiet_handlers
 from .unkeyed import unkeyed_edits_kept
@@ -66,7 +66,7 @@ def _stem() -> str:
 
 def _has_code() -> bool:
     """Python that only runs here: expressions, the properties and the nodes of other add-ons."""
-    for owner in _driven():
+    for owner in animated():
         for curve in owner.animation_data.drivers:
             driver = curve.driver
             if driver.type == "SCRIPTED" and not driver.is_simple_expression:
@@ -90,24 +90,9 @@ def _is_of_add_on(target: bpy.types.DriverTarget) -> bool:
     return known is not None and known.is_runtime
 
 
-def _driven() -> Iterator[Any]:
-    """Every data-block with drivers, those inside others (node trees of materials) too."""
-    for kind in bpy.data.bl_rna.properties:
-        blocks: Any = getattr(bpy.data, kind.identifier) if kind.type == "COLLECTION" else ()
-        trees = _nodes_of(blocks) if len(blocks) and hasattr(blocks[0], "node_tree") else ()
-        for owner in chain(blocks, trees):
-            animation = getattr(owner, "animation_data", None)
-            if animation is not None and animation.drivers:
-                yield owner
-
-
-def _nodes_of(blocks) -> Iterator[Any]:
-    return (block.node_tree for block in blocks if block.node_tree is not None)
-
-
 def _trees() -> Iterator[Any]:
     yield from bpy.data.node_groups
-    yield from _nodes_of(bpy.data.materials)
+    yield from (each.node_tree for each in bpy.data.materials if each.node_tree is not None)
 
 
 def _simulates(group: Any) -> bool:
