@@ -20,6 +20,7 @@ from .place.picture import hindrance, place_picture, scene_of, settle_painting, 
 from .place.viewport import show_in_view
 from .scene.label_sets import use_label_set
 from .session import Session, current_session
+from .sidebar import redraw
 
 BUSY_INTERVAL_S = 0.04
 IDLE_INTERVAL_S = 0.5
@@ -82,16 +83,6 @@ def tick() -> float | None:
         return None
     is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None
     return BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S
-
-
-def redraw() -> None:
-    """Ask for a new drawing of the sidebars."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
 
 
 def _place_pictures(session: Session) -> None:

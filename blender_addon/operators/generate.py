@@ -25,9 +25,10 @@ from ..scene.label_rules import scene_label_set
 from ..scene.label_worker import PassRequest
 from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
+from ..sidebar import redraw
 from ..style.settings import SECOND, chosen_names
 from ..style.wanted import wanted_style
-from ..timer import redraw, run_until, wake
+from ..timer import run_until, wake
 from .reports_errors import ReportsErrors
 
 # A script waits this long for its picture: a cold server on a slow computer needs most of it.
