@@ -41,7 +41,7 @@ def overview(scene: bpy.types.Scene) -> LabelOverview:
     """The scene's labels as they are now. Raises BadLabelSetError when an imported set cannot be read."""
     if bpy.app.background:
         active_view_layer(scene).update()  # with a window Blender has done that before it draws
-    key = _begun(scene)
+    key = begin(scene)
     if key not in _known:
         _known[key] = finished(_pending.pop(key))
     return _known[key]
@@ -51,11 +51,10 @@ def overview_for_panel(scene: bpy.types.Scene) -> LabelOverview | None:
     """The same for what is drawn, or None while it is being worked out. Raises BadLabelSetError."""
     if bpy.app.background:
         return overview(scene)
-    key = _begun(scene)
-    if key not in _known:
-        _work(key)
-        if key in _pending and not bpy.app.timers.is_registered(_work_on):
-            bpy.app.timers.register(_work_on, first_interval=_PAUSE_S)
+    key = begin(scene)
+    # One slice a redraw, though several panels ask: then it is the timer's.
+    if key not in _known and not bpy.app.timers.is_registered(_work_on) and not work(key):
+        bpy.app.timers.register(_work_on, first_interval=_PAUSE_S)
     return _known.get(key)
 
 
@@ -65,7 +64,7 @@ def forget(*_) -> None:
     _pending.clear()
 
 
-def _begun(scene: bpy.types.Scene) -> tuple:
+def begin(scene: bpy.types.Scene) -> tuple:
     """The key of the scene's overview, which is known or in the making."""
     label_set = label_set_of(settings(scene))
     key = _key(scene, label_set)
@@ -81,8 +80,8 @@ def _steps(scene: bpy.types.Scene, label_set: LabelSet) -> Steps[LabelOverview]:
     return LabelOverview(table, unlabelled)
 
 
-def _work(key: tuple) -> None:
-    """A slice of it."""
+def work(key: tuple) -> bool:
+    """A slice of what was begun; whether the overview is there now."""
     deadline = time.perf_counter() + SLICE_S
     while time.perf_counter() < deadline:
         try:
@@ -90,14 +89,15 @@ def _work(key: tuple) -> None:
         except StopIteration as end:
             del _pending[key]
             _known[key] = end.value
-            return
+            return True
+    return False
 
 
 def _work_on() -> float | None:
     """What Blender's timer calls until it is there."""
     for key in list(_pending):
         try:
-            _work(key)
+            work(key)
         except Exception:  # something has gone meanwhile, of which no handler told: begin again
             forget()
             redraw()

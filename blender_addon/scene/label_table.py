@@ -54,7 +54,7 @@ class LabelTable:
         things = list(bpy.data.objects)
         for portion in portions(things):
             objects = labels.among(portion)
-            self.given.update(objects)
+            self.given |= objects
             self.objects.update(_ids_of(objects, ids))
             yield
         self._graph = graph or viewport_graph(scene)

@@ -103,7 +103,7 @@ def _simulates(group: Any) -> bool:
 
 def _has_unsaved_pixels() -> bool:
     """Whether a texture has pixels that neither its file nor a packed copy has."""
-    unsaved = {image for image in bpy.data.images if image.is_dirty and image.type != "RENDER_RESULT"}
+    unsaved = [image for image in bpy.data.images if image.is_dirty and image.type != "RENDER_RESULT"]
     if not unsaved:
         return False
     users = bpy.data.user_map(subset=unsaved)
