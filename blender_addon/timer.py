@@ -23,6 +23,7 @@ from .session import Session, current_session
 from .sidebar import redraw
 
 BUSY_INTERVAL_S = 0.04
+TAKING_INTERVAL_S = 0.01  # labels of a usual size are there in a moment
 IDLE_INTERVAL_S = 0.5
 SCRIPT_STEP_S = 0.005
 
@@ -81,6 +82,8 @@ def tick() -> float | None:
         session.show(InternalError(sentence, fix="Please report it with what the system console says."))
     if session.is_idle and current_labels().is_idle:
         return None
+    if not current_labels().is_idle:
+        return TAKING_INTERVAL_S
     is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None
     return BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S
 
