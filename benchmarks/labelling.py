@@ -5,8 +5,8 @@
     .venv-3.13/bin/python -m benchmarks.labelling   (Blender 5.2)
 
 The panels are drawn into a stand-in for Blender's layout, which takes every call: what is measured is the add-on's own
-work. "After a change" is the first redraw after labelling, which works out anew what is shown. Ends with 1 where a
-bound is missed.
+work. "After a change" is what the first redraw after labelling works out anew; with a window it is done in slices, of
+which the longest is told. Ends with 1 where a bound is missed.
 """
 
 # What add-ons hang on Scene is unknown to the stubs.
@@ -37,7 +37,7 @@ def main() -> int:
     missed = 0
     try:
         print(f"Blender {bpy.app.version_string}")
-        print(f"{'':<52}{'label s':>9}{'redraw ms':>11}{'after a change':>16}")
+        print(f"{'':<52}{'label s':>9}{'redraw ms':>11}{'after a change':>16}{'slice':>7}")
         for title, build in SCENES.items():
             bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
             label = build(bpy)
@@ -47,8 +47,9 @@ def main() -> int:
             labelled = time.perf_counter() - began
             first, *others = [redraw_ms(bpy) for _ in range(1 + REDRAWS)]
             usual = statistics.median(others)
-            print(f"{title:<52}{labelled:9.3f}{usual:11.2f}{first:16.1f}", flush=True)
-            missed += (labelled > LABEL_S and build in BOUNDED) or usual > REDRAW_MS
+            longest = longest_slice_ms(bpy)
+            print(f"{title:<52}{labelled:9.3f}{usual:11.2f}{first:16.1f}{longest:7.1f}", flush=True)
+            missed += (labelled > LABEL_S and build in BOUNDED) or max(usual, longest) > REDRAW_MS
         print(
             f"Bounds: {LABEL_S} s to label {SELECTED} objects or a terrain, {REDRAW_MS} ms a redraw.", end=" "
         )
@@ -171,6 +172,19 @@ def redraw_ms(bpy) -> float:
     for panel in panels:
         panel.draw(type("Panel", (), {"layout": AnyLayout()}), bpy.context)
     return (time.perf_counter() - began) * 1000
+
+
+def longest_slice_ms(bpy) -> float:
+    """Milliseconds of processor time of the longest of the slices in which the labels are looked through."""
+    from spade_backdrops.scene import label_overview
+
+    label_overview.forget()
+    begun, longest, is_there = label_overview.begin(bpy.context.scene), 0.0, False
+    while not is_there:
+        began = time.thread_time()
+        is_there = label_overview.work(begun)
+        longest = max(longest, time.thread_time() - began)
+    return longest * 1000
 
 
 class AnyLayout:

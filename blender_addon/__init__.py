@@ -8,6 +8,7 @@ import atexit
 from . import (
     history,
     label_image,
+    label_taking,
     operators,
     overlay,
     place,
@@ -20,7 +21,8 @@ from . import (
 from .scene import label_overview
 
 _PARTS = (
-    *(preferences, properties, session, label_overview, place, history, label_image, overlay),
+    *(preferences, properties, session, label_taking, label_overview),
+    *(place, history, label_image, overlay),
     *(operators, ui, timer),
 )
 

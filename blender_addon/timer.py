@@ -15,12 +15,15 @@ import bpy
 
 from .bridge.jobs import JobState
 from .contract.errors import InternalError, SpadeError
+from .label_taking import current_labels
 from .place.picture import hindrance, place_picture, scene_of, settle_painting, show_painting
 from .place.viewport import show_in_view
 from .scene.label_sets import use_label_set
 from .session import Session, current_session
+from .sidebar import redraw
 
 BUSY_INTERVAL_S = 0.04
+TAKING_INTERVAL_S = 0.01  # labels of a usual size are there in a moment
 IDLE_INTERVAL_S = 0.5
 SCRIPT_STEP_S = 0.005
 
@@ -45,6 +48,7 @@ def wake() -> None:
 def step() -> None:
     """Everything the timer does, once. Never waits, never raises for what the user can mend."""
     session = current_session()
+    current_labels().step()
     session.step()
     if hindrance() is None:
         _place_pictures(session)
@@ -76,20 +80,12 @@ def tick() -> float | None:
         _log.exception("a step failed")
         sentence = f"A fault in the add-on stopped a step ({type(problem).__name__})."
         session.show(InternalError(sentence, fix="Please report it with what the system console says."))
-    if session.is_idle:
+    if session.is_idle and current_labels().is_idle:
         return None
+    if not current_labels().is_idle:
+        return TAKING_INTERVAL_S
     is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None
     return BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S
-
-
-def redraw() -> None:
-    """Ask for a new drawing of the sidebars."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "IMAGE_EDITOR"}:
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
 
 
 def _place_pictures(session: Session) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -31,6 +31,7 @@ KEPT_RESULTS = 8
 class JobState(Enum):
     """Where a job is. The last three are final."""
 
+    TAKING = "Taking labels"
     WAITING = "Waiting for the server"
     SENT = "Sent"
     QUEUED = "Queued"
@@ -41,7 +42,7 @@ class JobState(Enum):
     CANCELLED = "Cancelled"
 
 
-LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobState.RUNNING})
+LIVE_STATES = frozenset({JobState.TAKING, JobState.WAITING, JobState.SENT, JobState.QUEUED, JobState.RUNNING})
 
 
 # No eq: two requests are never the same one, and arrays do not compare to a truth value.
@@ -49,8 +50,9 @@ LIVE_STATES = frozenset({JobState.WAITING, JobState.SENT, JobState.QUEUED, JobSt
 class SceneRequest:
     """One generation, complete: nothing is read from the scene after the press.
 
-    label_map: (H, W) ids of `label_set`, row 0 at the top. style, strength, upscale, natural_edges: as in
-    PictureRequest; a picture of a style may have any size. style_facts: what the stored picture says of its style.
+    label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id.
+    style, strength, upscale, natural_edges: as in PictureRequest; a picture of a style may have any size. style_facts:
+    what the stored picture says of its style.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -138,15 +140,37 @@ class JobBoard:
             (job for job in reversed(self._jobs) if job.is_live and job.request.scene_uid == scene_uid), None
         )
 
-    def add(self, request: SceneRequest, pressed_at: float | None = None, lands: bool = True) -> Job:
-        """Take a request; it is sent as soon as the server is ready. An older live job of the scene is cancelled."""
+    def add(
+        self,
+        request: SceneRequest,
+        pressed_at: float | None = None,
+        state: JobState = JobState.WAITING,
+        lands: bool = True,
+    ) -> Job:
+        """Take a request; it is sent as soon as the server is ready. An older live job of the scene is cancelled.
+
+        `state`: TAKING for one whose labels are still being taken; `labels_taken` makes it WAITING.
+        """
         older = self.live_in(request.scene_uid)
         if older is not None:
             self.cancel(older)
-        job = Job(request, self._clock() if pressed_at is None else pressed_at, lands=lands)
+        job = Job(request, self._clock() if pressed_at is None else pressed_at, state, lands=lands)
         self._jobs.append(job)
         self._send_waiting()
         return job
+
+    def labels_taken(self, job: Job, label_map: np.ndarray) -> None:
+        """The (H, W) label map of a job in state TAKING is there: from now on it waits for the server."""
+        seconds = self._clock() - job.pressed_at
+        job.request = replace(job.request, label_map=label_map, label_seconds=seconds)
+        job.state, job.fraction = JobState.WAITING, 0.0
+        self._send_waiting()
+
+    def fail(self, job: Job, problem: SpadeError) -> None:
+        """End a live job with an error; the next step tells of it."""
+        job.state, job.error = JobState.FAILED, problem
+        self._jobs.remove(job)
+        self._ended.append(job)
 
     def cancel(self, job: Job) -> None:
         """Forget a live job: whatever the server still says of it, its picture is never placed."""
@@ -175,7 +199,7 @@ class JobBoard:
         self._send_waiting()
         if self.connection.state is ConnectionState.LOST and self.connection.error is not None:
             for job in self.live:
-                self._fail(job, self.connection.error)
+                self.fail(job, self.connection.error)
         for stale in self.finished[:-KEPT_RESULTS]:
             self._jobs.remove(stale)
         ended, self._ended = self._ended, []
@@ -201,7 +225,7 @@ class JobBoard:
                 job.seconds["run"] = event.timings.run_ms / 1000
                 self._ended.append(job)
             case Failed():
-                self._fail(job, event.error)
+                self.fail(job, event.error)
             case Cancelled():
                 job.state = JobState.CANCELLED
                 self._jobs.remove(job)
@@ -219,7 +243,7 @@ class JobBoard:
                 job.id = client.submit(wanted, Delivery(painting=wanted.upscale != "off"))
                 job.state = JobState.SENT
             except SpadeError as problem:
-                self._fail(job, problem)
+                self.fail(job, problem)
 
     def _check_model(self, request: PictureRequest) -> None:
         """What the server would refuse anyway, said with the names that the user knows."""
@@ -230,8 +254,3 @@ class JobBoard:
         names = [style.name for style in request.plain_styles if isinstance(style, NamedStyle)]
         if (missing := self.connection.missing_style(request.model, names)) is not None:
             raise missing
-
-    def _fail(self, job: Job, problem: SpadeError) -> None:
-        job.state, job.error = JobState.FAILED, problem
-        self._jobs.remove(job)
-        self._ended.append(job)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate and Cancel.
 
-A press takes the labels (on the main thread: Blender renders nowhere else) and hands a complete request to the board;
-from then on Blender is free. Scripts that call the operator without a user get the picture placed before it returns.
+A press takes down all that the picture depends on and hands it to the board; the labels are taken in the background
+(see `label_taking`). Scripts that call the operator without a user get the picture placed before it returns.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ import time
 import bpy
 import numpy as np
 
-from ..bridge.jobs import Job, SceneRequest
+from ..bridge.jobs import Job, JobState, SceneRequest
 from ..contract.errors import BusyError
+from ..label_taking import current_labels
 from ..place.colors import find_colors
 from ..properties import settings
 from ..scene.coverage import last_coverage
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
+from ..scene.label_worker import PassRequest
 from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
+from ..sidebar import redraw
 from ..style.settings import SECOND, chosen_names
 from ..style.wanted import WantedStyle, wanted_style
-from ..timer import redraw, wake
+from ..timer import wake
 from .reports_errors import ReportsErrors
 from .waiting import wait_for_picture
 
@@ -40,15 +43,29 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
         current_session().pressed_in = context.space_data.as_pointer() if in_view else 0
         return self.reporting_errors(self.start, context)
 
-    def start(self, context) -> None:
-        """Take the labels and send them off; the timer does the rest."""
-        submit_scene(context)
-        self.warn_of_unlabelled(context.scene)
+    def start(self, context) -> set[str] | None:
+        """Hand the request over; the timer does the rest. Until the labels are there, Esc cancels."""
+        self.job = submit_scene(context)
         wake()
+        if self.job.state is JobState.TAKING and context.window is not None:
+            context.window_manager.modal_handler_add(self)
+            return {"RUNNING_MODAL"}
+        self.warn_of_unlabelled(context.scene)
+
+    def modal(self, context, event):
+        if self.job.state is JobState.TAKING:
+            if event.type == "ESC" and event.value == "PRESS":
+                current_session().board.cancel(self.job)
+                redraw()
+                return {"CANCELLED"}
+            return {"PASS_THROUGH"}
+        if self.job.is_live:
+            self.warn_of_unlabelled(context.scene)
+        return {"FINISHED", "PASS_THROUGH"}
 
     def run(self, context) -> None:
         """The way of scripts: return when the picture is placed, raise when there is none."""
-        job = submit_scene(context)
+        job = submit_scene(context, in_background=False)
         self.warn_of_unlabelled(context.scene)
         wait_for_picture(job)
 
@@ -94,12 +111,23 @@ class SPADE_OT_new_seed(ReportsErrors, bpy.types.Operator):
         setattr(settings(context.scene), self.which, random.randrange(1_000_000))
 
 
-def submit_scene(context: bpy.types.Context) -> Job:
-    """Check, take the labels, and hand the request to the board; the picture comes later. Raises SpadeError."""
-    scene, pressed_at = context.scene, time.monotonic()
-    style = ready_to_paint(scene, label_map_shape(scene))
-    label_map = _take_labels(context, scene, label_map_shape(scene))
-    return current_session().board.add(scene_request(scene, label_map, style, pressed_at), pressed_at)
+def submit_scene(context: bpy.types.Context, in_background: bool | None = None) -> Job:
+    """Check, and hand the request to the board; the picture comes later. Raises SpadeError.
+
+    in_background: whether the labels may be taken there, as they are where Blender has a window; the job is in state
+    TAKING until they are. Else, or where only this Blender can take them, the call takes as long as the label pass.
+    """
+    scene, pressed_at, board = context.scene, time.monotonic(), current_session().board
+    shape, label_set = label_map_shape(scene), scene_label_set(scene)
+    style = ready_to_paint(scene, shape)
+    wanted_pass = _written_for_background(context, shape, in_background)
+    if wanted_pass is None:
+        label_map = _take_labels(context, scene, shape)
+        return board.add(scene_request(scene, label_map, style, pressed_at), pressed_at)
+    none_yet = np.full(shape, label_set.ignore_id, label_set.dtype)
+    job = board.add(scene_request(scene, none_yet, style, pressed_at), pressed_at, JobState.TAKING)
+    current_labels().add(job, wanted_pass)
+    return job
 
 
 def ready_to_paint(scene: bpy.types.Scene, shape: tuple[int, int]) -> WantedStyle:
@@ -110,6 +138,8 @@ def ready_to_paint(scene: bpy.types.Scene, shape: tuple[int, int]) -> WantedStyl
     session.dismiss()
     flat_camera_of(scene)  # a backdrop needs one
     session.connect()
+    if not bpy.app.background:
+        current_labels().warm()
     find_colors(scene)  # is found while the server paints
     if (problem := session.connection.too_large(shape)) is not None:
         raise problem
@@ -142,9 +172,21 @@ def scene_request(
     )
 
 
-def _take_labels(context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray:
+def _written_for_background(
+    context: bpy.types.Context, shape: tuple[int, int], in_background: bool | None
+) -> PassRequest | None:
+    """The scene as a file for the background, or None where the labels are to be taken here."""
     for thing in context.objects_in_mode if context.mode.startswith("EDIT") else ():
-        thing.update_from_editmode()  # The render must see what the user sees.
+        thing.update_from_editmode()  # The labels are to be of what the user sees.
+    if in_background is None:
+        in_background = not bpy.app.background
+    if not in_background or not current_labels().can_take(context.scene):
+        return None
+    return current_labels().write(context.scene, shape)
+
+
+def _take_labels(context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray:
+    """Take them at once, with the mouse as a bar."""
     manager, window = context.window_manager, context.window
     manager.progress_begin(0, 100)
     if window:

@@ -9,7 +9,7 @@ import bpy
 
 from ..contract.errors import InternalError, SpadeError
 from ..session import current_session
-from ..timer import redraw
+from ..sidebar import redraw
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ import bpy
 
 from ..preferences import SpadePreferences
 from ..session import current_session
-from ..timer import redraw, wake
+from ..sidebar import redraw
+from ..timer import wake
 from .reports_errors import ReportsErrors
 
 CONSOLE_LINES = 24

@@ -12,7 +12,8 @@ from ..contract.errors import BadOptionError, CancelledError
 from ..history import thumbnails
 from ..properties import settings
 from ..session import current_session
-from ..timer import redraw, run_until, wake
+from ..sidebar import redraw
+from ..timer import run_until, wake
 from .generate import submit_scene
 from .reports_errors import ReportsErrors
 from .waiting import SCRIPT_PATIENCE_S, too_late, wait_for_picture

@@ -8,7 +8,7 @@ drivers have been applied by then, so they change nothing back, and the user's d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ import bpy
 
 Block = TypeVar("Block", bpy.types.Object, bpy.types.Material)
 
-_QUIET = (
+_OF_RENDERS = (
     "frame_change_pre",
     "frame_change_post",
     "render_init",
@@ -48,7 +48,7 @@ def prepared_renders(
         except Exception as problem:  # Blender would print it and render on.
             problems.append(problem)
 
-    with _quiet_handlers():
+    with quiet_handlers(_OF_RENDERS):
         # The stubs know of one argument only.
         bpy.app.handlers.frame_change_post.append(before_render)  # pyright: ignore[reportArgumentType]
         yield
@@ -79,8 +79,9 @@ def _evaluated(blocks, graph: bpy.types.Depsgraph) -> list:
 
 
 @contextmanager
-def _quiet_handlers() -> Iterator[None]:
-    handlers = [getattr(bpy.app.handlers, name) for name in _QUIET]
+def quiet_handlers(names: Iterable[str]) -> Iterator[None]:
+    """Let Blender call none of the handlers of these names within the block."""
+    handlers = [getattr(bpy.app.handlers, name) for name in names]
     before = [list(each) for each in handlers]
     try:
         for each in handlers:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the sidebar shows of a scene's labels, worked out once after a change and not at every redraw.
 
+In a large scene that takes a tenth of a second: it is done a few milliseconds at a time, and redrawn when it is there.
 Whoever gives labels calls `forget`; of all other changes Blender tells by its handlers.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,7 +15,9 @@ import bpy
 
 from ..contract.labels import LabelSet
 from ..properties import label_set_of, settings
+from ..sidebar import redraw
 from .given_labels import tidy
+from .in_steps import Steps, finished
 from .label_table import LabelTable
 from .visible import active_view_layer
 
@@ -26,25 +30,82 @@ class LabelOverview:
     unlabelled: list[bpy.types.Object]
 
 
+SLICE_S = 0.003
+_PAUSE_S = 0.005
+
 _known: dict[tuple, LabelOverview] = {}
+_pending: dict[tuple, Steps[LabelOverview]] = {}
 
 
 def overview(scene: bpy.types.Scene) -> LabelOverview:
     """The scene's labels as they are now. Raises BadLabelSetError when an imported set cannot be read."""
     if bpy.app.background:
         active_view_layer(scene).update()  # with a window Blender has done that before it draws
-    label_set = label_set_of(settings(scene))
-    key = _key(scene, label_set)
+    key = begin(scene)
     if key not in _known:
-        _known.clear()
-        table = LabelTable(scene, label_set)
-        _known[key] = LabelOverview(table, table.unlabelled())
+        _known[key] = finished(_pending.pop(key))
     return _known[key]
+
+
+def overview_for_panel(scene: bpy.types.Scene) -> LabelOverview | None:
+    """The same for what is drawn, or None while it is being worked out. Raises BadLabelSetError."""
+    if bpy.app.background:
+        return overview(scene)
+    key = begin(scene)
+    # One slice a redraw, though several panels ask: then it is the timer's.
+    if key not in _known and not bpy.app.timers.is_registered(_work_on) and not work(key):
+        bpy.app.timers.register(_work_on, first_interval=_PAUSE_S)
+    return _known.get(key)
 
 
 def forget(*_) -> None:
     """Work it out anew the next time. Also called by Blender, with what has changed."""
     _known.clear()
+    _pending.clear()
+
+
+def begin(scene: bpy.types.Scene) -> tuple:
+    """The key of the scene's overview, which is known or in the making."""
+    label_set = label_set_of(settings(scene))
+    key = _key(scene, label_set)
+    if key not in _known and key not in _pending:
+        forget()
+        _pending[key] = _steps(scene, label_set)
+    return key
+
+
+def _steps(scene: bpy.types.Scene, label_set: LabelSet) -> Steps[LabelOverview]:
+    table = yield from LabelTable.in_steps(scene, label_set)
+    unlabelled = yield from table.unlabelled_in_steps()
+    return LabelOverview(table, unlabelled)
+
+
+def work(key: tuple) -> bool:
+    """A slice of what was begun; whether the overview is there now."""
+    deadline = time.perf_counter() + SLICE_S
+    while time.perf_counter() < deadline:
+        try:
+            next(_pending[key])
+        except StopIteration as end:
+            del _pending[key]
+            _known[key] = end.value
+            return True
+    return False
+
+
+def _work_on() -> float | None:
+    """What Blender's timer calls until it is there."""
+    for key in list(_pending):
+        try:
+            work(key)
+        except Exception:  # something has gone meanwhile, of which no handler told: begin again
+            forget()
+            redraw()
+            return None
+    if _pending:
+        return _PAUSE_S
+    redraw()
+    return None
 
 
 def _key(scene: bpy.types.Scene, label_set: LabelSet) -> tuple:
@@ -56,7 +117,7 @@ def _key(scene: bpy.types.Scene, label_set: LabelSet) -> tuple:
 
 @bpy.app.handlers.persistent
 def _note_changes(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> None:
-    if _known and _may_change_labels(graph.updates):
+    if (_known or _pending) and _may_change_labels(graph.updates):
         forget()
 
 
@@ -102,5 +163,7 @@ def register() -> None:
 
 def unregister() -> None:
     forget()
+    if bpy.app.timers.is_registered(_work_on):
+        bpy.app.timers.unregister(_work_on)
     for name, function in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(function)

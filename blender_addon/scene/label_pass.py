@@ -79,16 +79,8 @@ def render_label_map(
     is switched off).
     """
     report = progress or (lambda done: None)
-    if min(shape) < 1 or max(shape) > 65536:
-        raise BadShapeError(
-            f"A label map of {shape[1]} x {shape[0]} pixels cannot be rendered.", "Choose a valid size."
-        )
-    camera_of(scene)
+    check_pass(scene, shape)
     label_set = scene_label_set(scene)
-    if not has_labels(scene, label_set):
-        raise NothingLabelledError(f"Nothing in the scene '{scene.name}' has a label.", _HOW_TO_LABEL)
-    if bpy.app.is_job_running("RENDER"):
-        raise BusyError("Blender is rendering.", "Try again when the render has finished.")
     report(0.0)
     with (
         tempfile.TemporaryDirectory(prefix="spade-") as folder,
@@ -104,6 +96,19 @@ def render_label_map(
     remember(scene, label_set, found.unlabelled, found.sky_share)
     report(1.0)
     return found
+
+
+def check_pass(scene: bpy.types.Scene, shape: tuple[int, int]) -> None:
+    """Raise what `render_label_map` would raise, as far as that can be told before anything is rendered."""
+    if min(shape) < 1 or max(shape) > 65536:
+        raise BadShapeError(
+            f"A label map of {shape[1]} x {shape[0]} pixels cannot be rendered.", "Choose a valid size."
+        )
+    camera_of(scene)
+    if not has_labels(scene, scene_label_set(scene)):
+        raise NothingLabelledError(f"Nothing in the scene '{scene.name}' has a label.", _HOW_TO_LABEL)
+    if bpy.app.is_job_running("RENDER"):
+        raise BusyError("Blender is rendering.", "Try again when the render has finished.")
 
 
 def render_labels(

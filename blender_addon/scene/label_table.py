@@ -12,8 +12,9 @@ import numpy as np
 
 from ..contract.labels import LabelSet
 from .given_labels import GivenLabels, LabelTarget
+from .in_steps import Steps, finished, portions
 from .instances import evaluated_data, has_geometry_nodes
-from .visible import has_surface, rendered, shows_itself, viewport_graph
+from .visible import has_surface, rendered_in_steps, shows_itself, viewport_graph
 
 Labelled = TypeVar("Labelled", bpy.types.Object, bpy.types.Material, bpy.types.Collection)
 
@@ -30,23 +31,49 @@ class LabelTable:
 
     def __init__(self, scene: bpy.types.Scene, label_set: LabelSet, graph: bpy.types.Depsgraph | None = None):
         """`graph`: in which instances are looked up, by default what the viewport has evaluated."""
+        finished(self._resolve(scene, label_set, graph))
+
+    @classmethod
+    def in_steps(cls, scene: bpy.types.Scene, label_set: LabelSet) -> Steps[LabelTable]:
+        """The same in steps, between which nothing in the file may be made or deleted."""
+        table = cls.__new__(cls)
+        yield from table._resolve(scene, label_set, None)
+        return table
+
+    def _resolve(
+        self, scene: bpy.types.Scene, label_set: LabelSet, graph: bpy.types.Depsgraph | None
+    ) -> Steps[None]:
         labels = GivenLabels(scene)
         materials = labels.among(bpy.data.materials)
         collections = labels.among(_in_outliner_order(scene))
-        objects = labels.among(bpy.data.objects)
-        self.given: dict[LabelTarget, str] = {**materials, **collections, **objects}
         ids = {entry.name.casefold(): entry.id for entry in label_set.classes}
+        self.given: dict[LabelTarget, str] = {**materials, **collections}
         self.materials: dict[bpy.types.Material, int] = _ids_of(materials, ids)
         self.objects: dict[bpy.types.Object, int] = _by_nearest_collection(_ids_of(collections, ids))
-        self.objects.update(_ids_of(objects, ids))
+        yield
+        things = list(bpy.data.objects)
+        for portion in portions(things):
+            objects = labels.among(portion)
+            self.given |= objects
+            self.objects.update(_ids_of(objects, ids))
+            yield
         self._graph = graph or viewport_graph(scene)
-        self.rendered = rendered(scene, self._graph)
+        yield
+        self.rendered = yield from rendered_in_steps(scene, self._graph)
         _pass_to_instances(self.rendered.instances, self.objects)
 
     def unlabelled(self) -> list[bpy.types.Object]:
         """The rendered objects (sources of instances included) of which some surface has no label."""
-        bare = [thing for thing in self.rendered.objects if thing not in self.objects]
-        return [thing for thing in bare if shows_itself(thing, self._graph) and not self.covers(thing)]
+        return finished(self.unlabelled_in_steps())
+
+    def unlabelled_in_steps(self) -> Steps[list[bpy.types.Object]]:
+        """The same in steps."""
+        found: list[bpy.types.Object] = []
+        for portion in portions(self.rendered.objects):
+            bare = [thing for thing in portion if thing not in self.objects]
+            found += [thing for thing in bare if shows_itself(thing, self._graph) and not self.covers(thing)]
+            yield
+        return found
 
     def covers(self, thing: bpy.types.Object) -> bool:
         """Whether every surface of an object has a label, its own or its materials'."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import bpy
 
+from .animated import animated
 from .borrow import borrowed
 
 
@@ -50,25 +51,15 @@ def unkeyed_edits_restored(scene: bpy.types.Scene) -> Iterator[list[_Edit]]:
 
 def _unkeyed_edits(frame: float) -> list[_Edit]:
     found = []
-    for owner in _animated():
+    for owner in animated():
+        if owner.animation_data.action is None:
+            continue
         for curve in _curves(owner.animation_data):
             if not curve.mute:
                 value = _value(owner, curve)
                 if value is not None and abs(value - curve.evaluate(frame)) > 1e-5 * max(1.0, abs(value)):
                     found.append(_Edit(owner, curve, value))
     return found
-
-
-def _animated() -> Iterator[Any]:
-    """Every data-block with an action, those inside others (node trees of materials) too."""
-    for kind in bpy.data.bl_rna.properties:
-        if kind.type != "COLLECTION":
-            continue
-        for block in getattr(bpy.data, kind.identifier):
-            for owner in (block, getattr(block, "node_tree", None)):
-                animation = getattr(owner, "animation_data", None)
-                if animation is not None and animation.action is not None:
-                    yield owner
 
 
 def _curves(animation: bpy.types.AnimData) -> list[bpy.types.FCurve]:

@@ -31,6 +31,8 @@ def unlabelled_with_shares(scene: bpy.types.Scene) -> Pairs:
 
 def _joined(seen: LabelOverview, last: Coverage | None) -> Pairs:
     shares = last.unlabelled if last else {}
+    if not shares:
+        return [(thing, None) for thing in seen.unlabelled]
     things = dict.fromkeys(seen.unlabelled)
     for name in shares:
         thing = bpy.data.objects.get(name)

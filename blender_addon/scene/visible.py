@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import bpy
 
+from .in_steps import A_STEP, Steps, finished
 from .instances import Source, evaluated_data, has_geometry_nodes, instanced_by
 
 # Custom property on the backdrops this add-on makes: the label pass must not see what it painted itself.
@@ -52,7 +53,11 @@ def rendered(scene: bpy.types.Scene, graph: bpy.types.Depsgraph | None = None) -
 
     Each thing once; without what is hidden in renders and this add-on's own backdrops.
     """
-    graph = graph or viewport_graph(scene)
+    return finished(rendered_in_steps(scene, graph or viewport_graph(scene)))
+
+
+def rendered_in_steps(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Steps[Rendered]:
+    """The same, with a pause after each few objects."""
     collections: dict[bpy.types.Collection, None] = dict.fromkeys(
         _layer_collections(active_view_layer(scene).layer_collection)
     )
@@ -65,6 +70,8 @@ def rendered(scene: bpy.types.Scene, graph: bpy.types.Depsgraph | None = None) -
         if thing in objects or thing.hide_render or is_backdrop(thing):
             continue
         objects[thing] = None
+        if len(objects) % A_STEP == 0:
+            yield
         for source in instanced_by(thing, graph):
             if source not in shown_by:  # thousands of instances may show the same
                 if isinstance(source, bpy.types.Object):

@@ -12,7 +12,7 @@ from ..operators.swatches import icon_of
 from ..overlay.settings import overlay_settings
 from ..properties import settings
 from ..scene import label_rules
-from ..scene.label_overview import overview
+from ..scene.label_overview import overview, overview_for_panel
 from .layout import Layout, layout_of
 from .panel import CATEGORY
 from .remedies import draw_error
@@ -123,11 +123,12 @@ def _draw_target(layout: Layout, context: bpy.types.Context, kind: str, label_se
     name = found[0].name if len(found) == 1 else f"{len(found)} objects" if found else MISSING[kind]
     split.label(text=name, icon=ICONS[kind])
     row = split.row(align=True)
-    if not found:
+    seen = overview_for_panel(context.scene)
+    if not found or seen is None:
         row.active = False
-        row.label(text="")
+        row.label(text="..." if found else "")
         return
-    own = overview(context.scene).table.given
+    own = seen.table.given
     labels = {own.get(target) for target in found[:LOOKED_AT]}
     given = labels.pop() if len(labels) == 1 else "several"
     if given is None and isinstance(found[0], bpy.types.Object) and len(found) == 1:

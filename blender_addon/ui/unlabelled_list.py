@@ -8,7 +8,7 @@ import bpy
 from ..contract.labels import LabelSet
 from ..properties import settings
 from ..scene.coverage import WARN_FROM, percent
-from ..scene.label_overview import overview
+from ..scene.label_overview import overview_for_panel
 from ..scene.label_sets import background_of
 from ..scene.unlabelled import unlabelled_with_shares
 from .layout import Layout
@@ -18,7 +18,10 @@ LISTED = 6
 
 def draw_unlabelled(layout: Layout, scene: bpy.types.Scene) -> None:
     """Each thing with a way to select it and one to say what it is; or that there is nothing."""
-    seen = overview(scene)
+    seen = overview_for_panel(scene)
+    if seen is None:
+        layout.label(text="Looking for what has no label", icon="SORTTIME")
+        return
     found = unlabelled_with_shares(scene)
     if not found:
         if seen.table.given:

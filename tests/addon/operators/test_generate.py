@@ -89,6 +89,27 @@ def test_the_picture_has_the_cameras_aspect(valley):
     assert abs(width / height - 16 / 9) < 0.3 and width % 32 == height % 32 == 0
 
 
+def test_with_a_window_the_labels_are_taken_in_the_background_and_the_picture_is_the_same(valley):
+    bpy.ops.spade.generate()
+    direct = current_session().board.last_placed
+    settings(valley).seed = 7
+    job = submit_scene(bpy.context, in_background=True)
+    assert job.state is JobState.TAKING and "Taking labels" in " ".join(drawn("SPADE_PT_backdrop"))
+    stepped(job)
+    assert job.state is JobState.PLACED and len(backdrops()) == 1
+    assert job.request.label_map.tobytes() == direct.request.label_map.tobytes()
+    assert 0 < job.request.label_seconds < job.seconds["total"]
+
+
+def test_cancel_works_while_the_labels_are_taken(valley):
+    settings(valley).width = settings(valley).height = 1024
+    job = submit_scene(bpy.context, in_background=True)
+    timer.step()
+    bpy.ops.spade.cancel()
+    timer.step()
+    assert job.state is JobState.CANCELLED and backdrops() == []
+
+
 def test_generating_again_updates_the_same_backdrop(valley):
     bpy.ops.spade.generate()
     first = backdrops()[0].name

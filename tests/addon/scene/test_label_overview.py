@@ -8,6 +8,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from spade_backdrops.properties import settings  # noqa: E402
+from spade_backdrops.scene import label_overview  # noqa: E402
 from spade_backdrops.scene.label_overview import overview  # noqa: E402
 from spade_backdrops.scene.label_rules import assign, unlabelled  # noqa: E402
 
@@ -159,3 +160,23 @@ def test_the_sidebar_is_drawn_again_without_looking_at_the_scene_again(scene, pi
     for _ in range(10):
         drawn("SPADE_PT_labels")
     assert (time.process_time() - start) / 10 < first / 4
+
+
+def test_a_large_scene_is_looked_through_in_slices_and_a_change_begins_anew(scene, monkeypatch):
+    mesh = bpy.data.meshes.new("Blob")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    things = [bpy.data.objects.new(f"Blob.{number}", mesh) for number in range(2000)]
+    for thing in things:
+        scene.collection.objects.link(thing)
+    bpy.context.view_layer.update()
+    monkeypatch.setattr(label_overview, "SLICE_S", 1e-6)
+    label_overview.forget()
+    slices, begun = 0, label_overview.begin(scene)
+    while not label_overview.work(begun):
+        slices += 1
+        if slices == 5:
+            bpy.data.objects.remove(things.pop())
+            bpy.context.view_layer.update()
+            begun = label_overview.begin(scene)
+    assert slices > 15
+    assert set(overview(scene).unlabelled) == set(things)

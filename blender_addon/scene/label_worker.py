@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Blender in the background that takes label maps, so that the one with the window never stands still.
+
+It stays, for to start it takes as long as many passes. It ends when nobody asks for ten minutes, when it is told to,
+and when the Blender that started it is gone, however that ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..contract import errors
+from ..contract.errors import InternalError, SpadeError, UnavailableError
+from .label_pass import LabelPass
+
+_MAIN = Path(__file__).with_name("label_worker_main.py")
+_PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class PassRequest:
+    """scene_file: as `write_scene_file` wrote it. scene: its full name in there. shape: (height, width)."""
+
+    scene_file: Path
+    scene: str
+    layer: str
+    shape: tuple[int, int]
+
+
+class LabelWorker:
+    """One such process, from its start to its end. No call waits."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it; `folder`, which must be there, is for its files. Raises UnavailableError."""
+        self.is_ready = False
+        """Whether it has begun to take requests; one that ends before never will."""
+        self._folder = folder
+        self._passes: queue.SimpleQueue[LabelPass | SpadeError] = queue.SimpleQueue()
+        self._asked: PassRequest | None = None
+        self._ended: int | None = None
+        try:
+            with open(self._console, "wb") as console:
+                self._process = subprocess.Popen(
+                    _command(folder),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=console,
+                    **_own_group(),
+                )
+        except OSError as problem:
+            raise UnavailableError(
+                f"A Blender in the background could not be started: {problem.strerror or problem}.",
+                "Generate again: the labels are taken in this one.",
+            ) from None
+        threading.Thread(target=self._listen, daemon=True, name="spade label worker").start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone; what it said last was heard by then."""
+        return self._ended is not None
+
+    def ask(self, request: PassRequest) -> None:
+        """Have a label pass taken; ask for the next one when it is there."""
+        self._asked = request
+        words = {
+            "scene_file": str(request.scene_file),
+            "scene": request.scene,
+            "layer": request.layer,
+            "shape": request.shape,
+            "arrays": str(self._arrays),
+        }
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):  # it has just ended, as has_ended will say
+            self._process.stdin.write(json.dumps(words).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def taken(self) -> LabelPass | SpadeError | None:
+        """What came of the last request, once; None while there is nothing."""
+        try:
+            return self._passes.get_nowait()
+        except queue.Empty:
+            return None
+
+    def stop(self) -> None:
+        """End it at once, whatever it does."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it, and wait until it is gone."""
+        self.stop()
+        self._process.wait()
+
+    def last_words(self) -> str:
+        """The last line it printed, for an error message."""
+        try:
+            lines = self._console.read_text("utf-8", "replace").split("\n")
+        except OSError:
+            lines = []
+        return next((line.strip()[:160] for line in reversed(lines) if line.strip()), "it printed nothing")
+
+    @property
+    def _console(self) -> Path:
+        return self._folder / "console.txt"
+
+    @property
+    def _arrays(self) -> Path:
+        return self._folder / "labels.npz"
+
+    def _listen(self) -> None:
+        """Runs in a thread of its own until the process has ended."""
+        requests, answers = self._process.stdin, self._process.stdout
+        assert requests is not None and answers is not None
+        for line in answers:
+            if not line.startswith(b"{"):
+                continue  # Blender 5 logs there while it starts
+            answer = json.loads(line)
+            if "ready" in answer:
+                self.is_ready = True
+            else:
+                self._passes.put(self._read(answer))
+        answers.close()
+        with contextlib.suppress(OSError):  # a request that it did not read any more
+            requests.close()
+        self._ended = self._process.wait()
+
+    def _read(self, answer: dict[str, Any]) -> LabelPass | SpadeError:
+        if "error" in answer:
+            kind = getattr(errors, answer["error"], InternalError)
+            return kind(answer["message"], answer["fix"])
+        try:
+            with np.load(self._arrays) as arrays:
+                label_map, depth = arrays["label_map"], arrays["depth"]
+        except (OSError, ValueError) as problem:
+            return InternalError(
+                f"The labels cannot be read: {problem}.", "Check the folder for temporary files."
+            )
+        return LabelPass(label_map, depth, dict(answer["shares"]), answer["unlabelled"], answer["sky_share"])
+
+
+def _command(folder: Path) -> list[str]:
+    """The user's own Blender without its window, or Python where Blender is a module of it."""
+    words = json.dumps({"package": str(_PACKAGE), "paths": sys.path, "folder": str(folder)})
+    if not bpy.app.binary_path:
+        return [sys.executable, str(_MAIN), "--", words]
+    quiet = ["--background", "--factory-startup", "--offline-mode", "--disable-autoexec"]
+    return [bpy.app.binary_path, *quiet, "--python-exit-code", "1", "--python", str(_MAIN), "--", words]
+
+
+def _own_group() -> dict[str, Any]:
+    # Ctrl-C in Blender's terminal is not its business: it ends with Blender.
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}

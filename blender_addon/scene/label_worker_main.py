@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the background Blender runs that takes label maps: a scene file in, a label pass out.
+
+Started by `label_worker` with one argument, a JSON object: `package` (the add-on's folder), `paths` (where Python looks
+for its parts), `folder` (for files; removed when the Blender that started this one has gone). A request is one line of
+JSON on the standard input, an answer one on the standard output.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import queue
+import shutil
+import sys
+import threading
+from pathlib import Path
+from types import ModuleType
+
+import bpy
+
+# Who presses no more for so long needs the memory more.
+IDLE_S = 600.0
+
+
+def main(package: str, paths: list[str], folder: str) -> None:
+    """Answer requests until nobody has any, or nobody is there."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # Blender prints of each render
+    requests: queue.SimpleQueue[dict] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests, folder), daemon=True).start()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    sys.path += [path for path in paths if path not in sys.path] + [str(Path(package).parent)]
+    addon = importlib.import_module(Path(package).name)
+    addon.properties.register()
+    label_pass = importlib.import_module(f"{addon.__name__}.scene.label_pass")
+    answers.write('{"ready": true}\n')
+    answers.flush()
+    _load_cycles()
+    while True:
+        try:
+            request = requests.get(timeout=IDLE_S)
+        except queue.Empty:
+            return
+        answers.write(json.dumps(_answer(label_pass, request)) + "\n")
+        answers.flush()
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)  # lets go of the scene
+
+
+def _listen(requests: queue.SimpleQueue[dict], folder: str) -> None:
+    for line in sys.stdin:
+        requests.put(json.loads(line))
+    shutil.rmtree(folder, ignore_errors=True)  # the other Blender has ended, perhaps not well
+    os._exit(0)
+
+
+def _load_cycles() -> None:
+    """The first render takes longer: let it be none that somebody waits for."""
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.render.resolution_x = scene.render.resolution_y = 8
+    scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(scene.camera)
+    bpy.ops.render.render()
+
+
+def _answer(label_pass: ModuleType, request: dict) -> dict:
+    """Take a label pass and write it; or say what went wrong, by the name of the error's class."""
+    import numpy as np
+
+    try:
+        bpy.ops.wm.open_mainfile(filepath=request["scene_file"], load_ui=False, use_scripts=False)
+        scene = next(each for each in bpy.data.scenes if each.name_full == request["scene"])
+        window = bpy.context.window_manager.windows[0]
+        window.scene, window.view_layer = scene, scene.view_layers[request["layer"]]
+        taken = label_pass.render_label_map(scene, tuple(request["shape"]))
+        np.savez(request["arrays"], label_map=taken.label_map, depth=taken.depth)
+        shares = [[class_id, share] for class_id, share in taken.shares.items()]
+        return {"shares": shares, "unlabelled": taken.unlabelled, "sky_share": taken.sky_share}
+    except Exception as problem:
+        fault = f"The label pass failed in the background ({type(problem).__name__}: {problem})."
+        return {
+            "error": type(problem).__name__,
+            "message": getattr(problem, "message", fault),
+            "fix": getattr(problem, "fix", "Please report it."),
+        }
+
+
+if __name__ == "__main__":
+    main(**json.loads(sys.argv[-1]))
+    sys.stderr.flush()
+    os._exit(0)
