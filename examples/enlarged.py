@@ -51,7 +51,7 @@ def ways(model: Synthesizer, label_map: np.ndarray) -> dict[str, np.ndarray]:
             label_map, model.label_set, model.name, STYLES[0], size=SIZE, upscale=upscale
         )
         made[upscale] = paint(model, request, on_painting=small.append).rgb
-    bicubic = Image.fromarray(small[0]).resize(SIZE[::-1], Image.Resampling.BICUBIC)
+    bicubic = Image.fromarray(small[0]).resize((SIZE[1], SIZE[0]), Image.Resampling.BICUBIC)
     return {
         "painted at full size": made.pop("off"),
         "painted small, bicubic": np.asarray(bicubic),
