@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import atexit
 
-from . import operators, place, preferences, properties, session, timer, ui
+from . import free_device, operators, place, preferences, properties, session, timer, ui
 from .scene import label_overview
 
-_PARTS = (preferences, properties, session, label_overview, place, operators, ui, timer)
+_PARTS = (preferences, properties, session, label_overview, place, operators, ui, timer, free_device)
 
 
 def register() -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
+from .bridge.address import DEFAULT_PORT, is_on_this_computer, read_server_key, tcp_address
 from .bridge.connection import ServerTarget
 from .bridge.server_command import find_command
 from .bridge.server_process import ServerLaunch
 from .contract.connection import default_connection_file
-from .contract.errors import ForbiddenError, UnavailableError
+from .contract.errors import ForbiddenError, NotInstalledError
+from .install.environment import installed_in
 
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+SERVER_FOLDER = "server"
 
 
 class SpadePreferences(bpy.types.AddonPreferences):
@@ -45,50 +46,65 @@ class SpadePreferences(bpy.types.AddonPreferences):
     )
     server_address: StringProperty(
         name="Address",
-        description="Where the server listens, as tcp://host:port",
-        default="tcp://127.0.0.1:5570",
+        description=f"Where the server listens: host, host:port or tcp://host:port. Without a port it is {DEFAULT_PORT}",
+        default=f"tcp://127.0.0.1:{DEFAULT_PORT}",
+    )
+    server_key_file: StringProperty(
+        name="Key File",
+        description="The server's public key or connection file, where the studio hands one out. Empty: the server has "
+        "no key",
+        subtype="FILE_PATH",
     )
 
     def draw(self, context) -> None:
         """The preferences' own panel."""
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.row().prop(self, "server", expand=True)
-        if self.server == "LOCAL":
-            layout.prop(self, "server_command", placeholder="spade-server")
-            return
-        layout.prop(self, "server_address")
-        if not _is_loopback(self.server_address) and not bpy.app.online_access:
-            warning = layout.row()
-            warning.alert = True
-            warning.label(text="Allow online access (System) to reach another computer.", icon="ERROR")
+        from .ui.server_settings import draw_preferences  # at its end: the panels know the preferences
+
+        draw_preferences(self, context)
 
 
 def server_target() -> ServerTarget:
     """Where pictures come from by the user's choice.
 
-    Raises UnavailableError (no server program, an address that is none) and ForbiddenError (online access is off).
+    Raises UnavailableError (an address that is none, a key file without a key) and ForbiddenError (online access is
+    off). That no server is installed is raised by the target's `server`.
     """
     chosen = preferences()
     if chosen is not None and chosen.server == "ADDRESS":
-        return ServerTarget(address=_checked_address(chosen.server_address))
+        key_file = chosen.server_key_file.strip()
+        key = read_server_key(Path(bpy.path.abspath(key_file))) if key_file else None
+        return ServerTarget(address=_allowed_address(chosen.server_address), server_key=key)
     folder = user_folder()
-    shared = default_connection_file()
     return ServerTarget(
-        shared_connection_file=shared,
-        server=lambda: ServerLaunch(
-            command=find_command(chosen.server_command if chosen else ""),
-            folder=folder,
-            parent_pid=os.getpid(),
-        ),
+        shared_connection_file=default_connection_file(),
+        server=lambda: ServerLaunch(command=server_command(), folder=folder, parent_pid=os.getpid()),
     )
+
+
+def server_command() -> tuple[str, ...]:
+    """What starts a server here: the user's own, else the installed one, else one that is on the path.
+
+    Raises UnavailableError and, where there is none, NotInstalledError.
+    """
+    chosen = preferences()
+    own = chosen.server_command.strip() if chosen else ""
+    installed = installed_in(server_root())
+    if own or installed is None:
+        return find_command(own)
+    if not installed.works:
+        raise NotInstalledError(
+            "The installed server was made with a Blender that is gone.",
+            fix="Press Install Server: it is made anew, for this Blender.",
+        )
+    return installed.command
 
 
 def server_choice() -> tuple[str, ...]:
     """What the user chose, to tell whether it has changed since."""
     chosen = preferences()
-    return (chosen.server, chosen.server_command, chosen.server_address) if chosen is not None else ()
+    if chosen is None:
+        return ()
+    return (chosen.server, chosen.server_command, chosen.server_address, chosen.server_key_file)
 
 
 def preferences() -> SpadePreferences | None:
@@ -98,37 +114,36 @@ def preferences() -> SpadePreferences | None:
 
 
 def user_folder() -> Path:
-    """Where this add-on may keep files; Blender's temporary folder unless it is an installed extension."""
+    """Where this add-on may keep files; it is made by who writes there.
+
+    The extension's own folder, or, where the add-on is no extension, one in Blender's folder for user data.
+    """
     try:
-        return Path(bpy.utils.extension_path_user(SpadePreferences.bl_idname, create=True))
+        return Path(bpy.utils.extension_path_user(SpadePreferences.bl_idname, create=False))
     except (ValueError, OSError):
-        return Path(bpy.app.tempdir or ".")
+        kept = bpy.utils.user_resource("DATAFILES", path="spade_backdrops", create=False)
+        return Path(kept or bpy.app.tempdir or ".")
 
 
-def _checked_address(address: str) -> str:
-    try:
-        parts = urlsplit(address.strip())
-        valid = parts.scheme == "tcp" and bool(parts.hostname) and parts.port is not None
-    except ValueError:
-        valid = False
-    if not valid:
-        raise UnavailableError(
-            f"'{address}' is not a server address.",
-            fix="Write it as tcp://host:port in the add-on preferences.",
-        )
-    if not _is_loopback(address) and not bpy.app.online_access:
+def server_root() -> Path:
+    """Where the installed server lies."""
+    return user_folder() / SERVER_FOLDER
+
+
+def how_to_go_online() -> str:
+    """What the user has to do before Blender may use the network, as a sentence."""
+    if bpy.app.online_access_override:
+        return "Start Blender without --offline-mode."
+    return "Turn on Preferences > System > Network > Allow Online Access."
+
+
+def _allowed_address(typed: str) -> str:
+    address = tcp_address(typed)
+    if not is_on_this_computer(address) and not bpy.app.online_access:
         raise ForbiddenError(
-            "Blender may not go online, and the server is on another computer.",
-            fix="Turn on Preferences > System > Network > Allow Online Access.",
+            "Blender may not go online, and the server is on another computer.", fix=how_to_go_online()
         )
-    return address.strip()
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return urlsplit(address.strip()).hostname in LOOPBACK_HOSTS
-    except ValueError:
-        return False
+    return address
 
 
 def register() -> None:

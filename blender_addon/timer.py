@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import bpy
 
+from . import free_device
 from .bridge.jobs import JobState
 from .contract.errors import InternalError, SpadeError
 from .place.picture import hindrance, place_picture, scene_of, settle_painting, show_painting
@@ -46,6 +47,7 @@ def step() -> None:
     """Everything the timer does, once. Never waits, never raises for what the user can mend."""
     session = current_session()
     session.step()
+    free_device.step()
     if hindrance() is None:
         _place_pictures(session)
         _show_paintings(session)
@@ -78,7 +80,7 @@ def tick() -> float | None:
         session.show(InternalError(sentence, fix="Please report it with what the system console says."))
     if session.is_idle:
         return None
-    is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None
+    is_busy = session.board.live or session.installer.running or session.connection.is_starting or session.wanted_label_set is not None
     return BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S
 
 
@@ -143,5 +145,7 @@ def _shown(session: Session) -> tuple:
     jobs = [(id(job), job.state, job.stage, round(job.fraction, 2)) for job in board.live + board.finished]
     models = connection.welcome.models if connection.welcome else ()
     pictured = [session.thumbnails(model.digest) is not None for model in models]
-    waits = int(connection.waited_s), session.wanted_label_set is not None
-    return jobs, connection.state, waits, models, pictured, session.error, id(board.last_placed), hindrance()
+    waits = int(connection.waited_s), session.wanted_label_set is not None, session.diagnostics is not None
+    installs = session.installer.running
+    installing = (installs.state, installs.stage, round(installs.fraction, 2)) if installs else None
+    return jobs, connection.state, waits, installing, models, pictured, session.error, id(board.last_placed), hindrance()

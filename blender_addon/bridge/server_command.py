@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from ..contract.connection import process_is_alive, read_connection_file
-from ..contract.errors import SpadeError, UnavailableError
+from ..contract.errors import NotInstalledError, SpadeError, UnavailableError
 
 
 def find_command(preference: str) -> tuple[str, ...]:
@@ -62,9 +62,10 @@ def _find_installed() -> str:
     path = os.pathsep.join((os.environ.get("PATH", ""), *map(str, usual)))
     found = shutil.which("spade-server", path=path)
     if found is None:
-        raise UnavailableError(
-            "The picture server is not installed where Blender can see it.",
-            fix="Install it, and give the folder of its environment as 'Server Command' in the preferences.",
+        raise NotInstalledError(
+            "The picture server is not installed yet.",
+            fix="Press Install Server, or give the folder of an environment that has it as 'Server Command' in the "
+            "add-on preferences.",
         )
     return found
 

@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..contract.connection import process_is_alive
 from ..contract.errors import UnavailableError
 
 CONSOLE_TAIL_BYTES = 8192
+LOG_BYTES = 1_000_000
+LOGS_KEPT = 3  # of Blenders that have ended
 STOP_PATIENCE_S = 3.0
 CLOSE_STEP_S = 0.01
 START_PATIENCE_S = 90.0
@@ -99,14 +102,16 @@ class ServerProcess:
         try:
             config.folder.mkdir(parents=True, exist_ok=True)
             config.connection_file.unlink(missing_ok=True)
-            with open(config.console_file, "wb") as console:
+            remove_old_logs(config.folder, keep=LOGS_KEPT)
+            with open(config.console_file, "ab") as console:
+                console.truncate(0)  # appended to, so that limit_log() may cut it while it is written
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=console,
                     stderr=subprocess.STDOUT,
-                    env=_clean_environment(),
-                    **_own_group(),
+                    env=clean_environment(),
+                    **own_group(),
                 )
         except OSError as problem:
             raise UnavailableError(
@@ -166,6 +171,21 @@ class ServerProcess:
         while not self.has_ended():
             time.sleep(CLOSE_STEP_S)
 
+    def remove_log(self) -> None:
+        """Remove what it printed, unless it ended by itself: then somebody will want to know why."""
+        if self._kill_at is not None and not self.is_running:
+            with contextlib.suppress(OSError):
+                self.config.console_file.unlink(missing_ok=True)
+
+    def limit_log(self) -> None:
+        """Begin the log anew, with its last part, when it has grown too long. Call it now and then."""
+        with contextlib.suppress(OSError):
+            if self.config.console_file.stat().st_size > LOG_BYTES:
+                tail = self.console().encode()
+                with open(self.config.console_file, "r+b") as log:
+                    log.truncate(0)
+                    log.write(tail)
+
     def console(self) -> str:
         """The last part of what the server printed."""
         try:
@@ -182,6 +202,27 @@ class ServerProcess:
         return f"{lines[-1].rstrip('.')[:160]}." if lines else "it printed nothing."
 
 
+def remove_old_logs(folder: Path, keep: int) -> None:
+    """Remove what servers of Blenders that have ended left behind, but for the newest `keep` logs."""
+    ended = [
+        file
+        for pattern in ("server-*.log", "server-*.json")
+        for file in folder.glob(pattern)
+        if (pid := file.stem.partition("-")[2]).isdigit() and not process_is_alive(int(pid))
+    ]
+    logs = sorted((file for file in ended if file.suffix == ".log"), key=_age, reverse=True)
+    for file in [*(file for file in ended if file.suffix == ".json"), *logs[keep:]]:
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def _age(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 _START_FIX = "Read its console, then start it again."
 
 
@@ -192,7 +233,7 @@ def _ending(code: int) -> str:
     return f"exit code {code}"
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     # Blender's own Python settings would send another Python to the wrong library.
     private = {"PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"}
     environment = {name: value for name, value in os.environ.items() if name not in private}
@@ -201,7 +242,7 @@ def _clean_environment() -> dict[str, str]:
     return environment
 
 
-def _own_group() -> dict[str, Any]:
+def own_group() -> dict[str, Any]:
     # A group of its own: Ctrl-C in Blender's terminal is not the server's business, and KILL reaches its workers.
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}

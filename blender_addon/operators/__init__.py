@@ -6,7 +6,9 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    diagnostics,
     generate,
+    install,
     label_map,
     label_sets,
     labels,
@@ -33,6 +35,8 @@ _CLASSES = tuple(
         pairs,
         scenes,
         server,
+        install,
+        diagnostics,
         style,
     )
     for kind in part.CLASSES

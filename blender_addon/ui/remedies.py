@@ -32,6 +32,10 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "NO_CAMERA": (Remedy("spade.add_camera", "Add Camera from View", "CAMERA_DATA"),),
     "NOTHING_LABELLED": (Remedy("spade.auto_assign", "Label by Name", "SORTALPHA"),),
     "FORBIDDEN": (Remedy("spade.open_preferences", "Preferences", "PREFERENCES"),),
+    "NOT_INSTALLED": (
+        Remedy("spade.install_server", "Install Server", "IMPORT"),
+        Remedy("spade.open_preferences", "I Have One", "PREFERENCES"),
+    ),
     "UNAVAILABLE": _SERVER,
     "DRAINING": _SERVER,
     "BUSY": _AGAIN,
