@@ -6,9 +6,21 @@ from __future__ import annotations
 import atexit
 
 from . import free_device, operators, place, preferences, properties, session, timer, ui
+from .install import installer
 from .scene import label_overview
 
-_PARTS = (preferences, properties, session, label_overview, place, operators, ui, timer, free_device)
+_PARTS = (
+    preferences,
+    properties,
+    installer,
+    session,
+    label_overview,
+    place,
+    operators,
+    ui,
+    timer,
+    free_device,
+)
 
 
 def register() -> None:

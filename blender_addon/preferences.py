@@ -11,19 +11,19 @@ from bpy.props import EnumProperty, StringProperty
 
 from .bridge.address import DEFAULT_PORT, is_on_this_computer, read_server_key, tcp_address
 from .bridge.connection import ServerTarget
-from .bridge.server_command import find_command
+from .bridge.server_command import find_command, is_on_path, running_server
 from .bridge.server_process import ServerLaunch
 from .contract.connection import default_connection_file
 from .contract.errors import ForbiddenError, NotInstalledError
-from .install.environment import installed_in
-
-SERVER_FOLDER = "server"
+from .folders import PACKAGE, user_folder
+from .install.drawing import draw_installed
+from .install.installer import current_installer
 
 
 class SpadePreferences(bpy.types.AddonPreferences):
     """Which server paints: one on this computer, or one at an address."""
 
-    bl_idname = __package__ or "spade_backdrops"
+    bl_idname = PACKAGE
 
     server: EnumProperty(
         name="Server",
@@ -46,7 +46,7 @@ class SpadePreferences(bpy.types.AddonPreferences):
     )
     server_address: StringProperty(
         name="Address",
-        description=f"Where the server listens: host, host:port or tcp://host:port. Without a port it is {DEFAULT_PORT}",
+        description=f"Where the server listens: host, host:port or tcp://host:port. The usual port is {DEFAULT_PORT}",
         default=f"tcp://127.0.0.1:{DEFAULT_PORT}",
     )
     server_key_file: StringProperty(
@@ -58,9 +58,30 @@ class SpadePreferences(bpy.types.AddonPreferences):
 
     def draw(self, context) -> None:
         """The preferences' own panel."""
-        from .ui.server_settings import draw_preferences  # at its end: the panels know the preferences
-
-        draw_preferences(self, context)
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.row().prop(self, "server", expand=True)
+        if self.server == "LOCAL":
+            installed = layout.box().column()
+            installed.label(text="Installed by Blender", icon="IMPORT")
+            draw_installed(installed)
+            own = layout.box().column()
+            own.label(text="Or I have one, and start it as I like", icon="CONSOLE")
+            own.prop(self, "server_command", text="Environment", placeholder="its folder, or a command")
+            note = own.column()
+            note.active = False
+            note.label(text="It comes before the installed one; one that runs already comes before both")
+        else:
+            layout.prop(self, "server_address", placeholder="host:port")
+            layout.prop(self, "server_key_file")
+            if not is_on_this_computer(self.server_address) and not bpy.app.online_access:
+                warning = layout.row()
+                warning.alert = True
+                warning.label(
+                    text=f"Another computer needs online access. {how_to_go_online()}", icon="ERROR"
+                )
+        layout.operator("spade.save_diagnostics", icon="FILE_ARCHIVE")
 
 
 def server_target() -> ServerTarget:
@@ -88,7 +109,7 @@ def server_command() -> tuple[str, ...]:
     """
     chosen = preferences()
     own = chosen.server_command.strip() if chosen else ""
-    installed = installed_in(server_root())
+    installed = current_installer().installed
     if own or installed is None:
         return find_command(own)
     if not installed.works:
@@ -97,6 +118,16 @@ def server_command() -> tuple[str, ...]:
             fix="Press Install Server: it is made anew, for this Blender.",
         )
     return installed.command
+
+
+def is_missing() -> bool:
+    """Whether a server is to be installed: this computer is to paint, and has none."""
+    chosen, installer = preferences(), current_installer()
+    if chosen is not None and (chosen.server == "ADDRESS" or chosen.server_command.strip()):
+        return False
+    if installer.installed is not None:
+        return not installer.installed.works
+    return not (running_server(default_connection_file()) or is_on_path())
 
 
 def server_choice() -> tuple[str, ...]:
@@ -111,23 +142,6 @@ def preferences() -> SpadePreferences | None:
     """The stored preferences; None while the package is registered without being an enabled add-on."""
     entry = bpy.context.preferences.addons.get(SpadePreferences.bl_idname)
     return entry.preferences if entry else None
-
-
-def user_folder() -> Path:
-    """Where this add-on may keep files; it is made by who writes there.
-
-    The extension's own folder, or, where the add-on is no extension, one in Blender's folder for user data.
-    """
-    try:
-        return Path(bpy.utils.extension_path_user(SpadePreferences.bl_idname, create=False))
-    except (ValueError, OSError):
-        kept = bpy.utils.user_resource("DATAFILES", path="spade_backdrops", create=False)
-        return Path(kept or bpy.app.tempdir or ".")
-
-
-def server_root() -> Path:
-    """Where the installed server lies."""
-    return user_folder() / SERVER_FOLDER
 
 
 def how_to_go_online() -> str:

@@ -17,8 +17,8 @@ from .bridge.label_set_question import LabelSetQuestion
 from .bridge.thumbnail_question import ThumbnailQuestion
 from .contract.errors import NotInstalledError, SpadeError
 from .install.installation import Installation, InstallState
-from .install.installer import Installer
-from .preferences import server_choice, server_root, server_target
+from .install.installer import current_installer
+from .preferences import server_choice, server_target
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class Session:
     def __init__(self) -> None:
         self.connection = Connection()
         self.board = JobBoard(self.connection)
-        self.installer = Installer(server_root())
         self.diagnostics: Diagnostics | None = None  # while they are being written
         self.error: SpadeError | None = None
         self.wanted_label_set: WantedLabelSet | None = None
@@ -57,7 +56,7 @@ class Session:
     def is_idle(self) -> bool:
         """Whether step() has nothing to do."""
         jobs = self.board.live or self.board.finished or self.shown_paintings
-        works = self.installer.running or self.diagnostics
+        works = current_installer().running or self.diagnostics
         return self.connection.is_idle and not jobs and not works
 
     def connect(self) -> None:
@@ -92,7 +91,7 @@ class Session:
             if job.error is not None:
                 self.show(job.error)
         self._ask_thumbnails()
-        if (ended := self.installer.step()) is not None:
+        if (ended := current_installer().step()) is not None:
             self._take_installation(ended)
         if self.diagnostics is not None:
             self.diagnostics.step()
@@ -104,7 +103,7 @@ class Session:
     def remove_server(self) -> None:
         """Remove the installed server; one that runs is stopped. Raises BusyError while one is being installed."""
         self._leave_own_server()
-        self.installer.remove()
+        current_installer().remove()
 
     def thumbnails(self, digest: str) -> np.ndarray | None:
         """Pictures of a model's styles, (N, H, W, 3) uint8; None where the server has sent none (yet)."""
@@ -113,7 +112,6 @@ class Session:
 
     def close(self) -> None:
         """The end: waits until a server that we started is gone."""
-        self.installer.close()
         if self.diagnostics is not None:
             self.diagnostics.close()
         self.connection.close()
@@ -125,7 +123,7 @@ class Session:
             if self.error is not None and self.error.code == NotInstalledError.code:
                 self.dismiss()
             self._leave_own_server()  # the next one is the new one
-        self.installer.sweep()
+        current_installer().sweep()
 
     def _leave_own_server(self) -> None:
         if self.connection.server is not None:

@@ -16,6 +16,7 @@ import bpy
 from . import free_device
 from .bridge.jobs import JobState
 from .contract.errors import InternalError, SpadeError
+from .install.installer import current_installer
 from .place.picture import hindrance, place_picture, scene_of, settle_painting, show_painting
 from .place.viewport import show_in_view
 from .scene.label_sets import use_label_set
@@ -80,7 +81,8 @@ def tick() -> float | None:
         session.show(InternalError(sentence, fix="Please report it with what the system console says."))
     if session.is_idle:
         return None
-    is_busy = session.board.live or session.installer.running or session.connection.is_starting or session.wanted_label_set is not None
+    is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None
+    is_busy = is_busy or current_installer().running is not None
     return BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S
 
 
@@ -146,6 +148,16 @@ def _shown(session: Session) -> tuple:
     models = connection.welcome.models if connection.welcome else ()
     pictured = [session.thumbnails(model.digest) is not None for model in models]
     waits = int(connection.waited_s), session.wanted_label_set is not None, session.diagnostics is not None
-    installs = session.installer.running
+    installs = current_installer().running
     installing = (installs.state, installs.stage, round(installs.fraction, 2)) if installs else None
-    return jobs, connection.state, waits, installing, models, pictured, session.error, id(board.last_placed), hindrance()
+    return (
+        jobs,
+        connection.state,
+        waits,
+        installing,
+        models,
+        pictured,
+        session.error,
+        id(board.last_placed),
+        hindrance(),
+    )

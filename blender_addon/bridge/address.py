@@ -72,8 +72,12 @@ def read_server_key(file: Path) -> bytes:
 
 
 def _no_address(text: str, why: str = "Write it as host or host:port") -> UnavailableError:
-    return UnavailableError(f"'{text.strip()}' is no server address.", fix=f"{why}: see the add-on preferences.")
+    return UnavailableError(
+        f"'{text.strip()}' is no server address.", fix=f"{why}: see the add-on preferences."
+    )
 
 
 def _no_key(problem: str) -> ForbiddenError:
-    return ForbiddenError(problem, fix="Ask for the file with the server's public key, 40 letters, and choose it.")
+    return ForbiddenError(
+        problem, fix="Ask for the file with the server's public key, 40 letters, and choose it."
+    )

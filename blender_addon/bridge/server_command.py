@@ -50,7 +50,23 @@ def _split(text: str) -> list[str]:
         ) from None
 
 
+def is_on_path() -> bool:
+    """Whether `spade-server` is found without being told where."""
+    return _look_for_it() is not None
+
+
 def _find_installed() -> str:
+    found = _look_for_it()
+    if found is None:
+        raise NotInstalledError(
+            "The picture server is not installed yet.",
+            fix="Press Install Server, or give the folder of an environment that has it as 'Server Command' in the "
+            "add-on preferences.",
+        )
+    return found
+
+
+def _look_for_it() -> str | None:
     # Blender started from a desktop icon does not see a shell's PATH: also look where pip and pipx put programs.
     home = Path.home()
     usual = (
@@ -60,14 +76,7 @@ def _find_installed() -> str:
         "/usr/local/bin",
     )
     path = os.pathsep.join((os.environ.get("PATH", ""), *map(str, usual)))
-    found = shutil.which("spade-server", path=path)
-    if found is None:
-        raise NotInstalledError(
-            "The picture server is not installed yet.",
-            fix="Press Install Server, or give the folder of an environment that has it as 'Server Command' in the "
-            "add-on preferences.",
-        )
-    return found
+    return shutil.which("spade-server", path=path)
 
 
 def running_server(connection_file: Path) -> bool:

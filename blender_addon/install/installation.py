@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from ..bridge.server_process import clean_environment, own_group
 from ..contract.errors import CannotWriteError, ForbiddenError, SpadeError, UnavailableError
@@ -154,11 +155,11 @@ class Installation:
         except OSError:
             return ""
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> subprocess.Popen[Any]:
         try:
             self.plan.root.mkdir(parents=True, exist_ok=True)
             with open(self.log, "wb") as log:
-                return subprocess.Popen(
+                process: subprocess.Popen[Any] = subprocess.Popen(
                     [sys.executable, "-I", str(WORKER), "install", self.plan.specification()],
                     stdin=subprocess.PIPE,
                     stdout=log,
@@ -166,6 +167,7 @@ class Installation:
                     env=clean_environment(),
                     **own_group(),
                 )
+                return process
         except OSError as problem:
             raise CannotWriteError(
                 f"The installation could not begin: {problem.strerror or problem}.",
@@ -240,7 +242,7 @@ def _device_of(torch: str) -> str:
     return "the processor (CPU)" if kind == "cpu" or sys.platform == "win32" else "NVIDIA GPUs"
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: subprocess.Popen[Any]) -> None:
     if os.name == "posix":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..contract.errors import BusyError, SpadeError
+from ..contract.errors import BusyError
+from ..folders import server_root
 from .environment import Installed, installed_in, left_over
-from .installation import Installation, InstallState, Plan, sweep
+from .installation import Installation, Plan, sweep
 from .wheels import bundled_version
 from .worker import RECORD
 
@@ -73,6 +74,22 @@ class Installer:
             self.running = None
 
 
-def failure(ended: Installation) -> SpadeError | None:
-    """What to tell of an installation that has ended."""
-    return ended.error if ended.state is InstallState.FAILED else None
+_current: Installer | None = None
+
+
+def current_installer() -> Installer:
+    """The installer of this registration."""
+    assert _current is not None, "the add-on is not registered"
+    return _current
+
+
+def register() -> None:
+    global _current
+    _current = Installer(server_root())
+
+
+def unregister() -> None:
+    global _current
+    if _current is not None:
+        _current.close()
+        _current = None

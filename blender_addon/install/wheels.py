@@ -70,7 +70,9 @@ def torch_in(folder: Path, python: tuple[int, int]) -> str:
         return fitting[-1]
     wanted = "PyTorch for Python {}.{}".format(*python)
     if not folder.is_dir():
-        raise UnavailableError(f"There is no folder '{folder}'.", fix="Choose the folder that holds the wheels.")
+        raise UnavailableError(
+            f"There is no folder '{folder}'.", fix="Choose the folder that holds the wheels."
+        )
     others = ", ".join(sorted(match["python"] for match in found))
     there = f" (what lies there is for {others})" if others else ""
     raise UnavailableError(

@@ -31,11 +31,11 @@ TRY = (
 )
 
 
-class Cancelled(Exception):
+class CancelledError(Exception):
     """Nobody waits for it any more."""
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """A step ended badly; the log says how."""
 
 
@@ -66,10 +66,10 @@ class Worker:
             signal.signal(number, lambda *_: self._cancelled.set())
         try:
             self._install()
-        except Cancelled:
+        except CancelledError:
             remove(self.folder)
             return CANCELLED
-        except Failed:
+        except FailedError:
             remove(self.folder)
             return FAILED
         except OSError as problem:
@@ -94,7 +94,7 @@ class Worker:
         self._call([python_in(self.folder), "-I", "-c", TRY], read)
         shutil.rmtree(self.temporary, ignore_errors=True)
         if self._cancelled.is_set():
-            raise Cancelled
+            raise CancelledError
         self._record({"folder": self.name, "version": self.wanted["version"], **found})
         self._enter("Installed", 1.0)
 
@@ -122,7 +122,7 @@ class Worker:
             self._enter(f"{words[0]} {package} {size}".strip(), self._fraction)
 
     def _call(self, command: list[str], read=lambda line: None) -> None:
-        """Run a program to its end; its lines go to the log and to `read`. Raises Cancelled and Failed."""
+        """Run a program to its end; its lines go to the log and to `read`. Raises CancelledError and FailedError."""
         surroundings = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)}
         print("$ " + " ".join(command), flush=True)
         process = subprocess.Popen(
@@ -147,11 +147,11 @@ class Worker:
             if self._cancelled.wait(LOOK_EVERY_S):
                 process.kill()
                 process.wait()
-                raise Cancelled
+                raise CancelledError
             self._measure()
         reader.join()
         if process.returncode != 0:
-            raise Failed
+            raise FailedError
 
     def _measure(self) -> None:
         """How far it is: by what lies on the disk, as pip says nothing where there is no terminal."""

@@ -14,8 +14,10 @@ import bpy
 from ..bridge.diagnostics import DOCTOR_PATIENCE_S, Diagnostics, Evidence, doctor_of
 from ..contract.errors import BusyError, SpadeError
 from ..contract.version import PROTOCOL_MINOR, VERSION
+from ..folders import user_folder
+from ..install.installer import current_installer
 from ..install.wheels import bundled_version
-from ..preferences import preferences, server_command, user_folder
+from ..preferences import preferences, server_command
 from ..session import current_session
 from ..timer import run_until, wake
 from .reports_errors import ReportsErrors
@@ -57,20 +59,20 @@ class SPADE_OT_save_diagnostics(ReportsErrors, bpy.types.Operator):
 
 def evidence() -> Evidence:
     """What is known, and where the rest lies."""
-    session, folder = current_session(), user_folder()
+    log = current_installer().log
     try:
         command = server_command()
     except SpadeError as problem:
         command, why = (), str(problem)
     else:
         why = ""
-    logs = [*folder.glob("server-*.log"), *([session.installer.log] if session.installer.log.is_file() else [])]
+    logs = [*user_folder().glob("server-*.log"), *([log] if log.is_file() else [])]
     return Evidence(_facts(command, why), logs, doctor_of(command) if command else ())
 
 
 def _facts(command: tuple[str, ...], why_no_command: str) -> dict[str, Any]:
     session, chosen = current_session(), preferences()
-    connection, installed = session.connection, session.installer.installed
+    connection, installed = session.connection, current_installer().installed
     errors = [str(error) for error in (session.error, connection.error) if error is not None]
     return {
         "blender": bpy.app.version_string,

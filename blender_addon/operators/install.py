@@ -3,22 +3,25 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from ..contract.errors import CancelledError, SpadeError, UnavailableError
+from ..folders import server_root
 from ..install.installation import InstallState, Plan, plan_from_folder, plan_from_network
+from ..install.installer import current_installer
 from ..install.wheels import bundled_wheel
-from ..preferences import how_to_go_online, server_root
+from ..preferences import how_to_go_online
 from ..session import current_session
 from ..timer import redraw, run_until, wake
-from ..ui.layout import layout_of, wrapped
 from .reports_errors import ReportsErrors
 
 # A script waits this long: gigabytes come over slow lines, too.
 SCRIPT_PATIENCE_S = 3600.0
-WIDTH = 460
+WIDTH, LETTERS = 460, 68  # of the dialog, in points, and of a line in it
 
 
 class SPADE_OT_install_server(ReportsErrors, bpy.types.Operator):
@@ -40,29 +43,30 @@ class SPADE_OT_install_server(ReportsErrors, bpy.types.Operator):
 
     def draw(self, context) -> None:
         """What is going to happen, or why it cannot."""
-        layout = layout_of(self)
+        layout: Any = self.layout
         try:
             icon, sentence = "INFO", self.plan().sentence
         except SpadeError as problem:
             icon, sentence = "ERROR", str(problem)
         column = layout.column(align=True)
         column.alert = icon == "ERROR"
-        for number, line in enumerate(wrapped(context, sentence, of_width=WIDTH)):
+        for number, line in enumerate(textwrap.wrap(sentence, LETTERS)):
             column.label(text=line, icon="BLANK1" if number else icon)
         layout.use_property_split = True
         layout.prop(self, "wheels")
 
     def run(self, context) -> None:
         """Begin; a script, which has no timer, gets it installed before this returns."""
-        session = current_session()
-        session.dismiss()
-        running = session.installer.start(self.plan())
+        current_session().dismiss()
+        running = current_installer().start(self.plan())
         wake()
         if self._was_asked:
             return
         if not run_until(lambda: running.has_ended, SCRIPT_PATIENCE_S):
             running.cancel()
-            raise UnavailableError(f"The server was not installed in {SCRIPT_PATIENCE_S:.0f} s.", fix="Try again.")
+            raise UnavailableError(
+                f"The server was not installed in {SCRIPT_PATIENCE_S:.0f} s.", fix="Try again."
+            )
         if running.error is not None:
             raise running.error
         if running.state is InstallState.CANCELLED:
@@ -71,7 +75,9 @@ class SPADE_OT_install_server(ReportsErrors, bpy.types.Operator):
     def plan(self) -> Plan:
         """What would be installed with this choice. Raises SpadeError."""
         if self.wheels.strip():
-            return plan_from_folder(server_root(), bundled_wheel(), Path(bpy.path.abspath(self.wheels.strip())))
+            return plan_from_folder(
+                server_root(), bundled_wheel(), Path(bpy.path.abspath(self.wheels.strip()))
+            )
         fix = f"{how_to_go_online()} Or choose a folder of wheels."
         return plan_from_network(server_root(), bundled_wheel(), bpy.app.online_access, fix)
 
@@ -83,7 +89,7 @@ class SPADE_OT_cancel_install(ReportsErrors, bpy.types.Operator):
     bl_label = "Cancel Installing"
 
     def run(self, context) -> None:
-        running = current_session().installer.running
+        running = current_installer().running
         if running is not None:
             running.cancel()
         redraw()
