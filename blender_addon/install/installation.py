@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from ..bridge.server_process import clean_environment, own_group
@@ -22,10 +23,11 @@ from ..contract.errors import CannotWriteError, ForbiddenError, SpadeError, Unav
 from .explain import explain
 from .torch_build import TorchBuild, best_build, this_machine
 from .wheels import ServerWheel, torch_in
-from .worker import CANCELLED
+from .worker import CANCELLED, remove
 
 WORKER = Path(__file__).with_name("worker.py")
 GIGABYTE = 1e9
+CLOSE_PATIENCE_S = 3.0
 # unpacked and tried, a wheel takes this many times its size, itself included
 UNPACKED = 5.0
 _BOUND = re.compile(r"(>=|<=|<|>)\s*(\d+)\.(\d+)")
@@ -145,8 +147,10 @@ class Installation:
                 self._process.stdin.close()
 
     def close(self) -> None:
-        """For the end of Blender: the process cleans up by itself when nobody holds its input any more."""
+        """For the end of Blender: a moment is waited for the process to clean up; it goes on by itself after that."""
         self.cancel()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(CLOSE_PATIENCE_S)
 
     def log_text(self) -> str:
         """All that the process said."""
@@ -160,7 +164,7 @@ class Installation:
             self.plan.root.mkdir(parents=True, exist_ok=True)
             with open(self.log, "wb") as log:
                 process: subprocess.Popen[Any] = subprocess.Popen(
-                    [sys.executable, "-I", str(WORKER), "install", self.plan.specification()],
+                    [sys.executable, "-I", str(WORKER), self.plan.specification()],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -191,12 +195,9 @@ class Installation:
 
 
 def sweep(folders: list[Path]) -> None:
-    """Remove folders in the background, for that takes seconds."""
+    """Remove folders in the background, for that takes seconds. What is left at the end is swept the next time."""
     if folders:
-        command = [sys.executable, "-I", str(WORKER), "remove", *map(str, folders)]
-        nothing = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        with contextlib.suppress(OSError):
-            subprocess.Popen(command, env=clean_environment(), **nothing, **own_group())
+        Thread(target=lambda: [remove(str(folder)) for folder in folders], daemon=True).start()
 
 
 def _check_python(wheel: ServerWheel) -> None:

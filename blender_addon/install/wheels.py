@@ -32,9 +32,9 @@ class ServerWheel:
         return self.file.with_name(CONSTRAINTS)
 
 
-def bundled_wheel(folder: Path = BUNDLED) -> ServerWheel:
+def bundled_wheel() -> ServerWheel:
     """The wheel that came with the add-on. Raises UnavailableError where there is none or it is damaged."""
-    files = sorted(folder.glob("spade_backdrops-*.whl"))
+    files = sorted(BUNDLED.glob("spade_backdrops-*.whl"))
     if not files:
         raise UnavailableError(
             "This copy of the add-on has no server inside.",
@@ -52,9 +52,9 @@ def bundled_wheel(folder: Path = BUNDLED) -> ServerWheel:
     return ServerWheel(files[-1], about["Version"] or "", about["Requires-Python"] or "")
 
 
-def bundled_version(folder: Path = BUNDLED) -> str:
+def bundled_version() -> str:
     """The version of the server in the add-on, from its file's name alone; "" where there is none."""
-    files = sorted(folder.glob("spade_backdrops-*.whl"))
+    files = sorted(BUNDLED.glob("spade_backdrops-*.whl"))
     return files[-1].name.split("-")[1] if files else ""
 
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that installs: makes an environment, has pip fill it, and tries it.
 
-    python -I worker.py install SPECIFICATION      a JSON text, see Specification in installation.py
-    python -I worker.py remove FOLDER...
+    python -I worker.py SPECIFICATION      a JSON text, see Plan in installation.py
 
 It runs in the Python that the environment is made with, so it knows the standard library alone. It ends, and leaves
 nothing behind, when its standard input is closed: that is how it is cancelled, and what happens when Blender dies.
@@ -203,7 +202,4 @@ def remove(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "install":
-        sys.exit(Worker(json.loads(sys.argv[2])).run())
-    for each in sys.argv[2:]:
-        remove(each)
+    sys.exit(Worker(json.loads(sys.argv[1])).run())

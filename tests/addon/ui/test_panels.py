@@ -10,8 +10,8 @@ from spade_backdrops.bridge.jobs import Job, JobState, SceneRequest
 from spade_backdrops.contract.errors import (
     WIRE_ERRORS,
     NoCameraError,
-    NotInstalledError,
     NothingLabelledError,
+    NotInstalledError,
 )
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.contract.messages import Limits
