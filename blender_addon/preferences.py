@@ -68,7 +68,7 @@ class SpadePreferences(bpy.types.AddonPreferences):
             draw_installed(installed)
             own = layout.box().column()
             own.label(text="Or I have one, and start it as I like", icon="CONSOLE")
-            own.prop(self, "server_command", text="Environment", placeholder="its folder, or a command")
+            own.prop(self, "server_command", placeholder="folder of an environment, or a command")
             note = own.column()
             note.active = False
             note.label(text="It comes before the installed one; one that runs already comes before both")

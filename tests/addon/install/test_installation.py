@@ -176,7 +176,12 @@ def test_a_killed_blender_leaves_nothing_behind(tmp_path, packages, bundle):
         "running = Installation(plan_from_folder(root, wheels.bundled_wheel(), packages), root / 'install.log')\n"
         "time.sleep(60)\n"
     )
-    words = [sys.executable, "-c", program, *map(str, (root, packages, bundle, Path(wheels.__file__).parents[2]))]
+    words = [
+        sys.executable,
+        "-c",
+        program,
+        *map(str, (root, packages, bundle, Path(wheels.__file__).parents[2])),
+    ]
     blender = subprocess.Popen(words)
     until(lambda: environments(root), lambda: None, SECONDS)
     blender.kill()
