@@ -27,6 +27,7 @@ class SpadePreferences(bpy.types.AddonPreferences):
 
     server: EnumProperty(
         name="Server",
+        description="Where the pictures are painted",
         items=(
             (
                 "LOCAL",

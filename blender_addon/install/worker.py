@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,9 @@ import time
 
 RECORD = "installed.json"
 CANCELLED, FAILED = 3, 4
+PACKAGE = re.compile(
+    r"\s*(?P<does>Downloading|Processing) (?:.*[/\\])?(?P<name>\w[\w.]*)-[^/\\]*\.whl(?!\.metadata)(?: \((?P<size>\d[^)]*)\))?"
+)
 LOOK_EVERY_S = 0.25
 REMOVE_PATIENCE_S = 15.0
 TRY = (
@@ -112,13 +116,11 @@ class Worker:
         return [*command, "--progress-bar", "off", wanted["requirement"]]
 
     def _read_pip(self, line: str) -> None:
-        words = line.split()
         if line.startswith("Installing collected"):
             self._enter("Unpacking", self._fraction)
-        elif words[:1] in (["Downloading"], ["Processing"]) and len(words) > 1:
-            package = os.path.basename(words[1]).split("-")[0]
-            size = " ".join(words[2:4]) if len(words) > 3 else ""
-            self._enter(f"{words[0]} {package} {size}".strip(), self._fraction)
+        elif found := PACKAGE.match(line):
+            size = f" ({found['size']})" if found["size"] else ""
+            self._enter(f"{found['does']} {found['name']}{size}", self._fraction)
 
     def _call(self, command: list[str], read=lambda line: None) -> None:
         """Run a program to its end; its lines go to the log and to `read`. Raises CancelledError and FailedError."""
@@ -171,7 +173,8 @@ class Worker:
         os.replace(written.name, file)
 
     def _wait_for_the_end_of_input(self) -> None:
-        while sys.stdin.buffer.read(1):
+        # Not by sys.stdin: Python may not end while a thread waits in there.
+        while os.read(0, 1):
             pass
         self._cancelled.set()
 
