@@ -23,7 +23,8 @@ import time
 RECORD = "installed.json"
 CANCELLED, FAILED = 3, 4
 PACKAGE = re.compile(
-    r"\s*(?P<does>Downloading|Processing) (?:.*[/\\])?(?P<name>\w[\w.]*)-[^/\\]*\.whl(?!\.metadata)(?: \((?P<size>\d[^)]*)\))?"
+    r"\s*(?P<does>Downloading|Processing) (?:.*[/\\])?(?P<name>\w[\w.]*)-[^/\\]*\.whl(?!\.metadata)"
+    r"(?: \((?P<size>\d[^)]*)\))?"
 )
 LOOK_EVERY_S = 0.25
 REMOVE_PATIENCE_S = 15.0

@@ -25,10 +25,10 @@ from tests.addon.serving import until
 SECONDS = 100
 
 
-@pytest.fixture
-def packages(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory) -> Path:
     """A folder of wheels that has all that the server needs."""
-    return torch_wheel(tmp_path / "Räder 轮子").parent
+    return torch_wheel(tmp_path_factory.mktemp("Räder 轮子")).parent
 
 
 @pytest.fixture
@@ -46,6 +46,31 @@ def installer(tmp_path, bundle):
     with_spaces.close()
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, packages):
+    """The one installation that the tests of what comes after it begin with: (its root, how it ended, what it said)."""
+    folder = tmp_path_factory.mktemp("first")
+    installer = Installer(folder / "Benutzer ñ" / "server")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wheels, "BUNDLED", folder / "server_wheel")
+        server_wheel(wheels.BUNDLED)
+        running = installer.start(plan_from_folder(installer.root, wheels.bundled_wheel(), packages))
+        seen: list[tuple[str, float]] = []
+        until(
+            lambda: installer.step() is running,
+            lambda: seen.append((running.stage, running.fraction)),
+            SECONDS,
+        )
+    return installer.root, running, seen
+
+
+@pytest.fixture
+def installed(first, installer) -> Installer:
+    """With a copy of the first installation."""
+    shutil.copytree(first[0], installer.root, symlinks=True)
+    return Installer(installer.root)
+
+
 def install(installer: Installer, packages: Path):
     running = installer.start(plan_from_folder(installer.root, wheels.bundled_wheel(), packages))
     until(lambda: installer.step() is running, lambda: None, SECONDS)
@@ -56,10 +81,10 @@ def environments(root: Path) -> list[str]:
     return sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
 
 
-def test_what_is_installed_starts_without_a_word_of_the_network(installer, packages):
-    ended = install(installer, packages)
+def test_what_is_installed_starts_without_a_word_of_the_network(first):
+    root, ended, _ = first
     assert ended.state is InstallState.DONE, ended.log_text()
-    found = installer.installed
+    found = installed_in(root)
     assert (found.version, found.torch, found.device, found.works) == ("0.1.0", "2.13.0+cpu", "cpu", True)
     said = subprocess.run(found.command, capture_output=True, text=True, timeout=60)
     assert said.stdout.strip() == f"no server {found.folder}"
@@ -67,12 +92,8 @@ def test_what_is_installed_starts_without_a_word_of_the_network(installer, packa
     assert "--no-index" in ended.log_text()
 
 
-def test_it_says_how_far_it_is(installer, packages):
-    running = installer.start(plan_from_folder(installer.root, wheels.bundled_wheel(), packages))
-    seen = []
-    until(
-        lambda: installer.step() is running, lambda: seen.append((running.stage, running.fraction)), SECONDS
-    )
+def test_it_says_how_far_it_is(first):
+    _, running, seen = first
     stages = list(dict.fromkeys(stage for stage, _ in seen if stage))
     assert stages[0] == "Making an environment" and running.fraction == 1.0
     assert [fraction for _, fraction in seen] == sorted(fraction for _, fraction in seen)
@@ -108,8 +129,8 @@ def test_a_cancelled_one_leaves_nothing_behind_and_can_be_repeated(installer, pa
     assert install(installer, packages).state is InstallState.DONE
 
 
-def test_one_that_breaks_is_a_sentence_leaves_nothing_and_keeps_what_was_there(installer, packages, bundle):
-    install(installer, packages)
+def test_one_that_breaks_is_a_sentence_leaves_nothing_and_keeps_what_was_there(installed, packages, bundle):
+    installer = installed
     before = installer.installed
     server_wheel(bundle, "0.2.0", "Requires-Dist: nowhere-to-be-found")
     assert installer.update == "0.2.0"
@@ -126,8 +147,8 @@ def test_one_that_does_not_start_does_not_count(installer, packages, bundle):
     assert environments(installer.root) == [] and installer.installed is None
 
 
-def test_an_update_takes_the_place_of_the_old_one(installer, packages, bundle):
-    install(installer, packages)
+def test_an_update_takes_the_place_of_the_old_one(installed, packages, bundle):
+    installer = installed
     old = installer.installed.folder
     server_wheel(bundle, "0.2.0")
     install(installer, packages)
@@ -137,11 +158,10 @@ def test_an_update_takes_the_place_of_the_old_one(installer, packages, bundle):
     assert environments(installer.root) == [installer.installed.folder.name]
 
 
-def test_a_removed_one_is_gone_from_the_disk(installer, packages):
-    install(installer, packages)
-    installer.remove()
-    assert installer.installed is None
-    until(lambda: list(installer.root.iterdir()) == [], lambda: None)
+def test_a_removed_one_is_gone_from_the_disk(installed):
+    installed.remove()
+    assert installed.installed is None
+    until(lambda: list(installed.root.iterdir()) == [], lambda: None)
 
 
 def test_two_at_once_are_refused(installer, packages):
@@ -190,10 +210,9 @@ def test_a_killed_blender_leaves_nothing_behind(tmp_path, packages, bundle):
     assert not (root / RECORD).exists()
 
 
-def test_an_environment_whose_blender_is_gone_is_told_apart(installer, packages):
-    install(installer, packages)
-    installer.installed.python.unlink()
-    assert not installed_in(installer.root).works
+def test_an_environment_whose_blender_is_gone_is_told_apart(installed):
+    installed.installed.python.unlink()
+    assert not installed_in(installed.root).works
 
 
 # --- what is said before anything starts ---

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole way without a network: the real wheel and real packages from a folder, and a picture from what they make."""
+"""The whole way without a network: the real wheel and real packages from a folder, and a picture from them."""
 
 from __future__ import annotations
 
