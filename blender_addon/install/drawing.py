@@ -15,7 +15,7 @@ def draw_installed(layout: Any) -> None:
     """What is installed, and what can be done about it."""
     installer = current_installer()
     if installer.running is not None:
-        draw_progress(layout, installer.running)
+        draw_progress(layout.row(align=True), installer.running)
         return
     installed = installer.installed
     if installed is None:
@@ -37,9 +37,8 @@ def draw_installed(layout: Any) -> None:
     row.operator("spade.remove_server", icon="TRASH")
 
 
-def draw_progress(layout: Any, running: Installation) -> None:
+def draw_progress(row: Any, running: Installation) -> None:
     """How far an installation is, and a way to stop it."""
-    row = layout.row(align=True)
     row.progress(
         factor=running.fraction, text=f"{running.stage or running.state.value} {running.fraction:.0%}"
     )

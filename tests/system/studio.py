@@ -9,7 +9,9 @@ Prints what was seen as JSON.
 from __future__ import annotations
 
 import json
+import os
 import sys
+from pathlib import Path
 
 import bpy  # before Blender's other modules: it puts them on the path
 
@@ -27,22 +29,18 @@ def main(url: str) -> None:
     bpy.ops.extensions.repo_sync(repo_index=index)
     bpy.ops.extensions.package_install(repo_index=index, pkg_id="spade_backdrops", enable_on_install=True)
     module = "bl_ext.studio.spade_backdrops"
+    extension = Path(sys.modules[module].__file__).parent
     seen = {
         "enabled": module in bpy.context.preferences.addons,
         "operators": len(dir(bpy.ops.spade)),
-        "zmq": sys.modules.get("zmq") is not None or _zmq(),
+        "pyzmq": [file.name for file in extension.glob("wheels/*.whl")],
+        "unpacked": any(Path(os.environ["BLENDER_USER_RESOURCES"]).rglob("site-packages/zmq/__init__.py")),
     }
     wheels = __import__(f"{module}.install.wheels", fromlist=["wheels"])
     wheel = wheels.bundled_wheel()
     seen["server"], seen["constraints"] = wheel.file.name, wheel.constraints.is_file()
     addon_utils.disable(module)
     print(f"\n{json.dumps(seen)}")
-
-
-def _zmq() -> bool:
-    import zmq
-
-    return "extensions" in zmq.__file__
 
 
 if __name__ == "__main__":
