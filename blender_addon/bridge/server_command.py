@@ -31,8 +31,9 @@ def find_command(preference: str) -> tuple[str, ...]:
     else:
         found = shutil.which(str(program))
     if found is None:
+        is_empty = f"The folder '{words[0]}' is no environment that has the server."
         raise UnavailableError(
-            f"The server command '{words[0]}' does not exist.",
+            is_empty if program.is_dir() else f"The server command '{words[0]}' does not exist.",
             fix="Correct 'Server Command' in the add-on preferences, or empty it to look for spade-server.",
         )
     if Path(found).stem.lower().startswith("python") and len(words) == 1:
