@@ -175,12 +175,15 @@ class Connection:
         """
         if self.client is None or self.state is not ConnectionState.READY or not self.is_on_this_computer:
             return False
-        self.client.release_device()
         give_up_at = time.monotonic() + patience_s
-        while time.monotonic() < give_up_at:
-            self._unread += self.client.poll(timeout_ms=20)
-            if self.welcome is not None and self.welcome.state == "released":
-                return True
+        try:
+            self.client.release_device()
+            while time.monotonic() < give_up_at:
+                self._unread += self.client.poll(timeout_ms=20)
+                if self.welcome is not None and self.welcome.state == "released":
+                    return True
+        except SpadeError:
+            pass  # the next step finds it, too, and tells
         return False
 
     def ask_label_set(self, digest: str) -> LabelSetQuestion:

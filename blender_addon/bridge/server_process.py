@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..contract.connection import process_is_alive
 from ..contract.errors import UnavailableError
+from .old_logs import remove_old_logs
 
 CONSOLE_TAIL_BYTES = 8192
 LOG_BYTES = 1_000_000
-LOGS_KEPT = 3  # of Blenders that have ended
 STOP_PATIENCE_S = 3.0
 CLOSE_STEP_S = 0.01
 START_PATIENCE_S = 90.0
@@ -102,7 +101,7 @@ class ServerProcess:
         try:
             config.folder.mkdir(parents=True, exist_ok=True)
             config.connection_file.unlink(missing_ok=True)
-            remove_old_logs(config.folder, keep=LOGS_KEPT)
+            remove_old_logs(config.folder)
             with open(config.console_file, "ab") as console:
                 console.truncate(0)  # appended to, so that limit_log() may cut it while it is written
                 self._process = subprocess.Popen(
@@ -200,27 +199,6 @@ class ServerProcess:
         """The last line the server printed, as the end of a sentence."""
         lines = [line.strip() for line in self.console().splitlines() if line.strip()]
         return f"{lines[-1].rstrip('.')[:160]}." if lines else "it printed nothing."
-
-
-def remove_old_logs(folder: Path, keep: int) -> None:
-    """Remove what servers of Blenders that have ended left behind, but for the newest `keep` logs."""
-    ended = [
-        file
-        for pattern in ("server-*.log", "server-*.json")
-        for file in folder.glob(pattern)
-        if (pid := file.stem.partition("-")[2]).isdigit() and not process_is_alive(int(pid))
-    ]
-    logs = sorted((file for file in ended if file.suffix == ".log"), key=_age, reverse=True)
-    for file in [*(file for file in ended if file.suffix == ".json"), *logs[keep:]]:
-        with contextlib.suppress(OSError):
-            file.unlink(missing_ok=True)
-
-
-def _age(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 _START_FIX = "Read its console, then start it again."

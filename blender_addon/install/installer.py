@@ -8,7 +8,8 @@ from pathlib import Path
 from ..contract.errors import BusyError
 from ..folders import server_root
 from .environment import Installed, installed_in, left_over
-from .installation import Installation, Plan, sweep
+from .installation import Installation, sweep
+from .plan import Plan
 from .wheels import bundled_version
 from .worker import RECORD
 

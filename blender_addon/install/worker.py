@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that installs: makes an environment, has pip fill it, and tries it.
 
-    python -I worker.py SPECIFICATION      a JSON text, see Plan in installation.py
+    python -I worker.py SPECIFICATION      a JSON text, see Plan.specification
 
 It runs in the Python that the environment is made with, so it knows the standard library alone. It ends, and leaves
 nothing behind, when its standard input is closed: that is how it is cancelled, and what happens when Blender dies.

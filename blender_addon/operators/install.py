@@ -11,8 +11,9 @@ import bpy
 
 from ..contract.errors import CancelledError, SpadeError, UnavailableError
 from ..folders import server_root
-from ..install.installation import InstallState, Plan, plan_from_folder, plan_from_network
+from ..install.installation import InstallState
 from ..install.installer import current_installer
+from ..install.plan import Plan, plan_from_folder, plan_from_network
 from ..install.wheels import bundled_wheel
 from ..preferences import how_to_go_online
 from ..session import current_session

@@ -15,8 +15,9 @@ import pytest
 from spade_backdrops.contract.errors import BusyError, CannotWriteError, ForbiddenError, UnavailableError
 from spade_backdrops.install import wheels
 from spade_backdrops.install.environment import installed_in
-from spade_backdrops.install.installation import InstallState, plan_from_folder, plan_from_network
+from spade_backdrops.install.installation import InstallState
 from spade_backdrops.install.installer import Installer
+from spade_backdrops.install.plan import plan_from_folder, plan_from_network
 from spade_backdrops.install.worker import RECORD
 
 from tests.addon.install.small_wheels import server_wheel, torch_wheel
@@ -191,7 +192,8 @@ def test_a_killed_blender_leaves_nothing_behind(tmp_path, packages, bundle):
     program = (
         "import sys, time; from pathlib import Path; import bpy; sys.path.insert(0, sys.argv[4])\n"
         "from spade_backdrops.install import wheels\n"
-        "from spade_backdrops.install.installation import Installation, plan_from_folder\n"
+        "from spade_backdrops.install.installation import Installation\n"
+        "from spade_backdrops.install.plan import plan_from_folder\n"
         "root, packages, wheels.BUNDLED = map(Path, sys.argv[1:4])\n"
         "running = Installation(plan_from_folder(root, wheels.bundled_wheel(), packages), root / 'install.log')\n"
         "time.sleep(60)\n"
@@ -273,3 +275,12 @@ def test_an_add_on_without_a_server_inside_is_said(bundle):
     assert wheels.bundled_version() == ""
     with pytest.raises(UnavailableError, match="no server inside"):
         wheels.bundled_wheel()
+
+
+def test_a_python_that_cannot_make_environments_is_said_before_anything_starts(
+    installer, packages, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "ensurepip", None)
+    with pytest.raises(UnavailableError, match="lacks ensurepip") as refused:
+        plan_from_folder(installer.root, wheels.bundled_wheel(), packages)
+    assert "python3-venv" in refused.value.fix
