@@ -65,12 +65,14 @@ class SPADE_PT_server(bpy.types.Panel):
 def _draw_state(layout: Layout, context: bpy.types.Context, connection: Connection) -> None:
     """What can be done about the server; why it cannot be reached, where it cannot."""
     installer, is_off = current_installer(), connection.state in (ConnectionState.OFF, ConnectionState.LOST)
-    row = layout.row(align=True)
     if installer.running is not None:
-        draw_progress(row, installer.running)
+        draw_progress(layout.row(align=True), installer.running)
     elif is_off and is_missing():
-        row.operator("spade.install_server", icon="IMPORT")
-    elif is_off:
+        layout.operator("spade.install_server", icon="IMPORT")
+    elif is_off and installer.update:
+        layout.operator("spade.install_server", text=f"Update to {installer.update}", icon="FILE_REFRESH")
+    row = layout.row(align=True)
+    if is_off:
         row.operator("spade.start_server", icon="PLAY")
     else:
         owned = connection.server is not None
@@ -78,8 +80,6 @@ def _draw_state(layout: Layout, context: bpy.types.Context, connection: Connecti
     row.operator("spade.show_console", text="", icon="CONSOLE")
     row.operator("spade.save_diagnostics", text="", icon="FILE_ARCHIVE")
     row.operator("spade.open_preferences", text="", icon="PREFERENCES")
-    if is_off and installer.update and installer.running is None:
-        layout.operator("spade.install_server", text=f"Update to {installer.update}", icon="FILE_REFRESH")
     if connection.state is ConnectionState.LOST and connection.error is not None:
         reason = layout.column(align=True)
         reason.scale_y = 0.8
