@@ -6,6 +6,7 @@ from __future__ import annotations
 import atexit
 
 from . import (
+    free_device,
     history,
     label_image,
     label_taking,
@@ -18,12 +19,13 @@ from . import (
     timer,
     ui,
 )
+from .install import installer
 from .scene import label_overview
 
 _PARTS = (
-    *(preferences, properties, session, label_taking, label_overview),
+    *(preferences, properties, installer, session, label_taking, label_overview),
     *(place, history, label_image, overlay),
-    *(operators, ui, timer),
+    *(operators, ui, timer, free_device),
 )
 
 

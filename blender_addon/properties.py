@@ -23,6 +23,7 @@ from bpy.props import (
 from .contract.errors import SpadeError
 from .contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
 from .contract.limits import LARGEST_SIDE, MAX_SIDE, MIN_SIDE
+from .model_menu import model_pick
 from .style.settings import StyleSettings
 
 CUSTOM = "CUSTOM"
@@ -86,9 +87,11 @@ class SpadeLabelRule(bpy.types.PropertyGroup):
             ("COLLECTION", "Collection", "The label of everything in a collection", "OUTLINER_COLLECTION", 2),
         ),
     )
-    object: PointerProperty(type=bpy.types.Object, name="Object")
-    material: PointerProperty(type=bpy.types.Material, name="Material")
-    collection: PointerProperty(type=bpy.types.Collection, name="Collection")
+    object: PointerProperty(type=bpy.types.Object, name="Object", description="The labelled object")
+    material: PointerProperty(type=bpy.types.Material, name="Material", description="The labelled material")
+    collection: PointerProperty(
+        type=bpy.types.Collection, name="Collection", description="The labelled collection"
+    )
     class_name: StringProperty(name="Class", description="What it shows", search=class_names)
 
     @property
@@ -175,6 +178,7 @@ class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
     )
     hidden_blocks: CollectionProperty(type=SpadeHiddenBlock)
     model: StringProperty(name="Model", description="Name of the model on the server", default="landscape")
+    model_pick: model_pick()
 
 
 def settings(scene: bpy.types.Scene) -> SpadeSettings:

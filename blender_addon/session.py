@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .bridge.connection import Connection, ConnectionState
+from .bridge.diagnostics import Diagnostics
 from .bridge.jobs import Job, JobBoard
 from .bridge.label_set_question import LabelSetQuestion
 from .bridge.thumbnail_question import ThumbnailQuestion
 from .bridge.variations import Variations
-from .contract.errors import SpadeError
+from .contract.errors import NotInstalledError, SpadeError
+from .install.installation import Installation, InstallState
+from .install.installer import current_installer
 from .preferences import server_choice, server_target
 
 
@@ -33,6 +36,7 @@ class Session:
     def __init__(self) -> None:
         self.connection = Connection()
         self.board = JobBoard(self.connection)
+        self.diagnostics: Diagnostics | None = None  # while they are being written
         self.error: SpadeError | None = None
         self.failed_operator = ""  # by which the error came, as "spade.generate"; its button is no remedy
         self.wanted_label_set: WantedLabelSet | None = None
@@ -55,7 +59,8 @@ class Session:
     def is_idle(self) -> bool:
         """Whether step() has nothing to do."""
         jobs = self.board.live or self.board.finished or self.shown_paintings
-        return self.connection.is_idle and not jobs
+        works = current_installer().running or self.diagnostics
+        return self.connection.is_idle and not jobs and not works
 
     def connect(self) -> None:
         """Connect, or start the local server, unless that has happened; returns at once. Raises SpadeError.
@@ -91,6 +96,19 @@ class Session:
         if self.variations is not None:
             self.variations.step()
         self._ask_thumbnails()
+        if (ended := current_installer().step()) is not None:
+            self._take_installation(ended)
+        if self.diagnostics is not None:
+            self.diagnostics.step()
+            if self.diagnostics.has_ended:
+                if self.diagnostics.error is not None:
+                    self.show(self.diagnostics.error)
+                self.diagnostics = None
+
+    def remove_server(self) -> None:
+        """Remove the installed server; one that runs is stopped. Raises BusyError while one is being installed."""
+        self._leave_own_server()
+        current_installer().remove()
 
     def vary(self, first: Job, count: int) -> Variations:
         """Paint a job that was just handed to the board with `count` seeds, its own the first, to choose from."""
@@ -111,7 +129,22 @@ class Session:
 
     def close(self) -> None:
         """The end: waits until a server that we started is gone."""
+        if self.diagnostics is not None:
+            self.diagnostics.close()
         self.connection.close()
+
+    def _take_installation(self, ended: Installation) -> None:
+        if ended.error is not None:
+            self.show(ended.error)
+        elif ended.state is InstallState.DONE:
+            if self.error is not None and self.error.code == NotInstalledError.code:
+                self.dismiss()
+            self._leave_own_server()  # the next one is the new one
+        current_installer().sweep()
+
+    def _leave_own_server(self) -> None:
+        if self.connection.server is not None:
+            self.disconnect()
 
     def _ask_thumbnails(self) -> None:
         """Ask once for each model that the server has; what fails is without a picture until it is served anew."""

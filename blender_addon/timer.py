@@ -13,8 +13,10 @@ from collections.abc import Callable
 
 import bpy
 
+from . import free_device
 from .bridge.jobs import JobState
 from .contract.errors import InternalError, SpadeError
+from .install.installer import current_installer
 from .label_taking import current_labels
 from .place.picture import hindrance, place_picture, scene_of, settle_painting, show_painting
 from .place.viewport import show_in_view
@@ -50,6 +52,7 @@ def step() -> None:
     session = current_session()
     current_labels().step()
     session.step()
+    free_device.step()
     if hindrance() is None:
         _place_pictures(session)
         _show_paintings(session)
@@ -85,6 +88,7 @@ def tick() -> float | None:
     if not current_labels().is_idle:
         return TAKING_INTERVAL_S
     is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None
+    is_busy = is_busy or current_installer().running is not None
     return BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S
 
 
@@ -139,7 +143,9 @@ def _shown(session: Session) -> tuple:
     jobs = [(id(job), job.state, job.stage, round(job.fraction, 2)) for job in board.live + board.finished]
     models = connection.welcome.models if connection.welcome else ()
     pictured = [session.thumbnails(model.digest) is not None for model in models]
-    waits = int(connection.waited_s), session.wanted_label_set is not None
+    waits = int(connection.waited_s), session.wanted_label_set is not None, session.diagnostics is not None
+    installs = current_installer().running
+    installing = (installs.state, installs.stage, round(installs.fraction, 2)) if installs else None
     varied = len(session.variations.pictures) if session.variations else None
     stands = session.error, id(board.last_placed), hindrance(), varied
-    return jobs, connection.state, waits, models, pictured, *stands
+    return jobs, connection.state, waits, installing, models, pictured, *stands

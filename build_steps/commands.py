@@ -61,8 +61,13 @@ def addon(words: argparse.Namespace) -> int:
     main = environments.main_environment()
     wanted = list(extension.PLATFORMS) if words.all_platforms else [extension.this_platform()]
     for file in extension.build(main, wanted):
-        say(f"  {file.relative_to(ROOT)} ({file.stat().st_size / 1e6:.1f} MB)")
-    say("py311 is for Blender 4.5 to 5.0, abi3 for Blender 5.1 and later: drag one into Blender.")
+        whole, server = file.stat().st_size / 1e6, extension.server_size(file) / 1e6
+        say(f"  {file.relative_to(ROOT)} ({whole:.1f} MB, of which the server {server:.1f} MB)")
+    say("py311 is for Blender 4.2 to 5.0, abi3 for Blender 5.1 and later: drag one into Blender.")
+    if (extension.DIST / "index.json").is_file():
+        say(
+            "dist/index.json makes the folder an extension repository, from which Blender takes the one that fits."
+        )
     return 0
 
 

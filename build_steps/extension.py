@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The extension as zips that Blender installs: two for each platform.
 
+Each carries the server as a wheel, for Install Server. `dist/` is also an extension repository: `index.json` lists the
+zips, and Blender takes the one that fits; `index.html` shows the same to people, and its links can be dragged into
+Blender.
+
 Blender up to 5.0 runs Python 3.11 and takes the cp311 wheel of pyzmq, later ones take the abi3 wheel; Blender
 5.2 refuses a zip that carries both.
 """
@@ -14,7 +18,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import pip
+from . import pip, server_wheel
 from .console import BuildError, step
 from .environments import CONSTRAINTS, LOG, ROOT, Environment
 from .processes import run_logged
@@ -66,17 +70,31 @@ def this_platform() -> str:
 def build(environment: Environment, platforms: list[str]) -> list[Path]:
     """Make the zips of these platforms from the staged extension, and check each. Returns their paths."""
     made = []
+    with step("Building the server's wheel"):
+        server = server_wheel.files(environment)
     with step(f"Building the extension for {', '.join(platforms)}"):
         for name in platforms:
             for flavour in FLAVOURS:
                 wheel = _wheel(environment, name, flavour)
-                made.append(_zip(name, flavour, wheel))
+                made.append(_zip(name, flavour, wheel, server))
     checker = _blenders_own_checker(environment)
     if checker:
         with step("Validating them with Blender's own tool"):
             for file in made:
                 _validate(environment, checker, file)
+        with step("Listing them in dist/index.json"):
+            _list(environment, checker)
     return made
+
+
+def server_size(file: Path) -> int:
+    """Bytes that the server's wheel takes of a zip."""
+    with zipfile.ZipFile(file) as packed:
+        return sum(
+            each.compress_size
+            for each in packed.infolist()
+            if each.filename.startswith(f"{server_wheel.INSIDE}/")
+        )
 
 
 def version() -> str:
@@ -130,7 +148,7 @@ def _wheel(environment: Environment, platform_name: str, flavour: Flavour) -> Pa
     return next(folder.glob("*.whl"))
 
 
-def _zip(platform_name: str, flavour: Flavour, wheel: Path) -> Path:
+def _zip(platform_name: str, flavour: Flavour, wheel: Path, server: dict[str, Path]) -> Path:
     DIST.mkdir(exist_ok=True)
     target = DIST / f"spade_backdrops-{version()}-{platform_name}-{flavour.name}.zip"
     unfinished = target.with_suffix(".part")
@@ -146,6 +164,8 @@ def _zip(platform_name: str, flavour: Flavour, wheel: Path) -> Path:
                 )
             _add(packed, name, content)
         _add(packed, f"wheels/{wheel.name}", wheel.read_bytes())
+        for name, file in server.items():
+            _add(packed, name, file.read_bytes())
     unfinished.replace(target)
     return target
 
@@ -168,3 +188,20 @@ def _validate(environment: Environment, checker: Path, file: Path) -> None:
     if code != 0:
         said = "; ".join(line.split("ERROR:")[1].strip() for line in output.splitlines() if "ERROR:" in line)
         raise BuildError(f"Blender refuses {file.name}: {said}", "Mend blender_addon/blender_manifest.toml.")
+
+
+def _list(environment: Environment, checker: Path) -> None:
+    """Write index.json and index.html beside the zips. Those of other versions go: one repository, one version."""
+    kept = {
+        f"spade_backdrops-{version()}-{name}-{flavour.name}.zip" for name in PLATFORMS for flavour in FLAVOURS
+    }
+    for file in DIST.glob("spade_backdrops-*.zip"):
+        if file.name not in kept:
+            file.unlink()
+    code, output = run_logged(
+        [environment.python, checker, "server-generate", "--repo-dir", DIST, "--html"], LOG
+    )
+    if code != 0 or not (DIST / "index.json").is_file():
+        raise BuildError(
+            "Blender's tool did not list the zips.", f"The whole story is in {LOG}: {output[-200:]}"
+        )

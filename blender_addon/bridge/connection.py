@@ -23,10 +23,12 @@ from ..contract.errors import (
     UnknownModelError,
     UnknownStyleError,
 )
+from ..contract.keys import Credentials
 from ..contract.labels import LabelSet
 from ..contract.messages import ModelInfo, Problem, Welcome
 from ..contract.request import unknown_style
 from ..contract.version import VERSION
+from .address import is_on_this_computer
 from .label_set_question import LabelSetQuestion
 from .question import Question
 from .server_command import running_server
@@ -53,11 +55,13 @@ class ConnectionState(Enum):
 class ServerTarget:
     """Where pictures come from: an address, or a local server.
 
+    credentials: keys for the server at the address; None for one of the user's own on this computer.
     shared_connection_file: a server the user runs himself announces itself there, and is used when it is alive.
     server: how to start one of our own; called only when needed, raises UnavailableError.
     """
 
     address: str = ""
+    credentials: Credentials | None = None
     shared_connection_file: Path | None = None
     server: Callable[[], ServerLaunch] | None = None
 
@@ -78,6 +82,7 @@ class Connection:
         self._stopping: ServerProcess | None = None  # it was told to end, and has not yet
         self._last_server: ServerProcess | None = None
         self._questions: list[Question] = []
+        self._unread: list[Event] = []  # came while we waited for something else
         self._gone_epoch = ""  # of the server that died: its welcome says nothing about the next one
 
     @property
@@ -159,6 +164,29 @@ class Connection:
         """The last the server printed, if we started it; also after it has gone."""
         return self._last_server.console() if self._last_server else ""
 
+    @property
+    def is_on_this_computer(self) -> bool:
+        """Whether the server we are at shares this computer's device."""
+        return self.client is not None and is_on_this_computer(self.client.address)
+
+    def release_device(self, patience_s: float) -> bool:
+        """Have a server give its device's memory back until the next job; waits no longer than this for it.
+
+        Returns whether it has. One that is painting goes on, and one that is elsewhere is not asked.
+        """
+        if self.client is None or self.state is not ConnectionState.READY or not self.is_on_this_computer:
+            return False
+        give_up_at = time.monotonic() + patience_s
+        try:
+            self.client.release_device()
+            while time.monotonic() < give_up_at:
+                self._unread += self.client.poll(timeout_ms=20)
+                if self.welcome is not None and self.welcome.state == "released":
+                    return True
+        except SpadeError:
+            pass  # the next step finds it, too, and tells
+        return False
+
     def ask_label_set(self, digest: str) -> LabelSetQuestion:
         """Ask for the label set of a served model; returns at once, step() takes the answer.
 
@@ -184,7 +212,7 @@ class Connection:
         self.error = None
         try:
             if target.address:
-                self._connect(Client.at(target.address, software=SOFTWARE))
+                self._connect(_client_of(target))
             elif target.shared_connection_file and running_server(target.shared_connection_file):
                 file = target.shared_connection_file
                 self._connect(Client.from_connection_file(file, software=SOFTWARE))
@@ -212,6 +240,8 @@ class Connection:
         if self._stopping is not None:
             self._stopping.close()
             self._stopping = None
+        if self._last_server is not None:
+            self._last_server.remove_log()
 
     def step(self) -> list[Event]:
         """Look after the server, read what came; returns the events, in order."""
@@ -221,7 +251,8 @@ class Connection:
             return []
         try:
             self._watch_server()
-            events = self.client.poll() if self.client else []
+            events = self._unread + (self.client.poll() if self.client else [])
+            self._unread = []
         except SpadeError as problem:
             self._part_with_server()
             self._lose(problem)
@@ -236,6 +267,7 @@ class Connection:
         server = self.server
         if server is None or self.state is ConnectionState.LOST:
             return
+        server.limit_log()
         if server.pid is None:
             # Two at once would fight over the device's memory: the one before has to be gone.
             if self._stopping is None:
@@ -298,3 +330,10 @@ def _left() -> UnavailableError:
     return UnavailableError(
         "The connection to the server was closed.", fix="Start the server, then try again."
     )
+
+
+def _client_of(target: ServerTarget) -> Client:
+    """Of the server at an address. Raises UnavailableError."""
+    if target.credentials is None:
+        return Client.at(target.address, software=SOFTWARE)
+    return Client(target.address, software=SOFTWARE, credentials=target.credentials)

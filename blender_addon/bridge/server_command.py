@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from ..contract.connection import process_is_alive, read_connection_file
-from ..contract.errors import SpadeError, UnavailableError
+from ..contract.errors import NotInstalledError, SpadeError, UnavailableError
 
 
 def find_command(preference: str) -> tuple[str, ...]:
@@ -31,8 +31,9 @@ def find_command(preference: str) -> tuple[str, ...]:
     else:
         found = shutil.which(str(program))
     if found is None:
+        is_empty = f"The folder '{words[0]}' is no environment that has the server."
         raise UnavailableError(
-            f"The server command '{words[0]}' does not exist.",
+            is_empty if program.is_dir() else f"The server command '{words[0]}' does not exist.",
             fix="Correct 'Server Command' in the add-on preferences, or empty it to look for spade-server.",
         )
     if Path(found).stem.lower().startswith("python") and len(words) == 1:
@@ -50,7 +51,23 @@ def _split(text: str) -> list[str]:
         ) from None
 
 
+def is_on_path() -> bool:
+    """Whether `spade-server` is found without being told where."""
+    return _look_for_it() is not None
+
+
 def _find_installed() -> str:
+    found = _look_for_it()
+    if found is None:
+        raise NotInstalledError(
+            "The picture server is not installed yet.",
+            fix="Press Install Server, or give the folder of an environment that has it as 'Server Command' in the "
+            "add-on preferences.",
+        )
+    return found
+
+
+def _look_for_it() -> str | None:
     # Blender started from a desktop icon does not see a shell's PATH: also look where pip and pipx put programs.
     home = Path.home()
     usual = (
@@ -60,13 +77,7 @@ def _find_installed() -> str:
         "/usr/local/bin",
     )
     path = os.pathsep.join((os.environ.get("PATH", ""), *map(str, usual)))
-    found = shutil.which("spade-server", path=path)
-    if found is None:
-        raise UnavailableError(
-            "The picture server is not installed where Blender can see it.",
-            fix="Install it, and give the folder of its environment as 'Server Command' in the preferences.",
-        )
-    return found
+    return shutil.which("spade-server", path=path)
 
 
 def running_server(connection_file: Path) -> bool:

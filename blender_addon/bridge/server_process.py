@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from ..contract.errors import UnavailableError
+from .old_logs import remove_old_logs
 
 CONSOLE_TAIL_BYTES = 8192
+LOG_BYTES = 1_000_000
 STOP_PATIENCE_S = 3.0
 CLOSE_STEP_S = 0.01
 START_PATIENCE_S = 90.0
@@ -99,14 +101,16 @@ class ServerProcess:
         try:
             config.folder.mkdir(parents=True, exist_ok=True)
             config.connection_file.unlink(missing_ok=True)
-            with open(config.console_file, "wb") as console:
+            remove_old_logs(config.folder)
+            with open(config.console_file, "ab") as console:
+                console.truncate(0)  # appended to, so that limit_log() may cut it while it is written
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=console,
                     stderr=subprocess.STDOUT,
-                    env=_clean_environment(),
-                    **_own_group(),
+                    env=clean_environment(),
+                    **own_group(),
                 )
         except OSError as problem:
             raise UnavailableError(
@@ -166,6 +170,21 @@ class ServerProcess:
         while not self.has_ended():
             time.sleep(CLOSE_STEP_S)
 
+    def remove_log(self) -> None:
+        """Remove what it printed, unless it ended by itself: then somebody will want to know why."""
+        if self._kill_at is not None and not self.is_running:
+            with contextlib.suppress(OSError):
+                self.config.console_file.unlink(missing_ok=True)
+
+    def limit_log(self) -> None:
+        """Begin the log anew, with its last part, when it has grown too long. Call it now and then."""
+        with contextlib.suppress(OSError):
+            if self.config.console_file.stat().st_size > LOG_BYTES:
+                tail = self.console().encode()
+                with open(self.config.console_file, "r+b") as log:
+                    log.truncate(0)
+                    log.write(tail)
+
     def console(self) -> str:
         """The last part of what the server printed."""
         try:
@@ -192,7 +211,7 @@ def _ending(code: int) -> str:
     return f"exit code {code}"
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     # Blender's own Python settings would send another Python to the wrong library.
     private = {"PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"}
     environment = {name: value for name, value in os.environ.items() if name not in private}
@@ -201,7 +220,7 @@ def _clean_environment() -> dict[str, str]:
     return environment
 
 
-def _own_group() -> dict[str, Any]:
+def own_group() -> dict[str, Any]:
     # A group of its own: Ctrl-C in Blender's terminal is not the server's business, and KILL reaches its workers.
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}

@@ -7,9 +7,11 @@ import bpy
 
 from . import (
     comparison,
+    diagnostics,
     eyedropper,
     generate,
     history,
+    install,
     label_image,
     label_map,
     label_sets,
@@ -43,6 +45,8 @@ _CLASSES = tuple(
         pairs,
         scenes,
         server,
+        install,
+        diagnostics,
         style,
     )
     for kind in part.CLASSES

@@ -99,6 +99,7 @@ class SPADE_OT_new_seed(ReportsErrors, bpy.types.Operator):
 
     which: bpy.props.EnumProperty(
         name="Seed",
+        description="Which of the scene's seeds",
         items=(
             ("seed", "Seed", ""),
             ("style_seed", "Style Seed", ""),

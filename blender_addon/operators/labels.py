@@ -39,8 +39,8 @@ class SPADE_OT_assign_label(ReportsErrors, bpy.types.Operator):
     bl_label = "Assign Label"
     bl_options = {"REGISTER", "UNDO"}
 
-    kind: EnumProperty(name="Kind", items=KINDS, options={"SKIP_SAVE"})
-    class_name: StringProperty(name="Class")
+    kind: EnumProperty(name="Kind", description="What gets the label", items=KINDS, options={"SKIP_SAVE"})
+    class_name: StringProperty(name="Class", description="What it shows")
 
     def run(self, context):
         found = targets(context, self.kind)
@@ -57,8 +57,8 @@ class SPADE_OT_search_label(ReportsErrors, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
     bl_property = "class_name"
 
-    kind: EnumProperty(name="Kind", items=KINDS, options={"SKIP_SAVE"})
-    class_name: EnumProperty(name="Class", items=class_items)
+    kind: EnumProperty(name="Kind", description="What gets the label", items=KINDS, options={"SKIP_SAVE"})
+    class_name: EnumProperty(name="Class", description="What it shows", items=class_items)
 
     def invoke(self, context, event):
         context.window_manager.invoke_search_popup(self)
@@ -75,7 +75,7 @@ class SPADE_OT_clear_label(ReportsErrors, bpy.types.Operator):
     bl_label = "Clear Label"
     bl_options = {"REGISTER", "UNDO"}
 
-    kind: EnumProperty(name="Kind", items=KINDS, options={"SKIP_SAVE"})
+    kind: EnumProperty(name="Kind", description="What gets the label", items=KINDS, options={"SKIP_SAVE"})
 
     def run(self, context):
         label_rules.assign_all(context.scene, targets(context, self.kind), None)

@@ -31,18 +31,19 @@ class SPADE_OT_render_pairs(ReportsErrors, bpy.types.Operator):
     bl_idname = "spade.render_pairs"
     bl_label = "Render Training Pairs"
 
-    directory: StringProperty(name="Folder", subtype="DIR_PATH")
-    count: IntProperty(name="Pictures", default=100, min=1)
-    seed: IntProperty(name="Seed", min=0)
+    directory: StringProperty(name="Folder", description="Where the data set is written", subtype="DIR_PATH")
+    count: IntProperty(name="Pictures", description="How many to render", default=100, min=1)
+    seed: IntProperty(name="Seed", description="Another seed gives other cameras and lights", min=0)
     width: IntProperty(
         name="Width", description="0 takes the size of the scene's label maps", max=LARGEST_SIDE
     )
     height: IntProperty(
         name="Height", description="0 takes the size of the scene's label maps", max=LARGEST_SIDE
     )
-    samples: IntProperty(name="Samples", default=64, min=1)
+    samples: IntProperty(name="Samples", description="Of each pixel, in Cycles", default=64, min=1)
     cameras: EnumProperty(
         name="Cameras",
+        description="Where the pictures are taken from",
         items=(
             (RANDOM, "Random", "Around the scene's camera, above the ground and outside of things"),
             (KEYED, "Keyed", "The scene's camera over its frame range"),
@@ -51,6 +52,7 @@ class SPADE_OT_render_pairs(ReportsErrors, bpy.types.Operator):
     )
     lights: EnumProperty(
         name="Lights",
+        description="What lights them",
         items=(
             (RANDOM, "Random", "Another time of day each time"),
             (KEPT, "Kept", "As they are in the scene"),

@@ -51,6 +51,7 @@ class SPADE_OT_show(ReportsErrors, bpy.types.Operator):
 
     what: bpy.props.EnumProperty(
         name="Show",
+        description="What is seen of the blocks and of the picture",
         items=SHOWN,
     )
 

@@ -49,7 +49,7 @@ class SPADE_OT_label_thing(ReportsErrors, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     name: StringProperty(name="Object", description="Its full name", options={"SKIP_SAVE"})
-    class_name: EnumProperty(name="Class", items=class_items)
+    class_name: EnumProperty(name="Class", description="What it shows", items=class_items)
 
     def run(self, context):
         thing = next((each for each in bpy.data.objects if each.name_full == self.name), None)

@@ -24,9 +24,16 @@ def layout_of(panel: Any) -> Layout:
     return panel.layout
 
 
-def wrapped(context: bpy.types.Context, text: str, taken: int = PADDING) -> list[str]:
-    """A text in lines that fit the sidebar; `taken`: how many points of its width something else takes."""
+def wrapped(
+    context: bpy.types.Context, text: str, taken: int = PADDING, of_width: int | None = None
+) -> list[str]:
+    """A text in lines that fit the sidebar, or a dialog `of_width` points.
+
+    taken: how many points of the width something else takes.
+    """
     scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
     width = context.region.width if context.region else 300
+    if of_width is not None:
+        width = of_width * scale
     letters = max(16, int((width / scale - taken) / LETTER_WIDTH))
     return textwrap.wrap(text, letters, break_on_hyphens=False)

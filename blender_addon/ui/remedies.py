@@ -38,6 +38,10 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
         Remedy("spade.add_example", "Add Example Valley", "WORLD_DATA"),
     ),
     "FORBIDDEN": (Remedy("spade.open_preferences", "Preferences", "PREFERENCES"),),
+    "NOT_INSTALLED": (
+        Remedy("spade.install_server", "Install Server", "IMPORT"),
+        Remedy("spade.open_preferences", "I Have One", "PREFERENCES"),
+    ),
     "UNAVAILABLE": _SERVER,
     "DRAINING": _SERVER,
 }

@@ -120,7 +120,7 @@ def _refuse_of_others(path: Path, facts: os.stat_result) -> None:
     if sys.platform != "win32" and (facts.st_uid not in (os.getuid(), 0) or facts.st_mode & 0o022):
         raise ForbiddenError(
             f"Other users could have written '{path}', which says where the server is.",
-            "Remove it, and start the server again.",
+            "Take the right to write it from others, or have it made anew.",
         )
 
 

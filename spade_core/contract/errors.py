@@ -215,6 +215,12 @@ class CannotWriteError(SpadeError):
     code = "CANNOT_WRITE"
 
 
+class NotInstalledError(UnavailableError):
+    """There is no server on this computer yet."""
+
+    code = "NOT_INSTALLED"
+
+
 class NoCameraError(SpadeError):
     """The scene has no camera to look through."""
 

@@ -18,6 +18,12 @@ def test_a_command_that_does_not_exist_is_one_sentence_and_a_fix():
     assert "Server Command" in refused.value.fix
 
 
+def test_a_folder_without_a_server_is_one_sentence_and_a_fix(tmp_path):
+    with pytest.raises(UnavailableError, match="no environment that has the server") as refused:
+        find_command(str(tmp_path))
+    assert "Server Command" in refused.value.fix
+
+
 def test_a_command_with_an_open_quote_is_one_sentence_and_a_fix():
     with pytest.raises(UnavailableError):
         find_command('"spade-server')

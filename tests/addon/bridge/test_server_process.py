@@ -98,3 +98,45 @@ def test_a_server_that_keeps_dying_is_not_started_for_ever(tmp_path):
         while server.restart():
             starts += 1
         assert starts == 3
+
+
+# --- what is left of it ---
+
+
+def left_by_a_dead_blender(folder: Path, pid: int, age_s: float) -> list[Path]:
+    files = [folder / f"server-{pid}.log", folder / f"server-{pid}.json"]
+    for file in files:
+        file.write_text("old")
+        os.utime(file, (time.time() - age_s,) * 2)
+    return files
+
+
+def test_of_blenders_that_have_ended_the_newest_three_logs_are_kept(tmp_path):
+    left = [left_by_a_dead_blender(tmp_path, 4_100_000 + number, 60 * number) for number in range(8)]
+    (tmp_path / "server-notes.log").write_text("the user's own")
+    with ServerProcess(config(tmp_path, "import time; time.sleep(60)")) as server:
+        kept = {file.name for file in tmp_path.iterdir()} - {server.config.console_file.name}
+    assert kept == {"server-notes.log", *(log.name for log, _ in left[:3])}
+
+
+def test_a_log_goes_with_the_end_of_blender_unless_the_server_ended_by_itself(tmp_path):
+    fine = ServerProcess(config(tmp_path / "fine", "import time; time.sleep(60)"))
+    fine.start()
+    fine.close()
+    fine.remove_log()
+    assert not fine.config.console_file.exists()
+    broken = ServerProcess(config(tmp_path / "broken", "raise SystemExit('no memory')"))
+    broken.start()
+    until(lambda: not broken.is_running)
+    broken.close()
+    broken.remove_log()
+    assert "no memory" in broken.console()
+
+
+def test_a_log_does_not_grow_for_ever(tmp_path):
+    program = "import time\nfor line in range(30000): print('line', line, 'x' * 60)\ntime.sleep(60)"
+    with ServerProcess(config(tmp_path, program)) as server:
+        until(lambda: "line 29999" in server.console())
+        server.limit_log()
+        assert server.config.console_file.stat().st_size <= 8192
+        assert "line 29999" in server.console()

@@ -7,7 +7,12 @@ import bpy
 import pytest
 from spade_backdrops import timer
 from spade_backdrops.bridge.jobs import Job, JobState, SceneRequest
-from spade_backdrops.contract.errors import WIRE_ERRORS, NoCameraError, NothingLabelledError
+from spade_backdrops.contract.errors import (
+    WIRE_ERRORS,
+    NoCameraError,
+    NothingLabelledError,
+    NotInstalledError,
+)
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.contract.messages import Limits
 from spade_backdrops.properties import settings
@@ -129,7 +134,8 @@ def test_no_button_moves_whatever_the_panel_has_to_say(scene):
 
 @pytest.mark.parametrize("code", sorted(REMEDIES))
 def test_every_remedy_is_a_button_that_exists(scene, code):
-    local = {"NO_CAMERA": NoCameraError, "NOTHING_LABELLED": NothingLabelledError}
+    kinds = (NoCameraError, NothingLabelledError, NotInstalledError)
+    local = {kind.code: kind for kind in kinds}
     current_session().show({**WIRE_ERRORS, **local}[code]("A sentence.", fix="A fix."))
     texts = drawn("SPADE_PT_backdrop")
     assert {remedy.text for remedy in REMEDIES[code]} <= set(texts)
