@@ -108,7 +108,7 @@ def test_from_a_fresh_blender_to_a_placed_picture_in_five_clicks(window):
     window.pause(20.0 if PICTURES else 1.0)
     picture(window, "picture")
     for name, at in before.items():
-        assert name in window.under(at), "no button has moved under the mouse"
+        assert window.is_under(name, at), "no button has moved under the mouse"
 
 
 def test_the_overlay_shows_what_the_label_pass_sees(window):
@@ -138,7 +138,7 @@ def test_the_eyedropper_gives_the_class_of_what_is_clicked(window):
         "path.select_set(True)\n"
     )
     window.pause(1.0)
-    window.click(*window.find("spade.pick_label", "OBJECT"))
+    window.click(*window.find("spade.pick_label"))
     left, bottom, width, height = window.region("WINDOW")
     at = width // 2 - 60, height // 2 - 100
     expected = window.tell(
