@@ -131,6 +131,8 @@ def test_the_overlay_shows_what_the_label_pass_sees(window):
 
 
 def test_the_eyedropper_gives_the_class_of_what_is_clicked(window):
+    window.in_view("bpy.ops.spade.show(what='BLOCKS')")
+    window.tell("area_of('VIEW_3D').spaces.active.shading.type = 'SOLID'")
     window.tell(
         "bpy.ops.object.select_all(action='DESELECT')\n"
         "path = bpy.data.objects['Dirt path']\n"
@@ -149,7 +151,7 @@ def test_the_eyedropper_gives_the_class_of_what_is_clicked(window):
         "answer = next(entry.name for entry in live.label_set.classes if entry.id == found)"
     )
     window.click(left + at[0], bottom + at[1])
-    window.until(f"bpy.context.object['spade_label'] == {expected!r}", 20)
+    window.until(f"bpy.context.object['spade_label'] == {expected!r}", 60)
     window.in_view("bpy.ops.ed.undo()")
 
 
