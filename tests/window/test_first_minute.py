@@ -140,7 +140,7 @@ def test_the_eyedropper_gives_the_class_of_what_is_clicked(window):
         "path.select_set(True)\n"
     )
     window.pause(1.0)
-    window.click(*window.find("spade.pick_label()"))
+    window.click(*window.find("spade.pick_label", "OBJECT"))
     left, bottom, width, height = window.region("WINDOW")
     at = width // 2 - 60, height // 2 - 100
     expected = window.tell(
