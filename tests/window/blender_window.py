@@ -122,7 +122,7 @@ class BlenderWindow:
     def under(self, at: tuple[int, int], kind: str = "UI", editor: str = "VIEW_3D") -> str:
         """What the button at a place does, as Python; "" where there is none."""
         self.move(*at)
-        time.sleep(0.06)
+        time.sleep(0.15)
         return self.ask(f"hovered({editor!r}, {kind!r})")
 
     def is_under(self, operator: str, at: tuple[int, int], seconds: float = 15.0) -> bool:
