@@ -157,9 +157,9 @@ def draw_chooser(row: Layout, kind: str, given: str | None, label_set: LabelSet,
         row.operator("spade.search_label", text=text, **icon).kind = kind
     else:
         row.menu(f"SPADE_MT_{kind.lower()}_class", text=text, **icon)
-    row.operator("spade.pick_label", text="", icon="EYEDROPPER").kind = kind
     if given and clear:
         row.operator("spade.clear_label", text="", icon="X").kind = kind
+    row.operator("spade.pick_label", text="", icon="EYEDROPPER").kind = kind  # last: it keeps its place
 
 
 def _draw_background(layout: Layout, wanted, label_set: LabelSet) -> None:

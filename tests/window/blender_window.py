@@ -122,8 +122,16 @@ class BlenderWindow:
     def under(self, at: tuple[int, int], kind: str = "UI", editor: str = "VIEW_3D") -> str:
         """What the button at a place does, as Python; "" where there is none."""
         self.move(*at)
-        time.sleep(0.06)
+        time.sleep(0.15)
         return self.ask(f"hovered({editor!r}, {kind!r})")
+
+    def is_under(self, operator: str, at: tuple[int, int], seconds: float = 15.0) -> bool:
+        """Whether the button at a place is that of an operator, as soon as Blender has seen the mouse there."""
+        deadline = time.monotonic() + seconds
+        while operator not in self.under(at):
+            if time.monotonic() > deadline:
+                return False
+        return True
 
     def find(
         self, operator: str, argument: str = "", kind: str = "UI", editor: str = "VIEW_3D"
