@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 import xml.etree.ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from .processes import run_with_hard_limit
 TESTS = ROOT / "tests"
 REPORTS = ROOT / "build" / "reports"
 IN_BLENDER = ("addon", "system")
-MINUTES = {"everything else": 30, "addon": 10, "system": 10}
+MINUTES = {"everything else": 30, "addon": 15, "system": 10}
 MINUTES_FOR_SLOW_TESTS = 120
 MOST_AT_ONCE = 4
 """Files of tests that run at once, a process and a thread each: each may take 2 GB."""
@@ -42,30 +43,24 @@ def run_all(main: Environment, second: Environment | None, chosen: list[str], sl
 
     slow: also the tests marked so, when nothing is chosen; what is chosen is run, whatever its marks.
     """
-    total = Tally()
-    for environment, title, words, minutes in _groups(main, second, chosen):
-        if not chosen and slow:
-            minutes += MINUTES_FOR_SLOW_TESTS
-        elif not chosen:
-            words = [*words, "-m", "not slow"]
-        total += _run(environment, main, title, words, minutes)
-    return total
-
-
-def _groups(main: Environment, second: Environment | None, chosen: list[str]):
-    """(environment, title, pytest's words, minutes) of every process to run."""
     if chosen:
-        yield main, "chosen", chosen, 20
-        return
+        return _run(main, main, "chosen", chosen, 20)
+    marks = [] if slow else ["-m", "not slow"]
+    more = MINUTES_FOR_SLOW_TESTS if slow else 0
     ignored = [f"--ignore={TESTS / folder}" for folder in IN_BLENDER]
     at_once = ["-n", str(min(os.cpu_count() or 1, MOST_AT_ONCE)), "--dist", "loadfile"]
-    yield main, "everything else", [str(TESTS), *ignored, *at_once], MINUTES["everything else"]
-    for environment in (main, second):
-        if environment is None or not environment.blender:
+    words = [str(TESTS), *ignored, *at_once, *marks]
+    total = _run(main, main, "everything else", words, MINUTES["everything else"] + more)
+    blenders = [each for each in (main, second) if each is not None and each.blender]
+    for folder in IN_BLENDER:
+        if not any((TESTS / folder).rglob("test_*.py")):
             continue
-        for folder in IN_BLENDER:
-            if any((TESTS / folder).rglob("test_*.py")):
-                yield environment, folder, [str(TESTS / folder)], MINUTES[folder]
+        words, minutes = [str(TESTS / folder), *marks], MINUTES[folder] + more
+        # Each Blender runs in one thread, so all of them at once; the system's tests build packages in one folder.
+        with ThreadPoolExecutor(max(len(blenders), 1) if folder == "addon" else 1) as pool:
+            runs = [pool.submit(_run, each, main, folder, words, minutes) for each in blenders]
+            total = sum((run.result() for run in runs), total)
+    return total
 
 
 def _run(environment: Environment, main: Environment, title: str, words: list[str], minutes: int) -> Tally:
@@ -77,7 +72,7 @@ def _run(environment: Environment, main: Environment, title: str, words: list[st
     command = [environment.python, "-m", "pytest", f"--junitxml={report}", *words]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         surroundings = _surroundings(main, Path(profile))
-        if "-n" in words:  # threads of several processes that share the cores wait for each other
+        if title != "chosen":  # threads of several processes that share the cores wait for each other
             surroundings["OMP_NUM_THREADS"] = "1"
         code = run_with_hard_limit(command, minutes * 60, surroundings, ROOT)
     tally = _read(report)
