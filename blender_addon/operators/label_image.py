@@ -104,7 +104,7 @@ class SPADE_OT_paint_class(ReportsErrors, bpy.types.Operator):
     bl_idname = "spade.paint_class"
     bl_label = "Paint With Class"
 
-    class_name: EnumProperty(name="Class", items=class_items)
+    class_name: EnumProperty(name="Class", description="The class to paint with", items=class_items)
 
     @classmethod
     def description(cls, context, properties) -> str:
