@@ -16,8 +16,8 @@ def find_command(preference: str) -> tuple[str, ...]:
     """The command that starts a server.
 
     preference: what the user wrote: nothing (look for `spade-server`), a program with or without arguments,
-    the Python of an environment that has the server (then `-m spade_server` is added), or that environment's
-    folder. Raises UnavailableError, with the remedy, when there is no such program.
+    the Python of an environment that has the server (then `-P -m spade_server` is added: nothing of the current folder
+    is run), or that environment's folder. Raises UnavailableError, with the remedy, when there is no such program.
     """
     text = preference.strip()
     if not text:
@@ -37,7 +37,7 @@ def find_command(preference: str) -> tuple[str, ...]:
             fix="Correct 'Server Command' in the add-on preferences, or empty it to look for spade-server.",
         )
     if Path(found).stem.lower().startswith("python") and len(words) == 1:
-        return (found, "-m", "spade_server")
+        return (found, "-P", "-m", "spade_server")
     return (found, *words[1:])
 
 

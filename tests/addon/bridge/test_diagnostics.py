@@ -24,7 +24,7 @@ def written(file: Path, evidence: Evidence) -> dict[str, str]:
 def test_facts_logs_and_the_doctors_words_are_in_it(tmp_path):
     log = tmp_path / "server-1.log"
     log.write_text(f"Listening. {Path.home()}/secret-project\n", encoding="utf-8")
-    evidence = Evidence({"blender": "4.5"}, [log], doctor_of((PYTHON, "-m", "spade_server")))
+    evidence = Evidence({"blender": "4.5"}, [log], doctor_of((PYTHON, "-P", "-m", "spade_server")))
     inside = written(tmp_path / "Größe.zip", evidence)
     assert set(inside) == {"facts.json", "logs/server-1.log", "doctor.txt"}
     assert json.loads(inside["facts.json"])["blender"] == "4.5"

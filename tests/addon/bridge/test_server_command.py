@@ -54,7 +54,7 @@ def test_the_folder_of_an_environment_is_enough(tmp_path):
 
 
 def test_a_python_is_asked_to_run_the_server():
-    assert find_command(sys.executable) == (sys.executable, "-m", "spade_server")
+    assert find_command(sys.executable) == (sys.executable, "-P", "-m", "spade_server")
 
 
 def test_arguments_of_a_command_are_kept():

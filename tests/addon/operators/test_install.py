@@ -86,7 +86,7 @@ def test_an_own_server_comes_before_the_installed_one(packages):
     entry.module = "spade_backdrops"
     try:
         module.preferences().server_command = sys.executable
-        assert server_command() == (sys.executable, "-m", "spade_server")
+        assert server_command() == (sys.executable, "-P", "-m", "spade_server")
         assert not module.is_missing()
     finally:
         bpy.context.preferences.addons.remove(entry)
