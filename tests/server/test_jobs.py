@@ -83,7 +83,7 @@ def test_a_running_job_can_be_cancelled_and_its_worker_goes_on_to_the_next(serve
 
 
 def test_a_cancelled_job_never_places_an_image(client, landscape, label_map, server):
-    job = client.submit(PictureRequest(label_map, landscape, seed=SLOW + 3000))
+    job = client.submit(PictureRequest(label_map, landscape, seed=SLOW + 3010))  # no other test's picture
     server.wait_for(lambda status: status.running == 1)
     client.cancel(job)
     events, end = [], time.monotonic() + 1

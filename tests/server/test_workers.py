@@ -126,11 +126,14 @@ def test_a_server_without_any_model_stays_up_and_says_why(tmp_path, landscape, l
 
 
 def test_a_worker_that_never_starts_is_given_up_for_a_while_and_the_jobs_are_told(
-    tmp_path, landscape, label_map
+    tmp_path, monkeypatch, landscape, label_map
 ):
-    with RunningServer(tmp_path, synthesizer="tests.server.ends_at_import:Any") as server:
+    ends = "import os, sys\nif 'server.worker' in sys.orig_argv:\n    os._exit(7)\n"
+    (tmp_path / "sitecustomize.py").write_text(ends)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with RunningServer(tmp_path / "server") as server:
         status = server.wait_for(lambda status: status.state == "failed")
-        assert "it ended with exit code" in status.problems[0].message
+        assert "it ended with exit code 7" in status.problems[0].message
         with server.client() as client, pytest.raises(InternalError, match="cannot start"):
             client.generate(PictureRequest(label_map, landscape))
         time.sleep(1)

@@ -1,4 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""A worker that needs this never starts."""
-
-raise SystemExit(7)
