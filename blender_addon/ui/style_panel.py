@@ -31,6 +31,8 @@ class SPADE_PT_style(bpy.types.Panel):
     bl_region_type = "UI"
     bl_category = CATEGORY
     bl_parent_id = "SPADE_PT_backdrop"
+    # Labels come first: open, it would push them out of a window of usual height.
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw_header_preset(self, context) -> None:
         SPADE_PT_style_presets.draw_panel_header(layout_of(self))
