@@ -212,7 +212,8 @@ class Connection:
         self.error = None
         try:
             if target.address:
-                self._connect(_client_of(target))
+                keys = target.credentials or "own"
+                self._connect(Client(target.address, software=SOFTWARE, credentials=keys))
             elif target.shared_connection_file and running_server(target.shared_connection_file):
                 file = target.shared_connection_file
                 self._connect(Client.from_connection_file(file, software=SOFTWARE))
@@ -330,10 +331,3 @@ def _left() -> UnavailableError:
     return UnavailableError(
         "The connection to the server was closed.", fix="Start the server, then try again."
     )
-
-
-def _client_of(target: ServerTarget) -> Client:
-    """Of the server at an address. Raises UnavailableError."""
-    if target.credentials is None:
-        return Client.at(target.address, software=SOFTWARE)
-    return Client(target.address, software=SOFTWARE, credentials=target.credentials)

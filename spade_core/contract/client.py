@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -65,11 +65,11 @@ class Client(Session):
         address: str,
         *,
         software: str = "python",
-        credentials: Credentials | None = None,
+        credentials: Credentials | Literal["own"] | None = "own",
         first_patience_s: float = 4.0,
         patience_s: float = 15.0,
     ):
-        """credentials: a server asks everybody for a key; `at` and `from_connection_file` find them.
+        """credentials: keys for the server; "own" are those of this user's servers, where the address is of this machine.
 
         Raises UnavailableError where `address` is not an address; nothing is waited for.
         """
@@ -77,6 +77,8 @@ class Client(Session):
         from .transport import DealerTransport
 
         self.address = address
+        if credentials == "own":
+            credentials = known_credentials(address)
         super().__init__(DealerTransport(address, credentials), software, first_patience_s, patience_s)
 
     @classmethod
@@ -94,8 +96,8 @@ class Client(Session):
 
     @classmethod
     def at(cls, address: str, **options: Any) -> Client:
-        """The server at tcp://host:port, or the one that a connection file of this name announces; the key of a server
-        of this machine's user is found. Raises UnavailableError, ForbiddenError."""
+        """The server at tcp://host:port, or the one that a connection file or a key file of this name is of. Raises
+        UnavailableError, ForbiddenError."""
         if Path(address).is_file():
             return cls.from_connection_file(Path(address), **options)
         if not _ADDRESS.fullmatch(address):
@@ -103,7 +105,7 @@ class Client(Session):
                 f"'{address}' is no server address.",
                 "Write tcp://host:port, or name the server's connection file.",
             )
-        return cls(address, credentials=known_credentials(address), **options)
+        return cls(address, **options)
 
     def fetch_welcome(self, timeout_s: float = 5) -> Welcome:
         """The server's introduction, waited for. Raises UnavailableError."""

@@ -38,7 +38,7 @@ def nowhere():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
-    with Client(address, first_patience_s=1.5) as client:
+    with Client(address, credentials=None, first_patience_s=1.5) as client:
         yield client
 
 

@@ -65,7 +65,7 @@ def finished(submit, shape, digest=None):
     ],
 )
 def test_a_picture_that_is_not_the_one_asked_for_is_not_handed_out(lie, says, landscape, label_map):
-    with LyingServer(lie) as server, Client(server.address) as client:
+    with LyingServer(lie) as server, Client(server.address, credentials=None) as client:
         with pytest.raises(InternalError, match=says):
             client.generate(PictureRequest(label_map, landscape), timeout_s=10)
 
@@ -75,7 +75,7 @@ def test_a_server_cannot_make_its_client_storm_or_wait_for_ever(milliseconds, la
     def lie(submit):
         return encode(Failed(submit.id, "BUSY", "Full.", "", True, milliseconds))
 
-    with LyingServer(lie) as server, Client(server.address) as client:
+    with LyingServer(lie) as server, Client(server.address, credentials=None) as client:
         client.submit(PictureRequest(label_map, landscape), Delivery(patience_s=600))
         end = time.monotonic() + 2
         while time.monotonic() < end:

@@ -61,7 +61,7 @@ def test_without_the_connection_file_nobody_gets_a_word_in_on_this_machine_eithe
     tmp_path, landscape, label_map
 ):
     with RunningServer(tmp_path) as server:
-        with Client(server.connection.address) as stranger:
+        with Client(server.connection.address, credentials=None) as stranger:
             error, seconds = refused(stranger, PictureRequest(label_map, landscape))
         assert isinstance(error, ForbiddenError) and "without a key" in error.message and seconds < 3
         made_up = Credentials(server.connection.server_key, KeyPair.new())
@@ -70,7 +70,10 @@ def test_without_the_connection_file_nobody_gets_a_word_in_on_this_machine_eithe
         assert (
             isinstance(error, ForbiddenError) and "does not let this key in" in error.message and seconds < 3
         )
-        with Client(server.connection.control_address) as stranger, pytest.raises(ForbiddenError):
+        with (
+            Client(server.connection.control_address, credentials=None) as stranger,
+            pytest.raises(ForbiddenError),
+        ):
             stranger.drain(timeout_s=2)
         assert server.process.poll() is None
 
@@ -161,7 +164,7 @@ def test_what_is_no_name_and_no_key_is_refused_in_words(words, says):
 
 def test_pings_of_many_strangers_cost_the_others_nothing(tmp_path, landscape, label_map):
     with RunningServer(tmp_path) as server, server.client() as client:
-        strangers = [Client(server.connection.address) for _ in range(50)]
+        strangers = [Client(server.connection.address, credentials=None) for _ in range(50)]
         try:
             job = client.submit(PictureRequest(label_map, landscape, seed=SLOW + 500))
             end = time.monotonic() + 10
