@@ -69,7 +69,7 @@ class Client(Session):
         first_patience_s: float = 4.0,
         patience_s: float = 15.0,
     ):
-        """credentials: keys for the server; "own" are those of this user's servers, where the address is of this machine.
+        """credentials: keys for the server; "own" are this user's, for a server of theirs on this machine.
 
         Raises UnavailableError where `address` is not an address; nothing is waited for.
         """
