@@ -55,7 +55,7 @@ class WorkerLost:
 
 @dataclass(frozen=True)
 class WorkersCannotStart:
-    """Workers end before they are ready, again and again; none is started until `wake`."""
+    """Workers end before they are ready, again and again; the next one is started after a rest."""
 
     reason: str
 

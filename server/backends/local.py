@@ -168,8 +168,8 @@ class LocalBackend:
             ready = replace(
                 event, models=unpack_table(ModelInfo, buffers[0]), problems=unpack_table(Problem, buffers[1])
             )
-            if not ready.models and self._set_aside:
-                worker.rested_at = now + REST_S
+            serves_nothing = not ready.models and bool(self._set_aside)
+            worker.rested_at = now + REST_S if serves_nothing else None
             return [ReadyEvent(ready, json.loads(bytes(buffers[2])))]
         if isinstance(event, StyleThumbnails):
             return [ThumbnailsEvent(event, b"".join(buffers))]
