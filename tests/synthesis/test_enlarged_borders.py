@@ -69,3 +69,19 @@ def test_a_label_map_smaller_than_the_picture_gives_it_no_stairs(model: Synthesi
     column = picture[:, 512, :].mean(1)
     steps = np.abs(np.diff(column))
     assert steps.max() < 0.6 * np.ptp(column)
+
+
+def test_what_is_three_pixels_wide_stands_where_the_label_map_has_it(model: Synthesizer):
+    """A map of 256 has less than one pixel of it; by sampling the nearest it may even have none."""
+    label_map = np.full((SIDE, SIDE), LANDSCAPE.match("sky").id, np.uint8)
+    poles = [101, 302, 503, 704]
+    for pole in poles:
+        label_map[300:700, pole : pole + 3] = LANDSCAPE.match("building").id
+    off = []
+    for seed in (1, 2):
+        rgb = enlarged(model, label_map, seed)[400:600].astype(float).mean((0, 2))
+        for pole in poles:
+            around = np.abs(rgb[pole - 12 : pole + 15] - np.median(rgb[pole - 12 : pole + 15]))
+            assert around.max() > VISIBLE
+            off.append(abs((around * np.arange(-12, 15)).sum() / around.sum() - 1))
+    assert np.mean(off) <= 1 and max(off) <= 1.5
