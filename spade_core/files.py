@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,3 +73,14 @@ def cannot_write(path: Path, problem: OSError | SafetensorError) -> CannotWriteE
     why = (isinstance(problem, OSError) and problem.strerror or str(problem)).lower()
     fix = "Free some space, or choose another" if "space" in why else "Choose a"
     return CannotWriteError(f"{path} cannot be written: {why}.", f"{fix} folder that you may write to.")
+
+
+def cache_folder() -> Path:
+    """Where this user's programs keep what can be made again: spade-backdrops' own folder in it."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "spade-backdrops"

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .. import distributed
 from ..features.vgg19 import Vgg19
 from .discriminators.interface import DiscriminatorInput
+from .fused.cross_entropy import cross_entropy
 
 GanMode = Literal["hinge", "ls", "original", "w"]
 """Hinge (the paper's), least squares (LSGAN), the original logistic loss, Wasserstein."""
@@ -96,16 +97,14 @@ def class_loss(logits: Tensor, label_map: Tensor, weights: Tensor) -> Tensor:
     weights: (label_channels,), as class_weights gives them.
     """
     # Not torch's "mean": that divides by the weights, and unlabelled pixels would make the others count more.
-    total = F.cross_entropy(logits.float(), label_map, F.pad(weights, (0, 1)), reduction="sum")
-    return total / label_map.numel()
+    return cross_entropy(logits, label_map, F.pad(weights, (0, 1))) / label_map.numel()
 
 
 def generated_class_loss(logits: Tensor) -> Tensor:
     """Cross-entropy of every pixel being "generated": fakes for the discriminator."""
     batch, classes, height, width = logits.shape
-    return F.cross_entropy(
-        logits.float(), torch.full((batch, height, width), classes - 1, device=logits.device)
-    )
+    generated = torch.full((batch, height, width), classes - 1, device=logits.device)
+    return cross_entropy(logits, generated, logits.new_ones(classes, dtype=torch.float32)) / generated.numel()
 
 
 def label_mix_mask(label_map: Tensor, label_channels: int) -> Tensor:

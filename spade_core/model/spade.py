@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import DecoderConfig
 from .decoder import Decoder, ResBlock
-from .layers import conv
+from .fused.label_rows import LabelRows
+from .fused.library import fits
+from .fused.modulation import Table, Use, modulate
+from .layers import LEAK, conv
 from .norms import param_free_norm
 
 
@@ -71,6 +75,48 @@ class SpadeResBlock(ResBlock):
         self.add_norms(lambda channels: SpadeNorm(config, channels, kernel), fan_in, fan_out)
         # gamma and beta are linear in the hidden features: adding the style there adds to both what the style says.
         self.style = nn.Linear(config.style_size, config.spade_hidden) if config.style_in_blocks else None
+        self.fusable = config.share_hidden and config.norm == "pixel"
+        self.replicates = config.replicate_padding
+        self.tabled = pointwise and config.replicate_padding and not config.instance_edges
+
+    def forward(self, x: Tensor, labels: Tensor, style: Tensor | None, noise: Tensor | None) -> Tensor:
+        """As ResBlock.forward. Training takes fewer passes over memory; pictures keep their bytes."""
+        if not (self.fusable and self.training and torch.is_grad_enabled() and fits(x)):
+            return super().forward(x, labels, style, noise)
+        strength, skip = self.noise_strength, x
+        if self.conv_s is None and noise is not None and strength is not None:  # the shortcut has it, too
+            skip, noise = torch.addcmul(x, strength, noise), None
+        hidden, rows = self._hidden(labels, style)
+        padded = Use(LEAK, self.replicates)
+        if self.conv_s is None:
+            (normed_0,) = modulate(skip, self._table(hidden, rows, self.norm_0), (padded,), noise, strength)
+        else:
+            table = self._table(hidden, rows, self.norm_0, self.norm_s)
+            normed_0, normed_s = modulate(x, table, (padded, Use()), noise, strength)
+            skip = self.conv_s(normed_s)
+        dx = _convolved(self.conv_0, normed_0)
+        (normed_1,) = modulate(dx, self._table(hidden, rows, self.norm_1), (padded,), None, None)
+        return skip + _convolved(self.conv_1, normed_1)
+
+    def _hidden(self, labels: Tensor, style: Tensor | None) -> tuple[Tensor, LabelRows | None]:
+        """Hidden label features, one row for all pixels that see the same where there are rows, else as planes."""
+        rows = LabelRows.of(labels) if self.tabled else None
+        if rows is None:
+            return self.seen(labels, style), None
+        assert self.mlp_shared is not None
+        inside, others = map(F.relu, rows.convolved(self.mlp_shared[0]))  # type: ignore[arg-type]
+        none = inside.new_zeros(len(labels), 1)
+        of_image = none if self.style is None or style is None else self.style(style)
+        return rows.joined(inside, others, of_image), rows
+
+    def _table(self, hidden: Tensor, rows: LabelRows | None, *norms: nn.Module) -> Table:
+        """Scales and shifts of norms that look at one feature map, by one convolution."""
+        layers = [layer for norm in norms for layer in (norm.mlp_gamma, norm.mlp_beta)]
+        weight, bias = torch.cat([each.weight for each in layers]), torch.cat([each.bias for each in layers])
+        if rows is not None:
+            return Table(F.linear(hidden, weight.flatten(1), bias), rows.rows, rows.shared)
+        planes = layers[0]._conv_forward(hidden, weight, bias)
+        return Table(planes.permute(0, 2, 3, 1).reshape(-1, planes.shape[1]))
 
     def seen(self, labels: Tensor, style: Tensor | None) -> Tensor:
         """The block's hidden label features, style included, where its norms share them; else the labels."""
@@ -79,6 +125,11 @@ class SpadeResBlock(ResBlock):
         if self.style is not None and style is not None:
             labels = labels + self.style(style)[:, :, None, None]
         return labels
+
+
+def _convolved(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """The layer's convolution of features that have been padded already where it repeats their edge."""
+    return layer(x) if layer.padding_mode == "zeros" else F.conv2d(x, layer.weight, layer.bias)
 
 
 class Generator(Decoder[GeneratorConfig]):

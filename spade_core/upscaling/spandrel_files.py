@@ -17,9 +17,8 @@ from torch import Tensor, nn
 
 from ..checkpoint.file import file_digest
 from ..contract.errors import BadCheckpointError
-from ..files import replacing
+from ..files import cache_folder, replacing
 from .tiling import LayerRunner, whole
-from .x4plus import cache_folder
 
 PICKLES = (".pth", ".pt", ".ckpt")
 REACH = 32

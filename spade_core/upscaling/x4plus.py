@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
-import sys
 from pathlib import Path
 
 from ..contract.errors import BadCheckpointError
+from ..files import cache_folder
 from . import names
 from .ncnn_weights import fill
 from .networks import save_network
@@ -61,14 +60,3 @@ def packaged_bytes(name: str, digest: str) -> bytes:
             f"{INSTALL} --force-reinstall",
         )
     return data
-
-
-def cache_folder() -> Path:
-    """Where this user's programs keep what can be made again: spade-backdrops' own folder in it."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "spade-backdrops"

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ...features.efficientnet_lite import LITE0_TAP_WIDTHS, tap_norms
+from ..fused.unit_length import unit_length
 from ..layers import LEAK
 from .interface import Discriminator, DiscriminatorInput, DiscriminatorOutput
 
@@ -84,9 +85,11 @@ class ProjectedDiscriminator(Discriminator):
             x = F.leaky_relu(x + self.laterals[index](taps[index]), LEAK)
             x = F.leaky_relu(self.refines[index](x) + x, LEAK)
         x = F.interpolate(self.narrow(x), size=image.shape[-2:], mode="bilinear", align_corners=False)
+        if (
+            x.requires_grad
+        ):  # the joined map's gradient comes in slices, which the next step back takes slowly
+            x.register_hook(lambda grad: grad.contiguous(memory_format=torch.channels_last))
         detail = F.leaky_relu(self.image_layer(image), LEAK)
         x = F.leaky_relu(self.full_merge(torch.cat([x, detail], dim=1)), LEAK)
         # Spectral norms make features faint; at unit length a pixel the classes are told apart within minutes.
-        return DiscriminatorOutput(
-            scores, class_logits=self.logits(F.normalize(x, dim=1) * x.shape[1] ** 0.5)
-        )
+        return DiscriminatorOutput(scores, class_logits=self.logits(unit_length(x)))
