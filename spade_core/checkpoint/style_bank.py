@@ -57,7 +57,8 @@ class StyleBank:
             off = np.abs(self.layouts.astype(np.int32) - like).sum(1)
             nearest = np.argsort(off, kind="stable")[:CANDIDATES]
         # The first to arrive, each at its own time: who is laid out alike no more changes nothing unless it was first.
-        arrivals = random.exponential(1 / self.weights)
+        with np.errstate(divide="ignore"):  # a photo without weight never arrives
+            arrivals = random.exponential(1 / self.weights)
         code = self.codes[nearest[arrivals[nearest].argmin()]]
         code = code + VARIED * self.codes.std(0) * random.standard_normal(len(code))
         return code.clip(self.codes.min(0), self.codes.max(0)).astype(np.float32)
