@@ -25,6 +25,7 @@ from ..pixels import as_array, to_rgb
 from ..runtime import chosen_device
 from .framing import Framing
 from .painting_size import painting_size
+from .row_bands import RowBands
 
 MARGIN = 16
 """Pixels painted beyond every side and cut away: a network that sees zeros past its border paints a frame."""
@@ -51,6 +52,7 @@ class Synthesizer:
         self.looks_at_instances = config.instance_edges
         self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._bands = RowBands(self._generator) if device.type == "cpu" else None
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
         self._margin = MARGIN if _paints_a_frame(config) else 0
@@ -110,12 +112,19 @@ class Synthesizer:
         frame = Framing.of(self._generator, height, width, self._margin)
         objects = self._checked_objects(ids, instance_map) if self.looks_at_instances else None
         random = torch.Generator().manual_seed(seed % 2**63)
-        blocks = self._generator.block_count
+        blocks, done = self._generator.block_count, 0
+
+        def report() -> None:
+            if progress is not None:
+                progress("painting", done / (blocks + 1))
 
         def after_block(index: int) -> None:
-            if progress is not None:
-                progress("painting", (index + 1) / (blocks + 1))
+            nonlocal done
+            done = index + 1
+            report()
 
+        if self._bands is not None:
+            self._bands.after_band = report
         with torch.inference_mode():
             labels = self._semantic_input(self._channels.indices(ids), objects, frame)
             noise = self._generator.draw_noise(1, *labels.shape[2:], random)
