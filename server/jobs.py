@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from spade_core.contract.errors import DeadlineError, PoisonError, SpadeError
+from spade_core.contract.errors import DeadlineError, OutOfMemoryError, PoisonError, SpadeError
 from spade_core.contract.limits import Limits
 from spade_core.contract.messages import Accepted, Cancelled, Failed, Finished, Progress, Submit, Timings
 from spade_core.contract.submission import Buffer
@@ -101,15 +101,28 @@ class Jobs:
         self._pictures.put(content, CachedReply(message, event.buffers), now)
         self._end(job, message, now, event.buffers)
 
-    def try_again(self, job: ScheduledJob, now: float) -> None:
-        """It lost its worker."""
+    def on_worker_lost(self, job: ScheduledJob, alone: bool, out_of_memory: bool, now: float) -> None:
+        """It lost its worker: it is tried again, unless it is known, or likely, to be what took the worker down.
+
+        alone: whether the worker painted nothing else. out_of_memory: whether the system ended it for that.
+        """
         job.tries += 1
-        if job.tries < TRIES:
+        admitted = job.admitted
+        is_heavy = self._models.is_heavy(
+            admitted.submit.model, admitted.painted_pixels, admitted.upscaled_pixels
+        )
+        if (out_of_memory and alone) or (job.tries >= TRIES and is_heavy):
+            error = OutOfMemoryError(
+                "The device has too little memory for this picture: its worker was ended.",
+                "Choose a smaller size, turn upscaling on, or end other programs.",
+            )
+            self.fail(job, error, now)
+        elif job.tries >= TRIES:
+            error = PoisonError(f"The job took its worker down {TRIES} times.", "Try another size or model.")
+            self.fail(job, error, now)
+        else:
             self._queue.requeue(job)
             self.send_progress(job)
-            return
-        error = PoisonError(f"The job took its worker down {TRIES} times.", "Try another size or model.")
-        self.fail(job, error, now)
 
     def fail(self, job: ScheduledJob, error: SpadeError, now: float) -> None:
         """It ends with this error."""
@@ -170,5 +183,5 @@ class Jobs:
     ) -> None:
         """The one place where a live job ends."""
         self._queue.remove(job)
-        self._dispatcher.abandon(job)
+        self._dispatcher.abandon(job, now)
         self.final.send(job.key, job.peer, message, buffers, now)

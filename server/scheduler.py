@@ -33,8 +33,8 @@ from .backends.base import (
     ReadyEvent,
     RenderedEvent,
     ThumbnailsEvent,
+    WorkerCannotStart,
     WorkerLost,
-    WorkersCannotStart,
 )
 from .backends.wire import RenderFailed, RenderProgress
 from .dispatch import Dispatcher
@@ -52,14 +52,16 @@ _MODEL_BYTES = 7000
 class Scheduler:
     """The jobs, the models, and the state of the server."""
 
-    def __init__(self, limits: Limits, backend: Backend, reply: Reply, now: float):
+    def __init__(self, limits: Limits, backend: Backend, reply: Reply, unload_after_s: float, now: float):
+        """unload_after_s: without a job for so long, the devices are given back; 0 keeps them."""
         self.draining = False
         self._limits = limits
         self._backend = backend
         self._reply = reply
         self._epoch = uuid.uuid4().hex
-        self._began = self._ticked_at = now
-        self._models = ServedModels()
+        self._began = self._ticked_at = self._busy_at = now
+        self._unload_after_s = unload_after_s
+        self._models = ServedModels(backend.worker_count)
         self._queue = JobQueue(limits)
         self._dispatcher = Dispatcher(self._queue, self._models, backend)
         self._jobs = Jobs(limits, self._queue, self._dispatcher, self._models, reply, self._prepare_for)
@@ -157,8 +159,9 @@ class Scheduler:
                 self._models.on_ready(event)
             case ThumbnailsEvent():
                 self._models.on_thumbnails(event)
-            case WorkersCannotStart():
-                self._jobs.fail_all(self._models.on_cannot_start(event.reason), now)
+            case WorkerCannotStart():
+                if (error := self._models.on_cannot_start(event)) is not None:
+                    self._jobs.fail_all(error, now)
             case RenderProgress():
                 if (job := self._dispatcher.job(event.ticket)) is not None:
                     job.stage, job.done = event.stage, event.done
@@ -169,8 +172,9 @@ class Scheduler:
                         job.peer, Painting(job.id, event.painting.shape), event.buffers, droppable=True
                     )
             case WorkerLost():
-                if (job := self._dispatcher.ended(event.ticket)) is not None:
-                    self._jobs.try_again(job, now)
+                alone = len(event.tickets) == 1
+                for job in filter(None, map(self._dispatcher.ended, event.tickets)):
+                    self._jobs.on_worker_lost(job, alone, event.out_of_memory, now)
             case RenderedEvent():
                 if (job := self._dispatcher.ended(event.rendered.ticket)) is not None:
                     self._jobs.finish(job, event, now)
@@ -186,6 +190,7 @@ class Scheduler:
         self._ticked_at = now
         self._jobs.end_overdue(now)
         self._dispatcher.dispatch(now)
+        self._unload_when_idle(now)
         if now >= self._progress_at:
             self._progress_at = now + PROGRESS_S
             self._jobs.keep_informed(now)
@@ -194,6 +199,12 @@ class Scheduler:
         """The server leaves: what could not be finished fails."""
         error = DrainingError("The server had to leave before the picture was finished.", "Submit it again.")
         self._jobs.fail_all(error, now)
+
+    def _unload_when_idle(self, now: float) -> None:
+        if self.live or self.state != "ready":
+            self._busy_at = now
+        elif self._unload_after_s and now - self._busy_at > self._unload_after_s:
+            self._backend.release()
 
     def _prepare_for(self, submit: Submit) -> None:
         if self.draining:

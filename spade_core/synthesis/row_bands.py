@@ -27,7 +27,9 @@ class RowBands:
         self.after_band: Callable[[], None] = _go_on
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d) and _keeps_size(layer):
-                layer.forward = partial(self._run, layer.kernel_size[0] // 2, layer.forward)
+                layer.forward = partial(  # type: ignore[method-assign]
+                    self._run, layer.kernel_size[0] // 2, layer.forward
+                )
 
     def _run(self, reach: int, layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """layer(x), which sees `reach` rows above and below each of its own; x: (B, C, H, W)."""
