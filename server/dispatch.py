@@ -25,12 +25,11 @@ class Dispatcher:
         """Give every idle worker something to do, as long as there is something for it."""
         if self._queue.waiting:
             self._backend.wake()
-        idle = self._backend.idle()
-        for number, worker in enumerate(idle):
+        for worker in self._backend.idle():
             first = self._queue.next(now, lambda job, worker=worker: self._may_run(worker, job))
             if first is not None:
-                # What waits is shared among those that have nothing to do: a batch must not keep one idle.
-                share = -(-(1 + self._queue.waiting) // (len(idle) - number))
+                # What waits is shared with those that will be idle soon: a batch must not leave them without work.
+                share = -(-(1 + self._queue.waiting) // self._backend.worker_count)
                 self._give(worker, self._batch(worker, first, min(share, BATCH), now), now)
 
     def _may_run(self, worker: int, job: ScheduledJob) -> bool:

@@ -29,7 +29,7 @@ def test_two_devices_paint_at_the_same_time_and_one_lost_leaves_the_other(tmp_pa
         quick = client.submit(PictureRequest(label_map, landscape, seed=3))
         ends = ends_of(client, [*jobs, quick])
         for job, seed in jobs.items():
-            assert np.array_equal(ends[job].image, landscape.colorize(label_map) + np.uint8(seed % 251))
+            assert np.array_equal(ends[job].rgb, landscape.colorize(label_map) + np.uint8(seed % 251))
         assert isinstance(ends[quick], Finished)
         assert len(server.wait_for(lambda status: len(status.pids) == 3).pids) == 3
 

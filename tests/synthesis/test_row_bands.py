@@ -44,7 +44,10 @@ def test_a_picture_can_be_stopped_within_a_layer(monkeypatch):
 def test_pictures_of_a_batch_are_those_that_each_is_alone():
     synthesizer = Synthesizer.load("landscape", "cpu")
     ids = [entry.id for entry in synthesizer.label_set.classes]
-    maps = [np.kron(np.array([[a, b]], np.uint8), np.ones((64, 32), np.uint8)) for a, b in zip(ids, ids[1:])]
+    maps = [
+        np.kron(np.array([[a, b]], np.uint8), np.ones((64, 32), np.uint8))
+        for a, b in zip(ids[:-1], ids[1:], strict=True)
+    ]
     canvases = [Canvas(label_map, seed=seed) for seed, label_map in enumerate(maps[:4])]
     alone = [synthesizer.render(each.label_map, seed=each.seed) for each in canvases]
     batches = Batches(synthesizer)
