@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from spade_core.contract.codec import as_many_as_fit
@@ -52,6 +52,7 @@ from .backends.base import (
 )
 from .backends.wire import RenderFailed, RenderProgress
 from .final_replies import FinalReplies, FinalReply, Reply
+from .monitoring.job_record import JobRecord
 from .queue import JobQueue, ScheduledJob
 from .reply_cache import CachedReply, ReplyCache
 from .served_models import ServedModels
@@ -68,8 +69,12 @@ _MODEL_BYTES = 7000
 class Scheduler:
     """Every job that is live, and for a while the replies to those that were; and the state of the server."""
 
-    def __init__(self, limits: Limits, backend: Backend, reply: Reply, now: float):
+    def __init__(
+        self, limits: Limits, backend: Backend, reply: Reply, record: Callable[[JobRecord], None], now: float
+    ):
+        """record: told of every job that has ended, or was refused."""
         self.draining = False
+        self._record = record
         self._limits = limits
         self._backend = backend
         self._reply = reply
@@ -89,6 +94,11 @@ class Scheduler:
     def live(self) -> int:
         """How many jobs wait or run."""
         return len(self._queue)
+
+    @property
+    def jobs(self) -> list[ScheduledJob]:
+        """Those that wait or run."""
+        return list(self._queue)
 
     @property
     def state(self) -> str:
@@ -129,6 +139,8 @@ class Scheduler:
             uptime_s=round(now - self._began, 3),
             pids=(os.getpid(), *self._backend.pids),
             problems=self._models.problems,
+            software=f"spade-server {VERSION}",
+            workers=self._backend.workers,
         )
 
     def pong(self) -> Pong:
@@ -154,15 +166,15 @@ class Scheduler:
 
     # --- from clients ---
 
-    def submit(self, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
-        """A job, perhaps one that is known already. Raises BadHeaderError where it cannot even be named."""
+    def submit(self, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
+        """A user's job, perhaps one that is known already. Raises BadHeaderError where it cannot even be named."""
         key = job_key(submit)
         job = self._queue.get(key)
         if job is not None:
             job.peer, job.orphaned_at = peer, None
             self._send_progress(job)
         elif not self._final.repeat(key, peer, now):
-            self._admit(key, peer, submit, buffers, now)
+            self._admit(key, peer, user, submit, buffers, now)
 
     def cancel(self, key: JobKey, now: float) -> None:
         """Stop a job, wherever it is; one that has ended stays ended."""
@@ -240,18 +252,21 @@ class Scheduler:
 
     # --- within ---
 
-    def _admit(self, key: JobKey, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
+    def _admit(
+        self, key: JobKey, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float
+    ) -> None:
         try:
             self._prepare_for(submit)
             admitted = admit(submit, buffers, self._models, self._limits)
             if submit.replaces is not None:
                 self.cancel((submit.client, submit.replaces), now)
-            if self._answer_from_cache(key, peer, admitted, now):
+            if self._answer_from_cache(key, peer, user, admitted, now):
                 return
-            job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now)
+            job = ScheduledJob(key, admitted, peer, user, queued_at=now, deadline=now)
             self._queue.add(job)
         except SpadeError as error:
             refusal = Failed.of(submit.id, error)
+            self._record(JobRecord.of(submit, user, refusal, refused=True))
             if error.retryable:
                 self._reply(peer, refusal)
             else:
@@ -273,12 +288,15 @@ class Scheduler:
             self._models.loading = True
             self._backend.wake()
 
-    def _answer_from_cache(self, key: JobKey, peer: bytes, admitted: AdmittedJob, now: float) -> bool:
+    def _answer_from_cache(
+        self, key: JobKey, peer: bytes, user: str, admitted: AdmittedJob, now: float
+    ) -> bool:
         found = self._pictures.get((admitted.model_digest, admitted.content), now)
         if found is None or admitted.submit.no_cache or not isinstance(found.message, Finished):
             return False
         message = replace(found.message, id=admitted.submit.id, cached=True, timings=Timings())
         self._final.send(key, peer, message, found.buffers, now)
+        self._record(JobRecord.of(admitted.submit, user, message, found.buffers))
         return True
 
     def _dispatch(self, now: float) -> None:
@@ -342,6 +360,8 @@ class Scheduler:
             del self._tickets[ticket]
             self._backend.abandon(ticket)
         self._final.send(job.key, job.peer, message, buffers, now)
+        waited_s = (job.started_at or now) - job.queued_at
+        self._record(JobRecord.of(job.admitted.submit, job.user, message, buffers, waited_s))
 
     def _send_progress(self, job: ScheduledJob) -> None:
         """How the job is doing. Sent twice a second: after a silence its client would send the job again."""

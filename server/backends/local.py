@@ -22,6 +22,7 @@ from spade_core.contract.codec import decode, encode, unpack_table
 from spade_core.contract.errors import SpadeError
 from spade_core.contract.keys import KeyPair
 from spade_core.contract.messages import ModelInfo, Problem, Submit
+from spade_core.contract.server_statistics import WorkerStatus
 from spade_core.contract.sockets import Socket, address_of, worker_router
 from spade_core.contract.submission import Buffer
 from spade_core.runtime import physical_cores
@@ -41,6 +42,7 @@ from .wire import (
     FROM_WORKER,
     Abandon,
     Assignment,
+    Heartbeat,
     Loading,
     Ready,
     Render,
@@ -73,6 +75,7 @@ class _Worker:
     start_at: float | None = 0.0  # when to start it (again); None: not before a job needs it
     failed_starts: int = 0
     loading: CheckpointVersion | None = None
+    heartbeat: Heartbeat = Heartbeat()
     rested_at: float | None = None  # when one that serves nothing is to try again
 
 
@@ -102,6 +105,10 @@ class LocalBackend:
     @property
     def pids(self) -> tuple[int, ...]:
         return tuple(worker.process.pid for worker in self._workers if worker.process is not None)
+
+    @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        return tuple(_status(worker) for worker in self._workers if worker.process is not None)
 
     @property
     def released(self) -> bool:
@@ -156,6 +163,8 @@ class LocalBackend:
             event, buffers = decode(frames, FROM_WORKER)
         except SpadeError:
             return []
+        if isinstance(event, Heartbeat):
+            worker.heartbeat = event
         if isinstance(event, Loading):
             if event.version is None and worker.loading is not None:
                 self._set_aside.survived(worker.loading)
@@ -256,6 +265,7 @@ class LocalBackend:
                 worker.process.stdin.close()
         worker.process, worker.token, worker.ready, worker.ticket = None, b"", False, None
         worker.loading = worker.rested_at = None
+        worker.heartbeat = Heartbeat()
 
     def _send(self, worker: _Worker, frames: list) -> None:
         try:
@@ -271,3 +281,11 @@ class LocalBackend:
                 worker.heard_at += absent_s
                 worker.progress_at += absent_s
         self._looked_at = now
+
+
+def _status(worker: _Worker) -> WorkerStatus:
+    assert worker.process is not None
+    state = "loading" if not worker.ready else "idle" if worker.ticket is None else "painting"
+    said = worker.heartbeat
+    device = said.device or worker.device.replace("auto", "")
+    return WorkerStatus(worker.process.pid, device, state, said.memory_bytes, said.device_bytes)

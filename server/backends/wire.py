@@ -53,7 +53,11 @@ class Abandon:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The process lives; twice a second, also while it computes."""
+    """The process lives; twice a second, also while it computes. The rest is as in WorkerStatus."""
+
+    device: str = ""
+    memory_bytes: int = 0
+    device_bytes: int = 0
 
 
 @dataclass(frozen=True)

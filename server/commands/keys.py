@@ -15,7 +15,7 @@ from spade_core.contract.connection import ConnectionInfo, write_connection_file
 from spade_core.contract.errors import CannotWriteError
 from spade_core.contract.keys import KeyPair
 
-from .keys import KeyStore
+from ..keys import KeyStore
 
 Name = tyro.conf.Positional[str]
 
@@ -92,8 +92,8 @@ class Revoke:
         print(f"'{self.name}' is no longer let in.")
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Raises SpadeError."""
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit code. Raises SpadeError."""
     command = tyro.extras.subcommand_cli_from_dict(
         {"new": New, "allow": Allow, "list": List, "revoke": Revoke},
         prog="spade-server keys",
@@ -102,3 +102,4 @@ def main(arguments: Sequence[str]) -> None:
     )
     os.umask(0o077)
     command.run()
+    return 0
