@@ -24,9 +24,9 @@ class ScheduledJob:
     key: JobKey
     admitted: AdmittedJob
     peer: bytes  # the connection to answer on; another one after the client reconnected
-    user: str  # whose key it came with
     queued_at: float
     deadline: float
+    user: str = ""  # whose key it came with
     running: bool = False
     started_at: float = 0.0
     tries: int = 0

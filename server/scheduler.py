@@ -262,7 +262,7 @@ class Scheduler:
                 self.cancel((submit.client, submit.replaces), now)
             if self._answer_from_cache(key, peer, user, admitted, now):
                 return
-            job = ScheduledJob(key, admitted, peer, user, queued_at=now, deadline=now)
+            job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now, user=user)
             self._queue.add(job)
         except SpadeError as error:
             refusal = Failed.of(submit.id, error)

@@ -241,6 +241,7 @@ class LocalBackend:
             self._upscalers,
             self._keys.public,
             self._set_aside.versions(now),
+            config.log_format,
         )
         paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         # Thread pools are sized when torch is imported: too early for the worker to read its assignment.

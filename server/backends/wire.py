@@ -31,6 +31,7 @@ class Assignment:
     """The public key of the broker's socket for workers."""
     set_aside: tuple[CheckpointVersion, ...] = ()
     """What ended the workers before this one whenever it was loaded."""
+    log_format: str = "text"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import tyro
 from spade_core.contract.connection import ConnectionInfo, process_is_alive
 from spade_core.contract.errors import BadOptionError, DeadlineError
 
+from ..lifecycle import is_zombie
 from .reach import control
 
 _LEAVING_S = 10.0
@@ -38,10 +39,10 @@ def main(arguments: Sequence[str]) -> int:
         raise BadOptionError(f"--within is {options.within:g}.", "Give seconds, from 0 to 86400.")
     client, connection = control(options.server)
     with client:
+        status = client.status()  # before: with nothing to finish it is gone at once
         left_s = client.drain(within_s=options.within).deadline_ms / 1000
-        jobs = client.status().running + client.status().queued
     print(
-        f"The server (process {connection.pid}) leaves; jobs to finish first: {jobs}, {left_s:.0f} s at most."
+        f"The server (process {connection.pid}) leaves; jobs to finish first: {status.running + status.queued}, {left_s:.0f} s at most."
     )
     if options.wait:
         _see_off(connection, left_s)
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _see_off(connection: ConnectionInfo, left_s: float) -> None:
     end = time.monotonic() + left_s + _LEAVING_S
-    while process_is_alive(connection.pid):
+    while process_is_alive(connection.pid) and not is_zombie(connection.pid):
         if time.monotonic() > end:
             raise DeadlineError("The server has not left in its time.", f"End process {connection.pid}.")
         time.sleep(0.1)

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from .job_record import JobRecord
 
@@ -32,8 +33,29 @@ class ServerLog:
         self._write({"event": "job", **table}, _sentence(record))
 
     def _write(self, table: dict[str, Any], sentence: str) -> None:
-        time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        print(json.dumps({"time": time, **table}) if self._is_json else sentence, file=sys.stderr)
+        print(_json_line(table) if self._is_json else sentence, file=sys.stderr)
+
+
+class MessageLines(io.TextIOBase):
+    """A stream of which each line of text becomes a message in JSON: for what a worker and its libraries print."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in filter(str.strip, lines):
+            self._stream.write(_json_line({"event": "message", "message": line}) + "\n")
+        return len(text)
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+def _json_line(table: dict[str, Any]) -> str:
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"time": time, **table})
 
 
 def _sentence(record: JobRecord) -> str:

@@ -167,6 +167,7 @@ class _Listener(ThreadingHTTPServer):
 
 class _Answer(BaseHTTPRequestHandler):
     timeout = 5  # seconds for a request to come in
+
     def do_GET(self) -> None:
         assert isinstance(self.server, _Listener)
         metrics = self.server.metrics

@@ -29,6 +29,7 @@ from spade_core.runtime import device_memory, keep_freed_memory, return_freed_me
 
 from ..backends.wire import TO_WORKER, Abandon, Assignment, Heartbeat, Render
 from ..console import make_patient
+from ..monitoring.log import JSON, MessageLines
 from .loaded import LoadedModels
 from .models import ModelStore
 from .renderer import Renderer
@@ -97,6 +98,8 @@ def main() -> None:
         CheckpointVersion(each["path"], tuple(each["times_and_size"])) for each in table["set_aside"]
     )
     assignment = Assignment(**table | {"models": models, "set_aside": set_aside})
+    if assignment.log_format == JSON:
+        sys.stderr = sys.stdout = MessageLines(sys.stderr)
     threading.Thread(target=_leave_with_broker, daemon=True).start()
     broker = BrokerConnection(assignment)
     broker.start()
