@@ -144,7 +144,7 @@ class Broker:
     def _housekeep(self) -> None:
         now = time.monotonic()  # not that of the turn's begin: this process may have been paused in it
         self._scheduler.tick(now)
-        self._monitor.turn(self._scheduler.status, now)
+        self._monitor.turn(self._scheduler.state, self._scheduler.status, now)
         for peers in self._peers.values():
             peers.flush(now)
         for gone in self._peers[self._front].gone:

@@ -41,8 +41,9 @@ def main(arguments: Sequence[str]) -> int:
     with client:
         status = client.status()  # before: with nothing to finish it is gone at once
         left_s = client.drain(within_s=options.within).deadline_ms / 1000
+    jobs = status.running + status.queued
     print(
-        f"The server (process {connection.pid}) leaves; jobs to finish first: {status.running + status.queued}, {left_s:.0f} s at most."
+        f"The server (process {connection.pid}) leaves. Jobs to finish first: {jobs}, {left_s:.0f} s at most."
     )
     if options.wait:
         _see_off(connection, left_s)

@@ -29,7 +29,7 @@ class Monitor:
         """metrics: None where nobody asked for them."""
         self._log, self._metrics, self._service = log, metrics, service
         self._recent = RecentJobs()
-        self._look_at = 0.0
+        self._look_at, self._state = 0.0, ""
 
     def job_ended(self, record: JobRecord) -> None:
         """Also one that was refused; of those that will come again only a number is kept."""
@@ -43,13 +43,13 @@ class Monitor:
         """As Statistics.rows; `live` are the jobs that wait or run."""
         return self._recent.rows(live, time.monotonic())
 
-    def turn(self, status: Callable[[float], ServerStatus], now: float) -> None:
-        """Called at each turn of the broker: what is never called again has stopped."""
+    def turn(self, state: str, status: Callable[[float], ServerStatus], now: float) -> None:
+        """Called at each turn of the broker; `status` is asked for now and then, and where `state` is another."""
         if self._metrics is not None:
             self._metrics.turned_at = now
-        if now < self._look_at:
+        if now < self._look_at and state == self._state:
             return
-        self._look_at = now + _LOOK_S
+        self._look_at, self._state = now + _LOOK_S, state
         looked = status(now)
         self._service.tell(looked, now)
         if self._metrics is not None:
