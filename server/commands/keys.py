@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -29,24 +30,25 @@ class New:
     address: str
     """where they reach this server: tcp://studio-box:5555"""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """the key file; NAME.key where nothing is said"""
+    """the key file, or - to print it; NAME.key where nothing is said"""
 
     def run(self) -> None:
         store, pair, file = KeyStore(), KeyPair.new(), self.output or Path(f"{self.name}.key")
         store.allow(self.name, pair.public)
+        key_file = ConnectionInfo(
+            self.address,
+            control_address="",
+            pid=0,
+            server_key=store.identity().public,
+            client_key=pair.public,
+            client_secret=pair.secret,
+            user=self.name,
+        )
+        if file == Path("-"):
+            print(json.dumps(asdict(key_file), indent=2))
+            return
         try:
-            write_connection_file(
-                file,
-                ConnectionInfo(
-                    self.address,
-                    control_address="",
-                    pid=0,
-                    server_key=store.identity().public,
-                    client_key=pair.public,
-                    client_secret=pair.secret,
-                    user=self.name,
-                ),
-            )
+            write_connection_file(file, key_file)
         except OSError as problem:
             store.revoke(self.name)
             raise CannotWriteError(
