@@ -15,6 +15,7 @@ from .admission import AdmittedJob, JobKey, admit, job_key
 from .backends.base import RenderedEvent
 from .dispatch import Dispatcher
 from .final_replies import FinalReplies, FinalReply, Reply
+from .monitoring.job_record import JobRecord
 from .queue import JobQueue, ScheduledJob
 from .reply_cache import CachedReply, ReplyCache
 from .served_models import ServedModels
@@ -34,15 +35,16 @@ class Jobs:
         dispatcher: Dispatcher,
         models: ServedModels,
         reply: Reply,
+        record: Callable[[JobRecord], None],
         prepare: Callable[[Submit], None],
     ):
-        """prepare: called before a job is admitted; raises the SpadeError that refuses it."""
+        """record: told of every job that has ended, or was refused. prepare: called before a job is admitted; raises the SpadeError that refuses it."""
         self.final = FinalReplies(reply)
         self._limits, self._queue, self._dispatcher, self._models = limits, queue, dispatcher, models
-        self._reply, self._prepare = reply, prepare
+        self._reply, self._record, self._prepare = reply, record, prepare
         self._pictures = ReplyCache()  # by the model's digest and what else they depend on
 
-    def submit(self, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
+    def submit(self, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
         """A job, perhaps one that is known already. Raises BadHeaderError where it cannot even be named."""
         key = job_key(submit)
         job = self._queue.get(key)
@@ -50,7 +52,7 @@ class Jobs:
             job.peer, job.orphaned_at = peer, None
             self.send_progress(job)
         elif not self.final.repeat(key, peer, now):
-            self._admit(key, peer, submit, buffers, now)
+            self._admit(key, peer, user, submit, buffers, now)
 
     def cancel(self, key: JobKey, now: float) -> None:
         """Stop a job, wherever it is; one that has ended stays ended."""
@@ -148,18 +150,21 @@ class Jobs:
         for job in self._queue:
             self.send_progress(job)
 
-    def _admit(self, key: JobKey, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
+    def _admit(
+        self, key: JobKey, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float
+    ) -> None:
         try:
             self._prepare(submit)
             admitted = admit(submit, buffers, self._models, self._limits)
             if submit.replaces is not None:
                 self.cancel((submit.client, submit.replaces), now)
-            if self._answer_from_cache(key, peer, admitted, now):
+            if self._answer_from_cache(key, peer, user, admitted, now):
                 return
-            job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now)
+            job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now, user=user)
             self._queue.add(job)
         except SpadeError as error:
             refusal = Failed.of(submit.id, error)
+            self._record(JobRecord.of(submit, user, refusal, refused=True))
             if error.retryable:
                 self._reply(peer, refusal)
             else:
@@ -170,12 +175,15 @@ class Jobs:
         self.send_progress(job)
         self._dispatcher.dispatch(now)
 
-    def _answer_from_cache(self, key: JobKey, peer: bytes, admitted: AdmittedJob, now: float) -> bool:
+    def _answer_from_cache(
+        self, key: JobKey, peer: bytes, user: str, admitted: AdmittedJob, now: float
+    ) -> bool:
         found = self._pictures.get((admitted.model_digest, admitted.content), now)
         if found is None or admitted.submit.no_cache or not isinstance(found.message, Finished):
             return False
         message = replace(found.message, id=admitted.submit.id, cached=True, timings=Timings())
         self.final.send(key, peer, message, found.buffers, now)
+        self._record(JobRecord.of(admitted.submit, user, message, found.buffers))
         return True
 
     def _end(
@@ -185,3 +193,5 @@ class Jobs:
         self._queue.remove(job)
         self._dispatcher.abandon(job, now)
         self.final.send(job.key, job.peer, message, buffers, now)
+        waited_s = (job.started_at or now) - job.queued_at
+        self._record(JobRecord.of(job.admitted.submit, job.user, message, buffers, waited_s))

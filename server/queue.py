@@ -26,6 +26,7 @@ class ScheduledJob:
     peer: bytes  # the connection to answer on; another one after the client reconnected
     queued_at: float
     deadline: float
+    user: str = ""  # whose key it came with
     running: bool = False
     started_at: float = 0.0
     tries: int = 0
@@ -37,6 +38,11 @@ class ScheduledJob:
     def id(self) -> str:
         """What its client calls it."""
         return self.admitted.submit.id
+
+    @property
+    def model(self) -> str:
+        """The name of the model that paints it."""
+        return self.admitted.submit.model
 
     def rank(self, now: float) -> int:
         """Higher goes first: its priority, and how long it has waited."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from spade_core.contract.codec import as_many_as_fit
 from spade_core.contract.errors import BusyError, DrainingError, error_from
@@ -40,7 +40,8 @@ from .backends.wire import RenderFailed, RenderProgress
 from .dispatch import Dispatcher
 from .final_replies import Reply
 from .jobs import Jobs
-from .queue import JobQueue
+from .monitoring.job_record import JobRecord
+from .queue import JobQueue, ScheduledJob
 from .served_models import ServedModels
 
 PROGRESS_S = 0.5
@@ -52,8 +53,17 @@ _MODEL_BYTES = 7000
 class Scheduler:
     """The jobs, the models, and the state of the server."""
 
-    def __init__(self, limits: Limits, backend: Backend, reply: Reply, unload_after_s: float, now: float):
-        """unload_after_s: without a job for so long, the devices are given back; 0 keeps them."""
+    def __init__(
+        self,
+        limits: Limits,
+        backend: Backend,
+        reply: Reply,
+        record: Callable[[JobRecord], None],
+        unload_after_s: float,
+        now: float,
+    ):
+        """record: told of every job that has ended, or was refused. unload_after_s: without a job for so long, the
+        devices are given back; 0 keeps them."""
         self.draining = False
         self._limits = limits
         self._backend = backend
@@ -64,7 +74,9 @@ class Scheduler:
         self._models = ServedModels(backend.worker_count)
         self._queue = JobQueue(limits)
         self._dispatcher = Dispatcher(self._queue, self._models, backend)
-        self._jobs = Jobs(limits, self._queue, self._dispatcher, self._models, reply, self._prepare_for)
+        self._jobs = Jobs(
+            limits, self._queue, self._dispatcher, self._models, reply, record, self._prepare_for
+        )
         self._progress_at = 0.0
 
     # --- what the server is ---
@@ -73,6 +85,11 @@ class Scheduler:
     def live(self) -> int:
         """How many jobs wait or run."""
         return len(self._queue)
+
+    @property
+    def jobs(self) -> list[ScheduledJob]:
+        """Those that wait or run."""
+        return list(self._queue)
 
     @property
     def state(self) -> str:
@@ -113,6 +130,8 @@ class Scheduler:
             uptime_s=round(now - self._began, 3),
             pids=(os.getpid(), *self._backend.pids),
             problems=self._models.problems,
+            software=f"spade-server {VERSION}",
+            workers=self._backend.workers,
         )
 
     def pong(self) -> Pong:
@@ -138,9 +157,9 @@ class Scheduler:
 
     # --- from clients ---
 
-    def submit(self, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
+    def submit(self, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
         """As Jobs.submit."""
-        self._jobs.submit(peer, submit, buffers, now)
+        self._jobs.submit(peer, user, submit, buffers, now)
 
     def cancel(self, key: JobKey, now: float) -> None:
         """As Jobs.cancel."""

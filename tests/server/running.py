@@ -32,7 +32,7 @@ class RunningServer:
         command = [sys.executable, "-W", "error", "-m", "server", "--connection-file", str(self.file)]
         with self._console.open("w") as console:
             self.process = subprocess.Popen(
-                [*command, "--synthesizer", synthesizer, *options],
+                [*command, "--config", os.devnull, "--synthesizer", synthesizer, *options],
                 cwd=ROOT,
                 stderr=console,
                 env=os.environ | {"TRIVIAL_MARKS": str(folder)},
