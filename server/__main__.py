@@ -20,6 +20,7 @@ from .config import ServerConfig, parse
 from .console import make_patient
 from .keys import KeyStore
 from .lifecycle import ParentWatch, StopSignals, announced
+from .memory import give_back_what_is_freed
 from .security import refuse_open_address
 
 
@@ -53,6 +54,7 @@ def _serve_patiently(config: ServerConfig) -> None:
 def serve(config: ServerConfig) -> None:
     """Raises SpadeError where the server cannot be started like this."""
     config.check()
+    give_back_what_is_freed()
     store = KeyStore()
     refuse_open_address(config.bind, store)
     backend = LocalBackend(config, model_sources(config.models), named_files(config.upscalers), _log)

@@ -15,6 +15,8 @@ from spade_core.contract.connection import default_connection_file
 from spade_core.contract.errors import BadOptionError
 from spade_core.contract.limits import MAX_SIDE, MIN_SIDE
 
+from .user_limits import UserLimits
+
 MOST_THREADS = 1024
 
 
@@ -46,6 +48,12 @@ class ServerConfig:
     max_side: int = MAX_SIDE
     """Largest picture side to accept, in pixels."""
 
+    each_user: UserLimits = UserLimits()
+    """What each user with a key may have at once; who runs the server is not limited."""
+
+    users: tyro.conf.Suppress[dict[str, UserLimits]] = field(default_factory=dict)
+    """The same for single users, by the names of their keys; for a configuration file."""
+
     synthesizer: tyro.conf.Suppress[str] = "spade_core.synthesis.synthesizer:Synthesizer"
     """The class that loads and runs models, as module:class. Only tests name another, so --help does not tell."""
 
@@ -57,6 +65,9 @@ class ServerConfig:
             raise BadOptionError(
                 f"--max-side is {self.max_side}.", f"Give a number from {MIN_SIDE} to {MAX_SIDE}."
             )
+        for name, limits in {"each-user": self.each_user, **self.users}.items():
+            if min(limits.jobs, limits.megabytes, limits.connections) < 1:
+                raise BadOptionError(f"A limit of '{name}' is below 1.", "Revoke a key to keep somebody out.")
         if not 0 <= self.threads <= MOST_THREADS:
             raise BadOptionError(f"--threads is {self.threads}.", f"Give a number from 0 to {MOST_THREADS}.")
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", self.device):

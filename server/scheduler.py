@@ -39,7 +39,8 @@ from spade_core.contract.messages import (
 from spade_core.contract.submission import Buffer
 from spade_core.contract.version import PROTOCOL_MINOR, VERSION
 
-from .admission import AdmittedJob, JobKey, admit, job_key
+from .admission import AdmittedJob, JobKey, admit, announced_bytes, job_key
+from .allowance import Allowances
 from .backends.base import (
     Backend,
     BackendEvent,
@@ -68,9 +69,16 @@ _MODEL_BYTES = 7000
 class Scheduler:
     """Every job that is live, and for a while the replies to those that were; and the state of the server."""
 
-    def __init__(self, limits: Limits, backend: Backend, reply: Reply, now: float):
+    def __init__(
+        self,
+        limits: Limits,
+        backend: Backend,
+        reply: Reply,
+        now: float,
+        allowances: Allowances = Allowances(),  # noqa: B008
+    ):
         self.draining = False
-        self._limits = limits
+        self._limits, self._allowances = limits, allowances
         self._backend = backend
         self._reply = reply
         self._final = FinalReplies(reply)
@@ -154,15 +162,15 @@ class Scheduler:
 
     # --- from clients ---
 
-    def submit(self, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
-        """A job, perhaps one that is known already. Raises BadHeaderError where it cannot even be named."""
-        key = job_key(submit)
+    def submit(self, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
+        """A job, perhaps one that is known already. Raises SpadeError where it is refused; of that nothing is kept."""
+        key = job_key(submit, user)
         job = self._queue.get(key)
         if job is not None:
             job.peer, job.orphaned_at = peer, None
             self._send_progress(job)
         elif not self._final.repeat(key, peer, now):
-            self._admit(key, peer, submit, buffers, now)
+            self._admit(key, peer, user, submit, buffers, now)
 
     def cancel(self, key: JobKey, now: float) -> None:
         """Stop a job, wherever it is; one that has ended stays ended."""
@@ -240,23 +248,19 @@ class Scheduler:
 
     # --- within ---
 
-    def _admit(self, key: JobKey, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
-        try:
-            self._prepare_for(submit)
-            admitted = admit(submit, buffers, self._models, self._limits)
-            if submit.replaces is not None:
-                self.cancel((submit.client, submit.replaces), now)
-            if self._answer_from_cache(key, peer, admitted, now):
-                return
-            job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now)
-            self._queue.add(job)
-        except SpadeError as error:
-            refusal = Failed.of(submit.id, error)
-            if error.retryable:
-                self._reply(peer, refusal)
-            else:
-                self._final.send(key, peer, refusal, (), now)
+    def _admit(
+        self, key: JobKey, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float
+    ) -> None:
+        self._prepare_for(submit)
+        others = [job for job in self._queue if job.key != (key[0], submit.replaces)]
+        self._allowances.refuse_more_jobs(user, key[0], announced_bytes(submit, buffers), others)
+        admitted = admit(submit, buffers, self._models, self._limits, user)
+        if submit.replaces is not None:
+            self.cancel((key[0], submit.replaces), now)
+        if self._answer_from_cache(key, peer, admitted, now):
             return
+        job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now)
+        self._queue.add(job)
         usual_s = DEADLINE_S + self._wait_s(job) + 3 * self._expected_s(admitted)
         job.deadline = now + (usual_s if submit.deadline_ms is None else submit.deadline_ms / 1000)
         self._send_progress(job)

@@ -55,6 +55,8 @@ LOAD_S = 180.0  # a worker that loads longer hangs
 SILENT_S = 3.0
 STALL_S = 10.0  # without progress, beyond what the picture's size explains
 LOAD_TRIES = 3
+_MESSAGES_A_TURN = 64
+START_AGAIN_S = 1.0  # where the system has no room for a process
 AGAIN_S = 0.5  # after a death while loading
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _WORKER = f"{__name__.partition('.')[0]}.worker"  # the package is `server` in the checkout, `spade_server` installed
@@ -140,7 +142,9 @@ class LocalBackend:
     def events(self, now: float) -> list[BackendEvent]:
         self._forgive_own_absence(now)
         events: list[BackendEvent] = []
-        while self.socket.poll(0):
+        for _ in range(_MESSAGES_A_TURN):
+            if not self.socket.poll(0):
+                break
             token, *frames = self.socket.recv_multipart(zmq.DONTWAIT)
             worker = next((worker for worker in self._workers if worker.token == token), None)
             # The token is a secret: others, and workers already given up, are not heard.
@@ -236,9 +240,17 @@ class LocalBackend:
         paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         # Thread pools are sized when torch is imported: too early for the worker to read its assignment.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
-        worker.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", _WORKER], stdin=subprocess.PIPE, stdout=sys.stderr, env=environment
-        )
+        try:
+            worker.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", _WORKER],
+                stdin=subprocess.PIPE,
+                stdout=sys.stderr,
+                env=environment,
+            )
+        except OSError as problem:  # no descriptors, processes or memory at this moment
+            self._log(f"A worker process cannot be started now: {problem.strerror}.")
+            worker.start_at = now + START_AGAIN_S
+            return
         # stdin stays open as long as the broker lives: its end tells the worker to leave.
         assert worker.process.stdin is not None
         try:
