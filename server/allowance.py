@@ -17,8 +17,8 @@ ERROR_BURST = 50  # errors that a connection is told at once
 ERROR_RATE = 10.0  # and then each second; what is wrong beyond that is dropped in silence
 WASTE_BURST_S = 1.0  # of the broker's processor, for what comes to nothing: refused jobs, and questions
 WASTE_RATE = 0.1  # seconds more each second; beyond that a connection is not heard
-HELD_BYTES = 64 * 2**20
-"""Of all jobs that wait or run."""
+HELD_BYTES, ALWAYS_HELD_BYTES = 24 * 2**20, 2 * 2**20
+"""Of all jobs that wait or run; and of one client's, however much the others have."""
 
 
 @dataclass
@@ -67,21 +67,25 @@ class Allowances:
 
     def refuse_more_jobs(self, user: str, client: str, nbytes: int, live: Iterable[ScheduledJob]) -> None:
         """Before a job of this size is looked at. Raises BusyError where its client, its user, or all have enough."""
-        limits, of_client, of_user, held, held_by_all = self.of(user), 0, 0, 0, 0
+        limits, of_client, of_user = self.of(user), 0, 0
+        held_by_client = held_by_user = held_by_all = 0
         for job in live:
-            held_by_all += job.admitted.nbytes
-            of_client += job.key[0] == client
+            size = job.admitted.nbytes
+            held_by_all += size
             if job.admitted.user == user:
-                of_user, held = of_user + 1, held + job.admitted.nbytes
+                of_user, held_by_user = of_user + 1, held_by_user + size
+            if job.key[0] == client:
+                of_client, held_by_client = of_client + 1, held_by_client + size
         if of_client >= self.each_client:
             raise BusyError(
                 f"This client already has {of_client} jobs here.", "Wait for one to end.", retry_after_ms=500
             )
-        if of_user >= limits.jobs or (held and held + nbytes > limits.megabytes * 2**20):
+        if of_user >= limits.jobs or (held_by_user and held_by_user + nbytes > limits.megabytes * 2**20):
             raise BusyError(
                 f"'{user}' already has {of_user} jobs here.", "Wait for one to end.", retry_after_ms=500
             )
-        if held_by_all and held_by_all + nbytes > HELD_BYTES:
+        room = max(HELD_BYTES - held_by_all, ALWAYS_HELD_BYTES - held_by_client)
+        if held_by_all and nbytes > room:
             raise BusyError(
                 "The server has as much waiting as it can hold.", "Try again later.", retry_after_ms=1000
             )

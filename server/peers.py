@@ -19,9 +19,9 @@ from spade_core.contract.sockets import Socket
 from .allowance import Allowance
 from .connections import Connections
 
-PEER_BYTES = 12 * 2**20
+PEER_BYTES = 8 * 2**20
 """Waiting for one connection; a single message may have more."""
-ALL_BYTES = 48 * 2**20
+ALL_BYTES = 16 * 2**20
 """Waiting for all of them; who has read nothing for STUCK_S makes room."""
 STUCK_S = 1.0
 OUTBOX_S = 30.0
