@@ -83,7 +83,14 @@ class Broker:
             raise
         self._peers = {socket: Peers(socket) for socket in (self._front, self._control)}
         limits = Limits(max_side=config.max_side)
-        self._scheduler = Scheduler(limits, backend, self._reply, monitor.job_ended, time.monotonic())
+        self._scheduler = Scheduler(
+            limits,
+            backend,
+            self._reply,
+            monitor.job_ended,
+            60 * config.unload_after,
+            time.monotonic(),
+        )
         self.connection = ConnectionInfo(
             address_of(self._front).replace("//0.0.0.0:", "//127.0.0.1:"),
             address_of(self._control),

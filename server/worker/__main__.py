@@ -119,9 +119,14 @@ def main() -> None:
         if isinstance(order, LoadedModels):
             renderer.use(order)
             continue
-        job, buffers = order
-        renderer.render(job, buffers)
-        broker.abandoned.discard(job.ticket)
+        batch, models = [order], []
+        while batch[-1][0].more:  # the rest is on its way
+            following = broker.orders.get()
+            (models if isinstance(following, LoadedModels) else batch).append(following)
+        renderer.render(batch)
+        broker.abandoned.difference_update(job.ticket for job, _ in batch)
+        for newer in models:
+            renderer.use(newer)
 
 
 def _next(orders: queue.SimpleQueue[Any]) -> Any:
