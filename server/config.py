@@ -14,6 +14,8 @@ from spade_core.contract.connection import default_connection_file
 from spade_core.contract.errors import BadOptionError
 from spade_core.contract.limits import MAX_SIDE, MIN_SIDE
 
+from .user_limits import UserLimits
+
 MOST_THREADS = 1024
 MOST_WORKERS = 64
 
@@ -53,6 +55,12 @@ class ServerConfig:
     max_side: int = MAX_SIDE
     """Largest picture side to accept, in pixels."""
 
+    each_user: UserLimits = UserLimits()
+    """What each user with a key may have at once; who runs the server is not limited."""
+
+    users: tyro.conf.Suppress[dict[str, UserLimits]] = field(default_factory=dict)
+    """The same for single users, by the names of their keys; for a configuration file."""
+
     log_format: Literal["text", "json"] = "text"
     """What the console says, also of each job that has ended: sentences, or a JSON object a line."""
 
@@ -74,6 +82,9 @@ class ServerConfig:
             raise BadOptionError(
                 f"--max-side is {self.max_side}.", f"Give a number from {MIN_SIDE} to {MAX_SIDE}."
             )
+        for name, limits in {"each-user": self.each_user, **self.users}.items():
+            if min(limits.jobs, limits.megabytes, limits.connections) < 1:
+                raise BadOptionError(f"A limit of '{name}' is below 1.", "Revoke a key to keep somebody out.")
         if not 0 <= self.threads <= MOST_THREADS:
             raise BadOptionError(f"--threads is {self.threads}.", f"Give a number from 0 to {MOST_THREADS}.")
         for device in self.device_names:

@@ -11,7 +11,8 @@ from spade_core.contract.limits import Limits
 from spade_core.contract.messages import Accepted, Cancelled, Failed, Finished, Progress, Submit, Timings
 from spade_core.contract.submission import Buffer
 
-from .admission import AdmittedJob, JobKey, admit, job_key
+from .admission import AdmittedJob, JobKey, admit, announced_bytes, job_key
+from .allowance import Allowances
 from .backends.base import RenderedEvent
 from .dispatch import Dispatcher
 from .final_replies import FinalReplies, FinalReply, Reply
@@ -31,6 +32,7 @@ class Jobs:
     def __init__(
         self,
         limits: Limits,
+        allowances: Allowances,
         queue: JobQueue,
         dispatcher: Dispatcher,
         models: ServedModels,
@@ -38,15 +40,17 @@ class Jobs:
         record: Callable[[JobRecord], None],
         prepare: Callable[[Submit], None],
     ):
-        """record: told of every job that has ended, or was refused. prepare: called before a job is admitted; raises the SpadeError that refuses it."""
+        """record: told of every job that has ended, or was refused. prepare: called before a job is admitted; raises
+        the SpadeError that refuses it."""
         self.final = FinalReplies(reply)
-        self._limits, self._queue, self._dispatcher, self._models = limits, queue, dispatcher, models
+        self._limits, self._allowances = limits, allowances
+        self._queue, self._dispatcher, self._models = queue, dispatcher, models
         self._reply, self._record, self._prepare = reply, record, prepare
         self._pictures = ReplyCache()  # by the model's digest and what else they depend on
 
     def submit(self, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
-        """A job, perhaps one that is known already. Raises BadHeaderError where it cannot even be named."""
-        key = job_key(submit)
+        """A job, perhaps one that is known already. Raises SpadeError where it is refused; of that nothing is kept."""
+        key = job_key(submit, user)
         job = self._queue.get(key)
         if job is not None:
             job.peer, job.orphaned_at = peer, None
@@ -154,36 +158,34 @@ class Jobs:
         self, key: JobKey, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float
     ) -> None:
         try:
-            self._prepare(submit)
-            admitted = admit(submit, buffers, self._models, self._limits)
+            admitted = self._admitted(key, user, submit, buffers)
             if submit.replaces is not None:
-                self.cancel((submit.client, submit.replaces), now)
-            if self._answer_from_cache(key, peer, user, admitted, now):
+                self.cancel((key[0], submit.replaces), now)
+            if self._answer_from_cache(key, peer, admitted, now):
                 return
-            job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now, user=user)
+            job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now)
             self._queue.add(job)
         except SpadeError as error:
-            refusal = Failed.of(submit.id, error)
-            self._record(JobRecord.of(submit, user, refusal, refused=True))
-            if error.retryable:
-                self._reply(peer, refusal)
-            else:
-                self.final.send(key, peer, refusal, (), now)
-            return
+            self._record(JobRecord.of(submit, user, Failed.of(submit.id, error), refused=True))
+            raise
         usual_s = DEADLINE_S + self._dispatcher.wait_s(job) + 3 * self._dispatcher.expected_s(admitted)
         job.deadline = now + (usual_s if submit.deadline_ms is None else submit.deadline_ms / 1000)
         self.send_progress(job)
         self._dispatcher.dispatch(now)
 
-    def _answer_from_cache(
-        self, key: JobKey, peer: bytes, user: str, admitted: AdmittedJob, now: float
-    ) -> bool:
+    def _admitted(self, key: JobKey, user: str, submit: Submit, buffers: Sequence[Buffer]) -> AdmittedJob:
+        self._prepare(submit)
+        others = [job for job in self._queue if job.key != (key[0], submit.replaces)]
+        self._allowances.refuse_more_jobs(user, key[0], announced_bytes(submit, buffers), others)
+        return admit(submit, buffers, self._models, self._limits, user)
+
+    def _answer_from_cache(self, key: JobKey, peer: bytes, admitted: AdmittedJob, now: float) -> bool:
         found = self._pictures.get((admitted.model_digest, admitted.content), now)
         if found is None or admitted.submit.no_cache or not isinstance(found.message, Finished):
             return False
         message = replace(found.message, id=admitted.submit.id, cached=True, timings=Timings())
         self.final.send(key, peer, message, found.buffers, now)
-        self._record(JobRecord.of(admitted.submit, user, message, found.buffers))
+        self._record(JobRecord.of(admitted.submit, admitted.user, message, found.buffers))
         return True
 
     def _end(
@@ -194,4 +196,4 @@ class Jobs:
         self._dispatcher.abandon(job, now)
         self.final.send(job.key, job.peer, message, buffers, now)
         waited_s = (job.started_at or now) - job.queued_at
-        self._record(JobRecord.of(job.admitted.submit, job.user, message, buffers, waited_s))
+        self._record(JobRecord.of(job.admitted.submit, job.admitted.user, message, buffers, waited_s))

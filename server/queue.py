@@ -26,7 +26,6 @@ class ScheduledJob:
     peer: bytes  # the connection to answer on; another one after the client reconnected
     queued_at: float
     deadline: float
-    user: str = ""  # whose key it came with
     running: bool = False
     started_at: float = 0.0
     tries: int = 0

@@ -26,6 +26,7 @@ from spade_core.contract.submission import Buffer
 from spade_core.contract.version import PROTOCOL_MINOR, VERSION
 
 from .admission import JobKey
+from .allowance import Allowances
 from .backends.base import (
     Backend,
     BackendEvent,
@@ -61,6 +62,7 @@ class Scheduler:
         record: Callable[[JobRecord], None],
         unload_after_s: float,
         now: float,
+        allowances: Allowances,
     ):
         """record: told of every job that has ended, or was refused. unload_after_s: without a job for so long, the
         devices are given back; 0 keeps them."""
@@ -75,7 +77,14 @@ class Scheduler:
         self._queue = JobQueue(limits)
         self._dispatcher = Dispatcher(self._queue, self._models, backend)
         self._jobs = Jobs(
-            limits, self._queue, self._dispatcher, self._models, reply, record, self._prepare_for
+            limits,
+            allowances,
+            self._queue,
+            self._dispatcher,
+            self._models,
+            reply,
+            record,
+            self._prepare_for,
         )
         self._progress_at = 0.0
 

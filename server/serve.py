@@ -18,6 +18,7 @@ from .config import ServerConfig
 from .console import make_patient
 from .keys import KeyStore
 from .lifecycle import ParentWatch, StopSignals, announced
+from .memory import give_back_what_is_freed
 from .monitoring.log import ServerLog
 from .monitoring.monitor import Monitor
 from .monitoring.service_manager import ServiceManager
@@ -40,6 +41,7 @@ def main(words: list[str]) -> int:
 def serve(config: ServerConfig) -> None:
     """Raises SpadeError where the server cannot be started like this."""
     config.check()
+    give_back_what_is_freed()
     store = KeyStore()
     refuse_open_address(config.bind, store)
     log = ServerLog(config.log_format)

@@ -51,6 +51,8 @@ from .wire import (
 from .worker_process import WorkerProcess, new_token
 
 LOAD_TRIES = 3
+_MESSAGES_A_TURN = 64
+START_AGAIN_S = 1.0  # where the system has no room for a process
 AGAIN_S = 0.5  # after a death while loading
 
 
@@ -127,7 +129,9 @@ class LocalBackend:
     def events(self, now: float) -> list[BackendEvent]:
         self._forgive_own_absence(now)
         events: list[BackendEvent] = []
-        while self.socket.poll(0):
+        for _ in range(_MESSAGES_A_TURN):
+            if not self.socket.poll(0):
+                break
             token, *frames = self.socket.recv_multipart(zmq.DONTWAIT)
             worker = next((worker for worker in self._workers if worker.token == token), None)
             # The token is a secret: others, and workers already given up, are not heard.
@@ -218,7 +222,11 @@ class LocalBackend:
             self._set_aside.versions(now),
             config.log_format,
         )
-        worker.start(assignment, now)
+        try:
+            worker.start(assignment, now)
+        except OSError as problem:  # no descriptors, processes or memory at this moment
+            self._log(f"A worker process cannot be started now: {problem.strerror}.")
+            worker.start_at = now + START_AGAIN_S
 
     def _send(self, worker: WorkerProcess, frames: list) -> None:
         try:

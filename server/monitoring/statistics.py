@@ -62,7 +62,7 @@ class RecentJobs:
             for group in (total, groups["model", record.model], groups["user", record.user]):
                 group.records.append(record)
         for job in live:
-            for group in (total, groups["model", job.model], groups["user", job.user]):
+            for group in (total, groups["model", job.model], groups["user", job.admitted.user]):
                 group.running += job.running
                 group.waiting += not job.running
         rows = [group.row(*of_name) for of_name, group in groups.items()]

@@ -215,6 +215,7 @@ class Session:
         elif isinstance(reply, Pong):
             self._on_epoch(reply.epoch)
         identity = getattr(reply, "id", "")
+        self._pending.heard_of(identity, now)
         if not identity or identity in self._questions:
             self._events.append(reply)
         elif identity not in self._pending.jobs:
