@@ -8,6 +8,7 @@ import difflib
 import inspect
 import json
 import os
+import re
 import sys
 import textwrap
 import tomllib
@@ -66,8 +67,9 @@ def write_config(config: ServerConfig, *, commented_out: bool) -> str:
         value = getattr(config, entry.name)
         comment = textwrap.wrap(" ".join(help_texts.get(entry.name, "").split()), 100)
         lines += ["", *(f"# {line}" for line in comment)]
-        unset = value is None or isinstance(value, dict)
-        lines.append(f"# {_key(entry.name)} =" if unset else f"{mark}{_key(entry.name)} = {_toml(value)}")
+        lines.append(
+            f"# {_key(entry.name)} =" if value is None else f"{mark}{_key(entry.name)} = {_toml(value)}"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -113,13 +115,20 @@ def _value(kind: Any, value: Any, where: str) -> Any:
 
 
 def _toml(value: Any) -> str:
+    if is_dataclass(value):
+        value = {_key(entry.name): getattr(value, entry.name) for entry in fields(value)}
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(name)} = {_toml(item)}" for name, item in value.items()) + " }"
+        items = [f"{_bare(name)} = {_toml(item)}" for name, item in value.items()]
+        return f"{{ {', '.join(items)} }}" if items else "{}"
     if isinstance(value, (bool, int, float, str)):
         return json.dumps(value, ensure_ascii=False)
     return json.dumps(str(value), ensure_ascii=False)
+
+
+def _bare(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 def _help_texts() -> dict[str, str]:

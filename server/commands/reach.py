@@ -10,17 +10,14 @@ from spade_core.contract.connection import ConnectionInfo, default_connection_fi
 from spade_core.contract.errors import ForbiddenError
 
 
-def own_or_at(server: str | None) -> Client:
-    """A client of the server of this name, or of the user's own: over its control socket where this user has that,
-    which work never delays. Raises UnavailableError, ForbiddenError."""
+def own_or_at(server: str | None) -> tuple[Client, str]:
+    """A client of the server of this name, or of the user's own, and the address that is told to artists. It talks over
+    the control socket where this user has that, which work never delays. Raises UnavailableError, ForbiddenError."""
     if server is not None and server.startswith("tcp://"):
-        return Client.at(server, software="spade-server status")
+        return Client.at(server), server
     connection = _announced(server)
-    return Client(
-        connection.control_address or connection.address,
-        credentials=connection.credentials,
-        software="spade-server status",
-    )
+    talks_at = connection.control_address or connection.address
+    return Client(talks_at, credentials=connection.credentials), connection.address
 
 
 def control(server: str | None) -> tuple[Client, ConnectionInfo]:

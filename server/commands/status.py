@@ -38,10 +38,10 @@ def main(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     options = tyro.cli(StatusOptions, prog="spade-server status", args=list(arguments))
     try:
-        with own_or_at(options.server) as client:
+        client, address = own_or_at(options.server)
+        with client:
             status = client.status(options.timeout)
             models = client.fetch_welcome(options.timeout).models
-            address = client.address
     except SpadeError as error:
         code = NOT_LET_IN if isinstance(error, ForbiddenError) else NO_ANSWER
         state = "forbidden" if code == NOT_LET_IN else "unavailable"

@@ -13,6 +13,7 @@ import tyro
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from spade_core.contract.client import Client
 from spade_core.contract.errors import BadOptionError
@@ -93,7 +94,8 @@ def headline(status: ServerStatus) -> list[str]:
 
 def cells(row: JobStatistics) -> list[str]:
     """A row of the table."""
-    times = [milliseconds(ms) for ms in (*row.wait_ms, *row.paint_ms)]
+    painted = any(row.paint_ms)
+    times = [milliseconds(ms) if painted else "-" for ms in (*row.wait_ms, *row.paint_ms)]
     counts = (row.waiting, row.running, row.finished, row.failed)
     return ["all jobs" if row.of == "all" else f"{row.of} {row.name}", *map(str, counts), *times]
 
@@ -119,15 +121,8 @@ def _picture(status: ServerStatus, statistics: Statistics) -> Table:
     for number, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="right" if number else "left", no_wrap=True)
     for row in statistics.rows:
-        table.add_row(*(_literal(cell) for cell in cells(row)), style="bold" if row.of == "all" else "")
-    whole.add_row(_literal("\n".join(headline(status))))
+        table.add_row(*(Text(cell) for cell in cells(row)), style="bold" if row.of == "all" else "")
+    whole.add_row(Text("\n".join(headline(status))))  # Text: names and problems are no markup
     whole.add_row(table)
-    whole.add_row(_literal("q leaves"))
+    whole.add_row(Text("q leaves"))
     return whole
-
-
-def _literal(text: str) -> str:
-    """Names and problems are no markup."""
-    from rich.markup import escape
-
-    return escape(text)

@@ -4,7 +4,7 @@
 import json
 import re
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from server.command_line import parse
 from server.config import ServerConfig
 from server.config_file import ONLY_ON_THE_COMMAND_LINE, read_config, write_config
+from server.user_limits import UserLimits
 from spade_core.contract.errors import BadOptionError
 from tests.server.running import ROOT, RunningServer
 from tests.server.test_watching import told
@@ -62,6 +63,8 @@ def test_a_server_that_belongs_to_another_process_takes_only_what_it_is_told(fil
         ("models = [3]", "'models[0]'", "a text"),
         ('log-format = "xml"', "'log-format'", "'text' or 'json'"),
         ("[threads]\nn = 3", "'threads'", "a whole number"),
+        ("[users.anna]\njob = 3", "'users.anna.job'", "'jobs'"),
+        ("[each-user]\njobs = 1.5", "'each-user.jobs'", "a whole number"),
         ("max-side = ", "not TOML", "--default"),
         ("a = " + "[" * 5000, "not TOML", "--default"),
         ("\N{REPLACEMENT CHARACTER}", "not TOML", "--default"),
@@ -92,10 +95,13 @@ def test_every_option_can_be_written_and_read_again(tmp_path):
         bind="tcp://127.0.0.1:5570",
         metrics_port=9100,
         threads=3,
+        each_user=UserLimits(jobs=3),
+        users={"anna": UserLimits(megabytes=9)},
     )
     file = tmp_path / "server.toml"
     file.write_text(write_config(config, commented_out=False), encoding="utf-8")
     assert read_config(file) == config
+    assert replace(parse(["--config", str(file)]), config=None) == config
 
 
 def test_config_prints_what_a_server_would_be_told(file):
