@@ -11,6 +11,7 @@ from spade_core.checkpoint.sources import model_sources
 from spade_core.contract.console import print_error
 from spade_core.contract.errors import SpadeError, UnavailableError
 from spade_core.contract.version import VERSION
+from spade_core.runtime import return_large_blocks_at_once
 from spade_core.upscaling.names import named_files
 
 from . import keys_command
@@ -20,7 +21,6 @@ from .config import ServerConfig, parse
 from .console import make_patient
 from .keys import KeyStore
 from .lifecycle import ParentWatch, StopSignals, announced
-from .memory import give_back_what_is_freed
 from .security import refuse_open_address
 
 
@@ -54,7 +54,7 @@ def _serve_patiently(config: ServerConfig) -> None:
 def serve(config: ServerConfig) -> None:
     """Raises SpadeError where the server cannot be started like this."""
     config.check()
-    give_back_what_is_freed()
+    return_large_blocks_at_once()
     store = KeyStore()
     refuse_open_address(config.bind, store)
     backend = LocalBackend(config, model_sources(config.models), named_files(config.upscalers), _log)

@@ -36,10 +36,15 @@ class AdmittedJob:
     buffers: Sequence[Buffer]
     content: str
     model_digest: str
-    painted_pixels: int
-    """Of the painting that an upscaler enlarges, or of the picture."""
+    painted_size: tuple[int, int]
+    """(height, width) of the painting that an upscaler enlarges, or of the picture."""
     user: str = LOCAL
     """Who asked for it: the name of a key, or this machine's user."""
+
+    @property
+    def painted_pixels(self) -> int:
+        """Of the painting."""
+        return self.painted_size[0] * self.painted_size[1]
 
     @property
     def pixels(self) -> int:
@@ -50,6 +55,11 @@ class AdmittedJob:
     @property
     def is_upscaled(self) -> bool:
         return self.painted_pixels < self.pixels
+
+    @property
+    def upscaled_pixels(self) -> int:
+        """Size of the picture, where an upscaler makes it."""
+        return self.pixels if self.is_upscaled else 0
 
     @property
     def nbytes(self) -> int:
@@ -106,15 +116,18 @@ def admit(
     for part in style_parts(submit.style):
         if part.kind == "named" and part.name.casefold() not in map(str.casefold, model.info.styles):
             raise unknown_style(part.name, model.info.name, model.info.styles)
-    painted_pixels = _painted_pixels(submit, model.info)
-    return AdmittedJob(raw, checked, _content(raw, checked), model.info.digest, painted_pixels, user)
+    job = AdmittedJob(
+        raw, checked, _content(raw, checked), model.info.digest, _painted_size(submit, model.info), user
+    )
+    models.refuse_too_large(submit.model, job.painted_pixels, job.upscaled_pixels)
+    return job
 
 
-def _painted_pixels(submit: Submit, model: ModelInfo) -> int:
-    height, width = submit.output.size or submit.shape
-    if submit.output.upscale != "off" and model.trained_size is not None:
-        height, width = painting_size((height, width), model.trained_size)
-    return height * width
+def _painted_size(submit: Submit, model: ModelInfo) -> tuple[int, int]:
+    size = submit.output.size or submit.shape
+    if submit.output.upscale == "off" or model.trained_size is None:
+        return size
+    return painting_size(size, model.trained_size)
 
 
 def refuse_other_labels(submit: Submit, model: str, label_set: LabelSet) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -18,6 +19,7 @@ from spade_core.contract.limits import MAX_SIDE, MIN_SIDE
 from .user_limits import UserLimits
 
 MOST_THREADS = 1024
+MOST_WORKERS = 64
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,12 @@ class ServerConfig:
     parent_pid: int | None = None
     """Leave when this process has gone."""
 
-    device: str = "auto"
-    """Where to compute: auto, cpu, cuda, cuda:1, mps."""
+    devices: Annotated[str, tyro.conf.arg(aliases=["--device"])] = "auto"
+    """Where to compute, a worker on each: auto (the best one there is), cpu, mps, cuda, or several as
+    cuda:0,cuda:1. Named twice (cpu,cpu), a device has two workers, which share the threads."""
+
+    unload_after: float = 30.0
+    """Minutes without a job after which the device's memory is given back until the next one; 0 keeps it."""
 
     threads: int = 0
     """CPU threads for the network; 0 is one for each physical core."""
@@ -70,10 +76,20 @@ class ServerConfig:
                 raise BadOptionError(f"A limit of '{name}' is below 1.", "Revoke a key to keep somebody out.")
         if not 0 <= self.threads <= MOST_THREADS:
             raise BadOptionError(f"--threads is {self.threads}.", f"Give a number from 0 to {MOST_THREADS}.")
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", self.device):
-            raise BadOptionError(
-                f"There is no device '{self.device}'.", "Use auto, cpu, mps, cuda, or cuda:1 and so on."
-            )
+        for device in self.device_names:
+            if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", device):
+                raise BadOptionError(
+                    f"There is no device '{device}'.", "Use auto, cpu, mps, cuda, or cuda:0,cuda:1 and so on."
+                )
+        if len(self.device_names) > MOST_WORKERS:
+            raise BadOptionError("There are too many devices.", f"Name {MOST_WORKERS} at most.")
+        if not 0 <= self.unload_after < float("inf"):
+            raise BadOptionError(f"--unload-after is {self.unload_after}.", "Give minutes, or 0 for never.")
+
+    @property
+    def device_names(self) -> list[str]:
+        """The device of each worker."""
+        return [device.strip() for device in self.devices.split(",")]
 
 
 def parse(arguments: Sequence[str]) -> ServerConfig:

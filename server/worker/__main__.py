@@ -7,6 +7,7 @@ backends/local with its assignment on stdin; leaves when stdin ends, which is wh
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -34,6 +35,7 @@ from .renderer import Renderer
 
 _HEARTBEAT_MS = 500
 _PATIENCE_S = 2.0
+_PR_SET_PDEATHSIG = 1
 
 
 class BrokerConnection(threading.Thread):
@@ -86,6 +88,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     make_patient()
     _be_first_to_go()
+    _die_with_broker()
     keep_freed_memory()
     table = json.loads(sys.stdin.buffer.readline())
     models = tuple(ModelSource(**source) for source in table["models"])
@@ -111,9 +114,14 @@ def main() -> None:
         if isinstance(order, LoadedModels):
             renderer.use(order)
             continue
-        job, buffers = order
-        renderer.render(job, buffers)
-        broker.abandoned.discard(job.ticket)
+        batch, models = [order], []
+        while batch[-1][0].more:  # the rest is on its way
+            following = broker.orders.get()
+            (models if isinstance(following, LoadedModels) else batch).append(following)
+        renderer.render(batch)
+        broker.abandoned.difference_update(job.ticket for job, _ in batch)
+        for newer in models:
+            renderer.use(newer)
 
 
 def _next(orders: queue.SimpleQueue[Any]) -> Any:
@@ -131,6 +139,12 @@ def _be_first_to_go() -> None:
         Path("/proc/self/oom_score_adj").write_text("900")
     except OSError:
         pass  # another system
+
+
+def _die_with_broker() -> None:
+    """One that is stopped reads no end of its stdin: Linux ends it all the same when its broker has died."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _leave_with_broker() -> None:
