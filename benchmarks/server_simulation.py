@@ -112,7 +112,7 @@ def simulate(studio: Studio, artists: int, number: int) -> tuple[list[float], in
             waits.append(now - asked_at.pop(message.id))
         return True
 
-    scheduler = Scheduler(Limits(), devices, reply, lambda record: None, 0.0, now, Allowances())  # type: ignore[arg-type]
+    scheduler = Scheduler(Limits(), Allowances(), devices, reply, lambda record: None, 0.0, now)  # type: ignore[arg-type]
     info = ModelInfo("landscape", "0" * 64, LANDSCAPE.name, LANDSCAPE.digest, 256, 4)
     ready = Ready(studio.ms_a_megapixel, models=(info,), costs=(PaintingCost(batches=studio.batches),))
     for worker in range(number):

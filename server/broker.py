@@ -83,16 +83,15 @@ class Broker:
         except (zmq.ZMQError, SpadeError):
             self._context.destroy()
             raise
-        limits, allowances = Limits(max_side=config.max_side), Allowances(config.each_user, config.users)
-        self._allowances = allowances
+        self._allowances = Allowances(config.each_user, config.users)
         self._scheduler = Scheduler(
-            limits,
+            Limits(max_side=config.max_side),
+            self._allowances,
             backend,
             self._reply,
             monitor.job_ended,
             60 * config.unload_after,
             time.monotonic(),
-            allowances,
         )
         self.connection = ConnectionInfo(
             address_of(self._front.socket).replace("//0.0.0.0:", "//127.0.0.1:"),

@@ -95,7 +95,9 @@ class Peers:
         descriptor, user = int(source.get(zmq.SRCFD)), str(source.get("User-Id"))
         peer = self._peers.get(identity.bytes)
         if peer is None or (peer.descriptor, peer.user) != (descriptor, user):
-            # Clients choose their identities: one that was another's is somebody new.
+            # Clients choose their identities: one that was another's is somebody new. The descriptor, too, may have
+            # been that of a connection that has ended: those are noted first.
+            self._note_those_who_left(now)
             peer = Peer(identity.bytes, descriptor, user, Allowance(now), moved_at=now)
             self._peers[peer.identity] = peer
         peer.heard_at = now
@@ -128,12 +130,12 @@ class Peers:
 
     def flush(self, now: float) -> None:
         """Send what the outboxes hold; give up connections that take nothing for long, and note who has left."""
-        left = set(self.connections.look(now))
+        self._note_those_who_left(now)
         for peer in list(self._peers.values()):
             peer.note_taken(now)
             while peer.outbox and self._sent(peer, *peer.outbox[0], now):
                 peer.drop_first()
-            if peer.descriptor in left or (peer.outbox and now - peer.moved_at > OUTBOX_S):
+            if peer.outbox and now - peer.moved_at > OUTBOX_S:
                 self.forget(peer)
             elif not peer.held and now - peer.heard_at > IDLE_S:
                 del self._peers[peer.identity]
@@ -148,6 +150,12 @@ class Peers:
         """Close the socket; what libzmq has gets so long to leave."""
         self.connections.close()
         self.socket.close(linger=linger_ms)
+
+    def _note_those_who_left(self, now: float) -> None:
+        left = set(self.connections.look(now))
+        for peer in [peer for peer in self._peers.values() if peer.descriptor in left] if left else ():
+            del self._peers[peer.identity]
+            self.gone.add(peer.identity)
 
     def _sent(self, peer: Peer, frames: Sequence[Any], size: int, now: float) -> bool:
         peer.note_taken(now)

@@ -57,12 +57,12 @@ class Scheduler:
     def __init__(
         self,
         limits: Limits,
+        allowances: Allowances,
         backend: Backend,
         reply: Reply,
         record: Callable[[JobRecord], None],
         unload_after_s: float,
         now: float,
-        allowances: Allowances,
     ):
         """record: told of every job that has ended, or was refused. unload_after_s: without a job for so long, the
         devices are given back; 0 keeps them."""

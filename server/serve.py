@@ -9,6 +9,7 @@ import zmq
 
 from spade_core.checkpoint.sources import model_sources
 from spade_core.contract.errors import SpadeError, UnavailableError
+from spade_core.runtime import return_large_blocks_at_once
 from spade_core.upscaling.names import named_files
 
 from .backends.local import LocalBackend
@@ -18,7 +19,6 @@ from .config import ServerConfig
 from .console import make_patient
 from .keys import KeyStore
 from .lifecycle import ParentWatch, StopSignals, announced
-from .memory import give_back_what_is_freed
 from .monitoring.log import ServerLog
 from .monitoring.monitor import Monitor
 from .monitoring.service_manager import ServiceManager
@@ -41,7 +41,7 @@ def main(words: list[str]) -> int:
 def serve(config: ServerConfig) -> None:
     """Raises SpadeError where the server cannot be started like this."""
     config.check()
-    give_back_what_is_freed()
+    return_large_blocks_at_once()
     store = KeyStore()
     refuse_open_address(config.bind, store)
     log = ServerLog(config.log_format)

@@ -15,9 +15,10 @@ from .contract.errors import UnavailableError
 if TYPE_CHECKING:
     import torch
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8
 """mallopt's parameters, as glibc's malloc.h numbers them."""
 LARGEST = 2**31 - 1
+LARGE = 2**18
 
 
 def chosen_device(wanted: str) -> torch.device:
@@ -61,6 +62,15 @@ def keep_freed_memory() -> bool:
         return False
     taken = [glibc.mallopt(M_MMAP_MAX, 0), glibc.mallopt(M_TRIM_THRESHOLD, LARGEST)]
     return taken == [1, 1]
+
+
+def return_large_blocks_at_once() -> None:
+    """For a process that computes nothing: once glibc has seen large blocks come and go it keeps what is freed, and
+    would hold for ever what the worst minute took."""
+    glibc = _glibc()
+    if glibc is not None:
+        glibc.mallopt(M_MMAP_THRESHOLD, LARGE)
+        glibc.mallopt(M_ARENA_MAX, 2)
 
 
 def return_freed_memory() -> None:

@@ -7,6 +7,7 @@ backends/local with its assignment on stdin; leaves when stdin ends, which is wh
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -36,6 +37,7 @@ from .renderer import Renderer
 
 _HEARTBEAT_S = 0.5
 _PATIENCE_S = 2.0
+_PR_SET_PDEATHSIG = 1
 
 
 class BrokerConnection(threading.Thread):
@@ -91,6 +93,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     make_patient()
     _be_first_to_go()
+    _die_with_broker()
     keep_freed_memory()
     table = json.loads(sys.stdin.buffer.readline())
     models = tuple(ModelSource(**source) for source in table["models"])
@@ -144,6 +147,12 @@ def _be_first_to_go() -> None:
         Path("/proc/self/oom_score_adj").write_text("900")
     except OSError:
         pass  # another system
+
+
+def _die_with_broker() -> None:
+    """One that is stopped reads no end of its stdin: Linux ends it all the same when its broker has died."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _leave_with_broker() -> None:
