@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many artists a server of several devices can serve: `python -m benchmarks.server_simulation`.
 
-The server's own scheduler (admission, turns, batches) runs against devices that only take time, on a clock that jumps from
-event to event. `Studio` says what is assumed; how long a picture takes is to be measured (benchmarks.server_load, or
-`spade_job_paint_seconds` of /metrics).
+The server's own scheduler (admission, turns, batches) runs against devices that only take time, on a clock that jumps
+from event to event. `Studio` says what is assumed; how long a picture takes is to be measured (benchmarks.server_load,
+or `spade_job_paint_seconds` of /metrics).
 """
 
 from __future__ import annotations
