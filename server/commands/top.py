@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -115,14 +115,12 @@ def plain(status: ServerStatus, statistics: Statistics) -> str:
     return "\n".join([*headline(status), "", *table])
 
 
-def _picture(status: ServerStatus, statistics: Statistics) -> Table:
-    whole = Table.grid(padding=(0, 0, 1, 0))
-    table = Table(box=None, pad_edge=False)
-    for number, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+def _picture(status: ServerStatus, statistics: Statistics) -> Group:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(HEADINGS[0])  # the one that gives way on a narrow terminal
+    for heading in HEADINGS[1:]:
+        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
     for row in statistics.rows:
         table.add_row(*(Text(cell) for cell in cells(row)), style="bold" if row.of == "all" else "")
-    whole.add_row(Text("\n".join(headline(status))))  # Text: names and problems are no markup
-    whole.add_row(table)
-    whole.add_row(Text("q leaves"))
-    return whole
+    above = Text("\n".join(headline(status)) + "\n")  # Text: names and problems are no markup
+    return Group(above, table, Text("\nq leaves"))

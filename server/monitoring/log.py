@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from .job_record import JobRecord
+from .job_record import FINISHED, JobRecord
 
 FORMATS = TEXT, JSON = "text", "json"
 
@@ -60,9 +60,13 @@ def _json_line(table: dict[str, Any]) -> str:
 
 def _sentence(record: JobRecord) -> str:
     model = ascii(record.model)[1:-1]  # a client's word, which must not write lines of its own
-    how = "from the cache" if record.cached else f"painted {record.paint_ms:.0f} ms"
+    how = f"waited {record.wait_ms:.0f} ms"
+    if record.cached:
+        how = f"from the cache, {record.bytes} bytes"
+    elif record.outcome == FINISHED:
+        how += f", painted {record.paint_ms:.0f} ms, encoded {record.encode_ms:.0f} ms, {record.bytes} bytes"
+    digest = f" {record.model_digest[:12]}" if record.model_digest else ""
     return (
         f"Job {record.job} (client {record.client}, user {record.user}): {record.outcome}; "
-        f"{model} {record.model_digest[:12]} {record.width}x{record.height}, seed {record.seed}; "
-        f"waited {record.wait_ms:.0f} ms, {how}, encoded {record.encode_ms:.0f} ms, {record.bytes} bytes."
+        f"{model}{digest}, {record.width}x{record.height}, seed {record.seed}; {how}."
     )
