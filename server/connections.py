@@ -11,8 +11,9 @@ from __future__ import annotations
 import socket as tcp
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
@@ -30,6 +31,8 @@ _MOST_CONNECTIONS = 4000
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 _RECEIVED_AT = 128  # tcpi_bytes_received in Linux's struct tcp_info, since 4.1
 _CURVE_BYTES = 33  # around the content of a frame
+
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -85,9 +88,9 @@ class Connections:
         """End a connection, with all that libzmq holds for it."""
         if self._open.pop(descriptor, None) is None:
             return
-        with _Borrowed(descriptor) as connection:
-            if connection.getsockname()[1] == self._port:  # and not what has got its number since
-                connection.shutdown(tcp.SHUT_RDWR)
+        # Its number may have been given to something else since.
+        if _of_socket(descriptor, lambda it: it.getsockname()[1], 0) == self._port:
+            _of_socket(descriptor, lambda it: it.shutdown(tcp.SHUT_RDWR), None)
 
     def close(self) -> None:
         """Before the socket is closed."""
@@ -120,28 +123,27 @@ def most_connections() -> int:
     return max(1, min(_MOST_CONNECTIONS, soft - RESERVED_DESCRIPTORS))
 
 
-class _Borrowed:
-    """libzmq's socket of a descriptor, as Python's, which does not close it; what fails with it is passed over."""
-
-    def __init__(self, descriptor: int):
-        self._descriptor = descriptor
-
-    def __enter__(self) -> tcp.socket:
-        self._socket = tcp.socket(tcp.AF_INET, tcp.SOCK_STREAM, fileno=self._descriptor)
-        return self._socket
-
-    def __exit__(self, kind: type | None, problem: object, _: object) -> bool:
-        self._socket.detach()
-        return isinstance(problem, OSError)  # it was closed meanwhile
+def _of_socket(descriptor: int, question: Callable[[tcp.socket], Answer], otherwise: Answer) -> Answer:
+    """What libzmq's socket of this descriptor answers; `otherwise` where it was closed meanwhile."""
+    try:
+        borrowed = tcp.socket(tcp.AF_INET, tcp.SOCK_STREAM, fileno=descriptor)
+    except OSError:
+        return otherwise
+    try:
+        return question(borrowed)
+    except OSError:
+        return otherwise
+    finally:
+        borrowed.detach()
 
 
 def _received(descriptor: int) -> int:
     """Bytes that came in at a connection; 0 where the system does not say."""
-    facts = b""
-    if sys.platform == "linux":
-        with _Borrowed(descriptor) as connection:
-            facts = connection.getsockopt(tcp.IPPROTO_TCP, tcp.TCP_INFO, _RECEIVED_AT + 8)
-    return struct.unpack_from("=Q", facts, _RECEIVED_AT)[0] if len(facts) >= _RECEIVED_AT + 8 else 0
+    if sys.platform != "linux":
+        return 0
+    size = _RECEIVED_AT + 8
+    facts = _of_socket(descriptor, lambda it: it.getsockopt(tcp.IPPROTO_TCP, tcp.TCP_INFO, size), b"")
+    return struct.unpack_from("=Q", facts, _RECEIVED_AT)[0] if len(facts) >= size else 0
 
 
 def _on_the_wire(size: int) -> int:
