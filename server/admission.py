@@ -17,9 +17,10 @@ from spade_core.contract.request import require, unknown_style
 from spade_core.contract.submission import Buffer, request_from, style_parts
 from spade_core.synthesis.painting_size import painting_size
 
+from .keys import LOCAL
 from .served_models import ServedModels
 
-JobKey = tuple[str, str]  # (client session, job id)
+JobKey = tuple[str, str]  # (client session, of another user with their name, and job id)
 _IDENTITY = re.compile("[0-9a-f]{32}")
 
 
@@ -35,8 +36,15 @@ class AdmittedJob:
     buffers: Sequence[Buffer]
     content: str
     model_digest: str
-    painted_pixels: int
-    """Of the painting that an upscaler enlarges, or of the picture."""
+    painted_size: tuple[int, int]
+    """(height, width) of the painting that an upscaler enlarges, or of the picture."""
+    user: str = LOCAL
+    """Who asked for it: the name of a key, or this machine's user."""
+
+    @property
+    def painted_pixels(self) -> int:
+        """Of the painting."""
+        return self.painted_size[0] * self.painted_size[1]
 
     @property
     def pixels(self) -> int:
@@ -49,12 +57,22 @@ class AdmittedJob:
         return self.painted_pixels < self.pixels
 
     @property
+    def upscaled_pixels(self) -> int:
+        """Size of the picture, where an upscaler makes it."""
+        return self.pixels if self.is_upscaled else 0
+
+    @property
     def nbytes(self) -> int:
         """Memory its buffers hold."""
         return sum(len(buffer) for buffer in self.buffers)
 
 
-def job_key(submit: Submit) -> JobKey:
+def key_of(user: str, client: str, job: str) -> JobKey:
+    """Users share no jobs, whatever ids they choose."""
+    return client if user == LOCAL else f"{user}/{client}", job
+
+
+def job_key(submit: Submit, user: str) -> JobKey:
     """How a job is known. Raises BadHeaderError unless its ids are uuid hex: they are keys, and go into the log."""
     for name, value in (
         ("id", submit.id),
@@ -63,10 +81,17 @@ def job_key(submit: Submit) -> JobKey:
     ):
         if not _IDENTITY.fullmatch(value):
             raise BadHeaderError(f"Submit.{name} is not 32 hexadecimal digits.", "Use uuid4().hex.")
-    return submit.client, submit.id
+    return key_of(user, submit.client, submit.id)
 
 
-def admit(submit: Submit, buffers: Sequence[Buffer], models: ServedModels, limits: Limits) -> AdmittedJob:
+def announced_bytes(submit: Submit, buffers: Sequence[Buffer]) -> int:
+    """What the job would hold, as far as its header tells."""
+    return max(0, submit.raw_bytes) + sum(len(buffer) for buffer in buffers[1:])
+
+
+def admit(
+    submit: Submit, buffers: Sequence[Buffer], models: ServedModels, limits: Limits, user: str = LOCAL
+) -> AdmittedJob:
     """The job, checked as PictureRequest.check does.
 
     Raises what that raises, what ServedModels.require raises, and LabelSetMismatchError, BadFramesError,
@@ -91,15 +116,17 @@ def admit(submit: Submit, buffers: Sequence[Buffer], models: ServedModels, limit
     for part in style_parts(submit.style):
         if part.kind == "named" and part.name.casefold() not in map(str.casefold, model.info.styles):
             raise unknown_style(part.name, model.info.name, model.info.styles)
-    painted_pixels = _painted_pixels(submit, model.info)
-    return AdmittedJob(raw, checked, _content(raw, checked), model.info.digest, painted_pixels)
+    size = _painted_size(submit, model.info)
+    job = AdmittedJob(raw, checked, _content(raw, checked), model.info.digest, size, user)
+    models.refuse_too_large(submit.model, job.painted_pixels, job.upscaled_pixels)
+    return job
 
 
-def _painted_pixels(submit: Submit, model: ModelInfo) -> int:
-    height, width = submit.output.size or submit.shape
-    if submit.output.upscale != "off" and model.trained_size is not None:
-        height, width = painting_size((height, width), model.trained_size)
-    return height * width
+def _painted_size(submit: Submit, model: ModelInfo) -> tuple[int, int]:
+    size = submit.output.size or submit.shape
+    if submit.output.upscale == "off" or model.trained_size is None:
+        return size
+    return painting_size(size, model.trained_size)
 
 
 def refuse_other_labels(submit: Submit, model: str, label_set: LabelSet) -> None:

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Literal
 
 import tyro
 
@@ -15,12 +14,18 @@ from spade_core.contract.connection import default_connection_file
 from spade_core.contract.errors import BadOptionError
 from spade_core.contract.limits import MAX_SIDE, MIN_SIDE
 
+from .user_limits import UserLimits
+
 MOST_THREADS = 1024
+MOST_WORKERS = 64
 
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """Paint pictures for the add-on, or any other client, on this machine."""
+    """Paint pictures for the add-on, or any other client, on this machine.
+
+    Other first words are keys, status, top, drain and config; each has a --help of its own.
+    """
 
     models: tuple[str, ...] = ("landscape",)
     """Models to serve: names, checkpoint files, or folders of training runs, whose newest checkpoint is served."""
@@ -37,14 +42,34 @@ class ServerConfig:
     parent_pid: int | None = None
     """Leave when this process has gone."""
 
-    device: str = "auto"
-    """Where to compute: auto, cpu, cuda, cuda:1, mps."""
+    devices: Annotated[str, tyro.conf.arg(aliases=["--device"])] = "auto"
+    """Where to compute, a worker on each: auto (the best one there is), cpu, mps, cuda, or several as
+    cuda:0,cuda:1. Named twice (cpu,cpu), a device has two workers, which share the threads."""
+
+    unload_after: float = 30.0
+    """Minutes without a job after which the device's memory is given back until the next one; 0 keeps it."""
 
     threads: int = 0
     """CPU threads for the network; 0 is one for each physical core."""
 
     max_side: int = MAX_SIDE
     """Largest picture side to accept, in pixels."""
+
+    each_user: UserLimits = UserLimits()
+    """What each user with a key may have at once; who runs the server is not limited."""
+
+    users: tyro.conf.Suppress[dict[str, UserLimits]] = field(default_factory=dict)
+    """The same for single users, by the names of their keys; for a configuration file."""
+
+    log_format: Literal["text", "json"] = "text"
+    """What the console says, also of each job that has ended: sentences, or a JSON object a line."""
+
+    metrics_port: int | None = None
+    """Port on 127.0.0.1 for /metrics (Prometheus), /v2/health/live and /v2/health/ready; nobody listens without it."""
+
+    config: Path | None = None
+    """A TOML file with options that are not said here. Without it the user's own is taken, or the machine's, if there
+    is one; not by a server that belongs to another process (--parent-pid)."""
 
     synthesizer: tyro.conf.Suppress[str] = "spade_core.synthesis.synthesizer:Synthesizer"
     """The class that loads and runs models, as module:class. Only tests name another, so --help does not tell."""
@@ -57,20 +82,28 @@ class ServerConfig:
             raise BadOptionError(
                 f"--max-side is {self.max_side}.", f"Give a number from {MIN_SIDE} to {MAX_SIDE}."
             )
+        for name, limits in {"each-user": self.each_user, **self.users}.items():
+            if min(limits.jobs, limits.megabytes, limits.connections) < 1:
+                raise BadOptionError(f"A limit of '{name}' is below 1.", "Revoke a key to keep somebody out.")
         if not 0 <= self.threads <= MOST_THREADS:
             raise BadOptionError(f"--threads is {self.threads}.", f"Give a number from 0 to {MOST_THREADS}.")
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", self.device):
+        for device in self.device_names:
+            if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", device):
+                raise BadOptionError(
+                    f"There is no device '{device}'.", "Use auto, cpu, mps, cuda, or cuda:0,cuda:1 and so on."
+                )
+        if len(self.device_names) > MOST_WORKERS:
+            raise BadOptionError("There are too many devices.", f"Name {MOST_WORKERS} at most.")
+        if not 0 <= self.unload_after < float("inf"):
+            raise BadOptionError(f"--unload-after is {self.unload_after}.", "Give minutes, or 0 for never.")
+        if self.log_format not in ("text", "json"):
+            raise BadOptionError(f"There is no log format '{self.log_format}'.", "Use text or json.")
+        if self.metrics_port is not None and not 0 <= self.metrics_port <= 65535:
             raise BadOptionError(
-                f"There is no device '{self.device}'.", "Use auto, cpu, mps, cuda, or cuda:1 and so on."
+                f"There is no port {self.metrics_port} for metrics.", "Choose one from 1 to 65535."
             )
 
-
-def parse(arguments: Sequence[str]) -> ServerConfig:
-    """Exits with code 2 where the words are none, or 0 after --help."""
-    hidden = argparse.ArgumentParser(
-        add_help=False, allow_abbrev=False
-    )  # tyro cannot parse what it does not show
-    hidden.add_argument("--synthesizer", default=ServerConfig.synthesizer)
-    found, rest = hidden.parse_known_args(arguments)
-    config = tyro.cli(ServerConfig, prog="spade-server", args=rest)
-    return replace(config, synthesizer=found.synthesizer)
+    @property
+    def device_names(self) -> list[str]:
+        """The device of each worker."""
+        return [device.strip() for device in self.devices.split(",")]

@@ -13,16 +13,18 @@ from .admission import JobKey
 from .reply_cache import CachedReply, ReplyCache
 
 REPEAT_S = 5.0
+KEPT_BYTES = 50 * 2**20  # the largest picture, which is in the cache of pictures, too
 
 FinalReply = Finished | Failed | Cancelled
 
 
 class Reply(Protocol):
-    """Sends a message to a connection; what is droppable is not worth waiting for a slow reader."""
+    """Sends a message to a connection; what is droppable is not worth waiting for a slow reader. False: it is not said,
+    and not going to be."""
 
     def __call__(
         self, peer: bytes, message: ServerMessage, buffers: Sequence[Buffer] = (), *, droppable: bool = False
-    ) -> None: ...
+    ) -> bool: ...
 
 
 class FinalReplies:
@@ -31,7 +33,7 @@ class FinalReplies:
     def __init__(self, reply: Reply):
         self.finished = self.failed = 0
         self._reply = reply
-        self._sent = ReplyCache()
+        self._sent = ReplyCache(KEPT_BYTES)
 
     def send(
         self, key: JobKey, peer: bytes, message: FinalReply, buffers: Sequence[Buffer], now: float
@@ -39,8 +41,9 @@ class FinalReplies:
         """The job has ended like this."""
         self.finished += isinstance(message, Finished)
         self.failed += isinstance(message, Failed)
-        self._sent.put(key, CachedReply(message, buffers, peer, said_at=now), now)
-        self._reply(peer, message, buffers)
+        sent = CachedReply(message, buffers, peer)
+        self._sent.put(key, sent, now)
+        self._say(sent, now)
 
     def repeat(self, key: JobKey, peer: bytes, now: float) -> bool:
         """Whether this job has ended; a connection that has not got its reply gets it.
@@ -51,10 +54,14 @@ class FinalReplies:
         if sent is None:
             return False
         if sent.peer != peer or now - sent.said_at > REPEAT_S:
-            sent.peer, sent.said_at = peer, now
-            self._reply(peer, sent.message, sent.buffers)
+            sent.peer = peer
+            self._say(sent, now)
         return True
 
     def forget_old(self, now: float) -> None:
         """Give back what nobody asked for in time."""
         self._sent.forget_old(now)
+
+    def _say(self, sent: CachedReply, now: float) -> None:
+        was_said = self._reply(sent.peer, sent.message, sent.buffers)
+        sent.said_at = now if was_said else -REPEAT_S

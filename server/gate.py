@@ -15,6 +15,7 @@ from .keys import LOCAL, KeyStore
 CONTROL = b"control"
 """The domain of the control socket: nobody but this machine's user comes in there."""
 LOOK_S = 1.0
+_ASKED_A_TURN = 64
 _ADDRESS = "inproc://zeromq.zap.01"
 
 
@@ -26,20 +27,23 @@ class Gate:
         self._store = store
         self._local = store.local().public
         self._users: dict[str, str] = {}
-        self._looked_at = -LOOK_S
+        self._changed_at, self._looked_at = -1, -LOOK_S
         self.socket: Socket = context.socket(zmq.REP)
         self.socket.linger = 0
         self.socket.bind(_ADDRESS)
 
     def lets_in(self, user: str) -> bool:
         """Whether this user may still ask for something: keys are revoked while a server runs."""
-        if time.monotonic() - self._looked_at >= LOOK_S:
-            self._users, self._looked_at = self._store.users(), time.monotonic()
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_S:
+            self._look(now)
         return user == LOCAL or user in self._users
 
     def answer(self) -> None:
         """Answer what libzmq asks now."""
-        while self.socket.poll(0):
+        for _ in range(_ASKED_A_TURN):
+            if not self.socket.poll(0):
+                return
             version, request, domain, _address, _identity, mechanism, *credentials = (
                 self.socket.recv_multipart()
             )
@@ -54,5 +58,11 @@ class Gate:
         public = z85.encode(key).decode()
         if public == self._local:
             return LOCAL
-        self._looked_at = -LOOK_S  # somebody may have been allowed just now
-        return next((name for name, known in self._store.users().items() if known == public), "")
+        self._look(time.monotonic())
+        return next((name for name, known in self._users.items() if known == public), "")
+
+    def _look(self, now: float) -> None:
+        """Read the keys again where they may have changed: strangers who knock all the time cost a look at a folder."""
+        changed = self._store.changed_at()
+        if changed != self._changed_at or now - self._looked_at >= LOOK_S:
+            self._users, self._changed_at, self._looked_at = self._store.users(), changed, now

@@ -50,6 +50,13 @@ class KeyStore:
                 found[file.stem] = public
         return found
 
+    def changed_at(self) -> int:
+        """When somebody was let in or no longer, in nanoseconds; 0 where nobody ever was."""
+        try:
+            return self._users.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def allow(self, name: str, public: str) -> None:
         """Let somebody in by a public key. Raises BadOptionError where there is one of this name."""
         if not _NAME.fullmatch(name) or name == LOCAL:

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connections that clients have open: an outbox each, so that a slow reader delays nobody, and an error
-budget each, so that garbage cannot storm."""
+"""The clients at one socket: what they say is read, and what they are told waits for slow readers, within bounds.
+
+What libzmq has not yet put on the wire is counted by its size, not by messages: a picture can have 48 MiB. A reply that
+finds no room is not kept here; its client asks again for a job that it has heard nothing of.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,95 +16,179 @@ import zmq
 
 from spade_core.contract.sockets import Socket
 
-ERROR_BURST = 50  # errors that a connection is told at once
-ERROR_RATE = 10.0  # and then each second; garbage beyond that is dropped in silence
-OUTBOX_BYTES = 256 * 2**20
+from .allowance import Allowance
+from .connections import Connections
+
+PEER_BYTES = 8 * 2**20
+"""Waiting for one connection; a single message may have more."""
+ALL_BYTES = 16 * 2**20
+"""Waiting for all of them; who has read nothing for STUCK_S makes room."""
+STUCK_S = 1.0
 OUTBOX_S = 30.0
 IDLE_S = 600.0
+_LARGE = 64 * 1024
+_OVERHEAD = 1024  # of any message, in Python and libzmq
 
 
-@dataclass
+@dataclass(eq=False)
 class Peer:
     """One connection. `client` is the session behind it, once it has introduced itself, `user` whose key it has."""
 
     identity: bytes
-    user: str = ""
+    descriptor: int
+    user: str
+    allowance: Allowance
     client: str = ""
     greeted: bool = False
-    outbox: deque[list[Any]] = field(default_factory=deque)
-    stuck_since: float = 0.0
     heard_at: float = 0.0
-    budget: float = ERROR_BURST
-    budget_at: float = 0.0
+    moved_at: float = 0.0
+    """When it last took what was sent to it."""
+    outbox: deque[tuple[list[Any], int]] = field(default_factory=deque)
+    waiting: int = 0
+    """Bytes in the outbox."""
+    on_its_way: deque[tuple[zmq.MessageTracker, int]] = field(default_factory=deque)
+    leaving: int = 0
+    """Bytes that libzmq has, and has not put on the wire."""
 
-    def may_be_told_of_an_error(self, now: float) -> bool:
-        """Whether this peer's next mistake is answered; takes one from its budget."""
-        self.budget = min(ERROR_BURST, self.budget + (now - self.budget_at) * ERROR_RATE)
-        self.budget_at = now
-        if self.budget < 1:
-            return False
-        self.budget -= 1
-        return True
+    @property
+    def held(self) -> int:
+        """Bytes that are kept for it."""
+        return self.waiting + self.leaving
+
+    def put(self, frames: list[Any], size: int) -> None:
+        """Let a message wait."""
+        self.outbox.append((frames, size))
+        self.waiting += size
+
+    def drop_first(self) -> None:
+        """The message that waited longest waits no more."""
+        self.waiting -= self.outbox.popleft()[1]
+
+    def note_taken(self, now: float) -> None:
+        """Forget what libzmq has put on the wire."""
+        while self.on_its_way and self.on_its_way[0][0].done:
+            self.leaving -= self.on_its_way.popleft()[1]
+            self.moved_at = now
 
 
 class Peers:
-    """Sends to connections without ever blocking; `socket` is a ROUTER with router_mandatory."""
+    """Reads and sends without ever blocking; `socket` is a ROUTER with router_mandatory."""
 
     def __init__(self, socket: Socket):
-        self._socket = socket
-        self._peers: dict[bytes, Peer] = {}
+        self.socket = socket
+        self.connections = Connections(socket)
         self.gone: set[bytes] = set()  # connections found closed; whoever holds their jobs empties it
+        self._peers: dict[bytes, Peer] = {}
 
     @property
     def backlog(self) -> bool:
         """Whether something still waits to be sent."""
-        return any(peer.outbox for peer in self._peers.values())
+        return any(peer.held for peer in self._peers.values())
 
-    def heard(self, identity: bytes, now: float) -> Peer:
-        """The peer that just sent something."""
-        peer = self._peers.setdefault(identity, Peer(identity, budget_at=now))
+    def receive(self, now: float) -> tuple[Peer, list[memoryview]] | None:
+        """The next message and whose it is; its frames are libzmq's own memory. None if there is none."""
+        try:
+            identity, *frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
+        except zmq.Again:
+            return None
+        source = frames[-1]
+        descriptor, user = int(source.get(zmq.SRCFD)), str(source.get("User-Id"))
+        peer = self._peers.get(identity.bytes)
+        if peer is None or (peer.descriptor, peer.user) != (descriptor, user):
+            # Clients choose their identities: one that was another's is somebody new. The descriptor, too, may have
+            # been that of a connection that has ended: those are noted first.
+            self._note_those_who_left(now)
+            peer = Peer(identity.bytes, descriptor, user, Allowance(now), moved_at=now)
+            self._peers[peer.identity] = peer
         peer.heard_at = now
-        return peer
+        self.connections.was_read(peer.descriptor, frames)
+        return peer, [frame.buffer for frame in frames]
+
+    def count_of(self, user: str) -> int:
+        """How many connections this user has."""
+        return sum(peer.user == user for peer in self._peers.values())
 
     def greeted(self) -> list[bytes]:
         """Those who said Hello, and so expect to hear of changes."""
         return [identity for identity, peer in self._peers.items() if peer.greeted]
 
-    def send(self, identity: bytes, frames: list[Any], now: float, *, droppable: bool = False) -> None:
-        """Send, or put in the outbox; what is droppable is not worth waiting for a slow reader."""
+    def send(self, identity: bytes, frames: list[Any], now: float, *, droppable: bool = False) -> bool:
+        """Send, or put in the outbox what is not droppable. False: it is given up, or its reader has gone."""
         peer = self._peers.get(identity)
         if peer is None:
-            return  # gone; a terminal reply is stored elsewhere for when its client comes back
-        if peer.outbox:
-            if not droppable:
-                peer.outbox.append(frames)
-        elif not self._sent(identity, frames) and not droppable and identity in self._peers:
-            peer.stuck_since = now
-            peer.outbox.append(frames)
+            return False
+        size = _OVERHEAD + sum(len(frame) for frame in frames)
+        if not peer.outbox and self._sent(peer, frames, size, now):
+            return True
+        if droppable or identity not in self._peers:
+            return False
+        self._make_room(peer, size, now)
+        if peer.held and peer.held + size > PEER_BYTES:
+            return False
+        peer.put(frames, size)
+        return True
 
     def flush(self, now: float) -> None:
-        """Send what the outboxes hold; give up connections that take nothing for long."""
-        for identity, peer in list(self._peers.items()):
-            while peer.outbox and self._sent(identity, peer.outbox[0]):
-                peer.outbox.popleft()
-                peer.stuck_since = now
-            waiting = sum(len(frame) for frames in peer.outbox for frame in frames)
-            if waiting > OUTBOX_BYTES or (peer.outbox and now - peer.stuck_since > OUTBOX_S):
-                self._forget(identity)
-            elif not peer.outbox and now - peer.heard_at > IDLE_S:
-                del self._peers[identity]
+        """Send what the outboxes hold; give up connections that take nothing for long, and note who has left."""
+        self._note_those_who_left(now)
+        for peer in list(self._peers.values()):
+            peer.note_taken(now)
+            while peer.outbox and self._sent(peer, *peer.outbox[0], now):
+                peer.drop_first()
+            if peer.outbox and now - peer.moved_at > OUTBOX_S:
+                self.forget(peer)
+            elif not peer.held and now - peer.heard_at > IDLE_S:
+                del self._peers[peer.identity]
 
-    def _sent(self, identity: bytes, frames: list[Any]) -> bool:
+    def forget(self, peer: Peer) -> None:
+        """End a connection, with all that waits for it."""
+        if self._peers.pop(peer.identity, None) is not None:
+            self.gone.add(peer.identity)
+            self.connections.shut(peer.descriptor)
+
+    def close(self, linger_ms: int) -> None:
+        """Close the socket; what libzmq has gets so long to leave."""
+        self.connections.close()
+        self.socket.close(linger=linger_ms)
+
+    def _note_those_who_left(self, now: float) -> None:
+        left = set(self.connections.look(now))
+        for peer in [peer for peer in self._peers.values() if peer.descriptor in left] if left else ():
+            del self._peers[peer.identity]
+            self.gone.add(peer.identity)
+
+    def _sent(self, peer: Peer, frames: Sequence[Any], size: int, now: float) -> bool:
+        peer.note_taken(now)
+        large = size > _LARGE
+        if large and peer.on_its_way and peer.leaving + size > PEER_BYTES:
+            return False
         try:
-            self._socket.send_multipart([identity, *frames], zmq.DONTWAIT, copy=False)
+            tracker = self.socket.send_multipart(
+                [peer.identity, *frames], zmq.DONTWAIT, copy=False, track=large
+            )
         except zmq.Again:
             return False
         except zmq.ZMQError as problem:
             if problem.errno != zmq.EHOSTUNREACH:
                 raise
-            self._forget(identity)
+            self.forget(peer)
+            return False
+        if large and tracker is not None:
+            peer.on_its_way.append((tracker, size))
+            peer.leaving += size
+        elif not peer.on_its_way:
+            peer.moved_at = now
         return True
 
-    def _forget(self, identity: bytes) -> None:
-        if self._peers.pop(identity, None) is not None:
-            self.gone.add(identity)
+    def _make_room(self, wanting: Peer, size: int, now: float) -> None:
+        held = sum(peer.held for peer in self._peers.values())
+        stuck = [
+            peer
+            for peer in self._peers.values()
+            if peer is not wanting and peer.held and now - peer.moved_at > STUCK_S
+        ]
+        for peer in sorted(stuck, key=lambda peer: -peer.held):
+            if held + size <= ALL_BYTES:
+                return
+            held -= peer.held
+            self.forget(peer)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from spade_core.contract.errors import BusyError
@@ -37,6 +37,11 @@ class ScheduledJob:
     def id(self) -> str:
         """What its client calls it."""
         return self.admitted.submit.id
+
+    @property
+    def model(self) -> str:
+        """The name of the model that paints it."""
+        return self.admitted.submit.model
 
     def rank(self, now: float) -> int:
         """Higher goes first: its priority, and how long it has waited."""
@@ -92,12 +97,16 @@ class JobQueue:
         self._jobs[job.key] = job
         self._waiting.setdefault(client, deque()).append(job)
 
-    def next(self, now: float) -> ScheduledJob | None:
-        """The job whose turn it is, now running; None if none waits."""
-        if self._interrupted:
-            job = self._interrupted.popleft()
+    def next(
+        self, now: float, suits: Callable[[ScheduledJob], bool] = lambda job: True
+    ) -> ScheduledJob | None:
+        """The job whose turn it is among those that suit, now running; None if none waits."""
+        job = next(filter(suits, self._interrupted), None)
+        if job is not None:
+            self._interrupted.remove(job)
         else:
-            heads = [max(jobs, key=lambda job: job.rank(now)) for jobs in self._waiting.values()]
+            suiting = ([job for job in jobs if suits(job)] for jobs in self._waiting.values())
+            heads = [max(jobs, key=lambda job: job.rank(now)) for jobs in suiting if jobs]
             if not heads:
                 return None
             job = max(heads, key=lambda head: head.rank(now))  # the first of equals: whose turn it is

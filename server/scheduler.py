@@ -1,45 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of every job: admitted, queued, run, ended by exactly one terminal reply. No sockets, no clock.
+"""The server between its sockets and its workers: what it is, what clients ask of it, what workers report.
 
-Time and both sides are given: `reply` answers clients, `backend` computes.
+Time and both sides are given: `reply` answers clients, `backend` computes. No sockets, no clock.
 """
 
 from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from spade_core.contract.codec import as_many_as_fit
-from spade_core.contract.errors import (
-    BusyError,
-    DeadlineError,
-    DrainingError,
-    PoisonError,
-    SpadeError,
-    error_from,
-)
+from spade_core.contract.errors import BusyError, DrainingError, error_from
 from spade_core.contract.limits import Limits
 from spade_core.contract.messages import (
     PICTURE_ENCODINGS,
-    Accepted,
-    Cancelled,
-    Failed,
-    Finished,
     ModelInfo,
     Painting,
     Pong,
-    Progress,
     ServerStatus,
     Submit,
-    Timings,
     Welcome,
 )
 from spade_core.contract.submission import Buffer
 from spade_core.contract.version import PROTOCOL_MINOR, VERSION
 
-from .admission import AdmittedJob, JobKey, admit, job_key
+from .admission import JobKey
+from .allowance import Allowances
 from .backends.base import (
     Backend,
     BackendEvent,
@@ -47,18 +34,17 @@ from .backends.base import (
     ReadyEvent,
     RenderedEvent,
     ThumbnailsEvent,
+    WorkerCannotStart,
     WorkerLost,
-    WorkersCannotStart,
 )
 from .backends.wire import RenderFailed, RenderProgress
-from .final_replies import FinalReplies, FinalReply, Reply
+from .dispatch import Dispatcher
+from .final_replies import Reply
+from .jobs import Jobs
+from .monitoring.job_record import JobRecord
 from .queue import JobQueue, ScheduledJob
-from .reply_cache import CachedReply, ReplyCache
 from .served_models import ServedModels
 
-TRIES = 3
-DEADLINE_S = 30.0
-ORPHAN_S = 5.0  # how long a job outlives its connection, for its client to come back
 PROGRESS_S = 0.5
 ABSENT_S = 1.0
 _MODEL_BYTES = 7000
@@ -66,21 +52,40 @@ _MODEL_BYTES = 7000
 
 
 class Scheduler:
-    """Every job that is live, and for a while the replies to those that were; and the state of the server."""
+    """The jobs, the models, and the state of the server."""
 
-    def __init__(self, limits: Limits, backend: Backend, reply: Reply, now: float):
+    def __init__(
+        self,
+        limits: Limits,
+        allowances: Allowances,
+        backend: Backend,
+        reply: Reply,
+        record: Callable[[JobRecord], None],
+        unload_after_s: float,
+        now: float,
+    ):
+        """record: told of every job that has ended, or was refused. unload_after_s: without a job for so long, the
+        devices are given back; 0 keeps them."""
         self.draining = False
         self._limits = limits
         self._backend = backend
         self._reply = reply
-        self._final = FinalReplies(reply)
         self._epoch = uuid.uuid4().hex
-        self._began = self._ticked_at = now
-        self._models = ServedModels()
+        self._began = self._ticked_at = self._busy_at = now
+        self._unload_after_s = unload_after_s
+        self._models = ServedModels(backend.worker_count)
         self._queue = JobQueue(limits)
-        self._tickets: dict[int, ScheduledJob] = {}
-        self._last_ticket = 0
-        self._pictures = ReplyCache()  # by the model's digest and what else they depend on
+        self._dispatcher = Dispatcher(self._queue, self._models, backend)
+        self._jobs = Jobs(
+            limits,
+            allowances,
+            self._queue,
+            self._dispatcher,
+            self._models,
+            reply,
+            record,
+            self._prepare_for,
+        )
         self._progress_at = 0.0
 
     # --- what the server is ---
@@ -89,6 +94,11 @@ class Scheduler:
     def live(self) -> int:
         """How many jobs wait or run."""
         return len(self._queue)
+
+    @property
+    def jobs(self) -> list[ScheduledJob]:
+        """Those that wait or run."""
+        return list(self._queue)
 
     @property
     def state(self) -> str:
@@ -124,11 +134,13 @@ class Scheduler:
             epoch=self._epoch,
             queued=self._queue.waiting,
             running=self._queue.running,
-            finished=self._final.finished,
-            failed=self._final.failed,
+            finished=self._jobs.final.finished,
+            failed=self._jobs.final.failed,
             uptime_s=round(now - self._began, 3),
             pids=(os.getpid(), *self._backend.pids),
             problems=self._models.problems,
+            software=f"spade-server {VERSION}",
+            workers=self._backend.workers,
         )
 
     def pong(self) -> Pong:
@@ -154,27 +166,17 @@ class Scheduler:
 
     # --- from clients ---
 
-    def submit(self, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
-        """A job, perhaps one that is known already. Raises BadHeaderError where it cannot even be named."""
-        key = job_key(submit)
-        job = self._queue.get(key)
-        if job is not None:
-            job.peer, job.orphaned_at = peer, None
-            self._send_progress(job)
-        elif not self._final.repeat(key, peer, now):
-            self._admit(key, peer, submit, buffers, now)
+    def submit(self, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
+        """As Jobs.submit."""
+        self._jobs.submit(peer, user, submit, buffers, now)
 
     def cancel(self, key: JobKey, now: float) -> None:
-        """Stop a job, wherever it is; one that has ended stays ended."""
-        job = self._queue.get(key)
-        if job is not None:
-            self._end(job, Cancelled(job.id), now)
+        """As Jobs.cancel."""
+        self._jobs.cancel(key, now)
 
     def on_peer_gone(self, peer: bytes, now: float) -> None:
-        """A connection is closed: its jobs wait a little for their client to come back."""
-        for job in self._queue:
-            if job.peer == peer and job.orphaned_at is None:
-                job.orphaned_at = now
+        """As Jobs.on_peer_gone."""
+        self._jobs.on_peer_gone(peer, now)
 
     # --- from the backend, and from the clock ---
 
@@ -185,82 +187,52 @@ class Scheduler:
                 self._models.on_ready(event)
             case ThumbnailsEvent():
                 self._models.on_thumbnails(event)
-            case WorkersCannotStart():
-                self._fail_all(self._models.on_cannot_start(event.reason), now)
+            case WorkerCannotStart():
+                if (error := self._models.on_cannot_start(event)) is not None:
+                    self._jobs.fail_all(error, now)
             case RenderProgress():
-                job = self._tickets.get(event.ticket)
-                if job is not None:
+                if (job := self._dispatcher.job(event.ticket)) is not None:
                     job.stage, job.done = event.stage, event.done
-                    self._send_progress(job)
+                    self._jobs.send_progress(job)
             case PaintingEvent():
-                job = self._tickets.get(event.painting.ticket)
-                if job is not None:
+                if (job := self._dispatcher.job(event.painting.ticket)) is not None:
                     self._reply(
                         job.peer, Painting(job.id, event.painting.shape), event.buffers, droppable=True
                     )
             case WorkerLost():
-                self._try_again(self._tickets.pop(event.ticket, None), now)
+                alone = len(event.tickets) == 1
+                for job in filter(None, map(self._dispatcher.ended, event.tickets)):
+                    self._jobs.on_worker_lost(job, alone, event.out_of_memory, now)
             case RenderedEvent():
-                job = self._tickets.pop(event.rendered.ticket, None)
-                if job is not None:
-                    self._finish(job, event, now)
+                if (job := self._dispatcher.ended(event.rendered.ticket)) is not None:
+                    self._jobs.finish(job, event, now)
             case RenderFailed():
-                job = self._tickets.pop(event.ticket, None)
-                if job is not None:
-                    self._fail(job, error_from(event.code, event.message, event.fix), now)
+                if (job := self._dispatcher.ended(event.ticket)) is not None:
+                    self._jobs.fail(job, error_from(event.code, event.message, event.fix), now)
 
     def tick(self, now: float) -> None:
         """What time brings: deadlines, clients that never came back, news for those who wait, and work."""
         absent_s = now - self._ticked_at
-        if absent_s > ABSENT_S:  # this process slept: nobody could come back meanwhile
-            for job in self._queue:
-                job.deadline += absent_s
-                job.orphaned_at = None if job.orphaned_at is None else job.orphaned_at + absent_s
+        if absent_s > ABSENT_S:
+            self._jobs.forgive_absence(absent_s)
         self._ticked_at = now
-        for job in self._queue:
-            if now > job.deadline:
-                error = DeadlineError(
-                    "The picture was not finished in its time.", "Allow more time, or a smaller size."
-                )
-                self._fail(job, error, now)
-            elif job.orphaned_at is not None and now - job.orphaned_at > ORPHAN_S:
-                self._end(job, Cancelled(job.id), now)
-        self._dispatch(now)
+        self._jobs.end_overdue(now)
+        self._dispatcher.dispatch(now)
+        self._unload_when_idle(now)
         if now >= self._progress_at:
             self._progress_at = now + PROGRESS_S
-            self._pictures.forget_old(now)
-            self._final.forget_old(now)
-            for job in self._queue:
-                self._send_progress(job)
+            self._jobs.keep_informed(now)
 
     def close(self, now: float) -> None:
         """The server leaves: what could not be finished fails."""
         error = DrainingError("The server had to leave before the picture was finished.", "Submit it again.")
-        self._fail_all(error, now)
+        self._jobs.fail_all(error, now)
 
-    # --- within ---
-
-    def _admit(self, key: JobKey, peer: bytes, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
-        try:
-            self._prepare_for(submit)
-            admitted = admit(submit, buffers, self._models, self._limits)
-            if submit.replaces is not None:
-                self.cancel((submit.client, submit.replaces), now)
-            if self._answer_from_cache(key, peer, admitted, now):
-                return
-            job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now)
-            self._queue.add(job)
-        except SpadeError as error:
-            refusal = Failed.of(submit.id, error)
-            if error.retryable:
-                self._reply(peer, refusal)
-            else:
-                self._final.send(key, peer, refusal, (), now)
-            return
-        usual_s = DEADLINE_S + self._wait_s(job) + 3 * self._expected_s(admitted)
-        job.deadline = now + (usual_s if submit.deadline_ms is None else submit.deadline_ms / 1000)
-        self._send_progress(job)
-        self._dispatch(now)
+    def _unload_when_idle(self, now: float) -> None:
+        if self.live or self.state != "ready":
+            self._busy_at = now
+        elif self._unload_after_s and now - self._busy_at > self._unload_after_s:
+            self._backend.release()
 
     def _prepare_for(self, submit: Submit) -> None:
         if self.draining:
@@ -272,89 +244,3 @@ class Scheduler:
             # Nobody looked at its folder since the device was given back: it may have a model now.
             self._models.loading = True
             self._backend.wake()
-
-    def _answer_from_cache(self, key: JobKey, peer: bytes, admitted: AdmittedJob, now: float) -> bool:
-        found = self._pictures.get((admitted.model_digest, admitted.content), now)
-        if found is None or admitted.submit.no_cache or not isinstance(found.message, Finished):
-            return False
-        message = replace(found.message, id=admitted.submit.id, cached=True, timings=Timings())
-        self._final.send(key, peer, message, found.buffers, now)
-        return True
-
-    def _dispatch(self, now: float) -> None:
-        if self._queue.waiting:
-            self._backend.wake()
-        while self._backend.idle() and (job := self._queue.next(now)) is not None:
-            self._last_ticket += 1
-            self._tickets[self._last_ticket] = job
-            job.started_at, job.stage, job.done = now, "starting", 0.0
-            admitted = job.admitted
-            expected_s = self._expected_s(admitted)
-            self._backend.render(self._last_ticket, admitted.submit, admitted.buffers, expected_s, now)
-
-    def _finish(self, job: ScheduledJob, event: RenderedEvent, now: float) -> None:
-        rendered = event.rendered
-        admitted = job.admitted
-        self._models.measure(rendered.run_ms, rendered.upscaling_ms, admitted.painted_pixels, admitted.pixels)
-        queue_ms = (job.started_at - job.queued_at) * 1e3
-        message = Finished(
-            id=job.id,
-            shape=rendered.shape,
-            model_digest=rendered.model_digest,
-            encoding=rendered.encoding,
-            digest=rendered.digest,
-            upscaler=rendered.upscaler,
-            timings=Timings(round(queue_ms, 2), round(rendered.run_ms, 2), round(rendered.encode_ms, 2)),
-        )
-        # By the model that painted, which may be newer than the one the job was admitted for.
-        content = (rendered.model_digest, job.admitted.content)
-        self._pictures.put(content, CachedReply(message, event.buffers), now)
-        self._end(job, message, now, event.buffers)
-
-    def _try_again(self, job: ScheduledJob | None, now: float) -> None:
-        if job is None:
-            return
-        job.tries += 1
-        if job.tries < TRIES:
-            self._queue.requeue(job)
-            self._send_progress(job)
-            return
-        error = PoisonError(f"The job took its worker down {TRIES} times.", "Try another size or model.")
-        self._fail(job, error, now)
-
-    def _fail_all(self, error: SpadeError, now: float) -> None:
-        for job in self._queue:
-            self._fail(job, error, now)
-
-    def _fail(self, job: ScheduledJob, error: SpadeError, now: float) -> None:
-        self._end(job, Failed.of(job.id, error), now)
-
-    def _end(
-        self,
-        job: ScheduledJob,
-        message: FinalReply,
-        now: float,
-        buffers: Sequence[Buffer] = (),
-    ) -> None:
-        """The one place where a live job ends."""
-        self._queue.remove(job)
-        for ticket in [ticket for ticket, other in self._tickets.items() if other is job]:
-            del self._tickets[ticket]
-            self._backend.abandon(ticket)
-        self._final.send(job.key, job.peer, message, buffers, now)
-
-    def _send_progress(self, job: ScheduledJob) -> None:
-        """How the job is doing. Sent twice a second: after a silence its client would send the job again."""
-        if job.running:
-            message = Progress(job.id, job.stage, round(job.done, 3))
-        else:
-            message = Accepted(job.id, "queued", len(self._queue.ahead_of(job)))
-        self._reply(job.peer, message, droppable=True)
-
-    def _expected_s(self, admitted: AdmittedJob) -> float:
-        painting = self._models.ms_per_megapixel * admitted.painted_pixels
-        upscaling = self._models.upscaling_ms_per_megapixel * admitted.pixels * admitted.is_upscaled
-        return (painting + upscaling) / 1e9
-
-    def _wait_s(self, job: ScheduledJob) -> float:
-        return sum(self._expected_s(each.admitted) for each in [*self._queue.ahead_of(job), job])

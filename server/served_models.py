@@ -9,6 +9,7 @@ from spade_core.contract.codec import as_many_as_fit
 from spade_core.contract.errors import (
     InternalError,
     LabelSetMismatchError,
+    OutOfMemoryError,
     UnknownModelError,
     UnknownStyleError,
     WarmingError,
@@ -16,7 +17,8 @@ from spade_core.contract.errors import (
 from spade_core.contract.labels import LabelSet, parse_label_set
 from spade_core.contract.messages import ModelInfo, Problem
 
-from .backends.base import ReadyEvent, ThumbnailsEvent
+from .backends.base import ReadyEvent, ThumbnailsEvent, WorkerCannotStart
+from .backends.wire import PaintingCost, Ready
 
 _PROBLEM_BYTES = 6000
 """Of a header's 16 KiB."""
@@ -30,15 +32,27 @@ class ServedModel:
     label_set: LabelSet
 
 
+@dataclass(frozen=True)
+class _Worker:
+    """What a worker serves, or served when it was last heard of: it comes back with the same."""
+
+    ready: Ready
+    label_sets: dict[str, LabelSet]
+    costs: dict[str, PaintingCost]
+
+
 class ServedModels:
     """What the workers have loaded: still nothing, some models, or they cannot even start."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker_count: int) -> None:
         self.loading = True
         self.ms_per_megapixel = 0.0
         self.upscaling_ms_per_megapixel = 1000.0
         self.upscalers: tuple[str, ...] = ()
         self.start_error: InternalError | None = None
+        self._worker_count = worker_count
+        self._workers: dict[int, _Worker] = {}
+        self._cannot_start: set[int] = set()
         self._by_name: dict[str, ServedModel] = {}
         self._thumbnails: dict[str, ThumbnailsEvent] = {}
         self._problems: tuple[Problem, ...] = ()
@@ -113,14 +127,71 @@ class ServedModels:
 
     def on_ready(self, event: ReadyEvent) -> None:
         """A worker paints with these from now on."""
+        ready = event.ready
         label_sets = {each.digest: each for each in map(parse_label_set, event.label_sets)}
-        self._by_name = {
-            info.name: ServedModel(info, label_sets[info.label_set_digest]) for info in event.ready.models
-        }
-        digests = {info.digest for info in event.ready.models}
-        self._thumbnails = {digest: each for digest, each in self._thumbnails.items() if digest in digests}
-        self._problems, self.start_error, self.loading = event.ready.problems, None, False
-        self.ms_per_megapixel, self.upscalers = event.ready.ms_per_megapixel, event.ready.upscalers
+        costs = {info.name: cost for info, cost in zip(ready.models, ready.costs, strict=False)}
+        before = {model.info.digest for model in self._by_name.values()}
+        self._workers.pop(event.worker, None)
+        self._workers[event.worker] = _Worker(ready, label_sets, costs)  # the last word on a model they share
+        self._cannot_start.discard(event.worker)
+        self.start_error, self.loading = None, False
+        self.ms_per_megapixel = ready.ms_per_megapixel
+        self._gather()
+        gone = before - {model.info.digest for model in self._by_name.values()}
+        self._thumbnails = {digest: each for digest, each in self._thumbnails.items() if digest not in gone}
+
+    def can_paint(self, worker: int, name: str, painted_pixels: int, upscaled_pixels: int = 0) -> bool:
+        """Whether a worker has the model, and room for a picture of this size."""
+        served = self._workers.get(worker)
+        if served is None or name not in served.costs:
+            return False
+        return (
+            not served.ready.room
+            or self._need(served, name, painted_pixels, upscaled_pixels) <= served.ready.room
+        )
+
+    def can_batch(self, worker: int, name: str) -> bool:
+        """Whether a worker may be given several pictures of the model at once."""
+        served = self._workers.get(worker)
+        return served is not None and name in served.costs and served.costs[name].batches
+
+    def refuse_too_large(self, name: str, painted_pixels: int, upscaled_pixels: int = 0) -> None:
+        """Raises OutOfMemoryError where no device can hold a picture of this size."""
+        if any(self.can_paint(worker, name, painted_pixels, upscaled_pixels) for worker in self._workers):
+            return
+        served = max(
+            (each for each in self._workers.values() if name in each.costs), key=lambda each: each.ready.room
+        )
+        need = self._need(served, name, painted_pixels, upscaled_pixels)
+        largest = served.costs[name].largest_side(served.ready.room)
+        raise OutOfMemoryError(
+            f"The picture needs about {need / 1e9:.1f} GB of memory, this server's device has "
+            f"{served.ready.room / 1e9:.1f} GB for it.",
+            f"Turn upscaling on, or choose a smaller size: up to {largest} x {largest} pixels can be painted."
+            if not upscaled_pixels
+            else "Choose a smaller size.",
+        )
+
+    def is_heavy(self, name: str, painted_pixels: int, upscaled_pixels: int = 0) -> bool:
+        """Whether a picture takes half of what a device can hold, or more."""
+        return any(
+            each.ready.room and 2 * self._need(each, name, painted_pixels, upscaled_pixels) > each.ready.room
+            for each in self._workers.values()
+            if name in each.costs
+        )
+
+    def _need(self, served: _Worker, name: str, painted_pixels: int, upscaled_pixels: int) -> float:
+        return served.costs[name].memory(painted_pixels, upscaled_pixels)
+
+    def _gather(self) -> None:
+        """All that some worker serves."""
+        self._by_name, self._problems, self.upscalers = {}, (), ()
+        for worker in self._workers.values():
+            for info in worker.ready.models:
+                self._by_name[info.name] = ServedModel(info, worker.label_sets[info.label_set_digest])
+            self.upscalers = worker.ready.upscalers
+            new = (problem for problem in worker.ready.problems if problem not in self._problems)
+            self._problems = (*self._problems, *new)
 
     def measure(self, run_ms: float, upscaling_ms: float, painted_pixels: int, pixels: int) -> None:
         """Learn from a picture how long others will take."""
@@ -130,9 +201,16 @@ class ServedModels:
             upscaling = upscaling_ms / (pixels / 1e6)
             self.upscaling_ms_per_megapixel += 0.3 * (upscaling - self.upscaling_ms_per_megapixel)
 
-    def on_cannot_start(self, reason: str) -> InternalError:
-        """Returns what to tell those who wait."""
-        self.start_error = InternalError(f"The worker cannot start: {reason}.", "See the server's console.")
+    def on_cannot_start(self, event: WorkerCannotStart) -> InternalError | None:
+        """Returns what to tell those who wait, where no worker is left."""
+        self._workers.pop(event.worker, None)
+        self._cannot_start.add(event.worker)
+        if len(self._cannot_start) < self._worker_count:
+            self._gather()
+            return None
+        self.start_error = InternalError(
+            f"The worker cannot start: {event.reason}.", "See the server's console."
+        )
         self.loading = False
         return self.start_error
 

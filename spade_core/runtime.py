@@ -15,9 +15,10 @@ from .contract.errors import UnavailableError
 if TYPE_CHECKING:
     import torch
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8
 """mallopt's parameters, as glibc's malloc.h numbers them."""
 LARGEST = 2**31 - 1
+LARGE = 2**18
 
 
 def chosen_device(wanted: str) -> torch.device:
@@ -63,11 +64,46 @@ def keep_freed_memory() -> bool:
     return taken == [1, 1]
 
 
+def return_large_blocks_at_once() -> None:
+    """For a process that computes nothing: once glibc has seen large blocks come and go it keeps what is freed, and
+    would hold for ever what the worst minute took."""
+    glibc = _glibc()
+    if glibc is not None:
+        glibc.mallopt(M_MMAP_THRESHOLD, LARGE)
+        glibc.mallopt(M_ARENA_MAX, 2)
+
+
 def return_freed_memory() -> None:
     """Give what is free to other programs: a server that waits holds no more than it needs."""
     glibc = _glibc()
     if glibc is not None:
         glibc.malloc_trim(0)
+
+
+def device_memory(wanted: str) -> tuple[str, int, int]:
+    """The device that this process computes on, asked for as `wanted`, how many of its bytes are in use, and how many
+    it has.
+
+    Of the CPU it is what this process holds of the machine's. CUDA is not woken up for the question: ("", 0, 0) where
+    it has not been used yet.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and wanted.startswith(("auto", "cuda")) and torch.cuda.is_initialized():
+        device = torch.device(wanted if ":" in wanted else f"cuda:{torch.cuda.current_device()}")
+        free, total = torch.cuda.mem_get_info(device)
+        return str(device), total - free, total
+    if torch is not None and wanted in ("auto", "mps") and torch.backends.mps.is_available():
+        return "mps", torch.mps.driver_allocated_memory(), torch.mps.recommended_max_memory()
+    return ("cpu", *_own_memory()) if wanted in ("auto", "cpu") else ("", 0, 0)
+
+
+def _own_memory() -> tuple[int, int]:
+    """Resident bytes of this process, and the machine's; zeros where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 0, 0
 
 
 @cache

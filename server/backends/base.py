@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from spade_core.contract.messages import Submit
+from spade_core.contract.server_statistics import WorkerStatus
 from spade_core.contract.sockets import Socket
 from spade_core.contract.submission import Buffer
 
@@ -18,6 +19,7 @@ from .wire import Ready, Rendered, RenderFailed, RenderPainting, RenderProgress,
 class ReadyEvent:
     """A worker is ready; the label sets of its models, as TOML, each once."""
 
+    worker: int
     ready: Ready
     label_sets: list[str]
 
@@ -48,16 +50,27 @@ class RenderedEvent:
 
 @dataclass(frozen=True)
 class WorkerLost:
-    """A worker went down with this ticket."""
+    """A worker went down with these tickets; out_of_memory: the system ended it because memory ran out."""
 
-    ticket: int
+    tickets: tuple[int, ...]
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True)
-class WorkersCannotStart:
-    """Workers end before they are ready, again and again; the next one is started after a rest."""
+class WorkerCannotStart:
+    """A worker ends before it is ready, again and again; the next one is started after a rest."""
 
+    worker: int
     reason: str
+
+
+@dataclass(frozen=True)
+class Try:
+    """A ticket, and what is to be painted for it."""
+
+    ticket: int
+    submit: Submit
+    buffers: Sequence[Buffer]
 
 
 BackendEvent = (
@@ -68,7 +81,7 @@ BackendEvent = (
     | RenderedEvent
     | RenderFailed
     | WorkerLost
-    | WorkersCannotStart
+    | WorkerCannotStart
 )
 
 
@@ -86,22 +99,31 @@ class Backend(Protocol):
         ...
 
     @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """What each worker does, and how much memory its device has in use."""
+        ...
+
+    @property
     def released(self) -> bool:
         """Whether the devices are given back until the next job."""
         ...
 
-    def idle(self) -> bool:
-        """Whether `render` may be called now."""
+    @property
+    def worker_count(self) -> int:
+        """Workers are known by numbers below this, one for each device, whether their processes run or not."""
         ...
 
-    def render(
-        self, ticket: int, submit: Submit, buffers: Sequence[Buffer], expected_s: float, now: float
-    ) -> None:
-        """Give a job to an idle worker; it may be silent about its progress as long as `expected_s` explains."""
+    def idle(self) -> list[int]:
+        """The workers to which `render` may be called now."""
         ...
 
-    def abandon(self, ticket: int) -> None:
-        """Nobody wants this ticket any more; its worker is idle again when it has noticed."""
+    def render(self, worker: int, batch: Sequence[Try], expected_s: float, now: float) -> None:
+        """Give jobs to an idle worker; it may be silent about its progress as long as `expected_s` explains."""
+        ...
+
+    def abandon(self, ticket: int, now: float) -> None:
+        """Nobody wants this ticket any more; its worker is idle again, or replaced, within a second, unless others
+        of its batch are still wanted."""
         ...
 
     def release(self) -> None:

@@ -7,23 +7,18 @@ A worker that dies, falls silent or stops making progress is replaced, and its t
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import zmq
 
-from spade_core.checkpoint.sources import CheckpointVersion, ModelSource
+from spade_core.checkpoint.sources import ModelSource
 from spade_core.contract.codec import decode, encode, unpack_table
 from spade_core.contract.errors import SpadeError
 from spade_core.contract.keys import KeyPair
-from spade_core.contract.messages import ModelInfo, Problem, Submit
+from spade_core.contract.messages import ModelInfo, Problem
+from spade_core.contract.server_statistics import WorkerStatus
 from spade_core.contract.sockets import Socket, address_of, worker_router
-from spade_core.contract.submission import Buffer
 from spade_core.runtime import physical_cores
 
 from ..config import ServerConfig
@@ -33,15 +28,18 @@ from .base import (
     ReadyEvent,
     RenderedEvent,
     ThumbnailsEvent,
+    Try,
+    WorkerCannotStart,
     WorkerLost,
-    WorkersCannotStart,
 )
 from .set_aside import REST_S, SetAside
 from .wire import (
     FROM_WORKER,
     Abandon,
     Assignment,
+    Heartbeat,
     Loading,
+    PaintingCost,
     Ready,
     Render,
     Rendered,
@@ -50,30 +48,12 @@ from .wire import (
     RenderProgress,
     StyleThumbnails,
 )
+from .worker_process import WorkerProcess, new_token
 
-LOAD_S = 180.0  # a worker that loads longer hangs
-SILENT_S = 3.0
-STALL_S = 10.0  # without progress, beyond what the picture's size explains
 LOAD_TRIES = 3
+_MESSAGES_A_TURN = 64
+START_AGAIN_S = 1.0  # where the system has no room for a process
 AGAIN_S = 0.5  # after a death while loading
-_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-_WORKER = f"{__name__.partition('.')[0]}.worker"  # the package is `server` in the checkout, `spade_server` installed
-
-
-@dataclass
-class _Worker:
-    device: str
-    process: subprocess.Popen[bytes] | None = None
-    token: bytes = b""
-    ready: bool = False
-    ticket: int | None = None
-    patience_s: float = STALL_S
-    heard_at: float = 0.0
-    progress_at: float = 0.0
-    start_at: float | None = 0.0  # when to start it (again); None: not before a job needs it
-    failed_starts: int = 0
-    loading: CheckpointVersion | None = None
-    rested_at: float | None = None  # when one that serves nothing is to try again
 
 
 class LocalBackend:
@@ -95,13 +75,18 @@ class LocalBackend:
         self._keys = KeyPair.new()
         self.socket: Socket = worker_router(self._context, self._keys)
         self._address = address_of(self.socket)
-        self._workers = [_Worker(self._config.device)]
+        devices = config.device_names
+        self._workers = [WorkerProcess(index, device) for index, device in enumerate(devices)]
         self._looked_at: float | None = None
         self._set_aside = SetAside(log)
 
     @property
     def pids(self) -> tuple[int, ...]:
         return tuple(worker.process.pid for worker in self._workers if worker.process is not None)
+
+    @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        return tuple(worker.status for worker in self._workers if worker.process is not None)
 
     @property
     def released(self) -> bool:
@@ -112,24 +97,28 @@ class LocalBackend:
             if worker.process is None and worker.start_at is None:
                 worker.start_at = 0.0
 
-    def idle(self) -> bool:
-        return any(worker.ready and worker.ticket is None for worker in self._workers)
+    @property
+    def worker_count(self) -> int:
+        return len(self._workers)
 
-    def render(
-        self, ticket: int, submit: Submit, buffers: Sequence[Buffer], expected_s: float, now: float
-    ) -> None:
-        worker = next(worker for worker in self._workers if worker.ready and worker.ticket is None)
-        worker.ticket, worker.patience_s, worker.progress_at = ticket, STALL_S + 2 * expected_s, now
-        self._send(worker, encode(Render(ticket, submit), buffers))
+    def idle(self) -> list[int]:
+        return [worker.index for worker in self._workers if worker.idle]
 
-    def abandon(self, ticket: int) -> None:
+    def render(self, worker: int, batch: Sequence[Try], expected_s: float, now: float) -> None:
+        chosen = self._workers[worker]
+        chosen.give({each.ticket for each in batch}, expected_s, now)
+        for number, each in enumerate(batch, start=1):
+            self._send(chosen, encode(Render(each.ticket, each.submit, len(batch) - number), each.buffers))
+
+    def abandon(self, ticket: int, now: float) -> None:
         for worker in self._workers:
-            if worker.ticket == ticket:
+            if ticket in worker.tickets:
+                worker.abandon(ticket, now)
                 self._send(worker, encode(Abandon(ticket)))
 
     def release(self) -> None:
         for worker in self._workers:
-            self._end(worker)
+            worker.end()
             worker.start_at = None
 
     def close(self) -> None:
@@ -140,7 +129,9 @@ class LocalBackend:
     def events(self, now: float) -> list[BackendEvent]:
         self._forgive_own_absence(now)
         events: list[BackendEvent] = []
-        while self.socket.poll(0):
+        for _ in range(_MESSAGES_A_TURN):
+            if not self.socket.poll(0):
+                break
             token, *frames = self.socket.recv_multipart(zmq.DONTWAIT)
             worker = next((worker for worker in self._workers if worker.token == token), None)
             # The token is a secret: others, and workers already given up, are not heard.
@@ -150,12 +141,14 @@ class LocalBackend:
             events += self._supervise(worker, now)
         return events
 
-    def _received(self, worker: _Worker, frames: list[bytes], now: float) -> list[BackendEvent]:
+    def _received(self, worker: WorkerProcess, frames: list[bytes], now: float) -> list[BackendEvent]:
         worker.heard_at = now
         try:
             event, buffers = decode(frames, FROM_WORKER)
         except SpadeError:
             return []
+        if isinstance(event, Heartbeat):
+            worker.heartbeat = event
         if isinstance(event, Loading):
             if event.version is None and worker.loading is not None:
                 self._set_aside.survived(worker.loading)
@@ -166,48 +159,44 @@ class LocalBackend:
         if isinstance(event, Ready):
             worker.ready, worker.failed_starts = True, 0
             ready = replace(
-                event, models=unpack_table(ModelInfo, buffers[0]), problems=unpack_table(Problem, buffers[1])
+                event,
+                models=unpack_table(ModelInfo, buffers[0]),
+                problems=unpack_table(Problem, buffers[1]),
+                costs=unpack_table(PaintingCost, buffers[2]),
             )
             serves_nothing = not ready.models and bool(self._set_aside)
             worker.rested_at = now + REST_S if serves_nothing else None
-            return [ReadyEvent(ready, json.loads(bytes(buffers[2])))]
+            return [ReadyEvent(worker.index, ready, json.loads(bytes(buffers[3])))]
         if isinstance(event, StyleThumbnails):
             return [ThumbnailsEvent(event, b"".join(buffers))]
         of_job = isinstance(event, RenderProgress | RenderPainting | Rendered | RenderFailed)
-        if not of_job or event.ticket != worker.ticket:
+        if not of_job or event.ticket not in worker.tickets:
             return []
         worker.progress_at = now
         if isinstance(event, Rendered | RenderFailed):
-            worker.ticket = None
+            worker.tickets.discard(event.ticket)
+            worker.wanted.discard(event.ticket)
         if isinstance(event, RenderPainting):
             return [PaintingEvent(event, buffers)]
         return [RenderedEvent(event, buffers) if isinstance(event, Rendered) else event]
 
-    def _supervise(self, worker: _Worker, now: float) -> list[BackendEvent]:
+    def _supervise(self, worker: WorkerProcess, now: float) -> list[BackendEvent]:
         if worker.process is None:
             if worker.start_at is not None and now >= worker.start_at:
                 self._start(worker, now)
             return []
-        reason = ""
-        if worker.process.poll() is not None:
-            reason = f"it ended with exit code {worker.process.returncode}"
-        elif not worker.ready:
-            reason = "it took too long to load" if now - worker.progress_at > LOAD_S else ""
-        elif worker.rested_at is not None and now > worker.rested_at:
+        reason = worker.trouble(now)
+        if not reason and worker.rested_at is not None and now > worker.rested_at:
             self._set_aside.forgive()
             reason = "it serves nothing, and what was set aside is tried again"
-        elif now - worker.heard_at > SILENT_S:
-            reason = "it fell silent"
-        elif worker.ticket is not None and now - worker.progress_at > worker.patience_s:
-            reason = "it made no progress"
         return self._replace(worker, reason, now) if reason else []
 
-    def _replace(self, worker: _Worker, reason: str, now: float) -> list[BackendEvent]:
+    def _replace(self, worker: WorkerProcess, reason: str, now: float) -> list[BackendEvent]:
         self._log(f"The worker process is replaced: {reason}.")
-        ticket, was_ready, loading = worker.ticket, worker.ready, worker.loading
-        self._end(worker)
+        tickets, was_ready, loading = tuple(worker.tickets), worker.ready, worker.loading
+        events: list[BackendEvent] = [WorkerLost(tickets, worker.ran_out_of_memory)] if tickets else []
+        worker.end()
         worker.start_at = now
-        events: list[BackendEvent] = [] if ticket is None else [WorkerLost(ticket)]
         if loading is not None:
             worker.start_at = now if self._set_aside.died(loading, now) else now + AGAIN_S
         elif not was_ready:
@@ -215,49 +204,31 @@ class LocalBackend:
             worker.start_at = now + 0.2 * 2**worker.failed_starts
             if worker.failed_starts >= LOAD_TRIES:
                 worker.start_at, worker.failed_starts = now + REST_S, 0
-                events.append(WorkersCannotStart(reason))
+                events.append(WorkerCannotStart(worker.index, reason))
         return events
 
-    def _start(self, worker: _Worker, now: float) -> None:
+    def _start(self, worker: WorkerProcess, now: float) -> None:
         config = self._config
-        worker.token = secrets.token_hex(16).encode()
-        threads = config.threads or physical_cores()
+        sharing = sum(other.device == worker.device for other in self._workers)
         assignment = Assignment(
             self._address,
-            worker.token.decode(),
+            new_token(),
             self._models,
             worker.device,
-            threads,
+            config.threads or max(1, physical_cores() // sharing),
             config.synthesizer,
             self._upscalers,
             self._keys.public,
             self._set_aside.versions(now),
+            config.log_format,
         )
-        paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        # Thread pools are sized when torch is imported: too early for the worker to read its assignment.
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
-        worker.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", _WORKER], stdin=subprocess.PIPE, stdout=sys.stderr, env=environment
-        )
-        # stdin stays open as long as the broker lives: its end tells the worker to leave.
-        assert worker.process.stdin is not None
         try:
-            worker.process.stdin.write(json.dumps(asdict(assignment)).encode() + b"\n")
-            worker.process.stdin.flush()
-        except OSError:
-            pass  # it has ended already, which the next look at it finds
-        worker.heard_at = worker.progress_at = now
+            worker.start(assignment, now)
+        except OSError as problem:  # no descriptors, processes or memory at this moment
+            self._log(f"A worker process cannot be started now: {problem.strerror}.")
+            worker.start_at = now + START_AGAIN_S
 
-    def _end(self, worker: _Worker) -> None:
-        if worker.process is not None:
-            worker.process.kill()
-            worker.process.wait()
-            if worker.process.stdin is not None:
-                worker.process.stdin.close()
-        worker.process, worker.token, worker.ready, worker.ticket = None, b"", False, None
-        worker.loading = worker.rested_at = None
-
-    def _send(self, worker: _Worker, frames: list) -> None:
+    def _send(self, worker: WorkerProcess, frames: list) -> None:
         try:
             self.socket.send_multipart([worker.token, *frames], zmq.DONTWAIT, copy=False)
         except zmq.ZMQError:

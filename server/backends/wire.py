@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from spade_core.checkpoint.sources import CheckpointVersion, ModelSource
 from spade_core.contract.messages import ModelInfo, Problem, Submit
 
+UPSCALED_BYTES_A_PIXEL = 120
+"""Of a picture that an upscaler makes: tiles cost the same at every size, the picture itself a few copies."""
+
 # --- broker to worker ---
 
 
@@ -31,14 +34,19 @@ class Assignment:
     """The public key of the broker's socket for workers."""
     set_aside: tuple[CheckpointVersion, ...] = ()
     """What ended the workers before this one whenever it was loaded."""
+    log_format: str = "text"
 
 
 @dataclass(frozen=True)
 class Render:
-    """Make this picture. Buffers: those of the job, its label map raw."""
+    """Make this picture. Buffers: those of the job, its label map raw.
+
+    more: how many of the messages that follow belong to the same batch.
+    """
 
     ticket: int
     submit: Submit
+    more: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,11 @@ class Abandon:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The process lives; twice a second, also while it computes."""
+    """The process lives; twice a second, also while it computes. The rest is as in WorkerStatus."""
+
+    device: str = ""
+    memory_bytes: int = 0
+    device_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,18 +76,45 @@ class Loading:
 
 
 @dataclass(frozen=True)
+class PaintingCost:
+    """What it takes to paint with a model: memory beside the model's own, measured, and 0 where it cannot be.
+
+    batches: whether several at once may be worth it; not where they were seen to differ from each alone.
+    """
+
+    bytes_a_picture: float = 0.0
+    bytes_a_pixel: float = 0.0
+    batches: bool = True
+
+    def memory(self, painted_pixels: int, upscaled_pixels: int = 0) -> float:
+        """Bytes for a picture; upscaled_pixels: its size where it is enlarged from what is painted."""
+        painting = self.bytes_a_picture + self.bytes_a_pixel * painted_pixels
+        return max(painting, UPSCALED_BYTES_A_PIXEL * upscaled_pixels)
+
+    def largest_side(self, room: float) -> int:
+        """Of a square picture that `room` bytes can hold, in whole steps of 32 pixels; 0 where none can."""
+        pixels = max(0.0, room - self.bytes_a_picture) / max(self.bytes_a_pixel, 1.0)
+        return int(pixels**0.5) // 32 * 32
+
+
+@dataclass(frozen=True)
 class Ready:
     """What this worker paints with from now on: sent when loading and warming up is over, and again when a run
-    has a newer model. Buffers: models and problems as tables, then their label sets as one JSON list of TOML texts.
+    has a newer model. Buffers: models, problems and costs as tables, then their label sets as one JSON list of TOML
+    texts.
 
     problems: models that could not be loaded; an older one of the same name may be served all the same.
     ms_per_megapixel: of painting, measured on a first picture, to estimate others. upscalers: as in Welcome.
+    costs: of each model, in the order of the models. room: bytes that this worker's pictures may
+    take at most; 0 where the device does not say.
     """
 
     ms_per_megapixel: float
     upscalers: tuple[str, ...] = ()
+    room: int = 0
     models: tuple[ModelInfo, ...] = field(default=(), metadata={"wire": False})
     problems: tuple[Problem, ...] = field(default=(), metadata={"wire": False})
+    costs: tuple[PaintingCost, ...] = field(default=(), metadata={"wire": False})
 
 
 @dataclass(frozen=True)

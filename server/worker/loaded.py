@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +12,10 @@ import numpy as np
 from spade_core.checkpoint.sources import CheckpointVersion
 from spade_core.contract.codec import pack_table
 from spade_core.contract.messages import ModelInfo, Problem
+from spade_core.synthesis.batches import Batches
 from spade_core.upscaling.names import available
 
-from ..backends.wire import Ready, StyleThumbnails
+from ..backends.wire import PaintingCost, Ready, StyleThumbnails
 
 if TYPE_CHECKING:
     from spade_core.synthesis.synthesizer import Synthesizer  # imports torch, and tests name another
@@ -29,6 +30,8 @@ class LoadedModel:
     synthesizer: Synthesizer
     info: ModelInfo
     ms_per_megapixel: float
+    cost: PaintingCost
+    batches: Batches
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +42,16 @@ class LoadedModels:
     problems: tuple[Problem, ...] = ()
     upscalers: dict[str, Upscaler] = field(default_factory=dict)
     """Those of files; the installed ones are loaded when a picture wants them."""
+    room: int = 0
+    """As in Ready."""
 
     @property
     def ready(self) -> Ready:
         """What the broker has to know."""
         speed = max((each.ms_per_megapixel for each in self.by_name.values()), default=0.0)
         infos = tuple(each.info for each in self.by_name.values())
-        return Ready(speed, (*available(), *self.upscalers), infos, self.problems)
+        costs = tuple(replace(each.cost, batches=not each.batches.differ) for each in self.by_name.values())
+        return Ready(speed, (*available(), *self.upscalers), self.room, infos, self.problems, costs)
 
     @property
     def thumbnails(self) -> list[tuple[StyleThumbnails, bytes]]:
@@ -64,4 +70,5 @@ class LoadedModels:
         sets = {each.info.label_set_digest: each.synthesizer.label_set for each in self.by_name.values()}
         texts = [label_set.to_toml() for label_set in sets.values()]
         ready = self.ready
-        return [pack_table(ready.models), pack_table(ready.problems), json.dumps(texts).encode()]
+        tables = [pack_table(each) for each in (ready.models, ready.problems, ready.costs)]
+        return [*tables, json.dumps(texts).encode()]

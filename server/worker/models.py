@@ -25,11 +25,14 @@ from spade_core.checkpoint.sources import (
     is_unchanged,
 )
 from spade_core.contract.errors import BadCheckpointError, InternalError, OutOfMemoryError, SpadeError
+from spade_core.contract.limits import MIN_SIDE
 from spade_core.contract.messages import ModelInfo, Problem
 from spade_core.runtime import is_out_of_memory
+from spade_core.synthesis.batches import Batches
 
-from ..backends.wire import Loading
+from ..backends.wire import Loading, PaintingCost
 from .loaded import LoadedModel, LoadedModels
+from .memory import peak_of, room
 
 if TYPE_CHECKING:
     from spade_core.synthesis.synthesizer import Synthesizer  # imports torch, and tests name another
@@ -116,7 +119,7 @@ class ModelLoader:
         synthesizer = self._synthesizer().load(version.path, self._device)
         if not is_unchanged(version):  # its digest and its weights may be of two files
             raise BadCheckpointError(f"{version.file_name} changed while it was read.", "It is read again.")
-        speed = _warm_up(synthesizer)
+        speed, cost = _warm_up(synthesizer)
         labels = synthesizer.label_set
         info = ModelInfo(
             self.source.name,
@@ -129,7 +132,7 @@ class ModelLoader:
             trained_size=synthesizer.trained_size,
             styles=tuple(style.name for style in synthesizer.named_styles),
         )
-        return LoadedModel(version, synthesizer, info, speed)
+        return LoadedModel(version, synthesizer, info, speed, cost, Batches(synthesizer))
 
     def _problem_with(self, newest: CheckpointVersion | None) -> Problem | None:
         if newest is None:
@@ -183,7 +186,13 @@ class ModelStore:
     def _loaded(self) -> LoadedModels:
         by_name = {each.source.name: each.loaded for each in self._loaders if each.loaded is not None}
         problems = tuple(each.problem for each in self._loaders if each.problem is not None)
-        return LoadedModels(by_name, (*problems, *self._upscaler_problems), self._upscalers)
+        devices = {str(each.synthesizer.device) for each in by_name.values()}
+        return LoadedModels(
+            by_name,
+            (*problems, *self._upscaler_problems),
+            self._upscalers,
+            min(map(room, devices), default=0),
+        )
 
 
 def _upscaler(path: str, device: str) -> Upscaler:
@@ -223,13 +232,23 @@ def _nothing_yet(run: ModelSource) -> Problem:
     )
 
 
-def _warm_up(synthesizer: Synthesizer) -> float:
-    """Milliseconds for a megapixel, measured on a second picture: the first one also fills caches."""
-    side = synthesizer.native_size
+def _warm_up(synthesizer: Synthesizer) -> tuple[float, PaintingCost]:
+    """Milliseconds for a megapixel, and memory for a picture. The first picture of a size also fills caches."""
+    side, device = synthesizer.native_size, str(synthesizer.device)
+    small = max(MIN_SIDE, side // 2)
+    few, many = (_stripes(synthesizer, each) for each in (small, side))
+    synthesizer.render(few, None, 0)
+    low = peak_of(lambda: synthesizer.render(few, None, 0), device)
+    high = peak_of(lambda: synthesizer.render(many, None, 0), device)
+    began = time.perf_counter()
+    synthesizer.render(many, None, 1)
+    speed = (time.perf_counter() - began) * 1e3 / (side * side / 1e6)
+    a_pixel = max(0, high - low) / max(1, many.size - few.size)
+    return speed, PaintingCost(max(0.0, high - a_pixel * many.size), a_pixel)
+
+
+def _stripes(synthesizer: Synthesizer, side: int) -> np.ndarray:
+    """A square label map with every class."""
     rows = np.arange(side) * len(synthesizer.label_set.classes) // side
     ids = np.array([entry.id for entry in synthesizer.label_set.classes], synthesizer.label_set.dtype)
-    label_map = np.ascontiguousarray(np.broadcast_to(ids[rows][:, None], (side, side)))
-    synthesizer.render(label_map, None, 0)
-    began = time.perf_counter()
-    synthesizer.render(label_map, None, 1)
-    return (time.perf_counter() - began) * 1e3 / (side * side / 1e6)
+    return np.ascontiguousarray(np.broadcast_to(ids[rows][:, None], (side, side)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker does with a job: turn it into a picture, or report what went wrong."""
+"""What a worker does with jobs: turn them into pictures, or report what went wrong with each."""
 
 from __future__ import annotations
 
@@ -7,28 +7,51 @@ import hashlib
 import io
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from spade_core.contract.codec import pack_picture
-from spade_core.contract.errors import WIRE_ERRORS, CancelledError, InternalError, UnknownModelError
+from spade_core.contract.errors import (
+    WIRE_ERRORS,
+    CancelledError,
+    InternalError,
+    OutOfMemoryError,
+    UnknownModelError,
+)
 from spade_core.contract.progress import ProgressCallback
+from spade_core.contract.request import Picture
 from spade_core.contract.submission import Buffer, request_from
-from spade_core.synthesis.paint import paint
+from spade_core.synthesis.paint import Plan, finished, plan_of
 
 from ..admission import refuse_other_labels
 from ..backends.wire import Render, Rendered, RenderFailed, RenderPainting, RenderProgress
-from .loaded import LoadedModels
+from .loaded import LoadedModel, LoadedModels
+from .memory import free
 from .models import as_spade_error
 
 _PROGRESS_S = 0.05
+
+Order = tuple[Render, Sequence[Buffer]]
 
 
 class Send(Protocol):
     """Sends a message of backends.wire to the broker."""
 
     def __call__(self, message: Any, buffers: Sequence[Buffer] = ()) -> None: ...
+
+
+@dataclass(eq=False)
+class _Painting:
+    """A job under way. spent_s: on it, or its share of what was spent on its batch."""
+
+    job: Render
+    loaded: LoadedModel
+    plan: Plan
+    spent_s: float = 0.0
+    small_spent_s: float | None = field(default=None)
+    """What had been spent when the small painting was there that an upscaler enlarges."""
 
 
 class Renderer:
@@ -47,19 +70,36 @@ class Renderer:
             self._send(thumbnails, [rgb])
         self._send(models.ready, models.tables)
 
-    def render(self, job: Render, buffers: Sequence[Buffer]) -> None:
-        """Make one picture and send Rendered, or RenderFailed with the reason; never raises."""
+    def render(self, orders: Sequence[Order]) -> None:
+        """Make a batch's pictures and send for each Rendered, or RenderFailed with the reason; never raises."""
+        begun = []
+        for job, buffers in orders:
+            try:
+                begun.append(self._begun(job, buffers))
+            except Exception as problem:
+                self._fail(job.ticket, problem)
+        if not begun:
+            return
         try:
-            rendered, bands = self._rendered(job, buffers)
+            paintings = self._painted(begun)
         except Exception as problem:
-            error = as_spade_error(problem, "The model failed on this job")
-            code = error.code if error.code in WIRE_ERRORS else InternalError.code
-            self._send(RenderFailed(job.ticket, code, error.message, error.fix))
-        else:
-            self._send(rendered, bands)
+            if len(begun) == 1 or isinstance(problem, CancelledError):
+                for each in begun:
+                    self._fail(each.job.ticket, problem)
+            else:  # one may be at fault, or all be too much together
+                for order in orders:
+                    if any(order[0] is each.job for each in begun):
+                        self.render([order])
+            return
+        for each, painting in zip(begun, paintings, strict=True):
+            try:
+                self._finish(each, painting)
+            except Exception as problem:
+                self._fail(each.job.ticket, problem)
 
-    def _rendered(self, job: Render, buffers: Sequence[Buffer]) -> tuple[Rendered, list[Buffer]]:
+    def _begun(self, job: Render, buffers: Sequence[Buffer]) -> _Painting:
         began, submit = time.perf_counter(), job.submit
+        self._progress_of([job.ticket])("painting", 0.0)
         loaded = self._models.by_name.get(submit.model)
         if loaded is None:  # its worker was replaced, and its file had gone
             raise UnknownModelError(f"The model '{submit.model}' is no longer there.", "Choose another one.")
@@ -67,44 +107,93 @@ class Renderer:
         label_set = loaded.synthesizer.label_set
         refuse_other_labels(submit, submit.model, label_set)
         request = request_from(submit, buffers, label_set)
-        small_at: list[float] = []
-
-        def on_painting(painting: np.ndarray) -> None:
-            small_at.append(time.perf_counter())
-            if submit.painting:
-                shape = painting.shape[0], painting.shape[1]
-                self._send(RenderPainting(job.ticket, shape), list(pack_picture(painting)))
-
         upscaler = self._models.upscalers.get(submit.output.upscale)
-        picture = paint(loaded.synthesizer, request, self._progress_of(job.ticket), on_painting, upscaler)
-        rgb, painted_at = picture.rgb, time.perf_counter()
-        bands = _encoded(rgb, submit.output.encoding)
+        plan = plan_of(loaded.synthesizer, request, upscaler)
+        self._refuse_without_memory(loaded, plan)
+        return _Painting(job, loaded, plan, time.perf_counter() - began)
+
+    def _refuse_without_memory(self, loaded: LoadedModel, plan: Plan) -> None:
+        """Before the system ends this process, or another. Raises OutOfMemoryError."""
+        upscaled = 0 if plan.upscaler is None else plan.size[0] * plan.size[1]
+        need = loaded.cost.memory(plan.painted[0] * plan.painted[1], upscaled)
+        if 4 * need < self._models.room or not self._models.room:
+            return  # not worth the question
+        left = free(str(loaded.synthesizer.device))
+        if need > left:
+            raise OutOfMemoryError(
+                f"The picture needs about {need / 1e9:.1f} GB of memory, {left / 1e9:.1f} GB are free.",
+                "End other programs, choose a smaller size, or turn upscaling on.",
+            )
+
+    def _painted(self, begun: Sequence[_Painting]) -> list[np.ndarray]:
+        """What the model gives for each, (h, w, 3) uint8; all are of one model and size."""
+        began, first = time.perf_counter(), begun[0]
+        tickets = [each.job.ticket for each in begun]
+        progress = self._progress_of(tickets, 1 - max(each.plan.upscaling for each in begun))
+        batches = first.loaded.batches
+        differed = batches.differ
+        paintings = batches.render([each.plan.canvas for each in begun], first.plan.painted, progress)
+        if batches.differ != differed:  # the broker is to send them one by one: nobody waits for seven others
+            self._send(self._models.ready, self._models.tables)
+        for each in begun:
+            each.spent_s += (time.perf_counter() - began) / len(begun)
+        return paintings
+
+    def _finish(self, each: _Painting, painting: np.ndarray) -> None:
+        began, job = time.perf_counter(), each.job
+        progress = self._progress_of([job.ticket])
+        progress("painting", 1 - each.plan.upscaling)
+
+        def on_painting(small: np.ndarray) -> None:
+            if job.submit.painting:
+                self._send(
+                    RenderPainting(job.ticket, (small.shape[0], small.shape[1])), list(pack_picture(small))
+                )
+
+        picture = finished(each.loaded.synthesizer, each.plan, painting, progress, on_painting)
+        finished_s = time.perf_counter() - began
+        upscaling_s = finished_s if each.plan.upscaler is not None else 0.0
+        self._deliver(each, picture, each.spent_s + finished_s, upscaling_s)
+
+    def _deliver(self, each: _Painting, picture: Picture, run_s: float, upscaling_s: float) -> None:
+        began, rgb, encoding = time.perf_counter(), picture.rgb, each.job.submit.output.encoding
+        bands = _encoded(rgb, encoding)
         digest = hashlib.sha256()
         for band in bands:
             digest.update(band)
-        return Rendered(
-            job.ticket,
+        rendered = Rendered(
+            each.job.ticket,
             (rgb.shape[0], rgb.shape[1]),
-            submit.output.encoding,
+            encoding,
             digest.hexdigest(),
-            loaded.info.digest,
-            run_ms=(painted_at - began) * 1e3,
-            encode_ms=(time.perf_counter() - painted_at) * 1e3,
+            each.loaded.info.digest,
+            run_ms=run_s * 1e3,
+            encode_ms=(time.perf_counter() - began) * 1e3,
             upscaler=picture.upscaler,
-            upscaling_ms=(painted_at - small_at[0]) * 1e3 if small_at else 0.0,
-        ), bands
+            upscaling_ms=upscaling_s * 1e3,
+        )
+        self._send(rendered, bands)
 
-    def _progress_of(self, ticket: int) -> ProgressCallback:
-        """Reports how far the picture is, and stops the work when nobody wants it."""
+    def _fail(self, ticket: int, problem: Exception) -> None:
+        error = as_spade_error(problem, "The model failed on this job")
+        code = error.code if error.code in WIRE_ERRORS else InternalError.code
+        self._send(RenderFailed(ticket, code, error.message, error.fix))
+
+    def _progress_of(self, tickets: Sequence[int], share: float = 1.0) -> ProgressCallback:
+        """Reports how far the pictures are, and stops the work when nobody wants any of them.
+
+        share: of all the work, what is done when 1 is reported.
+        """
         reported_at = 0.0
 
         def progress(stage: str, done: float) -> None:
             nonlocal reported_at
-            if ticket in self._abandoned:
+            if self._abandoned.issuperset(tickets):
                 raise CancelledError("The job was cancelled.")
             if time.monotonic() - reported_at > _PROGRESS_S:
                 reported_at = time.monotonic()
-                self._send(RenderProgress(ticket, stage, float(done)))
+                for ticket in tickets:
+                    self._send(RenderProgress(ticket, stage, share * float(done)))
 
         return progress
 

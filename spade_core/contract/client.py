@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client: sends label maps, gets pictures, and never blocks its host unless asked to.
 
-    with Client.from_connection_file(default_connection_file()) as client:
+    with Client.connect() as client:
         picture = client.generate(PictureRequest(label_map, label_set, seed=7))
 
-A host with a loop of its own (Blender) calls `submit`, and then `poll` from a timer; see session.
+`events` and `events_async` hand out what happens to the jobs that `submit` sent. A host with a loop of its own, as
+Blender, calls `poll` from a timer; see session.
 """
 
 from __future__ import annotations
 
-import io
+import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,14 +22,8 @@ from typing import Any, Literal
 import numpy as np
 
 from .codec import encode
-from .connection import known_credentials, read_connection_file
-from .errors import (
-    BadImageError,
-    BadOptionError,
-    CancelledError,
-    DeadlineError,
-    UnavailableError,
-)
+from .connection import default_connection_file, known_credentials, read_connection_file
+from .errors import CancelledError, DeadlineError, UnavailableError
 from .keys import Credentials
 from .labels import LabelSet, parse_label_set
 from .messages import (
@@ -48,12 +43,17 @@ from .messages import (
     Welcome,
 )
 from .pending_jobs import REPEAT_S
+from .picture_files import decoded
 from .progress import ProgressCallback
 from .request import Delivery, Picture, PictureRequest
+from .server_statistics import GetStatistics, Statistics
 from .session import Delayed, Event, Session
 
 __all__ = ["Client", "Delayed", "Event"]
 
+SERVER_VARIABLE = "SPADE_SERVER"
+"""Names the server in the environment, as `Client.at` takes it."""
+_LOOK_S = 0.01
 _ADDRESS = re.compile(r"tcp://[^\s/:]+:\d{1,5}|tcp://\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
@@ -82,6 +82,13 @@ class Client(Session):
         super().__init__(DealerTransport(address, credentials), software, first_patience_s, patience_s)
 
     @classmethod
+    def connect(cls, server: Path | str | None = None, **options: Any) -> Client:
+        """The server that is meant: `server`, which is what `at` takes, else that of the environment variable
+        SPADE_SERVER, else the one that this user runs on this machine. Raises UnavailableError, ForbiddenError."""
+        server = server or os.environ.get(SERVER_VARIABLE)
+        return cls.at(str(server or default_connection_file()), **options)
+
+    @classmethod
     def from_connection_file(cls, path: Path | str, **options: Any) -> Client:
         """The server that announced itself in a connection file, or that a key file is for. Raises UnavailableError,
         ForbiddenError."""
@@ -98,7 +105,7 @@ class Client(Session):
     def at(cls, address: str, **options: Any) -> Client:
         """The server at tcp://host:port, or the one that a connection file or a key file of this name is of. Raises
         UnavailableError, ForbiddenError."""
-        if Path(address).is_file():
+        if Path(address).is_file() or Path(address) == default_connection_file():
             return cls.from_connection_file(Path(address), **options)
         if not _ADDRESS.fullmatch(address):
             raise UnavailableError(
@@ -146,13 +153,32 @@ class Client(Session):
         if isinstance(last, Failed):
             raise last.error
         if isinstance(last, Finished):
-            rgb = last.rgb if last.encoding == "raw" else _decoded(last.file)
+            rgb = last.rgb if last.encoding == "raw" else decoded(last.file)
             return Picture(rgb, request.model, last.model_digest, request.seed, last.file, last.upscaler)
         if last is None:
             raise DeadlineError(
                 f"There was no picture in {timeout_s:g} s.", "Allow more time, or a smaller size."
             )
         raise CancelledError("The job was cancelled.", "Start it again.")
+
+    def events(self, timeout_s: float | None = None) -> Iterator[Event]:
+        """What happens to the live jobs, waited for, until none is live; one that another event made the caller submit
+        counts too. Raises DeadlineError where they are not over after `timeout_s`."""
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while self.live or self._events:
+            yield from self.poll(timeout_ms=100)
+            _refuse_late(end, timeout_s)
+
+    async def events_async(self, timeout_s: float | None = None) -> AsyncIterator[Event]:
+        """The same in a coroutine: between two looks, 10 ms apart, others have their turn."""
+        import asyncio  # here and not above: it is slow to import, and Blender does without
+
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while self.live or self._events:
+            for event in self.poll():
+                yield event
+            await asyncio.sleep(_LOOK_S)
+            _refuse_late(end, timeout_s)
 
     def fetch_label_set(self, digest: str, timeout_s: float = 5) -> LabelSet:
         """Ask for the label set of a served model, by its digest. Raises LabelSetMismatchError or UnavailableError."""
@@ -173,14 +199,24 @@ class Client(Session):
         assert isinstance(reply, ServerStatus)
         return reply
 
-    def drain(self, timeout_s: float = 5) -> GoAway:
-        """Over a control address: have the server finish its jobs and leave. Raises UnavailableError."""
-        reply = self._ask(Drain(), lambda event: isinstance(event, GoAway), timeout_s)
+    def statistics(self, timeout_s: float = 5) -> Statistics:
+        """Over a control address: how jobs have gone lately. Raises UnavailableError."""
+        reply = self._ask(GetStatistics(), lambda event: isinstance(event, Statistics), timeout_s)
+        assert isinstance(reply, Statistics)
+        return reply
+
+    def drain(self, timeout_s: float = 5, *, within_s: float | None = None) -> GoAway:
+        """Over a control address: have the server finish its jobs and leave. within_s: what has not ended by then
+        fails; None is the server's usual time. Raises UnavailableError."""
+        within_ms = None if within_s is None else round(within_s * 1000)
+        reply = self._ask(Drain(within_ms), lambda event: isinstance(event, GoAway), timeout_s)
         assert isinstance(reply, GoAway)
         return reply
 
     def close(self) -> None:
-        """Leave at once; jobs that have not ended are given up (the server notices)."""
+        """Leave at once, whatever goes on; jobs that have not ended are given up (the server notices)."""
+        self._pending.jobs.clear()
+        self._events.clear()
         self._transport.close()
 
     def __enter__(self) -> Client:
@@ -237,17 +273,9 @@ class Client(Session):
             self._events.extendleft(reversed(others))
 
 
-def _decoded(file: bytes) -> np.ndarray:
-    """(H, W, 3) uint8 of a picture's file. Raises BadImageError, and BadOptionError where Pillow is missing."""
-    try:
-        from PIL import Image
-    except ImportError:  # Blender has none
-        raise BadOptionError("Pillow, which reads pictures' files, is missing.", "Ask for 'raw'.") from None
-    try:
-        with Image.open(io.BytesIO(file)) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except OSError:
-        raise BadImageError("The server sent a damaged picture.", "Try again.") from None
+def _refuse_late(end: float | None, timeout_s: float | None) -> None:
+    if end is not None and time.monotonic() > end:
+        raise DeadlineError(f"The jobs were not over in {timeout_s:g} s.", "Allow more time, or cancel them.")
 
 
 def _ends(event: Event, identity: str) -> bool:

@@ -41,7 +41,8 @@ from .version import PROTOCOL_MAGIC
 
 MAX_HEADER = 16 * 1024
 MAX_BUFFERS = 16
-BAND_BYTES = 16 * 2**20
+BAND_BYTES = 2**20
+"""Of a picture's bands, as long as there are enough of them: libzmq keeps the one it is sending, enciphered."""
 
 Row = TypeVar("Row")
 
@@ -115,7 +116,7 @@ def unpack_label_map(
 
 
 def pack_picture(rgb: np.ndarray) -> list[memoryview]:
-    """An (H, W, 3) uint8 picture as row bands of at most 16 MiB."""
+    """An (H, W, 3) uint8 picture as row bands, 16 at most, of 1 MiB where they are not more."""
     rows = max(1, BAND_BYTES // (rgb.shape[1] * 3), -(-rgb.shape[0] // MAX_BUFFERS))
     return [
         np.ascontiguousarray(rgb[top : top + rows]).data.cast("B") for top in range(0, rgb.shape[0], rows)

@@ -23,6 +23,7 @@ from .legend import NameReader
 
 _FOLDER = Path(__file__).parent / "label_sets"
 _LARGEST_ID = 65535
+_PIXELS_AT_ONCE = 2**17
 
 
 @dataclass(frozen=True)
@@ -101,18 +102,9 @@ class LabelSet:
                 f"A label map holds whole numbers, this one holds {label_map.dtype}.",
                 "Save it as 8 or 16 bit ids.",
             )
-        allowed = self._allowed
-        # `take` would wrap negative ids and ids over the table, so look at the range first.
-        known = (label_map >= 0) & (label_map < allowed.size) if self._may_leave(label_map) else None
-        valid = allowed[label_map] if known is None else allowed[np.where(known, label_map, 0)] & known
-        if not valid.all():
-            strange = np.unique(label_map[~valid])
-            listed = ", ".join([str(value) for value in strange[:8].tolist()] + ["..."] * (strange.size > 8))
-            raise BadLabelError(
-                f"The label map holds ids that the label set '{self.name}' does not know: {listed}.",
-                f"Use ids of '{self.name}' (0 to {self.classes[-1].id}, or {self.ignore_id} for 'any'), "
-                "or choose the label set the map was made with.",
-            )
+        rows = max(1, _PIXELS_AT_ONCE // label_map.shape[1])
+        for top in range(0, label_map.shape[0], rows):
+            self._refuse_strange(label_map[top : top + rows])
         return np.ascontiguousarray(label_map, dtype=self.dtype)
 
     def colorize(self, label_map: np.ndarray) -> np.ndarray:
@@ -151,6 +143,22 @@ class LabelSet:
         allowed = np.zeros(256 if self.dtype is np.uint8 else 65536, np.bool_)
         allowed[[entry.id for entry in self.classes] + [self.ignore_id]] = True
         return allowed
+
+    def _refuse_strange(self, label_map: np.ndarray) -> None:
+        """Raises BadLabelError. A few rows at a time: the look-up takes eight bytes a pixel, and a map that is none is
+        known as such by its first rows."""
+        allowed = self._allowed
+        # `take` would wrap negative ids and ids over the table, so look at the range first.
+        known = (label_map >= 0) & (label_map < allowed.size) if self._may_leave(label_map) else None
+        valid = allowed[label_map] if known is None else allowed[np.where(known, label_map, 0)] & known
+        if not valid.all():
+            strange = np.unique(label_map[~valid])
+            listed = ", ".join([str(value) for value in strange[:8].tolist()] + ["..."] * (strange.size > 8))
+            raise BadLabelError(
+                f"The label map holds ids that the label set '{self.name}' does not know: {listed}.",
+                f"Use ids of '{self.name}' (0 to {self.classes[-1].id}, or {self.ignore_id} for 'any'), "
+                "or choose the label set the map was made with.",
+            )
 
     def _may_leave(self, label_map: np.ndarray) -> bool:
         """Whether the map's dtype can hold a number outside the table of allowed ids."""

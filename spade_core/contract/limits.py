@@ -11,17 +11,23 @@ MIN_SIDE, MAX_SIDE = 32, 4096
 """Pixels of a label map's and a picture's sides; a server may be started with another maximum."""
 LARGEST_SIDE = 8192
 """Of anything that is rendered, enlarged or exported, whatever a server is told."""
-MAX_MESSAGE_BYTES = 64 * 2**20
-"""Of one frame between a client and a server; the transport drops what is larger."""
+MAX_FRAME_BYTES = 32 * 2**20 + 2**16
+"""Of one frame from a client to a server; the transport drops what is larger. libzmq needs three times as much for a
+moment, to decipher it."""
+MAX_MESSAGE_BYTES = 48 * 2**20
+"""Of all frames of a message from a client; a connection that sends more is ended."""
+MAX_REPLY_FRAME_BYTES = 64 * 2**20
+"""Of one frame from a server."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask; a message over max_bytes must not be sent: the transport would drop it."""
+    """What one request may ask; an array over max_bytes must not be sent, nor all of them together over
+    MAX_MESSAGE_BYTES: the transport would drop it."""
 
     min_side: int = MIN_SIDE
     max_side: int = MAX_SIDE
-    max_bytes: int = MAX_MESSAGE_BYTES - 2**16
+    max_bytes: int = MAX_FRAME_BYTES - 2**16
     max_inflight: int = 16
     max_queue: int = 128
 

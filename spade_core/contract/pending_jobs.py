@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which jobs a client still waits for, and when to send what again. No sockets and no clock: time is given.
 
-Silence of a second: the unanswered jobs are sent again under their ids (the server knows them and just
-answers). Silence of two: over a new connection, backing off. Beyond one's patience: they are Unavailable.
+A server says twice a second how each job is. Silence of a second: the unanswered jobs are sent again under their ids
+(the server knows them and just answers). Silence of two: over a new connection, backing off. Beyond one's patience:
+they are Unavailable. Three seconds without a word of one job, while it talks: that one is asked for again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .errors import SpadeError
 
 REPEAT_S = 1.0
 RECONNECT_S = 2.0
+FORGOTTEN_S = 3.0
 _BACK_OFF_S = (0.05, 1.0)
 LONGEST_RETRY_S = 60.0  # whatever a server says
 _RETRY_S = 0.25  # where a refusal does not say when to come back
@@ -27,7 +29,9 @@ class PendingJob:
     frames: list[Any]
     give_up_at: float
     size: tuple[int, int]
+    heard_at: float
     resend_at: float | None = None  # set while a refusal is waited out
+    patience_s: float = FORGOTTEN_S  # doubled each time, for it may just be long on its way
 
 
 @dataclass
@@ -56,13 +60,18 @@ class PendingJobs:
         """A job was sent."""
         if not self.jobs:
             self._heard_at = max(self._heard_at, now - RECONNECT_S / 2)  # an idle server need not have spoken
-        self.jobs[identity] = PendingJob(frames, now + patience_s, size)
+        self.jobs[identity] = PendingJob(frames, now + patience_s, size, heard_at=now)
 
     def heard(self, now: float) -> None:
         """The server said something."""
         self._ever_heard = True
         self._heard_at = now
         self._back_off_s = _BACK_OFF_S[0]
+
+    def heard_of(self, identity: str, now: float) -> None:
+        """The server said something about a job."""
+        if identity in self.jobs:
+            self.jobs[identity].heard_at = now
 
     def silent_s(self, now: float) -> float:
         """How long the server has been silent while this side listened."""
@@ -73,6 +82,8 @@ class PendingJobs:
         away_s = now - self._listened_at
         if away_s > REPEAT_S / 2:
             self._heard_at = min(now, self._heard_at + away_s)
+            for job in self.jobs.values():
+                job.heard_at = min(now, job.heard_at + away_s)
         self._listened_at = now
 
     def delay(self, identity: str, error: SpadeError, now: float) -> bool:
@@ -91,7 +102,10 @@ class PendingJobs:
             actions.ping = True
         for job in self.jobs.values():
             if job.resend_at is not None and now >= job.resend_at:
-                job.resend_at = None
+                job.resend_at, job.heard_at = None, now
+                actions.resend.append(job.frames)
+            elif job.resend_at is None and silent_s < REPEAT_S and now - job.heard_at > job.patience_s:
+                job.heard_at, job.patience_s = now, 2 * job.patience_s
                 actions.resend.append(job.frames)
         if not self.jobs:
             return actions

@@ -11,15 +11,17 @@ from __future__ import annotations
 import zmq
 
 from .keys import Credentials, KeyPair
-from .limits import MAX_MESSAGE_BYTES
+from .limits import MAX_FRAME_BYTES, MAX_REPLY_FRAME_BYTES
 
 Socket = zmq.Socket[bytes]
-_WORKER_MESSAGE_BYTES = 2 * MAX_MESSAGE_BYTES  # what a client sent and the largest picture always fit
+_WORKER_FRAME_BYTES = 2 * MAX_REPLY_FRAME_BYTES  # what a client sent and the largest picture always fit
+
+_HANDSHAKE_MS = 3000
 
 
 def dealer(context: zmq.Context, address: str, credentials: Credentials | None = None) -> Socket:
     """A client's, connected to a server. Raises ZMQError where that is no address."""
-    socket = _made(context, zmq.DEALER, MAX_MESSAGE_BYTES)
+    socket = _made(context, zmq.DEALER, MAX_REPLY_FRAME_BYTES)
     if credentials is not None:
         _show_key(socket, credentials)
     # A host that does not poll, for it renders, must not stop the reading: progress of every job comes twice a second.
@@ -36,11 +38,13 @@ def router(context: zmq.Context, address: str, keys: KeyPair, domain: bytes) -> 
 
     Raises ZMQError where it cannot listen there.
     """
-    socket = _made(context, zmq.ROUTER, MAX_MESSAGE_BYTES)
+    socket = _made(context, zmq.ROUTER, MAX_FRAME_BYTES)
     _ask_for_keys(socket, keys)
     socket.zap_domain = domain
     socket.router_mandatory = 1
-    socket.sndhwm, socket.rcvhwm = 8, 32
+    # What waits is counted in messages: of those that come in one may have 48 MiB. The server counts the bytes of those
+    # that leave itself. (With 1 libzmq reads nothing at all.)
+    socket.sndhwm, socket.rcvhwm = 8, 2
     _watch_the_net(socket)
     socket.bind(address)
     return socket
@@ -48,7 +52,7 @@ def router(context: zmq.Context, address: str, keys: KeyPair, domain: bytes) -> 
 
 def worker_dealer(context: zmq.Context, address: str, token: bytes, broker_key: str) -> Socket:
     """A worker's, connected to its broker on this machine, which knows it by the token."""
-    socket = _made(context, zmq.DEALER, _WORKER_MESSAGE_BYTES)
+    socket = _made(context, zmq.DEALER, _WORKER_FRAME_BYTES)
     _show_key(socket, Credentials(broker_key, KeyPair.new()))
     socket.routing_id = token
     socket.connect(address)
@@ -57,9 +61,10 @@ def worker_dealer(context: zmq.Context, address: str, token: bytes, broker_key: 
 
 def worker_router(context: zmq.Context, keys: KeyPair) -> Socket:
     """A broker's for its workers, at a free loopback port; who does not know its public key cannot say a word."""
-    socket = _made(context, zmq.ROUTER, _WORKER_MESSAGE_BYTES)
+    socket = _made(context, zmq.ROUTER, _WORKER_FRAME_BYTES)
     _ask_for_keys(socket, keys)
     socket.router_mandatory = 1
+    socket.handshake_ivl = _HANDSHAKE_MS
     socket.bind("tcp://127.0.0.1:*")
     return socket
 
@@ -89,7 +94,7 @@ def _made(context: zmq.Context, kind: int, max_bytes: int) -> Socket:
 
 def _watch_the_net(socket: Socket) -> None:
     """Notice within a quarter of a minute that the other machine has gone, and come back to it."""
-    socket.handshake_ivl = 3000
+    socket.handshake_ivl = _HANDSHAKE_MS
     socket.tcp_keepalive, socket.tcp_keepalive_idle = 1, 5
     socket.tcp_keepalive_intvl, socket.tcp_keepalive_cnt = 3, 3
     socket.tcp_maxrt = 15_000  # of what is sent and not taken

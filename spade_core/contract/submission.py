@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from .codec import pack_label_map, unpack_label_map
-from .errors import BadFramesError, BadHeaderError, BadOptionError, SizeMismatchError
+from .errors import BadFramesError, BadHeaderError, BadOptionError, SizeMismatchError, TooLargeError
 from .labels import LabelSet
-from .limits import Limits
+from .limits import MAX_MESSAGE_BYTES, Limits
 from .messages import Output, StylePart, Submit, SubmitStyle
 from .request import (
     CodeStyle,
@@ -30,6 +30,8 @@ from .request import (
 
 Buffer = bytes | memoryview
 _CODE = np.dtype("<f4")
+_ALWAYS_COMPRESSED = 4 * 2**20
+"""From here on a label map is deflated sooner than enciphered, and a server does not let many wait on its socket."""
 _WITHOUT_BUFFER = ("seed", "named")
 
 
@@ -37,12 +39,12 @@ def submit_from(
     request: PictureRequest, delivery: Delivery, client: str, limits: Limits
 ) -> tuple[Submit, list[Buffer]]:
     """A new job and its buffers, which share no memory with the arrays. Raises what `check` of both raises, and
-    BadOptionError for an instance map."""
+    BadOptionError for an instance map, and TooLargeError where all of it is too much for one message."""
     delivery.check()
     request = request.check(limits)
     if request.instance_map is not None:
         raise BadOptionError("A server takes no instance map.", "Paint in this process, or leave it out.")
-    label_map, encoding = request.label_map, "zlib" if delivery.compress else "raw"
+    label_map, encoding = request.label_map, "zlib" if _compresses(request, delivery) else "raw"
     deadline_s = delivery.deadline_s
     submit = Submit(
         id=uuid.uuid4().hex,
@@ -64,7 +66,21 @@ def submit_from(
         no_cache=delivery.no_cache,
         painting=delivery.painting,
     )
-    return submit, [bytes(pack_label_map(label_map, encoding)), *style_buffers(request)]
+    buffers = [bytes(pack_label_map(label_map, encoding)), *style_buffers(request)]
+    _refuse_large(sum(map(len, buffers)))
+    return submit, buffers
+
+
+def _compresses(request: PictureRequest, delivery: Delivery) -> bool:
+    return delivery.compress or request.label_map.nbytes > _ALWAYS_COMPRESSED
+
+
+def _refuse_large(size: int) -> None:
+    if size > MAX_MESSAGE_BYTES - 2**16:
+        raise TooLargeError(
+            f"The label map and its style have {size >> 20} MiB together, {MAX_MESSAGE_BYTES >> 20} can be sent.",
+            "Choose smaller pictures.",
+        )
 
 
 def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet) -> PictureRequest:

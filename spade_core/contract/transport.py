@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from typing import Any
 
 import zmq
@@ -29,6 +31,7 @@ class DealerTransport:
         self.address, self._credentials = address, credentials
         self.refusal: SpadeError | None = None
         self._ended_handshakes = 0
+        self._process, self._closed = os.getpid(), False
         self._context = zmq.Context()
         try:
             self._open()
@@ -39,34 +42,56 @@ class DealerTransport:
             ) from None
 
     def send(self, frames: list[Any]) -> None:
+        self._refuse_unusable()
         try:
             self._socket.send_multipart(frames, zmq.DONTWAIT)
         except zmq.Again:
             pass  # nobody takes messages there: what matters is sent again after a second of silence
 
     def wait(self, seconds: float) -> bool:
+        self._refuse_unusable()
         readable = bool(self._socket.poll(round(seconds * 1000)))
         while self._monitor.poll(0):
             self._on_handshake(recv_monitor_message(self._monitor)["event"])
         return readable
 
     def receive(self) -> list[bytes] | None:
+        self._refuse_unusable()
         try:
             return self._socket.recv_multipart(zmq.DONTWAIT)
         except zmq.Again:
             return None
 
     def reconnect(self) -> None:
+        self._refuse_unusable()
         self._monitor.close(linger=0)
         self._socket.close(linger=0)
         self._open()
 
     def close(self) -> None:
-        self._context.destroy(linger=0)
+        # In a child process the threads of the context do not exist: to end it there would wait for them for ever.
+        if not self._closed and os.getpid() == self._process:
+            self._context.destroy(linger=0)
+        self._closed = True
+
+    def _refuse_unusable(self) -> None:
+        """Raises UnavailableError where nothing can be said any more, which libzmq would wait for or abort at."""
+        if os.getpid() != self._process:
+            raise UnavailableError(
+                "This client belongs to the process that made it, and this one is its child.",
+                "Make a client of its own in each process.",
+            )
+        if self._closed:
+            raise UnavailableError("This client is closed.", "Make another one.")
 
     def _open(self) -> None:
         self._socket = dealer(self._context, self.address, self._credentials)
-        self._monitor = self._socket.get_monitor_socket(_REFUSALS | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        # By a name of its own: pyzmq makes one of the descriptor's number, which the socket before may have had, and
+        # libzmq may still be closing that one.
+        watched = f"inproc://handshakes-{uuid.uuid4().hex}"
+        self._socket.monitor(watched, _REFUSALS | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._monitor = self._context.socket(zmq.PAIR)
+        self._monitor.connect(watched)
 
     def _on_handshake(self, event: int) -> None:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..contract.request import (
 )
 from ..upscaling.choice import loaded
 from ..upscaling.outlines import outlined
+from .batches import Canvas
 from .style import at_strength, between
 
 if TYPE_CHECKING:
@@ -47,6 +48,34 @@ def paint(
     """
     if progress is not None:
         progress("painting", 0.0)
+    plan = plan_of(synthesizer, request, upscaler)
+    canvas = plan.canvas
+    first, _ = _shares(progress, plan.upscaling)
+    size = {"size": plan.painted} if plan.upscaler is not None else {}
+    painting = synthesizer.render(
+        canvas.label_map, canvas.style, canvas.seed, first, canvas.instance_map, **size
+    )
+    return finished(synthesizer, plan, painting, progress, on_painting)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a request becomes a picture: `canvas` is painted at the size `painted`, `upscaler` enlarges that, if any."""
+
+    request: PictureRequest
+    canvas: Canvas
+    painted: tuple[int, int]
+    size: tuple[int, int]
+    upscaler: Upscaler | None
+
+    @property
+    def upscaling(self) -> float:
+        """Its share of the work."""
+        return 0.0 if self.upscaler is None else self.upscaler.share_of_work
+
+
+def plan_of(synthesizer: Synthesizer, request: PictureRequest, upscaler: Upscaler | None = None) -> Plan:
+    """All that comes before the painting. upscaler: as in paint; raises what paint does."""
     if request.instance_map is not None and not synthesizer.looks_at_instances:
         raise BadOptionError(
             f"The model '{synthesizer.name}' does not look at instances.", "Leave --instances out."
@@ -56,19 +85,30 @@ def paint(
     size = request.size or (request.label_map.shape[0], request.label_map.shape[1])
     small = size if request.upscale == "off" else synthesizer.painting_size(size)
     if small == size:
-        sized = _at_size(request)
-        rgb = synthesizer.render(sized.label_map, code, request.seed, progress, sized.instance_map)
-        return Picture(rgb, synthesizer.name, synthesizer.digest, request.seed)
-    # Before the painting: one that is missing must not cost it.
-    upscaler = upscaler or loaded(request.upscale, str(synthesizer.device))
-    first, rest = _shares(progress, upscaler.share_of_work)
-    painting = synthesizer.render(
-        request.label_map, code, request.seed, first, request.instance_map, size=small
-    )
+        sized, chosen = _at_size(request), None
+    else:  # Before the painting: an upscaler that is missing must not cost it.
+        sized, chosen = request, upscaler or loaded(request.upscale, str(synthesizer.device))
+    canvas = Canvas(sized.label_map, code, request.seed, sized.instance_map)
+    return Plan(request, canvas, small, size, chosen)
+
+
+def finished(
+    synthesizer: Synthesizer,
+    plan: Plan,
+    painting: np.ndarray,
+    progress: ProgressCallback | None = None,
+    on_painting: Callable[[np.ndarray], None] | None = None,
+) -> Picture:
+    """What comes after the painting, (h, w, 3) uint8; progress and on_painting as in paint."""
+    seed = plan.request.seed
+    if plan.upscaler is None:
+        return Picture(painting, synthesizer.name, synthesizer.digest, seed)
+    _, rest = _shares(progress, plan.upscaling)
     if on_painting is not None:
         on_painting(painting)
-    rgb = upscaler.upscale(painting, size, rest, outlines=_outlines(request, size, synthesizer.label_set))
-    return Picture(rgb, synthesizer.name, synthesizer.digest, request.seed, upscaler=upscaler.description)
+    outlines = _outlines(plan.request, plan.size, synthesizer.label_set)
+    rgb = plan.upscaler.upscale(painting, plan.size, rest, outlines=outlines)
+    return Picture(rgb, synthesizer.name, synthesizer.digest, seed, upscaler=plan.upscaler.description)
 
 
 def _shares(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,10 @@ from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
 from ..pixels import as_array, to_rgb
 from ..runtime import chosen_device
+from .batches import Canvas
 from .framing import Framing
 from .painting_size import painting_size
+from .row_bands import RowBands
 
 MARGIN = 16
 """Pixels painted beyond every side and cut away: a network that sees zeros past its border paints a frame."""
@@ -51,6 +54,7 @@ class Synthesizer:
         self.looks_at_instances = config.instance_edges
         self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._bands = RowBands(self._generator) if device.type == "cpu" else None
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
         self._margin = MARGIN if _paints_a_frame(config) else 0
@@ -82,7 +86,17 @@ class Synthesizer:
         in place of the label map's: smaller, for an upscaler, with labels sampled as the model sees them.
         Returns (H, W, 3) uint8, or of that size. Raises BadLabelError, BadShapeError, TooLargeError.
         """
-        return to_rgb(self._painted(label_map, style, seed, progress, instance_map, size))
+        canvas = Canvas(label_map, style, seed, instance_map)
+        return to_rgb(self._painted([canvas], progress, size)[0])
+
+    def render_batch(
+        self,
+        canvases: Sequence[Canvas],
+        progress: ProgressCallback | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> list[np.ndarray]:
+        """As render, several at once, all of one size; the bytes may differ a little from those of each alone."""
+        return [to_rgb(image) for image in self._painted(canvases, progress, size)]
 
     def render_float(
         self,
@@ -92,39 +106,49 @@ class Synthesizer:
         instance_map: np.ndarray | None = None,
     ) -> np.ndarray:
         """As render, but what the network gives before it is cut to bytes: (H, W, 3) float32 in [-1, 1]."""
-        return as_array(self._painted(label_map, style, seed, None, instance_map))
+        return as_array(self._painted([Canvas(label_map, style, seed, instance_map)], None, None)[0])
 
     def _painted(
-        self,
-        label_map: np.ndarray,
-        style: np.ndarray | None,
-        seed: int,
-        progress: ProgressCallback | None,
-        instance_map: np.ndarray | None,
-        size: tuple[int, int] | None = None,
+        self, canvases: Sequence[Canvas], progress: ProgressCallback | None, size: tuple[int, int] | None
     ) -> Tensor:
-        """(3, H, W) float32 in [-1, 1], on the device."""
-        ids = self._checked(label_map)
-        code = self._checked_style(style, seed, ids)
-        height, width = size or ids.shape
+        """(B, 3, H, W) float32 in [-1, 1], on the device."""
+        checked = [self._checked(canvas.label_map) for canvas in canvases]
+        height, width = size or checked[0].shape
         frame = Framing.of(self._generator, height, width, self._margin)
-        objects = self._checked_objects(ids, instance_map) if self.looks_at_instances else None
-        random = torch.Generator().manual_seed(seed % 2**63)
-        blocks = self._generator.block_count
+        blocks, done = self._generator.block_count, 0
+
+        def report() -> None:
+            if progress is not None:
+                progress("painting", done / (blocks + 1))
 
         def after_block(index: int) -> None:
-            if progress is not None:
-                progress("painting", (index + 1) / (blocks + 1))
+            nonlocal done
+            done = index + 1
+            report()
 
+        if self._bands is not None:
+            self._bands.after_band = report
         with torch.inference_mode():
-            labels = self._semantic_input(self._channels.indices(ids), objects, frame)
-            noise = self._generator.draw_noise(1, *labels.shape[2:], random)
-            style_code = None if code is None else self._placed(code)
-            image = self._generator(labels, style_code, noise, after_block)
-            image = frame.unframed(image.float())[0]
+            inputs = [self._inputs(canvas, ids, frame) for canvas, ids in zip(canvases, checked, strict=True)]
+            labels = _together([each[0] for each in inputs])
+            codes = [code for _, code, _ in inputs if code is not None]
+            noise = [_together(planes) for planes in zip(*(each[2] for each in inputs), strict=True)]
+            image = self._generator(labels, _together(codes) if codes else None, noise, after_block)
+            image = frame.unframed(image.float())
         if progress is not None:
             progress("painting", 1.0)
         return image
+
+    def _inputs(
+        self, canvas: Canvas, ids: np.ndarray, frame: Framing
+    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+        """Labels, style code and noise planes of one picture."""
+        code = self._checked_style(canvas.style, canvas.seed, ids)
+        objects = self._checked_objects(ids, canvas.instance_map) if self.looks_at_instances else None
+        labels = self._semantic_input(self._channels.indices(ids), objects, frame)
+        random = torch.Generator().manual_seed(canvas.seed % 2**63)
+        noise = self._generator.draw_noise(1, *labels.shape[2:], random)
+        return labels, None if code is None else self._placed(code), noise
 
     def _semantic_input(self, channels: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Tensor:
         """(1, input_channels, H', W'), as large as the frame wants it."""
@@ -245,6 +269,14 @@ class Synthesizer:
         """A batch of one on the device: whole numbers as int64, others as they are."""
         kind = np.int64 if array.dtype.kind in "ui" else array.dtype
         return torch.from_numpy(array.astype(kind)[None]).to(self.device)
+
+
+def _together(parts: Sequence[Tensor]) -> Tensor:
+    """One batch of several of one picture each; one alone stays as it is, also in memory."""
+    if len(parts) == 1:
+        return parts[0]
+    batch = torch.cat(list(parts))
+    return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch
 
 
 def _paints_a_frame(config: ImageGeneratorConfig) -> bool:

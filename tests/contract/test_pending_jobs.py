@@ -32,6 +32,7 @@ def listen(pending, until, step=0.1, start=0.0):
 def test_nothing_is_repeated_while_the_server_talks(pending):
     for tenth in range(100):
         pending.heard(tenth / 10)
+        pending.heard_of("a", tenth / 10)
         due = look(pending, tenth / 10)
         assert not (due.resend or due.reconnect or due.unavailable or due.ping)
 
@@ -43,6 +44,15 @@ def test_silence_is_answered_by_repeating_and_then_by_a_new_connection(pending):
     reconnects = [now for now, due in turns if due.reconnect]
     assert reconnects and min(reconnects) > 2.0
     assert all(due.resend == [FRAMES] for now, due in turns if due.reconnect)
+
+
+def test_a_job_of_which_nothing_is_heard_while_the_server_talks_is_asked_for_ever_more_rarely(pending):
+    asked = []
+    for tenth in range(300):
+        pending.heard(tenth / 10)
+        if look(pending, tenth / 10).resend:
+            asked.append(tenth / 10)
+    assert asked == pytest.approx([3.1, 9.2, 21.3], abs=0.3)
 
 
 def test_reconnecting_backs_off(pending):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,22 @@ class RunningServer:
     """`spade-server`, with the trivial generator unless told otherwise; a context manager that leaves nothing
     behind."""
 
-    def __init__(self, folder: Path, *options: str, wait: bool = True, synthesizer: str = TRIVIAL):
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        wait: bool = True,
+        synthesizer: str = TRIVIAL,
+        before: Sequence[str] = (),
+    ):
+        """before: words in front of the command, of a program that becomes it."""
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "server.json"
         self._console = folder / "console.txt"
         command = [sys.executable, "-W", "error", "-m", "server", "--connection-file", str(self.file)]
         with self._console.open("w") as console:
             self.process = subprocess.Popen(
-                [*command, "--synthesizer", synthesizer, *options],
+                [*before, *command, "--config", os.devnull, "--synthesizer", synthesizer, *options],
                 cwd=ROOT,
                 stderr=console,
                 env=os.environ | {"TRIVIAL_MARKS": str(folder)},
@@ -89,9 +98,10 @@ class RunningServer:
 class RawPeer:
     """A connection that sends any frames at all and reads typed replies; it has the keys of the connection file."""
 
-    def __init__(self, connection: ConnectionInfo, address: str = ""):
+    def __init__(self, connection: ConnectionInfo, address: str = "", rcvhwm: int = 0):
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.DEALER)
+        self.socket.rcvhwm = rcvhwm
         keys = connection.credentials
         if keys is not None:
             self.socket.curve_serverkey = keys.server_key.encode()

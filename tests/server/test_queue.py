@@ -15,7 +15,7 @@ _clock = itertools.count()
 
 def job(client, name, priority=1, nbytes=1):
     submit = Submit(name, client, "landscape", "d", 0, (64, 64), "uint8", 4096, priority=priority)
-    admitted = AdmittedJob(submit, [bytes(nbytes)], "", "", 64 * 64)
+    admitted = AdmittedJob(submit, [bytes(nbytes)], "", "", (64, 64))
     return ScheduledJob((client, name), admitted, b"peer", queued_at=next(_clock), deadline=1e9)
 
 
