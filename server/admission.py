@@ -116,9 +116,8 @@ def admit(
     for part in style_parts(submit.style):
         if part.kind == "named" and part.name.casefold() not in map(str.casefold, model.info.styles):
             raise unknown_style(part.name, model.info.name, model.info.styles)
-    job = AdmittedJob(
-        raw, checked, _content(raw, checked), model.info.digest, _painted_size(submit, model.info), user
-    )
+    size = _painted_size(submit, model.info)
+    job = AdmittedJob(raw, checked, _content(raw, checked), model.info.digest, size, user)
     models.refuse_too_large(submit.model, job.painted_pixels, job.upscaled_pixels)
     return job
 

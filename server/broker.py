@@ -23,6 +23,7 @@ from spade_core.contract.messages import (
     Drain,
     Failed,
     GetLabelSet,
+    GetStatistics,
     GetThumbnails,
     GoAway,
     Hello,
@@ -36,6 +37,7 @@ from spade_core.contract.messages import (
     Thumbnails,
     Welcome,
 )
+from spade_core.contract.server_statistics import Statistics
 from spade_core.contract.sockets import address_of, router
 from spade_core.contract.submission import Buffer
 
@@ -45,6 +47,8 @@ from .backends.base import Backend
 from .config import ServerConfig
 from .gate import CONTROL, Gate
 from .keys import LOCAL, KeyStore
+from .monitoring.monitor import Monitor
+from .monitoring.statistics import WINDOW_S
 from .peers import Peer, Peers
 from .scheduler import Scheduler
 
@@ -56,12 +60,20 @@ _MESSAGES_A_TURN, _TURN_S = 64, 0.02  # so that a flood on one socket cannot sta
 class Broker:
     """Closes the back end that it is given. `log` is called, with a sentence, for what an operator should know."""
 
-    def __init__(self, config: ServerConfig, backend: Backend, store: KeyStore, log: Callable[[str], None]):
+    def __init__(
+        self,
+        config: ServerConfig,
+        backend: Backend,
+        store: KeyStore,
+        monitor: Monitor,
+        log: Callable[[str], None],
+    ):
         """Raises ZMQError where the address of the configuration cannot be listened at, and what reading keys does."""
         self._log = log
         self._leave_at: float | None = None
         self._announced: tuple[Welcome, tuple[ModelInfo, ...]] | None = None
         self._backend = backend
+        self._monitor = monitor
         self._context = zmq.Context()
         try:
             keys, local = store.identity(), store.local()
@@ -77,6 +89,7 @@ class Broker:
             self._allowances,
             backend,
             self._reply,
+            monitor.job_ended,
             60 * config.unload_after,
             time.monotonic(),
         )
@@ -102,7 +115,7 @@ class Broker:
             poller.poll(_BACKLOG_TURN_MS if self._backlog else _TURN_MS)
             now = time.monotonic()
             if stop_requests():
-                self._drain(now)
+                self._drain(now, DRAIN_S)
             self._gate.answer()
             for peers in (self._front, self._control):
                 self._serve(peers, now)
@@ -133,17 +146,18 @@ class Broker:
             return False
         return not (self._scheduler.live or self._backlog) or time.monotonic() > self._leave_at
 
-    def _drain(self, now: float) -> None:
+    def _drain(self, now: float, within_s: float) -> None:
         if self._leave_at is None:
-            self._leave_at = now + DRAIN_S
+            self._leave_at = now + within_s
             self._scheduler.draining = True
-            self._log(f"Leaving. Jobs to finish first: {self._scheduler.live}, {DRAIN_S:g} s at most.")
+            self._log(f"Leaving. Jobs to finish first: {self._scheduler.live}, {within_s:g} s at most.")
             for peer in self._front.greeted():
-                self._reply(peer, GoAway(round(DRAIN_S * 1000)))
+                self._reply(peer, GoAway(round(within_s * 1000)))
 
     def _housekeep(self) -> None:
         now = time.monotonic()  # not that of the turn's begin: this process may have been paused in it
         self._scheduler.tick(now)
+        self._monitor.turn(self._scheduler.state, self._scheduler.status, now)
         for peers in (self._front, self._control):
             peers.flush(now)
         for gone in self._front.gone:
@@ -207,8 +221,13 @@ class Broker:
             case Status():
                 self._send(peers, peer.identity, self._scheduler.status(now))
             case Drain() if peers is self._control:
-                self._drain(now)
-                self._send(peers, peer.identity, GoAway(round(DRAIN_S * 1000)))
+                within_s = DRAIN_S if message.within_ms is None else max(0, message.within_ms) / 1000
+                self._drain(now, within_s)
+                left_s = max(0.0, (self._leave_at or now) - now)
+                self._send(peers, peer.identity, GoAway(round(left_s * 1000)))
+            case GetStatistics() if peers is self._control:
+                rows = self._monitor.rows(self._scheduler.jobs)
+                self._send(peers, peer.identity, Statistics(WINDOW_S), [pack_table(rows)])
             case Submit() if peers is self._front:
                 peer.client = message.client
                 self._scheduler.submit(peer.identity, peer.user, message, buffers, now)

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -24,7 +22,10 @@ MOST_WORKERS = 64
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """Paint pictures for the add-on, or any other client, on this machine."""
+    """Paint pictures for the add-on, or any other client, on this machine.
+
+    Other first words are keys, status, top, drain and config; each has a --help of its own.
+    """
 
     models: tuple[str, ...] = ("landscape",)
     """Models to serve: names, checkpoint files, or folders of training runs, whose newest checkpoint is served."""
@@ -60,6 +61,16 @@ class ServerConfig:
     users: tyro.conf.Suppress[dict[str, UserLimits]] = field(default_factory=dict)
     """The same for single users, by the names of their keys; for a configuration file."""
 
+    log_format: Literal["text", "json"] = "text"
+    """What the console says, also of each job that has ended: sentences, or a JSON object a line."""
+
+    metrics_port: int | None = None
+    """Port on 127.0.0.1 for /metrics (Prometheus), /v2/health/live and /v2/health/ready; nobody listens without it."""
+
+    config: Path | None = None
+    """A TOML file with options that are not said here. Without it the user's own is taken, or the machine's, if there
+    is one; not by a server that belongs to another process (--parent-pid)."""
+
     synthesizer: tyro.conf.Suppress[str] = "spade_core.synthesis.synthesizer:Synthesizer"
     """The class that loads and runs models, as module:class. Only tests name another, so --help does not tell."""
 
@@ -85,19 +96,14 @@ class ServerConfig:
             raise BadOptionError("There are too many devices.", f"Name {MOST_WORKERS} at most.")
         if not 0 <= self.unload_after < float("inf"):
             raise BadOptionError(f"--unload-after is {self.unload_after}.", "Give minutes, or 0 for never.")
+        if self.log_format not in ("text", "json"):
+            raise BadOptionError(f"There is no log format '{self.log_format}'.", "Use text or json.")
+        if self.metrics_port is not None and not 0 <= self.metrics_port <= 65535:
+            raise BadOptionError(
+                f"There is no port {self.metrics_port} for metrics.", "Choose one from 1 to 65535."
+            )
 
     @property
     def device_names(self) -> list[str]:
         """The device of each worker."""
         return [device.strip() for device in self.devices.split(",")]
-
-
-def parse(arguments: Sequence[str]) -> ServerConfig:
-    """Exits with code 2 where the words are none, or 0 after --help."""
-    hidden = argparse.ArgumentParser(
-        add_help=False, allow_abbrev=False
-    )  # tyro cannot parse what it does not show
-    hidden.add_argument("--synthesizer", default=ServerConfig.synthesizer)
-    found, rest = hidden.parse_known_args(arguments)
-    config = tyro.cli(ServerConfig, prog="spade-server", args=rest)
-    return replace(config, synthesizer=found.synthesizer)

@@ -16,6 +16,7 @@ from .allowance import Allowances
 from .backends.base import RenderedEvent
 from .dispatch import Dispatcher
 from .final_replies import FinalReplies, FinalReply, Reply
+from .monitoring.job_record import JobRecord
 from .queue import JobQueue, ScheduledJob
 from .reply_cache import CachedReply, ReplyCache
 from .served_models import ServedModels
@@ -36,12 +37,15 @@ class Jobs:
         dispatcher: Dispatcher,
         models: ServedModels,
         reply: Reply,
+        record: Callable[[JobRecord], None],
         prepare: Callable[[Submit], None],
     ):
-        """prepare: called before a job is admitted; raises the SpadeError that refuses it."""
+        """record: told of every job that has ended, or was refused. prepare: called before a job is admitted; raises
+        the SpadeError that refuses it."""
         self.final = FinalReplies(reply)
-        self._limits, self._queue, self._dispatcher, self._models = limits, queue, dispatcher, models
-        self._allowances, self._reply, self._prepare = allowances, reply, prepare
+        self._limits, self._allowances = limits, allowances
+        self._queue, self._dispatcher, self._models = queue, dispatcher, models
+        self._reply, self._record, self._prepare = reply, record, prepare
         self._pictures = ReplyCache()  # by the model's digest and what else they depend on
 
     def submit(self, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float) -> None:
@@ -153,21 +157,27 @@ class Jobs:
     def _admit(
         self, key: JobKey, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float
     ) -> None:
-        self._prepare(submit)
-        replaced = key[0], submit.replaces
-        others = [job for job in self._queue if job.key != replaced]
-        self._allowances.refuse_more_jobs(user, key[0], announced_bytes(submit, buffers), others)
-        admitted = admit(submit, buffers, self._models, self._limits, user)
-        if submit.replaces is not None:
-            self.cancel((key[0], submit.replaces), now)
-        if self._answer_from_cache(key, peer, admitted, now):
-            return
-        job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now)
-        self._queue.add(job)
+        try:
+            admitted = self._admitted(key, user, submit, buffers)
+            if submit.replaces is not None:
+                self.cancel((key[0], submit.replaces), now)
+            if self._answer_from_cache(key, peer, admitted, now):
+                return
+            job = ScheduledJob(key, admitted, peer, queued_at=now, deadline=now)
+            self._queue.add(job)
+        except SpadeError as error:
+            self._record(JobRecord.of(submit, user, Failed.of(submit.id, error), refused=True))
+            raise
         usual_s = DEADLINE_S + self._dispatcher.wait_s(job) + 3 * self._dispatcher.expected_s(admitted)
         job.deadline = now + (usual_s if submit.deadline_ms is None else submit.deadline_ms / 1000)
         self.send_progress(job)
         self._dispatcher.dispatch(now)
+
+    def _admitted(self, key: JobKey, user: str, submit: Submit, buffers: Sequence[Buffer]) -> AdmittedJob:
+        self._prepare(submit)
+        others = [job for job in self._queue if job.key != (key[0], submit.replaces)]
+        self._allowances.refuse_more_jobs(user, key[0], announced_bytes(submit, buffers), others)
+        return admit(submit, buffers, self._models, self._limits, user)
 
     def _answer_from_cache(self, key: JobKey, peer: bytes, admitted: AdmittedJob, now: float) -> bool:
         found = self._pictures.get((admitted.model_digest, admitted.content), now)
@@ -175,6 +185,7 @@ class Jobs:
             return False
         message = replace(found.message, id=admitted.submit.id, cached=True, timings=Timings())
         self.final.send(key, peer, message, found.buffers, now)
+        self._record(JobRecord.of(admitted.submit, admitted.user, message, found.buffers))
         return True
 
     def _end(
@@ -184,3 +195,5 @@ class Jobs:
         self._queue.remove(job)
         self._dispatcher.abandon(job, now)
         self.final.send(job.key, job.peer, message, buffers, now)
+        waited_s = (job.started_at or now) - job.queued_at
+        self._record(JobRecord.of(job.admitted.submit, job.admitted.user, message, buffers, waited_s))

@@ -73,11 +73,12 @@ class ParentWatch:
         if self._pid is None:
             return False
         if self._is_parent:  # the surest sign, and immune to the number being given to another process
-            return os.getppid() != self._pid or _is_zombie(self._pid)
-        return not process_is_alive(self._pid) or _is_zombie(self._pid)
+            return os.getppid() != self._pid or is_zombie(self._pid)
+        return not process_is_alive(self._pid) or is_zombie(self._pid)
 
 
-def _is_zombie(pid: int) -> bool:
+def is_zombie(pid: int) -> bool:
+    """Whether a process has ended, and only its exit status is left."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (OSError, IndexError):

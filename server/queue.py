@@ -38,6 +38,11 @@ class ScheduledJob:
         """What its client calls it."""
         return self.admitted.submit.id
 
+    @property
+    def model(self) -> str:
+        """The name of the model that paints it."""
+        return self.admitted.submit.model
+
     def rank(self, now: float) -> int:
         """Higher goes first: its priority, and how long it has waited."""
         return self.admitted.submit.priority + max(0, int((now - self.queued_at) / AGING_S))

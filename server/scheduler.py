@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from spade_core.contract.codec import as_many_as_fit
 from spade_core.contract.errors import BusyError, DrainingError, error_from
@@ -41,7 +41,8 @@ from .backends.wire import RenderFailed, RenderProgress
 from .dispatch import Dispatcher
 from .final_replies import Reply
 from .jobs import Jobs
-from .queue import JobQueue
+from .monitoring.job_record import JobRecord
+from .queue import JobQueue, ScheduledJob
 from .served_models import ServedModels
 
 PROGRESS_S = 0.5
@@ -59,10 +60,12 @@ class Scheduler:
         allowances: Allowances,
         backend: Backend,
         reply: Reply,
+        record: Callable[[JobRecord], None],
         unload_after_s: float,
         now: float,
     ):
-        """unload_after_s: without a job for so long, the devices are given back; 0 keeps them."""
+        """record: told of every job that has ended, or was refused. unload_after_s: without a job for so long, the
+        devices are given back; 0 keeps them."""
         self.draining = False
         self._limits = limits
         self._backend = backend
@@ -74,7 +77,14 @@ class Scheduler:
         self._queue = JobQueue(limits)
         self._dispatcher = Dispatcher(self._queue, self._models, backend)
         self._jobs = Jobs(
-            limits, allowances, self._queue, self._dispatcher, self._models, reply, self._prepare_for
+            limits,
+            allowances,
+            self._queue,
+            self._dispatcher,
+            self._models,
+            reply,
+            record,
+            self._prepare_for,
         )
         self._progress_at = 0.0
 
@@ -84,6 +94,11 @@ class Scheduler:
     def live(self) -> int:
         """How many jobs wait or run."""
         return len(self._queue)
+
+    @property
+    def jobs(self) -> list[ScheduledJob]:
+        """Those that wait or run."""
+        return list(self._queue)
 
     @property
     def state(self) -> str:
@@ -124,6 +139,8 @@ class Scheduler:
             uptime_s=round(now - self._began, 3),
             pids=(os.getpid(), *self._backend.pids),
             problems=self._models.problems,
+            software=f"spade-server {VERSION}",
+            workers=self._backend.workers,
         )
 
     def pong(self) -> Pong:

@@ -80,6 +80,32 @@ def return_freed_memory() -> None:
         glibc.malloc_trim(0)
 
 
+def device_memory(wanted: str) -> tuple[str, int, int]:
+    """The device that this process computes on, asked for as `wanted`, how many of its bytes are in use, and how many
+    it has.
+
+    Of the CPU it is what this process holds of the machine's. CUDA is not woken up for the question: ("", 0, 0) where
+    it has not been used yet.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and wanted.startswith(("auto", "cuda")) and torch.cuda.is_initialized():
+        device = torch.device(wanted if ":" in wanted else f"cuda:{torch.cuda.current_device()}")
+        free, total = torch.cuda.mem_get_info(device)
+        return str(device), total - free, total
+    if torch is not None and wanted in ("auto", "mps") and torch.backends.mps.is_available():
+        return "mps", torch.mps.driver_allocated_memory(), torch.mps.recommended_max_memory()
+    return ("cpu", *_own_memory()) if wanted in ("auto", "cpu") else ("", 0, 0)
+
+
+def _own_memory() -> tuple[int, int]:
+    """Resident bytes of this process, and the machine's; zeros where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 0, 0
+
+
 @cache
 def _glibc() -> Any:
     """The C library of this process, where it is glibc."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from spade_core.contract.messages import Submit
+from spade_core.contract.server_statistics import WorkerStatus
 from spade_core.contract.sockets import Socket
 from spade_core.contract.submission import Buffer
 
@@ -95,6 +96,11 @@ class Backend(Protocol):
     @property
     def pids(self) -> tuple[int, ...]:
         """Process ids of the workers that run on this machine."""
+        ...
+
+    @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """What each worker does, and how much memory its device has in use."""
         ...
 
     @property

@@ -17,6 +17,7 @@ from spade_core.contract.codec import decode, encode, unpack_table
 from spade_core.contract.errors import SpadeError
 from spade_core.contract.keys import KeyPair
 from spade_core.contract.messages import ModelInfo, Problem
+from spade_core.contract.server_statistics import WorkerStatus
 from spade_core.contract.sockets import Socket, address_of, worker_router
 from spade_core.runtime import physical_cores
 
@@ -36,6 +37,7 @@ from .wire import (
     FROM_WORKER,
     Abandon,
     Assignment,
+    Heartbeat,
     Loading,
     PaintingCost,
     Ready,
@@ -81,6 +83,10 @@ class LocalBackend:
     @property
     def pids(self) -> tuple[int, ...]:
         return tuple(worker.process.pid for worker in self._workers if worker.process is not None)
+
+    @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        return tuple(worker.status for worker in self._workers if worker.process is not None)
 
     @property
     def released(self) -> bool:
@@ -141,6 +147,8 @@ class LocalBackend:
             event, buffers = decode(frames, FROM_WORKER)
         except SpadeError:
             return []
+        if isinstance(event, Heartbeat):
+            worker.heartbeat = event
         if isinstance(event, Loading):
             if event.version is None and worker.loading is not None:
                 self._set_aside.survived(worker.loading)
@@ -212,6 +220,7 @@ class LocalBackend:
             self._upscalers,
             self._keys.public,
             self._set_aside.versions(now),
+            config.log_format,
         )
         try:
             worker.start(assignment, now)

@@ -34,6 +34,7 @@ class Assignment:
     """The public key of the broker's socket for workers."""
     set_aside: tuple[CheckpointVersion, ...] = ()
     """What ended the workers before this one whenever it was loaded."""
+    log_format: str = "text"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,11 @@ class Abandon:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The process lives; twice a second, also while it computes."""
+    """The process lives; twice a second, also while it computes. The rest is as in WorkerStatus."""
+
+    device: str = ""
+    memory_bytes: int = 0
+    device_bytes: int = 0
 
 
 @dataclass(frozen=True)

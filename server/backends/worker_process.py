@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from spade_core.checkpoint.sources import CheckpointVersion
+from spade_core.contract.server_statistics import WorkerStatus
 
-from .wire import Assignment
+from .wire import Assignment, Heartbeat
 
 LOAD_S = 180.0  # a worker that loads longer hangs
 SILENT_S = 3.0
@@ -49,6 +50,7 @@ class WorkerProcess:
     """When to start it (again); None: not before a job needs it."""
     failed_starts: int = 0
     loading: CheckpointVersion | None = None
+    heartbeat: Heartbeat = Heartbeat()
     rested_at: float | None = None
     """When one that serves nothing is to try again."""
     kills_before: int = 0
@@ -83,6 +85,15 @@ class WorkerProcess:
         if now - self.heard_at > SILENT_S:
             return "it fell silent"
         return "it made no progress" if self.tickets and now - self.progress_at > self.patience_s else ""
+
+    @property
+    def status(self) -> WorkerStatus:
+        """What it does, of a process that runs."""
+        assert self.process is not None
+        state = "loading" if not self.ready else "painting" if self.tickets else "idle"
+        said = self.heartbeat
+        device = said.device or self.device.replace("auto", "")
+        return WorkerStatus(self.process.pid, device, state, said.memory_bytes, said.device_bytes)
 
     @property
     def ran_out_of_memory(self) -> bool:
@@ -121,6 +132,7 @@ class WorkerProcess:
         self.process, self.token, self.ready = None, b"", False
         self.tickets, self.wanted, self.unwanted_at = set(), set(), None
         self.loading = self.rested_at = None
+        self.heartbeat = Heartbeat()
 
 
 def new_token() -> str:

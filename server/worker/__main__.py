@@ -15,6 +15,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,16 @@ from spade_core.checkpoint.sources import CheckpointVersion, ModelSource
 from spade_core.contract.codec import decode, encode
 from spade_core.contract.sockets import worker_dealer
 from spade_core.contract.submission import Buffer
-from spade_core.runtime import keep_freed_memory, return_freed_memory
+from spade_core.runtime import device_memory, keep_freed_memory, return_freed_memory
 
 from ..backends.wire import TO_WORKER, Abandon, Assignment, Heartbeat, Render
 from ..console import make_patient
+from ..monitoring.log import JSON, MessageLines
 from .loaded import LoadedModels
 from .models import ModelStore
 from .renderer import Renderer
 
-_HEARTBEAT_MS = 500
+_HEARTBEAT_S = 0.5
 _PATIENCE_S = 2.0
 _PR_SET_PDEATHSIG = 1
 
@@ -46,6 +48,7 @@ class BrokerConnection(threading.Thread):
         super().__init__(daemon=True)
         self.orders: queue.SimpleQueue[tuple[Render, list[memoryview]] | LoadedModels] = queue.SimpleQueue()
         self.abandoned: set[int] = set()
+        self.device = ""  # once the models are there: only then can it be asked for its memory
         self._context = zmq.Context()
         self._broker = worker_dealer(
             self._context, assignment.address, assignment.token.encode(), assignment.broker_key
@@ -68,10 +71,12 @@ class BrokerConnection(threading.Thread):
         poller = zmq.Poller()
         poller.register(self._broker, zmq.POLLIN)
         poller.register(self._outbox, zmq.POLLIN)
+        heartbeat_at = 0.0
         while True:
-            ready = dict(poller.poll(_HEARTBEAT_MS))
-            if not ready:
-                self._broker.send_multipart(encode(Heartbeat()))
+            ready = dict(poller.poll(round(_HEARTBEAT_S * 1000)))
+            if not ready or time.monotonic() >= heartbeat_at:
+                heartbeat_at = time.monotonic() + _HEARTBEAT_S
+                self._broker.send_multipart(encode(Heartbeat(*device_memory(self.device))))
             if self._outbox in ready:
                 self._broker.send_multipart(self._outbox.recv_multipart(copy=False), copy=False)
             if self._broker in ready:
@@ -96,6 +101,8 @@ def main() -> None:
         CheckpointVersion(each["path"], tuple(each["times_and_size"])) for each in table["set_aside"]
     )
     assignment = Assignment(**table | {"models": models, "set_aside": set_aside})
+    if assignment.log_format == JSON:
+        sys.stderr = sys.stdout = MessageLines(sys.stderr)
     threading.Thread(target=_leave_with_broker, daemon=True).start()
     broker = BrokerConnection(assignment)
     broker.start()
@@ -108,6 +115,7 @@ def main() -> None:
         assignment.set_aside,
     )
     renderer.use(store.load(broker.send))
+    broker.device = assignment.device
     threading.Thread(target=store.follow, args=(broker.orders.put, broker.sender()), daemon=True).start()
     while True:
         order = _next(broker.orders)

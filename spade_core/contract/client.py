@@ -46,6 +46,7 @@ from .pending_jobs import REPEAT_S
 from .picture_files import decoded
 from .progress import ProgressCallback
 from .request import Delivery, Picture, PictureRequest
+from .server_statistics import GetStatistics, Statistics
 from .session import Delayed, Event, Session
 
 __all__ = ["Client", "Delayed", "Event"]
@@ -198,9 +199,17 @@ class Client(Session):
         assert isinstance(reply, ServerStatus)
         return reply
 
-    def drain(self, timeout_s: float = 5) -> GoAway:
-        """Over a control address: have the server finish its jobs and leave. Raises UnavailableError."""
-        reply = self._ask(Drain(), lambda event: isinstance(event, GoAway), timeout_s)
+    def statistics(self, timeout_s: float = 5) -> Statistics:
+        """Over a control address: how jobs have gone lately. Raises UnavailableError."""
+        reply = self._ask(GetStatistics(), lambda event: isinstance(event, Statistics), timeout_s)
+        assert isinstance(reply, Statistics)
+        return reply
+
+    def drain(self, timeout_s: float = 5, *, within_s: float | None = None) -> GoAway:
+        """Over a control address: have the server finish its jobs and leave. within_s: what has not ended by then
+        fails; None is the server's usual time. Raises UnavailableError."""
+        within_ms = None if within_s is None else round(within_s * 1000)
+        reply = self._ask(Drain(within_ms), lambda event: isinstance(event, GoAway), timeout_s)
         assert isinstance(reply, GoAway)
         return reply
 

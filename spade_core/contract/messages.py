@@ -15,6 +15,7 @@ import numpy as np
 
 from .errors import SpadeError, error_from
 from .limits import Limits
+from .server_statistics import GetStatistics, Statistics, WorkerStatus
 from .version import PROTOCOL_MINOR
 
 PRIORITIES = PRIORITY_BACKGROUND, PRIORITY_NORMAL, PRIORITY_INTERACTIVE = 0, 1, 2
@@ -150,7 +151,12 @@ class Ping:
 
 @dataclass(frozen=True)
 class Drain:
-    """Control socket only: finish what is accepted, take no more, leave; answered by GoAway."""
+    """Control socket only: finish what is accepted, take no more, leave; answered by GoAway.
+
+    within_ms: what has not ended by then fails; None is the server's usual time (since minor version 6).
+    """
+
+    within_ms: int | None = None
 
 
 # --- server to client ---
@@ -331,7 +337,7 @@ class Pong:
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """What the server is doing; the pids are those of broker and workers."""
+    """What the server is doing; the pids are those of broker and workers. software, workers: since minor version 6."""
 
     state: str
     epoch: str
@@ -342,6 +348,8 @@ class ServerStatus:
     uptime_s: float
     pids: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
+    software: str = ""
+    workers: tuple[WorkerStatus, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -351,7 +359,18 @@ class GoAway:
     deadline_ms: int
 
 
-ClientMessage = Hello | Submit | Cancel | GetLabelSet | GetThumbnails | ReleaseDevice | Status | Ping | Drain
+ClientMessage = (
+    Hello
+    | Submit
+    | Cancel
+    | GetLabelSet
+    | GetThumbnails
+    | GetStatistics
+    | ReleaseDevice
+    | Status
+    | Ping
+    | Drain
+)
 ServerMessage = (
     Welcome
     | Accepted
@@ -364,13 +383,25 @@ ServerMessage = (
     | Cancelled
     | Pong
     | ServerStatus
+    | Statistics
     | GoAway
 )
 
 # The names on the wire. "Status" and "LabelSet" are called in their replies what they are in the requests.
 CLIENT_MESSAGES: dict[str, type] = {
     kind.__name__: kind
-    for kind in (Hello, Submit, Cancel, GetLabelSet, GetThumbnails, ReleaseDevice, Status, Ping, Drain)
+    for kind in (
+        Hello,
+        Submit,
+        Cancel,
+        GetLabelSet,
+        GetThumbnails,
+        GetStatistics,
+        ReleaseDevice,
+        Status,
+        Ping,
+        Drain,
+    )
 }
 SERVER_MESSAGES: dict[str, type] = {
     "LabelSet": LabelSetText,
@@ -387,6 +418,7 @@ SERVER_MESSAGES: dict[str, type] = {
             Failed,
             Cancelled,
             Pong,
+            Statistics,
             GoAway,
         )
     },

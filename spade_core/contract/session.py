@@ -37,6 +37,7 @@ from .messages import (
 )
 from .pending_jobs import PendingJobs
 from .request import Delivery, PictureRequest
+from .server_statistics import JobStatistics, Statistics
 from .submission import submit_from
 
 
@@ -267,6 +268,8 @@ def _with_buffers(reply: ServerMessage, buffers: list[memoryview]) -> ServerMess
     """The reply with what travelled beside its header. Raises SizeMismatchError, BadHeaderError, InternalError."""
     if isinstance(reply, Welcome) and buffers:
         return replace(reply, models=unpack_table(ModelInfo, buffers[0]))
+    if isinstance(reply, Statistics) and buffers:
+        return replace(reply, rows=unpack_table(JobStatistics, buffers[0]))
     if not isinstance(reply, Finished | Painting | LabelSetText | Thumbnails):
         return reply
     if not buffers:

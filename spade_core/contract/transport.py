@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from typing import Any
 
 import zmq
@@ -85,7 +86,12 @@ class DealerTransport:
 
     def _open(self) -> None:
         self._socket = dealer(self._context, self.address, self._credentials)
-        self._monitor = self._socket.get_monitor_socket(_REFUSALS | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        # By a name of its own: pyzmq makes one of the descriptor's number, and the socket before this one, which libzmq is
+        # still closing, may have had the same.
+        watched = f"inproc://handshakes-{uuid.uuid4().hex}"
+        self._socket.monitor(watched, _REFUSALS | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._monitor = self._context.socket(zmq.PAIR)
+        self._monitor.connect(watched)
 
     def _on_handshake(self, event: int) -> None:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:

@@ -41,7 +41,7 @@ class RunningServer:
         command = [sys.executable, "-W", "error", "-m", "server", "--connection-file", str(self.file)]
         with self._console.open("w") as console:
             self.process = subprocess.Popen(
-                [*before, *command, "--synthesizer", synthesizer, *options],
+                [*before, *command, "--config", os.devnull, "--synthesizer", synthesizer, *options],
                 cwd=ROOT,
                 stderr=console,
                 env=os.environ | {"TRIVIAL_MARKS": str(folder)},

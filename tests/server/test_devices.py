@@ -62,6 +62,6 @@ def test_a_device_is_given_back_after_a_while_and_taken_again(tmp_path, landscap
     ],
 )
 def test_devices_that_make_no_sense_are_refused_in_words(options, words):
-    command = [sys.executable, "-m", "server", *options]
+    command = [sys.executable, "-m", "server", "--config", os.devnull, *options]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2 and words in ended.stderr

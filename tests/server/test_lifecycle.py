@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from server.config import parse
+from server.command_line import parse
 from server.keys import KeyStore
 from server.security import refuse_open_address
 from spade_core.contract.client import Client

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from spade_core.contract.connection import ConnectionInfo, write_connection_file
 from spade_core.contract.errors import CannotWriteError
 from spade_core.contract.keys import KeyPair
 
-from .keys import KeyStore
+from ..keys import KeyStore
 
 Name = tyro.conf.Positional[str]
 
@@ -29,24 +30,25 @@ class New:
     address: str
     """where they reach this server: tcp://studio-box:5555"""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """the key file; NAME.key where nothing is said"""
+    """the key file, or - to print it; NAME.key where nothing is said"""
 
     def run(self) -> None:
         store, pair, file = KeyStore(), KeyPair.new(), self.output or Path(f"{self.name}.key")
         store.allow(self.name, pair.public)
+        key_file = ConnectionInfo(
+            self.address,
+            control_address="",
+            pid=0,
+            server_key=store.identity().public,
+            client_key=pair.public,
+            client_secret=pair.secret,
+            user=self.name,
+        )
+        if file == Path("-"):
+            print(json.dumps(asdict(key_file), indent=2))
+            return
         try:
-            write_connection_file(
-                file,
-                ConnectionInfo(
-                    self.address,
-                    control_address="",
-                    pid=0,
-                    server_key=store.identity().public,
-                    client_key=pair.public,
-                    client_secret=pair.secret,
-                    user=self.name,
-                ),
-            )
+            write_connection_file(file, key_file)
         except OSError as problem:
             store.revoke(self.name)
             raise CannotWriteError(
@@ -92,8 +94,8 @@ class Revoke:
         print(f"'{self.name}' is no longer let in.")
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Raises SpadeError."""
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit code. Raises SpadeError."""
     command = tyro.extras.subcommand_cli_from_dict(
         {"new": New, "allow": Allow, "list": List, "revoke": Revoke},
         prog="spade-server keys",
@@ -102,3 +104,4 @@ def main(arguments: Sequence[str]) -> None:
     )
     os.umask(0o077)
     command.run()
+    return 0
