@@ -3,9 +3,9 @@
 
 python -m benchmarks.training [--seconds 20] [--paper]
 
-Photos are random and on the device already: what is measured is the step. The label maps are blocks of 32 pixels, of
-which somewhat less lies inside a class than of photos' maps. "plain" is without the fused passes over memory, which a CPU
-with a C compiler has (spade_core/model/fused). The first row is the baseline of the ratios.
+Photos are random and on the device already: what is measured is the step. The label maps are blocks of 32 pixels; of
+photos' maps somewhat more lies inside a class. "plain" is without the fused passes over memory, which a CPU with a C
+compiler has (spade_core/model/fused). The first row is the baseline of the ratios.
 --paper measures the paper's configuration (256 squared, batch 32) too: minutes a step on a CPU.
 """
 

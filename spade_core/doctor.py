@@ -193,7 +193,9 @@ def _training() -> CheckResult:
 
     if library() is not None:
         return CheckResult(OK, "training", "on a CPU in fewer passes over memory, compiled here")
-    return CheckResult(OK, "training", "a C compiler (gcc, clang) would make it about 1.4 times as fast on a CPU")
+    return CheckResult(
+        OK, "training", "a C compiler (gcc, clang) would make it about 1.4 times as fast on a CPU"
+    )
 
 
 def _zeromq() -> CheckResult:

@@ -109,13 +109,15 @@ class SpadeResBlock(ResBlock):
         of_image = none if self.style is None or style is None else self.style(style)
         return rows.joined(inside, others, of_image), rows
 
-    def _table(self, hidden: Tensor, rows: LabelRows | None, *norms: nn.Module) -> Table:
+    def _table(self, hidden: Tensor, rows: LabelRows | None, *norms: nn.Module | None) -> Table:
         """Scales and shifts of norms that look at one feature map, by one convolution."""
-        layers = [layer for norm in norms for layer in (norm.mlp_gamma, norm.mlp_beta)]
-        weight, bias = torch.cat([each.weight for each in layers]), torch.cat([each.bias for each in layers])
+        each = [norm for norm in norms if isinstance(norm, SpadeNorm)]
+        layers = [layer for norm in each for layer in (norm.mlp_gamma, norm.mlp_beta)]
+        biases = [layer.bias for layer in layers if layer.bias is not None]
+        weight, bias = torch.cat([layer.weight for layer in layers]), torch.cat(biases)
         if rows is not None:
             return Table(F.linear(hidden, weight.flatten(1), bias), rows.rows, rows.shared)
-        planes = layers[0]._conv_forward(hidden, weight, bias)
+        planes = layers[0]._conv_forward(hidden, weight, bias)  # padded as the layers pad
         return Table(planes.permute(0, 2, 3, 1).reshape(-1, planes.shape[1]))
 
     def seen(self, labels: Tensor, style: Tensor | None) -> Tensor:

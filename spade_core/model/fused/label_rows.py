@@ -61,9 +61,10 @@ class LabelRows:
 
     def convolved(self, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
         """A 3x3 convolution of the labels: (classes, out) inside each class, and (others, out)."""
-        weight = layer.weight
-        inside = weight.sum((2, 3)).T + layer.bias
-        others = F.linear(self.patches, weight.permute(0, 2, 3, 1).flatten(1), layer.bias)
+        weight, bias = layer.weight, layer.bias
+        assert bias is not None
+        inside = weight.sum((2, 3)).T + bias
+        others = F.linear(self.patches, weight.permute(0, 2, 3, 1).flatten(1), bias)
         return inside, others
 
     def joined(self, inside: Tensor, others: Tensor, of_image: Tensor) -> Tensor:
