@@ -86,8 +86,8 @@ class DealerTransport:
 
     def _open(self) -> None:
         self._socket = dealer(self._context, self.address, self._credentials)
-        # By a name of its own: pyzmq makes one of the descriptor's number, and the socket before this one, which libzmq
-        # is still closing, may have had the same.
+        # By a name of its own: pyzmq makes one of the descriptor's number, which the socket before may have had, and
+        # libzmq may still be closing that one.
         watched = f"inproc://handshakes-{uuid.uuid4().hex}"
         self._socket.monitor(watched, _REFUSALS | zmq.EVENT_HANDSHAKE_SUCCEEDED)
         self._monitor = self._context.socket(zmq.PAIR)
