@@ -65,8 +65,11 @@ class Allowances:
         usual = NOT_LIMITED if user == LOCAL else self.usual
         return self.special.get(user, usual)
 
-    def refuse_more_jobs(self, user: str, client: str, nbytes: int, live: Iterable[ScheduledJob]) -> None:
-        """Before a job of this size is looked at. Raises BusyError where its client, its user, or all have enough."""
+    def refuse_more_jobs(
+        self, user: str, client: str, peer: bytes, nbytes: int, live: Iterable[ScheduledJob]
+    ) -> None:
+        """Before a job of this size is looked at. Raises BusyError where its client, its user, or all have enough. What
+        comes by one connection is one client's, however many sessions it says to be."""
         limits, of_client, of_user = self.of(user), 0, 0
         held_by_client = held_by_user = held_by_all = 0
         for job in live:
@@ -74,7 +77,7 @@ class Allowances:
             held_by_all += size
             if job.admitted.user == user:
                 of_user, held_by_user = of_user + 1, held_by_user + size
-            if job.key[0] == client:
+            if job.key[0] == client or job.peer == peer:
                 of_client, held_by_client = of_client + 1, held_by_client + size
         if of_client >= self.each_client:
             raise BusyError(
