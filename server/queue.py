@@ -49,7 +49,8 @@ class ScheduledJob:
 
 
 class JobQueue:
-    """Live jobs by key. Higher rank first, then clients take turns, each with its jobs in order."""
+    """Live jobs by key. Higher rank first, then users take turns, of each their clients, and of each its jobs in
+    order."""
 
     def __init__(self, limits: Limits):
         self._limits = limits
@@ -58,6 +59,7 @@ class JobQueue:
         self._waiting: dict[
             str, deque[ScheduledJob]
         ] = {}  # by client; the order of the keys is whose turn it is
+        self._last_turn: dict[str, int] = {}  # by user
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -109,7 +111,9 @@ class JobQueue:
             heads = [max(jobs, key=lambda job: job.rank(now)) for jobs in suiting if jobs]
             if not heads:
                 return None
-            job = max(heads, key=lambda head: head.rank(now))  # the first of equals: whose turn it is
+            # The first of equals: whose turn it is.
+            job = max(heads, key=lambda head: (head.rank(now), -self._last_turn.get(head.admitted.user, 0)))
+            self._last_turn[job.admitted.user] = 1 + max(self._last_turn.values(), default=0)
             self._forget_waiting(job)
             if job.key[0] in self._waiting:  # its client goes to the end of the line
                 self._waiting[job.key[0]] = self._waiting.pop(job.key[0])

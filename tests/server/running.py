@@ -98,10 +98,12 @@ class RunningServer:
 class RawPeer:
     """A connection that sends any frames at all and reads typed replies; it has the keys of the connection file."""
 
-    def __init__(self, connection: ConnectionInfo, address: str = "", rcvhwm: int = 0):
+    def __init__(self, connection: ConnectionInfo, address: str = "", rcvhwm: int = 0, identity: bytes = b""):
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.DEALER)
         self.socket.rcvhwm = rcvhwm
+        if identity:
+            self.socket.routing_id = identity
         keys = connection.credentials
         if keys is not None:
             self.socket.curve_serverkey = keys.server_key.encode()

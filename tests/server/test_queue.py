@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,16 @@ def test_clients_take_turns():
         *(job("a", f"a{n}") for n in range(3)), *(job("b", f"b{n}") for n in range(2)), job("c", "c0")
     )
     assert order(queue) == ["a0", "b0", "c0", "a1", "b1", "a2"]
+
+
+def test_users_take_turns_however_many_clients_each_has():
+    farm = [job(f"farm/{n}", f"f{n}") for n in range(4)]
+    anna = [job("anna/a", "a0"), job("anna/a", "a1")]
+    for entry in farm:
+        entry.admitted = replace(entry.admitted, user="farm")
+    for entry in anna:
+        entry.admitted = replace(entry.admitted, user="anna")
+    assert order(queue_of(*farm, *anna)) == ["f0", "a0", "f1", "a1", "f2", "f3"]
 
 
 def test_higher_priority_goes_first_and_then_clients_take_turns():
