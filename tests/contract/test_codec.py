@@ -29,7 +29,8 @@ from spade_core.contract.errors import (
     SpadeError,
     WarmingError,
     error_from,
-)from spade_core.contract.server_statistics import GetStatistics, Statistics
+)
+from spade_core.contract.server_statistics import GetStatistics, Statistics
 
 ID = "0123456789abcdef" * 2
 SUBMIT = m.Submit(
