@@ -45,10 +45,10 @@ class Studio:
     sides: tuple[int, ...] = (512, 1024, 2048)
     shares: tuple[float, ...] = (0.6, 0.3, 0.1)
     """Of the pictures, by side."""
-    ms_a_megapixel: float = 700.0
-    """Of one device, upscaling included."""
-    ms_a_picture: float = 15.0
-    """Of one device beside that."""
+    ms_a_picture: float = 240.0
+    """Of one device, for the small painting. As measured for docs/upscaling.md on two cores with avx512_bf16."""
+    ms_a_megapixel: float = 780.0
+    """Of one device, for the upscaling."""
     batches: bool = False
     """Whether several pictures at once are worth it; then seven more cost half of their time."""
     minutes: float = 30.0

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+from spade_core.contract.codec import first_ids
 from spade_core.contract.errors import BadHeaderError, LabelSetMismatchError, TooLargeError
 from spade_core.contract.labels import LabelSet
 from spade_core.contract.limits import Limits, refuse_size
@@ -105,6 +106,8 @@ def admit(
     require(
         submit.output.encoding in PICTURE_ENCODINGS, "The picture's encoding", ", ".join(PICTURE_ENCODINGS)
     )
+    if submit.encoding == "zlib" and buffers and (begin := first_ids(buffers[0], submit.dtype)).size:
+        model.label_set.check(begin)
     label_map = request_from(submit, buffers, model.label_set).check(limits).label_map
     checked = [label_map.data.cast("B"), *buffers[1:]]
     raw = replace(submit, dtype=label_map.dtype.name, raw_bytes=label_map.nbytes, encoding="raw")

@@ -15,7 +15,7 @@ from .user_limits import NOT_LIMITED, UserLimits
 
 ERROR_BURST = 50  # errors that a connection is told at once
 ERROR_RATE = 10.0  # and then each second; what is wrong beyond that is dropped in silence
-WASTE_BURST_S = 1.0  # of the broker's processor, for what comes to nothing: refused jobs, and questions
+WASTE_BURST_S = 0.5  # of the broker's processor, for what comes to nothing: refused jobs, and questions
 WASTE_RATE = 0.1  # seconds more each second; beyond that a connection is not heard
 HELD_BYTES, ALWAYS_HELD_BYTES = 24 * 2**20, 2 * 2**20
 """Of all jobs that wait or run; and of one client's, however much the others have."""
@@ -65,8 +65,11 @@ class Allowances:
         usual = NOT_LIMITED if user == LOCAL else self.usual
         return self.special.get(user, usual)
 
-    def refuse_more_jobs(self, user: str, client: str, nbytes: int, live: Iterable[ScheduledJob]) -> None:
-        """Before a job of this size is looked at. Raises BusyError where its client, its user, or all have enough."""
+    def refuse_more_jobs(
+        self, user: str, client: str, peer: bytes, nbytes: int, live: Iterable[ScheduledJob]
+    ) -> None:
+        """Before a job of this size is looked at. Raises BusyError where its client, its user, or all have enough. What
+        comes by one connection is one client's, however many sessions it says to be."""
         limits, of_client, of_user = self.of(user), 0, 0
         held_by_client = held_by_user = held_by_all = 0
         for job in live:
@@ -74,7 +77,7 @@ class Allowances:
             held_by_all += size
             if job.admitted.user == user:
                 of_user, held_by_user = of_user + 1, held_by_user + size
-            if job.key[0] == client:
+            if job.key[0] == client or job.peer == peer:
                 of_client, held_by_client = of_client + 1, held_by_client + size
         if of_client >= self.each_client:
             raise BusyError(

@@ -158,7 +158,7 @@ class Jobs:
         self, key: JobKey, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer], now: float
     ) -> None:
         try:
-            admitted = self._admitted(key, user, submit, buffers)
+            admitted = self._admitted(key, peer, user, submit, buffers)
             if submit.replaces is not None:
                 self.cancel((key[0], submit.replaces), now)
             if self._answer_from_cache(key, peer, admitted, now):
@@ -173,10 +173,12 @@ class Jobs:
         self.send_progress(job)
         self._dispatcher.dispatch(now)
 
-    def _admitted(self, key: JobKey, user: str, submit: Submit, buffers: Sequence[Buffer]) -> AdmittedJob:
+    def _admitted(
+        self, key: JobKey, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer]
+    ) -> AdmittedJob:
         self._prepare(submit)
         others = [job for job in self._queue if job.key != (key[0], submit.replaces)]
-        self._allowances.refuse_more_jobs(user, key[0], announced_bytes(submit, buffers), others)
+        self._allowances.refuse_more_jobs(user, key[0], peer, announced_bytes(submit, buffers), others)
         return admit(submit, buffers, self._models, self._limits, user)
 
     def _answer_from_cache(self, key: JobKey, peer: bytes, admitted: AdmittedJob, now: float) -> bool:

@@ -47,6 +47,7 @@ BAND_BYTES = 2**20
 Row = TypeVar("Row")
 
 _KIND_OF = {kind: name for name, kind in (CLIENT_MESSAGES | SERVER_MESSAGES).items()}
+_GLANCE_BYTES = 2**15
 _UPDATE = "Update the add-on and the server to the same release."
 
 
@@ -97,9 +98,7 @@ def unpack_label_map(
 
     Raises BadShapeError, BadHeaderError (encoding) and SizeMismatchError; never inflates more than `raw_bytes` + 1.
     """
-    if dtype not in ("uint8", "uint16"):
-        raise BadShapeError(f"A label map is uint8 or uint16, not '{dtype}'.", _UPDATE)
-    itemsize = np.dtype(dtype).itemsize
+    itemsize = _label_dtype(dtype).itemsize
     if shape[0] < 1 or shape[1] < 1 or shape[0] * shape[1] * itemsize != raw_bytes:
         raise SizeMismatchError(
             f"A {shape[0]} by {shape[1]} map of {dtype} does not have {raw_bytes} bytes.", _UPDATE
@@ -112,7 +111,26 @@ def unpack_label_map(
         raise SizeMismatchError(
             f"The label map has {len(buffer)} bytes where {raw_bytes} were promised.", _UPDATE
         )
-    return np.frombuffer(buffer, np.dtype(dtype).newbyteorder("<")).reshape(shape)
+    return np.frombuffer(buffer, _label_dtype(dtype)).reshape(shape)
+
+
+def _label_dtype(dtype: str) -> np.dtype[Any]:
+    if dtype not in ("uint8", "uint16"):
+        raise BadShapeError(f"A label map is uint8 or uint16, not '{dtype[:40]}'.", _UPDATE)
+    return np.dtype(dtype).newbyteorder("<")
+
+
+def first_ids(buffer: bytes | memoryview, dtype: str) -> np.ndarray:
+    """The first ids of a deflated map, (1, N), read-only: enough to see in a moment that it is none.
+
+    Raises BadShapeError and SizeMismatchError.
+    """
+    kind = _label_dtype(dtype)
+    try:
+        begin = zlib.decompressobj().decompress(buffer, _GLANCE_BYTES)
+    except zlib.error:
+        raise SizeMismatchError("The label map's zlib stream is damaged.", "Send it again.") from None
+    return np.frombuffer(begin[: len(begin) // kind.itemsize * kind.itemsize], kind).reshape(1, -1)
 
 
 def pack_picture(rgb: np.ndarray) -> list[memoryview]:

@@ -30,6 +30,7 @@ from spade_core.contract.errors import (
     WarmingError,
     error_from,
 )
+from spade_core.contract.server_statistics import GetStatistics, Statistics
 
 ID = "0123456789abcdef" * 2
 SUBMIT = m.Submit(
@@ -41,6 +42,7 @@ SUBMIT = m.Submit(
 REQUESTS = [
     m.Hello(0, "test", ID), SUBMIT, m.Cancel(ID), m.GetLabelSet("d" * 64, ID),
     m.GetThumbnails("d" * 64, ID), m.ReleaseDevice(), m.Status(), m.Ping(), m.Drain(),
+    GetStatistics(),
 ]  # fmt: skip
 REPLIES = [
     m.Welcome(
@@ -51,6 +53,7 @@ REPLIES = [
     m.Finished(ID, (4, 6), "d" * 64, digest="e" * 64, cached=True, timings=m.Timings(1.5, 2.5, 0.0)),
     m.LabelSetText(ID), m.Thumbnails(ID, (6, 8)), m.Failed(ID, "BUSY", "Busy.", "Wait.", True, 500), m.Cancelled(ID),
     m.Pong(3, ID), m.ServerStatus("ready", ID, 1, 1, 5, 0, 12.5, (1, 2)), m.GoAway(30000),
+    Statistics(60.0),
 ]  # fmt: skip
 
 
