@@ -15,7 +15,7 @@ from .user_limits import NOT_LIMITED, UserLimits
 
 ERROR_BURST = 50  # errors that a connection is told at once
 ERROR_RATE = 10.0  # and then each second; what is wrong beyond that is dropped in silence
-WASTE_BURST_S = 0.5  # of the broker's processor, for what comes to nothing: refused jobs, and questions
+WASTE_BURST_S = 0.3  # of the broker's processor, for what comes to nothing: refused jobs, and questions
 WASTE_RATE = 0.1  # seconds more each second; beyond that a connection is not heard
 HELD_BYTES, ALWAYS_HELD_BYTES = 24 * 2**20, 2 * 2**20
 """Of all jobs that wait or run; and of one client's, however much the others have."""

@@ -149,7 +149,7 @@ class LabelSet:
         known as such by its first rows."""
         allowed = self._allowed
         # `take` would wrap negative ids and ids over the table, so look at the range first.
-        known = (label_map >= 0) & (label_map < allowed.size) if self._may_leave(label_map) else None
+        known = (label_map >= 0) & (label_map < allowed.size) if self._leaves_table(label_map) else None
         valid = allowed[label_map] if known is None else allowed[np.where(known, label_map, 0)] & known
         if not valid.all():
             strange = np.unique(label_map[~valid])
@@ -160,10 +160,10 @@ class LabelSet:
                 "or choose the label set the map was made with.",
             )
 
-    def _may_leave(self, label_map: np.ndarray) -> bool:
-        """Whether the map's dtype can hold a number outside the table of allowed ids."""
-        span = np.iinfo(label_map.dtype)
-        return span.min < 0 or span.max >= self._allowed.size
+    def _leaves_table(self, label_map: np.ndarray) -> bool:
+        """Whether it holds a number outside the table of allowed ids."""
+        span, size = np.iinfo(label_map.dtype), self._allowed.size
+        return bool((span.min < 0 and label_map.min() < 0) or (span.max >= size and label_map.max() >= size))
 
     @cached_property
     def _name_reader(self) -> NameReader:
