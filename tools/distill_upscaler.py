@@ -43,12 +43,15 @@ HELD_OUT = 60
 QUICKER = 3.0
 """The adversary's learning rate, in times the network's: as slow as that, it never learned to tell them apart."""
 EMA = 0.995
-TONE, DETAIL, SMOOTH, PERCEPTUAL, MATCHING, ADVERSARIAL = 2.0, 3.0, 10.0, 0.01, 2.0, 0.05
+TONE, DETAIL, GRID, SMOOTH, PERCEPTUAL, MATCHING, ADVERSARIAL = 2.0, 3.0, 4.0, 10.0, 0.01, 2.0, 0.05
 """Weights beside the L1 distance of pixels in [0, 1]."""
 SKY_EVERY = 4
 """Steps from one smooth sky to the next."""
 DETAIL_SIDE = 8
 """Pixels of the large picture's squares that have to hold as much detail as the teacher's."""
+GRID_SIDE = 32
+"""Pixels of the large picture's squares in which each place of the SCALE by SCALE grid has to have the teacher's mean:
+what repeats from one pixel of the small picture to the next is seen as a fine pattern of squares."""
 TONE_SIDE = 16
 """Pixels of the large picture's squares whose mean colour has to be the teacher's: an adversary alone shifts it."""
 
@@ -125,8 +128,9 @@ class Distillation:
             "l1": off.abs().mean(),
             "tone": F.avg_pool2d(off, TONE_SIDE).abs().mean(),
             "detail": F.l1_loss(detail(painted), detail(large)),
+            "grid": grid(off).abs().mean(),
         }
-        total = losses["l1"] + TONE * losses["tone"] + DETAIL * losses["detail"]
+        total = losses["l1"] + TONE * losses["tone"] + DETAIL * losses["detail"] + GRID * losses["grid"]
         if self.step % SKY_EVERY == 0:
             sky = a_smooth_sky(small.shape[2])
             with self.autocast:
@@ -254,6 +258,14 @@ def laplacian(pictures: Tensor) -> Tensor:
 def detail(pictures: Tensor) -> Tensor:
     """How sharp each square of DETAIL_SIDE is; distances of pixels alone are least where nothing is sharp."""
     return F.avg_pool2d(laplacian(pictures), DETAIL_SIDE)
+
+
+def grid(off: Tensor) -> Tensor:
+    """(B, 3, H, W) to the means of each place of the SCALE by SCALE grid, over squares of GRID_SIDE."""
+    batch, colours, height, width = off.shape
+    cells = GRID_SIDE // SCALE
+    rows, columns = height // GRID_SIDE, width // GRID_SIDE
+    return off.view(batch, colours, rows, cells, SCALE, columns, cells, SCALE).mean((3, 6))
 
 
 def sum_of(losses: Any) -> Tensor:
