@@ -190,8 +190,13 @@ class BlenderWindow:
 
 
 def surroundings(profile: Path) -> dict[str, str]:
-    """What a Blender without a graphics card needs to start with a profile of its own."""
-    return {**os.environ, "BLENDER_USER_RESOURCES": str(profile), "LIBGL_ALWAYS_SOFTWARE": "1"}
+    """What a Blender without a graphics card needs to start with a profile of its own; a server, to share its keys."""
+    return {
+        **os.environ,
+        "BLENDER_USER_RESOURCES": str(profile),
+        "XDG_STATE_HOME": str(profile / "state"),  # a Blender in a chroot has another home
+        "LIBGL_ALWAYS_SOFTWARE": "1",
+    }
 
 
 def install(command: str, profile: Path, zip_file: Path, address: str) -> None:
