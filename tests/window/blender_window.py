@@ -19,6 +19,15 @@ SECONDS_TO_SETTLE = 6.0
 """From the first drawing to the splash screen, on a busy machine without a graphics card."""
 
 
+PICTURES = os.environ.get("SPADE_GUI_PICTURES", "")
+"""A folder for pictures of what was seen, by ImageMagick."""
+TAB_IN_VIEW, TAB_IN_IMAGE_EDITOR = 246, 185
+"""How far below the upper end of the sidebar the tab lies, after Blender's own tabs."""
+PANELS = ("Style", "Variations", "History", "Place As")
+"""Below the seed, each as a line while it is closed."""
+_TO_FIRST_PANEL, _PANEL_LINE = 36, 26
+
+
 class Screen:
     """An X server that shows nothing to anybody."""
 
@@ -167,6 +176,29 @@ class BlenderWindow:
         self.click(left + width - 11, bottom + height - below)
         self.until(f"region_of(area_of({editor!r}), 'UI').active_panel_category == 'Backdrops'", 20)
 
+    def open_sidebar(self) -> None:
+        """From a Blender that has just started to the add-on's panels."""
+        left, bottom, width, height = self.region("WINDOW")
+        self.click(left + 60, bottom + 60)  # beside the splash screen, to close it
+        self.pause(3.0)
+        self.move(left + width // 2, bottom + height // 2)
+        self.key("n")
+        self.until("region_of(area_of('VIEW_3D'), 'UI').width > 1", 20)
+        self.pause(1.0)
+        self.open_tab("VIEW_3D", TAB_IN_VIEW)
+
+    def toggle_panel(self, title: str) -> None:
+        """Click the header of one of PANELS, of which no other may be open."""
+        x, y = self.find("spade.new_seed")
+        self.click(x - 40, y - _TO_FIRST_PANEL - _PANEL_LINE * PANELS.index(title))
+        self.pause(1.0)
+
+    def keep_picture(self, name: str) -> None:
+        """Keep what is on the screen, where somebody wants to look at it."""
+        if PICTURES:
+            self.pause(4.0)  # a processor that draws what graphics cards draw takes its time
+            self.screenshot(Path(PICTURES) / f"{name}.png")
+
     def screenshot(self, file: Path) -> None:
         """The screen as a PNG file, by ImageMagick."""
         surroundings = {**os.environ, "DISPLAY": self._screen.name}
@@ -187,6 +219,11 @@ class BlenderWindow:
 
     def _xdotool(self, *words: str) -> None:
         subprocess.run(["xdotool", *words], env={**os.environ, "DISPLAY": self._screen.name}, check=True)
+
+
+def module(name: str) -> str:
+    """A module of the installed extension, as Python for a question."""
+    return f"__import__('sys').modules['bl_ext.user_default.spade_backdrops.{name}']"
 
 
 def surroundings(profile: Path) -> dict[str, str]:
