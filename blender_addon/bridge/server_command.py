@@ -61,7 +61,7 @@ def _find_installed() -> str:
     if found is None:
         raise NotInstalledError(
             "The picture server is not installed yet.",
-            fix="Press Install Server, or say in the preferences where one is.",
+            fix="Press Install Server, or give yours as Server Command in the preferences.",
         )
     return found
 

@@ -17,7 +17,7 @@ RESULTS = f"len({module('history.records')}.results())"
 PLACED = f"{module('place.placement')}.placed_picture(bpy.context.scene, bpy.context.scene.camera)"
 
 
-def test_a_designers_session(window, tmp_path):
+def test_a_designers_session(window, profile, tmp_path):
     window.open_sidebar()
     window.click(*window.find("spade.add_example"))
     window.until("bpy.context.scene.camera.name == 'Valley camera'")
@@ -34,6 +34,9 @@ def test_a_designers_session(window, tmp_path):
     reopened = str(tmp_path / "valley.blend")
     saves_and_reopens(window, reopened)
     paints_labels(window)
+    assert any((profile / "extensions").rglob("zmq/__init__.py")), (
+        "the Blender in the background leaves it alone"
+    )
 
 
 def asks_for_a_server(window: BlenderWindow) -> None:
