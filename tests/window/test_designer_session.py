@@ -70,7 +70,7 @@ def paints(window: BlenderWindow, button: tuple[int, int]) -> None:
     before = window.ask(RESULTS)
     window.click(*button)
     window.until(f"{RESULTS} > {before} and not {SESSION}.board.live", SECONDS_TO_PAINT)
-    window.pause(20.0)  # shaders, drawn by a processor, and the colours of the view
+    window.pause(12.0)  # shaders, drawn by a processor, and the colours of the view
 
 
 def difference(window: BlenderWindow) -> float:
