@@ -45,8 +45,8 @@ def address(profile) -> Iterator[str]:
     python = os.environ.get("SPADE_SERVER_PYTHON") or str(ROOT / ".venv" / "bin" / "python")
     file = profile.parent / "server.json"
     words = [python, "-m", "server", "--bind", found, "--connection-file", str(file), *shlex.split(SERVER)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(words, cwd=ROOT, env=surroundings(profile), **quiet)
+    with open(os.devnull, "wb") as nowhere:
+        server = subprocess.Popen(words, cwd=ROOT, env=surroundings(profile), stdout=nowhere, stderr=nowhere)
     yield found
     server.terminate()
     server.wait(30)
