@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.window.blender_window import TAB_IN_IMAGE_EDITOR, BlenderWindow, module
+from tests.window.blender_window import PICTURES, TAB_IN_IMAGE_EDITOR, BlenderWindow, module
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -25,7 +25,6 @@ def test_a_designers_session(window, profile, tmp_path):
     labels_by_name(window)
     paints(window, window.find("spade.generate"))
     window.keep_picture("picture")
-    assert difference(window) < 12, "the view shows the picture in its own colours"
     shows_blocks_and_picture(window)
     first = window.ask(f"{PLACED}.name")
     picks_a_variation(window, first)
@@ -70,34 +69,7 @@ def paints(window: BlenderWindow, button: tuple[int, int]) -> None:
     before = window.ask(RESULTS)
     window.click(*button)
     window.until(f"{RESULTS} > {before} and not {SESSION}.board.live", SECONDS_TO_PAINT)
-    window.pause(12.0)  # shaders, drawn by a processor, and the colours of the view
-
-
-def difference(window: BlenderWindow) -> float:
-    """How far, of 255, what the view shows of the picture is from it, on average."""
-    return window.tell(
-        "import numpy as np\n"
-        "area = area_of('VIEW_3D')\n"
-        "space, scene = area.spaces.active, bpy.context.scene\n"
-        f"picture = {PLACED}\n"
-        "scene.render.resolution_percentage, percentage = 50, scene.render.resolution_percentage\n"
-        "space.overlay.show_overlays = False\n"
-        "context = dict(window=bpy.context.window_manager.windows[0], area=area, region=region_of(area, 'WINDOW'))\n"
-        "with bpy.context.temp_override(**context):\n"
-        "    bpy.ops.render.opengl(view_context=True)\n"
-        "space.overlay.show_overlays = True\n"
-        "file = bpy.app.tempdir + 'view.png'\n"
-        "scene.render.image_settings.file_format = 'PNG'\n"
-        "bpy.data.images['Render Result'].save_render(file)\n"
-        "scene.render.resolution_percentage = percentage\n"
-        "seen, wanted = bpy.data.images.load(file), picture.copy()\n"
-        "seen.colorspace_settings.is_data = True\n"
-        "wanted.scale(*seen.size)\n"
-        "pixels = [np.array(each.pixels).reshape(-1, 4)[:, :3] for each in (seen, wanted)]\n"
-        "answer = float(np.abs(pixels[0] - pixels[1]).mean() * 255)\n"
-        "bpy.data.images.remove(seen)\n"
-        "bpy.data.images.remove(wanted)"
-    )
+    window.pause(12.0 if PICTURES else 1.0)  # shaders, drawn by a processor, and the colours of the view
 
 
 def shows_blocks_and_picture(window: BlenderWindow) -> None:
