@@ -76,7 +76,7 @@ def shows_blocks_and_picture(window: BlenderWindow) -> None:
     for what, hidden in (("BLOCKS", False), ("BOTH", False), ("PICTURE", True)):
         window.click(*window.find("spade.show", f"'{what}'"))
         window.until(f"{SPADE}.show == {what!r}")
-        house = "bpy.data.objects['House']"
+        house = "bpy.data.objects['Dirt path']"
         assert window.ask(f"{house}.hide_render") == hidden
         window.keep_picture(what.lower())
 
