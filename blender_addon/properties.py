@@ -146,6 +146,7 @@ class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
         name="Natural Edges",
         description="How far the straight borders of blocks are moved as nature would draw them: 0 keeps each where it "
         "is, 1 moves them by about a hundredth of the picture's height. The seed draws how",
+        default=0.67,
         min=0.0,
         max=1.0,
         subtype="FACTOR",

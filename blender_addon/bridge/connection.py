@@ -300,7 +300,7 @@ class Connection:
         # One that was just started again had no time yet to break the silence.
         if min(client.silent_s, time.monotonic() - self._since) > self.silence_s:
             if self.state is not ConnectionState.LOST:
-                fix = "Check that it runs and that its address is right, then start it again."
+                fix = "Check that it runs, its address and its key file."
                 self._lose(UnavailableError(f"The server at {client.address} does not answer.", fix=fix))
         elif (
             welcome is None

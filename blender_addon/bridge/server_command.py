@@ -61,8 +61,7 @@ def _find_installed() -> str:
     if found is None:
         raise NotInstalledError(
             "The picture server is not installed yet.",
-            fix="Press Install Server, or give the folder of an environment that has it as 'Server Command' in the "
-            "add-on preferences.",
+            fix="Press Install Server, or give yours as Server Command in the preferences.",
         )
     return found
 

@@ -8,7 +8,7 @@ import bpy
 from ..place.picture import place_picture
 from ..place.placement import placed_cameras, remove_placement, switch_placement
 from ..place.show import show, show_nothing_placed
-from ..place.viewport import look_at_picture
+from ..place.viewport import look_at_blocks, look_at_picture
 from ..properties import PLACEMENTS, SHOWN
 from ..scene.view import camera_of
 from ..session import current_session
@@ -61,7 +61,11 @@ class SPADE_OT_show(ReportsErrors, bpy.types.Operator):
 
     def run(self, context) -> None:
         show(context.scene, self.what)
-        if self.what != "BLOCKS" and isinstance(context.space_data, bpy.types.SpaceView3D):
+        if not isinstance(context.space_data, bpy.types.SpaceView3D):
+            return
+        if self.what == "BLOCKS":
+            look_at_blocks(context.space_data)
+        else:
             look_at_picture(context.space_data, context.scene)
 
 

@@ -20,8 +20,9 @@ import numpy as np
 from .image import has_color_space
 from .view_inverse import LIGHT_SCALE, PRIMARIES, STEPS, View, ViewInverse
 
-# Custom properties of a group: whose inverse it is, and how much of all colours it misses.
-_VIEW, _MISSED = "spade_view", "spade_missed"
+# Custom properties of a group: whose inverse it is, and how much of all colours it misses. Older files have groups with
+# a "spade_view", which EEVEE reads wrongly: they are made anew.
+_VIEW, _MISSED = "spade_inverse_of", "spade_missed"
 _STEP_S, _WAIT_S = 0.01, 0.5
 
 _searches: dict[View, ViewInverse] = {}
@@ -105,17 +106,7 @@ def _new_group(name: str, table: np.ndarray) -> bpy.types.NodeTree:
     come, leave = nodes.new("NodeGroupInput"), nodes.new("NodeGroupOutput")
     color = nodes.new("ShaderNodeSeparateColor")
     group.links.new(come.outputs[0], color.inputs[0])
-    red, green, blue = color.outputs
-    last = STEPS - 1
-    depth = nodes.math("MULTIPLY", blue, last)
-    tile = nodes.math("MINIMUM", nodes.math("FLOOR", depth), last - 1)
-    across = nodes.math("ADD", nodes.math("MULTIPLY", red, last), 0.5)
-    column = nodes.math("DIVIDE", nodes.math("MULTIPLY_ADD", tile, STEPS, across), STEPS * STEPS)
-    row = nodes.math("DIVIDE", nodes.math("ADD", nodes.math("MULTIPLY", green, last), 0.5), STEPS)
-    image = _table_image(name, table)
-    near = nodes.lookup(image, column, row)
-    far = nodes.lookup(image, nodes.math("ADD", column, 1 / STEPS), row)
-    mixed = nodes.mix(nodes.math("SUBTRACT", depth, tile), near, far)
+    mixed = _looked_up(nodes, _table_image(name, table), color.outputs)
     parts = nodes.new("ShaderNodeSeparateXYZ")
     group.links.new(mixed, parts.inputs[0])
     wide = nodes.vector(
@@ -124,6 +115,32 @@ def _new_group(name: str, table: np.ndarray) -> bpy.types.NodeTree:
     light = nodes.vector([nodes.dot(wide, weights) for weights in PRIMARIES])
     group.links.new(light, leave.inputs[0])
     return group
+
+
+def _looked_up(nodes: _Nodes, image: bpy.types.Image, color: Any) -> Any:
+    """The entry of a table for a colour (red, green, blue), mixed of the eight around it.
+
+    Each is read as it is and mixed here. Left to the image's own filter, EEVEE would read from smaller copies of the
+    table, mipmaps, wherever neighbouring pixels differ much: false colours along every edge.
+    """
+    firsts, parts = [], []
+    for value in color:
+        place = nodes.math("MULTIPLY", value, STEPS - 1)
+        firsts.append(nodes.math("MINIMUM", nodes.math("FLOOR", place), STEPS - 2))
+        parts.append(nodes.math("SUBTRACT", place, firsts[-1]))
+    left = nodes.math("MULTIPLY_ADD", firsts[2], STEPS, firsts[0])
+    slices = []
+    for blue in (0, 1):
+        rows = []
+        for green in (0, 1):
+            row = nodes.math("DIVIDE", nodes.math("ADD", firsts[1], green + 0.5), STEPS)
+            columns = [
+                nodes.math("DIVIDE", nodes.math("ADD", left, blue * STEPS + red + 0.5), STEPS * STEPS)
+                for red in (0, 1)
+            ]
+            rows.append(nodes.mix(parts[0], *(nodes.lookup(image, column, row) for column in columns)))
+        slices.append(nodes.mix(parts[1], *rows))
+    return nodes.mix(parts[2], *slices)
 
 
 class _Nodes:
@@ -157,7 +174,7 @@ class _Nodes:
 
     def lookup(self, image: bpy.types.Image, column: Any, row: Any) -> Any:
         node = self.new("ShaderNodeTexImage")
-        node.image, node.extension, node.interpolation = image, "EXTEND", "Linear"
+        node.image, node.extension, node.interpolation = image, "EXTEND", "Closest"
         self._give(node.inputs["Vector"], self.vector([column, row, 0.0]))
         return node.outputs["Color"]
 

@@ -9,6 +9,10 @@ import bpy
 
 from ..properties import settings
 
+_GRID = ("show_floor", "show_axis_x", "show_axis_y")
+_had_grid: dict[int, list[str]] = {}
+"""What each view that shows a picture had of Blender's grid, by its address: it would be drawn over the picture."""
+
 
 def shows_pictures(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> bool:
     """Whether a 3D view draws the scene's pictures, which are in materials unless they are the camera's background."""
@@ -26,6 +30,16 @@ def look_at_picture(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None
         view.shading.type = "MATERIAL"
     if view.region_3d is not None:
         view.region_3d.view_perspective = "CAMERA"
+    if had := [name for name in _GRID if getattr(view.overlay, name)]:
+        _had_grid[view.as_pointer()] = had
+    for name in had:
+        setattr(view.overlay, name, False)
+
+
+def look_at_blocks(view: bpy.types.SpaceView3D) -> None:
+    """Give the view back what was in the way of the picture."""
+    for name in _had_grid.pop(view.as_pointer(), ()):
+        setattr(view.overlay, name, True)
 
 
 def look_through_camera(context: bpy.types.Context) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -56,6 +57,8 @@ class LabelWorker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=console,
+                    # A profile of its own: nothing that it starts with may change the user's.
+                    env={**os.environ, "BLENDER_USER_RESOURCES": str(folder / "profile")},
                     **_own_group(),
                 )
         except OSError as problem:

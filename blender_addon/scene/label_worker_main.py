@@ -30,7 +30,8 @@ def main(package: str, paths: list[str], folder: str) -> None:
     os.dup2(2, 1)  # Blender prints of each render
     requests: queue.SimpleQueue[dict] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests, folder), daemon=True).start()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    # Not read_factory_settings: it switches extensions off, and takes what they brought out of the user's folder.
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     sys.path += [path for path in paths if path not in sys.path] + [str(Path(package).parent)]
     addon = importlib.import_module(Path(package).name)
     addon.properties.register()

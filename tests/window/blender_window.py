@@ -19,6 +19,12 @@ SECONDS_TO_SETTLE = 6.0
 """From the first drawing to the splash screen, on a busy machine without a graphics card."""
 
 
+PICTURES = os.environ.get("SPADE_GUI_PICTURES", "")
+"""A folder for pictures of what was seen, by ImageMagick."""
+TAB_IN_VIEW, TAB_IN_IMAGE_EDITOR = 246, 185
+"""How far below the upper end of the sidebar the tab lies, after Blender's own tabs."""
+
+
 class Screen:
     """An X server that shows nothing to anybody."""
 
@@ -167,6 +173,23 @@ class BlenderWindow:
         self.click(left + width - 11, bottom + height - below)
         self.until(f"region_of(area_of({editor!r}), 'UI').active_panel_category == 'Backdrops'", 20)
 
+    def open_sidebar(self) -> None:
+        """From a Blender that has just started to the add-on's panels."""
+        left, bottom, width, height = self.region("WINDOW")
+        self.click(left + 60, bottom + 60)  # beside the splash screen, to close it
+        self.pause(3.0)
+        self.move(left + width // 2, bottom + height // 2)
+        self.key("n")
+        self.until("region_of(area_of('VIEW_3D'), 'UI').width > 1", 20)
+        self.pause(1.0)
+        self.open_tab("VIEW_3D", TAB_IN_VIEW)
+
+    def keep_picture(self, name: str) -> None:
+        """Keep what is on the screen, where somebody wants to look at it."""
+        if PICTURES:
+            self.pause(4.0)  # a processor that draws what graphics cards draw takes its time
+            self.screenshot(Path(PICTURES) / f"{name}.png")
+
     def screenshot(self, file: Path) -> None:
         """The screen as a PNG file, by ImageMagick."""
         surroundings = {**os.environ, "DISPLAY": self._screen.name}
@@ -189,9 +212,19 @@ class BlenderWindow:
         subprocess.run(["xdotool", *words], env={**os.environ, "DISPLAY": self._screen.name}, check=True)
 
 
+def module(name: str) -> str:
+    """A module of the installed extension, as Python for a question."""
+    return f"__import__('sys').modules['bl_ext.user_default.spade_backdrops.{name}']"
+
+
 def surroundings(profile: Path) -> dict[str, str]:
-    """What a Blender without a graphics card needs to start with a profile of its own."""
-    return {**os.environ, "BLENDER_USER_RESOURCES": str(profile), "LIBGL_ALWAYS_SOFTWARE": "1"}
+    """What a Blender without a graphics card needs to start with a profile of its own; a server, to share its keys."""
+    return {
+        **os.environ,
+        "BLENDER_USER_RESOURCES": str(profile),
+        "XDG_STATE_HOME": str(profile / "state"),  # a Blender in a chroot has another home
+        "LIBGL_ALWAYS_SOFTWARE": "1",
+    }
 
 
 def install(command: str, profile: Path, zip_file: Path, address: str) -> None:

@@ -1,112 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A designer's first minutes with the installed extension, in a Blender with a window and by real clicks.
-
-Needs Xvfb, xdotool, and in SPADE_GUI_BLENDER the command that starts a Blender of 5.1 or later with a window; see
-docs/architecture.md. SPADE_GUI_PICTURES: a folder for pictures of what was seen, by ImageMagick.
-"""
+"""A designer's first minutes with the installed extension, in a Blender with a window and by real clicks."""
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import socket
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.window.blender_window import BlenderWindow, install
+from tests.window.blender_window import PICTURES, TAB_IN_IMAGE_EDITOR, BlenderWindow, module
 
-ROOT = Path(__file__).resolve().parents[2]
-BLENDER = os.environ.get("SPADE_GUI_BLENDER", "")
-PICTURES = os.environ.get("SPADE_GUI_PICTURES", "")
-SERVER = os.environ.get("SPADE_GUI_SERVER", "--synthesizer tests.server.trivial:TrivialSynthesizer")
 MOST_CLICKS = 5
 PLACED = "any('spade_provenance' in image for image in bpy.data.images)"
-# How far below the upper end of the sidebar the tab lies, after Blender's own tabs.
-TAB_IN_VIEW, TAB_IN_IMAGE_EDITOR = 246, 185
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(not BLENDER, reason="SPADE_GUI_BLENDER names no Blender with a window"),
-    pytest.mark.skipif(
-        not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="Xvfb and xdotool are needed"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory) -> Iterator[str]:
-    """A server that runs already, as it does once it is installed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        found = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    python = os.environ.get("SPADE_SERVER_PYTHON") or str(ROOT / ".venv" / "bin" / "python")
-    file = tmp_path_factory.mktemp("server") / "server.json"
-    words = [python, "-m", "server", "--bind", found, "--connection-file", str(file), *shlex.split(SERVER)]
-    server = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield found
-    server.terminate()
-    server.wait(30)
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory, address) -> Iterator[BlenderWindow]:
-    folder = tmp_path_factory.mktemp("window")
-    profile = folder / "profile"
-    profile.mkdir()
-    install(BLENDER, profile, Path(shutil.copy(newest_zip(), folder)), address)
-    shown = BlenderWindow(BLENDER, profile, folder)
-    yield shown
-    shown.close()
-
-
-def newest_zip() -> Path:
-    found = sorted((ROOT / "dist").glob("spade_backdrops-*-abi3.zip"), key=lambda file: file.stat().st_mtime)
-    sources = (file for file in (ROOT / "blender_addon").rglob("*.*") if "__pycache__" not in file.parts)
-    if not found or found[-1].stat().st_mtime < max(file.stat().st_mtime for file in sources):
-        pytest.fail("dist/ has no zip of these sources: run `python build.py addon` first", pytrace=False)
-    return found[-1]
-
-
-def picture(window: BlenderWindow, name: str) -> None:
-    """Keep what is on the screen, where somebody wants to look at it."""
-    if PICTURES:
-        window.pause(4.0)  # a processor that draws what graphics cards draw takes its time
-        window.screenshot(Path(PICTURES) / f"{name}.png")
-
-
-def module(name: str) -> str:
-    """A module of the installed extension, as Python for a question."""
-    return f"__import__('sys').modules['bl_ext.user_default.spade_backdrops.{name}']"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_from_a_fresh_blender_to_a_placed_picture_in_five_clicks(window):
-    left, bottom, width, height = window.region("WINDOW")
-    window.click(left + 60, bottom + 60)  # 1: beside the splash screen, to close it
-    window.pause(3.0)
-    window.move(left + width // 2, bottom + height // 2)
-    window.key("n")  # 2: the sidebar
-    window.until("region_of(area_of('VIEW_3D'), 'UI').width > 1", 20)
-    window.pause(1.0)
-    window.open_tab("VIEW_3D", TAB_IN_VIEW)  # 3
-    picture(window, "fresh")
+    window.open_sidebar()  # 1: the splash screen, 2: the sidebar, 3: its tab
+    window.keep_picture("fresh")
     before = {name: window.find(name) for name in ("spade.generate", "spade.new_seed", "spade.auto_assign")}
     window.click(*window.find("spade.add_example"))  # 4
     window.until("bpy.context.scene.camera.name == 'Valley camera'")
     assert window.ask("area_of('VIEW_3D').spaces.active.region_3d.view_perspective") == "CAMERA"
     assert window.ask("bpy.data.objects['Cube'].hide_get() and bpy.data.objects['Cube'].hide_render")
-    picture(window, "example")
+    window.keep_picture("example")
     window.click(*before["spade.generate"])  # 5
     window.until(PLACED, 180)
     window.until(f"{module('session')}.current_session().board.last_placed is not None", 180)
     assert window.clicks + 1 == MOST_CLICKS, "the key counts as one"
     assert window.ask("bpy.context.scene.spade.show") == "PICTURE"
     window.pause(20.0 if PICTURES else 1.0)
-    picture(window, "picture")
+    window.keep_picture("picture")
     for name, at in before.items():
         assert window.is_under(name, at), "no button has moved under the mouse"
 
@@ -126,7 +48,7 @@ def test_the_overlay_shows_what_the_label_pass_sees(window):
     )
     assert agreed > 0.99
     window.pause(1.0)
-    picture(window, "overlay")
+    window.keep_picture("overlay")
     window.tell("bpy.context.window_manager.spade_overlay.is_shown = False")
 
 
@@ -177,12 +99,12 @@ def test_labels_are_painted_by_class_and_make_a_picture(window):
     window.pause(1.0)
     filled = shares(window)
     assert filled["sea"] > 0.01 and filled["snow"] < lined["snow"]
-    picture(window, "painting")
+    window.keep_picture("painting")
     pictures = window.ask("sum('spade_provenance' in image for image in bpy.data.images)")
     window.click(*window.find("spade.generate_painted", editor="IMAGE_EDITOR"))
     window.until(f"sum('spade_provenance' in image for image in bpy.data.images) > {pictures}", 180)
     window.pause(20.0 if PICTURES else 1.0)
-    picture(window, "painted")
+    window.keep_picture("painted")
 
 
 def shares(window: BlenderWindow) -> dict[str, float]:

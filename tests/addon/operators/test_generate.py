@@ -119,6 +119,7 @@ def test_generating_again_updates_the_same_backdrop(valley):
 
 
 def test_natural_edges_travel_with_the_request_and_are_known_of_the_picture(valley):
+    settings(valley).natural_edges = 0.0
     bpy.ops.spade.generate()
     settings(valley).natural_edges = 0.3
     bpy.ops.spade.generate()
