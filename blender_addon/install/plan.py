@@ -96,7 +96,7 @@ def _check_python(wheel: ServerWheel) -> None:
     if not fits or sys.maxsize < 2**32:
         bits = "" if sys.maxsize > 2**32 else ", 32 bit"
         raise UnavailableError(
-            f"The server needs Python {wheel.requires_python}, this Blender has {here[0]}.{here[1]}{bits}.",
+            f"The server needs Python {_in_words(wheel.requires_python)}, this Blender has {here[0]}.{here[1]}{bits}.",
             fix="Give a server of your own in the preferences, or use another Blender.",
         )
     missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
@@ -105,6 +105,15 @@ def _check_python(wheel: ServerWheel) -> None:
             f"This Blender's Python cannot make environments: it lacks {' and '.join(missing)}.",
             fix="Install the system's package for them (python3-venv), or use Blender from blender.org.",
         )
+
+
+def _in_words(requires_python: str) -> str:
+    """ ">=3.11,<3.14" as "3.11 to 3.13"; other bounds as they are."""
+    found = re.fullmatch(r">=(\d+\.\d+)(?:,<(\d+)\.(\d+))?", requires_python.replace(" ", ""))
+    if found is None:
+        return requires_python
+    first, major, after = found.groups()
+    return f"{first} or newer" if major is None else f"{first} to {major}.{int(after) - 1}"
 
 
 def _check_space(plan: Plan) -> None:

@@ -255,10 +255,13 @@ def test_a_folder_that_does_not_exist_is_said(installer, tmp_path):
         plan_from_folder(installer.root, wheels.bundled_wheel(), tmp_path / "nowhere")
 
 
-def test_a_server_for_another_python_is_said(installer, packages, bundle):
-    server_wheel(bundle, "0.1.0", "Requires-Python: >=3.14")
+@pytest.mark.parametrize(
+    ("asked", "said"), [(">=3.14", "3.14 or newer"), (">=3.7,<3.9", "3.7 to 3.8"), ("<3.9", "<3.9")]
+)
+def test_a_server_for_another_python_is_said(installer, packages, bundle, asked, said):
+    server_wheel(bundle, "0.1.0", f"Requires-Python: {asked}")
     here = "{}.{}".format(*sys.version_info)
-    with pytest.raises(UnavailableError, match=f"needs Python >=3.14, this Blender has {here}"):
+    with pytest.raises(UnavailableError, match=f"needs Python {said}, this Blender has {here}"):
         plan_from_folder(installer.root, wheels.bundled_wheel(), packages)
 
 
