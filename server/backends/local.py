@@ -50,10 +50,12 @@ from .wire import (
 )
 from .worker_process import WorkerProcess, new_token
 
-LOAD_TRIES = 3
+LOAD_TRIES, KILLED_TRIES = 3, 10
+"""Starts until a worker counts as one that cannot start: it ended by itself, or somebody killed it, who may stop."""
 _MESSAGES_A_TURN = 64
 START_AGAIN_S = 1.0  # where the system has no room for a process
 AGAIN_S = 0.5  # after a death while loading
+LONGEST_PAUSE_S = 3.0  # between two starts
 
 
 class LocalBackend:
@@ -194,6 +196,7 @@ class LocalBackend:
     def _replace(self, worker: WorkerProcess, reason: str, now: float) -> list[BackendEvent]:
         self._log(f"The worker process is replaced: {reason}.")
         tickets, was_ready, loading = tuple(worker.tickets), worker.ready, worker.loading
+        tries = KILLED_TRIES if worker.was_killed else LOAD_TRIES
         events: list[BackendEvent] = [WorkerLost(tickets, worker.ran_out_of_memory)] if tickets else []
         worker.end()
         worker.start_at = now
@@ -201,8 +204,8 @@ class LocalBackend:
             worker.start_at = now if self._set_aside.died(loading, now) else now + AGAIN_S
         elif not was_ready:
             worker.failed_starts += 1
-            worker.start_at = now + 0.2 * 2**worker.failed_starts
-            if worker.failed_starts >= LOAD_TRIES:
+            worker.start_at = now + min(0.2 * 2**worker.failed_starts, LONGEST_PAUSE_S)
+            if worker.failed_starts >= tries:
                 worker.start_at, worker.failed_starts = now + REST_S, 0
                 events.append(WorkerCannotStart(worker.index, reason))
         return events

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
@@ -94,6 +95,11 @@ class WorkerProcess:
         said = self.heartbeat
         device = said.device or self.device.replace("auto", "")
         return WorkerStatus(self.process.pid, device, state, said.memory_bytes, said.device_bytes)
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether somebody outside ended it, for whatever reason."""
+        return self.process is not None and self.process.poll() in (-signal.SIGKILL, -signal.SIGTERM)
 
     @property
     def ran_out_of_memory(self) -> bool:

@@ -23,6 +23,7 @@ from spade_core.contract.errors import (
 from spade_core.contract.progress import ProgressCallback
 from spade_core.contract.request import Picture
 from spade_core.contract.submission import Buffer, request_from
+from spade_core.runtime import return_freed_memory
 from spade_core.synthesis.paint import Plan, finished, plan_of
 
 from ..admission import refuse_other_labels
@@ -62,6 +63,8 @@ class Renderer:
         self._send = send
         self._abandoned = abandoned
         self._models = LoadedModels({})
+        self._ran_out = False
+        """Whether a job has ended for lack of memory since memory was last given back."""
 
     def use(self, models: LoadedModels) -> None:
         """Paint with these from now on, and tell the broker."""
@@ -72,6 +75,9 @@ class Renderer:
 
     def render(self, orders: Sequence[Order]) -> None:
         """Make a batch's pictures and send for each Rendered, or RenderFailed with the reason; never raises."""
+        if self._ran_out:  # now that nothing of that job is left, or the next one would find no more room
+            self._ran_out = False
+            return_freed_memory()
         begun = []
         for job, buffers in orders:
             try:
@@ -176,6 +182,7 @@ class Renderer:
 
     def _fail(self, ticket: int, problem: Exception) -> None:
         error = as_spade_error(problem, "The model failed on this job")
+        self._ran_out = self._ran_out or isinstance(error, OutOfMemoryError)
         code = error.code if error.code in WIRE_ERRORS else InternalError.code
         self._send(RenderFailed(ticket, code, error.message, error.fix))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from server.reply_cache import CACHE_BYTES
 from spade_core.contract.client import Client
 from spade_core.contract.errors import PoisonError, SpadeError
 from spade_core.contract.labels import load_label_set
@@ -239,6 +240,11 @@ def test_in_minutes_of_chaos_nothing_is_lost_wrong_doubled_or_refused(tmp_path, 
     assert_nothing_is_amiss(chaos(tmp_path, seed, 1000, faults), 1000)
 
 
+def four_times(pixels: np.ndarray) -> np.ndarray:
+    """Large enough to fill the broker's cache of replies soon."""
+    return pixels.repeat(4, 0).repeat(4, 1)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_memory_stays_flat_within_a_twentieth(tmp_path):
@@ -246,13 +252,15 @@ def test_memory_stays_flat_within_a_twentieth(tmp_path):
     with RunningServer(tmp_path) as server, server.client() as client:
         pids, first, end = server.status().pids, None, time.monotonic() + 60 * minutes
         warm_at = time.monotonic() + 60 * minutes / 4
-        seed = 0
+        seed = painted = 0
         while time.monotonic() < end:
             seed = (seed + 1) % 900
-            request = PictureRequest(label_map_of(seed), LANDSCAPE, seed=seed)
-            assert np.array_equal(client.generate(request, Delivery(no_cache=True)).rgb, wanted(seed))
+            request = PictureRequest(four_times(label_map_of(seed)), LANDSCAPE, seed=seed)
+            rgb = client.generate(request, Delivery(no_cache=True)).rgb
+            assert np.array_equal(rgb, four_times(wanted(seed)))
+            painted += rgb.nbytes
             time.sleep(0.02)
-            if first is None and time.monotonic() > warm_at:
+            if first is None and time.monotonic() > warm_at and painted > 2 * CACHE_BYTES:
                 first = [resident_mib(pid) for pid in pids]
         assert first is not None and server.status().pids == pids
         for before, pid in zip(first, pids, strict=True):

@@ -140,6 +140,28 @@ def test_a_worker_that_never_starts_is_given_up_for_a_while_and_the_jobs_are_tol
         assert len(server.status().pids) == 1, "it is tried without a rest"
 
 
+def test_a_worker_that_is_killed_whenever_it_starts_costs_no_job_once_that_ends(
+    tmp_path, monkeypatch, landscape, label_map
+):
+    """As often as five times before it has loaded anything, as an overloaded machine may do."""
+    killed = tmp_path / "killed"
+    killed.touch()
+    dies = (
+        "import os, sys\n"
+        "if 'server.worker' in sys.orig_argv:\n"
+        f"    with open({str(killed)!r}, 'r+') as file:\n"
+        "        times = len(file.read())\n"
+        "        file.write('.')\n"
+        "    if times < 5:\n"
+        "        os.kill(os.getpid(), 9)\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(dies)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with RunningServer(tmp_path / "server", wait=False) as server, server.client() as client:
+        assert client.generate(PictureRequest(label_map, landscape)).rgb.shape == (64, 96, 3)
+        assert len(killed.read_text()) == 6 and "exit code -9" in server.console
+
+
 def test_a_model_that_ends_its_worker_is_set_aside_and_the_others_serve_on(tmp_path, landscape, label_map):
     options = ("--models", "landscape", "crashing")
     with RunningServer(tmp_path, *options) as server, server.client() as client:
