@@ -10,8 +10,7 @@ import bpy
 from ..properties import settings
 
 _GRID = ("show_floor", "show_axis_x", "show_axis_y")
-_had_grid: dict[int, list[str]] = {}
-"""What each view that shows a picture had of Blender's grid, by its address: it would be drawn over the picture."""
+"""What of Blender's own would be drawn over the picture."""
 
 
 def shows_pictures(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> bool:
@@ -31,15 +30,26 @@ def look_at_picture(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None
     if view.region_3d is not None:
         view.region_3d.view_perspective = "CAMERA"
     if had := [name for name in _GRID if getattr(view.overlay, name)]:
-        _had_grid[view.as_pointer()] = had
+        screen, key = _kept_at(view)
+        screen[key] = " ".join(had)
     for name in had:
         setattr(view.overlay, name, False)
 
 
 def look_at_blocks(view: bpy.types.SpaceView3D) -> None:
-    """Give the view back what was in the way of the picture."""
-    for name in _had_grid.pop(view.as_pointer(), ()):
+    """Give the view back what was in the way of the picture, also after the file was saved and opened."""
+    screen, key = _kept_at(view)
+    for name in str(screen.get(key, "")).split():
         setattr(view.overlay, name, True)
+    screen.pop(key, None)
+
+
+def _kept_at(view: bpy.types.SpaceView3D) -> tuple[bpy.types.Screen, str]:
+    """The view's screen, and the name of its custom property that says what the view had of the grid."""
+    screen = view.id_data
+    assert isinstance(screen, bpy.types.Screen)
+    spaces = [[space.as_pointer() for space in area.spaces] for area in screen.areas]
+    return screen, f"spade_grid_{next(i for i, each in enumerate(spaces) if view.as_pointer() in each)}"
 
 
 def look_through_camera(context: bpy.types.Context) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from spade_backdrops.place.backdrop import place_backdrop
 from spade_backdrops.place.image import store_image
-from spade_backdrops.place.viewport import look_at_picture, shows_pictures
+from spade_backdrops.place.viewport import look_at_blocks, look_at_picture, shows_pictures
 
 
 @pytest.fixture
@@ -36,6 +36,16 @@ def test_a_view_draws_the_backdrop_of_a_camera_that_sees_far(scene, camera, near
     assert 0.97 < distance / far < 1
 
 
+def a_view() -> bpy.types.SpaceView3D:
+    return next(
+        space
+        for screen in bpy.data.screens
+        for area in screen.areas
+        for space in area.spaces
+        if space.type == "VIEW_3D"
+    )
+
+
 @pytest.mark.parametrize(
     ("shading", "color", "hidden"),
     [
@@ -47,14 +57,22 @@ def test_a_view_draws_the_backdrop_of_a_camera_that_sees_far(scene, camera, near
     ],
 )
 def test_a_view_that_shows_no_pictures_is_told_from_one_that_does(scene, camera, shading, color, hidden):
-    view = next(
-        space
-        for screen in bpy.data.screens
-        for area in screen.areas
-        for space in area.spaces
-        if space.type == "VIEW_3D"
-    )
+    view = a_view()
     view.shading.type, view.shading.color_type = shading, color
     assert shows_pictures(view, scene) is not hidden
     look_at_picture(view, scene)
     assert shows_pictures(view, scene)
+
+
+def test_the_grid_is_not_drawn_over_a_picture_and_comes_back_with_the_blocks(scene, camera, tmp_path):
+    view = a_view()
+    view.overlay.show_floor, view.overlay.show_axis_x, view.overlay.show_axis_y = True, True, False
+    for _ in range(2):  # also when the picture is shown a second time
+        look_at_picture(view, scene)
+        assert not view.overlay.show_floor and not view.overlay.show_axis_x
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shown.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shown.blend"), load_ui=True)
+    view = a_view()
+    assert not view.overlay.show_floor
+    look_at_blocks(view)
+    assert view.overlay.show_floor and view.overlay.show_axis_x and not view.overlay.show_axis_y
