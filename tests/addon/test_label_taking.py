@@ -236,6 +236,21 @@ def test_the_users_file_is_as_it_was(scene, view, pixels, snapshot, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["mine.blend"]
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="a process's environment is read in /proc"
+)
+def test_the_process_has_a_profile_of_its_own(scene, view, pixels):
+    """What Blender does with extensions when it starts is done to another folder than the user's."""
+    assign(scene, pixels.box("Rock", (4, 4, 14, 14), 6), "rock")
+    job = press(scene)
+    until_it_works(job)
+    environment = Path(f"/proc/{current_labels().worker.pid}/environ").read_bytes().split(b"\0")
+    (profile,) = (each for each in environment if each.startswith(b"BLENDER_USER_RESOURCES="))
+    users = Path(bpy.utils.resource_path("USER")).resolve()
+    assert not users.is_relative_to(Path(profile.partition(b"=")[2].decode()).resolve())
+    taken(job)
+
+
 def test_what_the_pass_refuses_is_the_same_sentence(scene, view, pixels):
     thing = pixels.box("Rock", (4, 4, 14, 14), 6)
     assign(scene, thing, "rock")
