@@ -88,6 +88,8 @@ def device_memory(wanted: str) -> tuple[str, int, int]:
     it has not been used yet.
     """
     torch = sys.modules.get("torch")
+    if torch is not None and getattr(torch.__spec__, "_initializing", False):
+        torch = None  # another thread is importing it
     if torch is not None and wanted.startswith(("auto", "cuda")) and torch.cuda.is_initialized():
         device = torch.device(wanted if ":" in wanted else f"cuda:{torch.cuda.current_device()}")
         free, total = torch.cuda.mem_get_info(device)

@@ -110,8 +110,8 @@ class _Modulation(torch.autograd.Function):
         batch, channels, height, width = x.shape
         of_x, of_values = torch.empty_like(x), torch.empty_like(values)
         parts = torch.get_num_threads()
-        of_shared = torch.zeros(parts, shared, values.shape[1])
-        of_strength = torch.zeros(parts, channels)
+        of_shared = torch.zeros(parts, shared, values.shape[1], dtype=torch.double)
+        of_strength = torch.zeros(parts, channels, dtype=torch.double)
         call = function("modulate_backward", x.dtype)
         given = *map(_pointer, (x, noise, strength, values, rows)), _pointers(grads), *_arrays(uses)
         sizes = len(uses), channels, height, width, EPS, shared
@@ -122,7 +122,15 @@ class _Modulation(torch.autograd.Function):
 
         in_threads(work, batch * height * width)
         of_values[:shared] = of_shared.sum(0)
-        return of_x, of_values, None if strength is None else of_strength.sum(0), None, None, None, None
+        return (
+            of_x,
+            of_values,
+            None if strength is None else of_strength.sum(0).float(),
+            None,
+            None,
+            None,
+            None,
+        )
 
 
 def _pointer(tensor: Tensor | None) -> int | None:

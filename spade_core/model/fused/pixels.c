@@ -138,13 +138,14 @@ void NAMED(modulate, NUMBER)(const STORED *x, const float *noise, const float *s
     }
 }
 
-/* Adds to grad_shared (shared rows) and grad_strength, both float32; writes grad_x and the other rows of grad_table. */
+/* Adds to grad_shared (shared rows) and grad_strength; writes grad_x and the other rows of grad_table. Doubles, for one
+ * number after the other is added to them, of all pixels of a class. */
 EACH_PROCESSOR
 void NAMED(modulate_backward, NUMBER)(const STORED *x, const float *noise, const float *strength, const STORED *table,
                                       const int32_t *rows, const STORED *const *grads, const float *slopes,
                                       const int32_t *padded, int norms, int channels, int64_t height, int64_t width,
                                       float eps, int64_t shared, STORED *grad_x, STORED *grad_table,
-                                      float *grad_shared, float *grad_strength, int64_t first, int64_t last) {
+                                      double *grad_shared, double *grad_strength, int64_t first, int64_t last) {
     float normed[MOST_CHANNELS], grad[MOST_CHANNELS];
     STORED joined[MOST_CHANNELS];
     int64_t places[9];
@@ -167,7 +168,7 @@ void NAMED(modulate_backward, NUMBER)(const STORED *x, const float *noise, const
                 of_output = joined;
             }
             if (row < shared) {
-                float *of_gamma = grad_shared + start + 2 * k * channels, *of_beta = of_gamma + channels;
+                double *of_gamma = grad_shared + start + 2 * k * channels, *of_beta = of_gamma + channels;
                 for (int c = 0; c < channels; c++) {
                     const float scaled = 1 + READ(gamma[c]), value = normed[c] * scaled + READ(beta[c]);
                     const float of_value = READ(of_output[c]) * (value > 0 ? 1 : slope);
