@@ -9,6 +9,8 @@ from .queue import JobQueue, ScheduledJob
 from .served_models import ServedModels
 
 BATCH = 8
+BATCH_S = 1.0
+"""That a batch may be expected to take: longer ones save nothing, for a single such picture keeps a device busy."""
 BATCH_PIXELS = 2**18
 """Larger pictures keep a device busy one by one, and those behind them would wait for all of a batch."""
 
@@ -47,6 +49,7 @@ class Dispatcher:
         alone = first.tries or admitted.painted_pixels > BATCH_PIXELS
         if alone or not self._models.can_batch(worker, admitted.submit.model):
             return jobs
+        most = min(most, int(BATCH_S / max(self.expected_s(admitted), 1e-3)))
         while len(jobs) < most:
             more = self._queue.next(now, lambda job: not job.tries and _alike(job.admitted, admitted))
             if more is None:
