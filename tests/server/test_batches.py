@@ -25,8 +25,9 @@ def server(folder):
 
 
 def busy(server, client, landscape, label_map) -> str:
-    """Give the worker something to do, so that what follows waits."""
-    job = client.submit(PictureRequest(label_map, landscape, seed=SLOW + 700))
+    """Give the worker something large to do, so that what follows waits, and is expected to be quick."""
+    large = label_map.repeat(8, 0).repeat(8, 1)
+    job = client.submit(PictureRequest(large, landscape, seed=SLOW + 700))
     server.wait_for(lambda status: status.running == 1)
     return job
 
@@ -88,6 +89,18 @@ def test_one_that_is_cancelled_does_not_take_the_others_of_its_batch(server, cli
     assert isinstance(ends[slow[1]], Cancelled)
     assert isinstance(ends[slow[0]], Finished) and isinstance(ends[slow[2]], Finished)
     assert server.status().pids[1] == worker, "its worker went on"
+
+
+def test_pictures_that_each_keep_the_device_busy_are_not_held_up_for_one_another(
+    tmp_path, landscape, label_map
+):
+    with RunningServer(tmp_path) as server, server.client() as client:
+        ends_of(client, [client.submit(PictureRequest(label_map, landscape, seed=SLOW + 900))])
+        ends_of(
+            client,
+            [client.submit(PictureRequest(label_map, landscape, seed=SLOW + i)) for i in (900, 901, 902)],
+        )
+        assert batches(tmp_path) == []
 
 
 def test_a_batch_leaves_no_device_without_work(tmp_path, landscape, label_map):
