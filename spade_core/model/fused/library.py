@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -20,8 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...contract.errors import CannotWriteError
-from ...files import cache_folder, replacing
+from ...files import cache_folder
 
 SOURCE = Path(__file__).with_name("pixels.c")
 FLAGS = (
@@ -80,7 +80,7 @@ def library() -> ctypes.CDLL | None:
         return None
     try:
         found = ctypes.CDLL(str(_built()))
-    except (OSError, CannotWriteError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError):
         return None
     for name, arguments in ARGUMENTS.items():
         for kind in KINDS.values():
@@ -97,7 +97,11 @@ def _built() -> Path:
     made_of = SOURCE.read_bytes() + " ".join((compiler, *FLAGS, platform.machine())).encode()
     file = cache_folder() / f"pixels-{hashlib.sha256(made_of).hexdigest()[:16]}.so"
     if not file.exists():
-        with replacing(file) as part:
-            command = [compiler, *FLAGS, str(SOURCE), "-o", str(part), "-lm"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # In a folder of its own: all processes of one training may be at it at once.
+        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+            made = Path(folder) / file.name
+            command = [compiler, *FLAGS, str(SOURCE), "-o", str(made), "-lm"]
             subprocess.run(command, check=True, capture_output=True, timeout=120)
+            os.replace(made, file)
     return file
