@@ -64,6 +64,15 @@ def open_picture(path: Path, largest_side: int = MAX_SIDE, at_least: int = 0) ->
         raise BadImageError(f"{path.name} is damaged or cut short.", "Export or copy it again.") from None
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """(width, height) from the file's head alone. Raises BadImageError."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, SyntaxError, ValueError, struct.error):
+        raise BadImageError(f"{path.name} cannot be read as a picture.", "Export or copy it again.") from None
+
+
 def read_label_map(path: Path, label_set: LabelSet) -> np.ndarray:
     """`open_picture`, then `ids_in`."""
     return ids_in(open_picture(path), label_set)

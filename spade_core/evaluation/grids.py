@@ -23,11 +23,11 @@ LARGEST = 384
 """Longest side of an embedded picture."""
 
 
-def embedded(rgb: np.ndarray) -> str:
-    """(H, W, 3) uint8 as a data: address."""
+def embedded(rgb: np.ndarray, largest: int = LARGEST) -> str:
+    """(H, W, 3) uint8 as a data: address; scaled down to so many pixels a side."""
     image, buffer = Image.fromarray(rgb), io.BytesIO()
-    image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
-    image.save(buffer, "JPEG", quality=88)
+    image.thumbnail((largest, largest), Image.Resampling.LANCZOS)
+    image.save(buffer, "JPEG", quality=90)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

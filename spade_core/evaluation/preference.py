@@ -1,63 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people preferred: the answers of a study, counted, with confidence intervals."""
+"""What people said: the answers of a study, counted, with confidence intervals."""
 
 from __future__ import annotations
 
-import json
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..contract.errors import BadAnswersError
-from .study import ANSWERS_FORMAT
+from .answers import Answers
 
 Z95 = 1.959964
-DRAWS = 10_000
-
-
-@dataclass(frozen=True)
-class Answers:
-    """One person's."""
-
-    rater: str
-    study: str
-    models: tuple[str, str]
-    """Names of the models a and b."""
-    trials: int
-    """Pairs in the study."""
-    prefers_a: np.ndarray
-    """(answers,) bool."""
-    chose_left: np.ndarray
-    """(answers,) bool."""
-
-    @classmethod
-    def read(cls, path: Path) -> Answers:
-        """A file that the study page saved. Raises BadAnswersError."""
-        try:
-            held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if held["format"] != ANSWERS_FORMAT:
-                raise ValueError
-            answers = [(answer["trial"], answer["left"], answer["chosen"]) for answer in held["answers"]]
-            trials, left, chosen = zip(*answers, strict=True)
-            sound = {*left, *chosen} <= {"a", "b"} and len(set(trials)) == len(trials) <= held["trials"]
-            if not sound:
-                raise ValueError
-            models = (held["models"]["a"]["name"], held["models"]["b"]["name"])
-            return cls(
-                held["rater"], held["study"], models, held["trials"], np.array(chosen) == "a",
-                np.array(chosen) == np.array(left),
-            )  # fmt: skip
-        except OSError as problem:
-            raise BadAnswersError(f"{path} cannot be read: {problem.strerror}.", "Check the path.") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise BadAnswersError(
-                f"{path.name} holds no answers of a preference study.",
-                "Name files that the study page saved, with at least one answer, unchanged.",
-            ) from None
+T95 = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+    2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+"""Student's t, 97.5 %, of 1 to 30 degrees of freedom."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +34,28 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Preference:
-    """Of everybody together."""
+class Count:
+    """How often something was said, by everybody together."""
 
-    models: tuple[str, str]
+    said: str
+    """"a is preferred to b", "a is taken for a photo"."""
     answers: int
-    raters: dict[str, Share]
-    """How often each preferred the first model; Wilson intervals."""
     by_answer: Share
-    """All answers alike: of a single person, or as if everyone judged alike."""
-    by_rater: Share | None
-    """People drawn anew: what other people of their kind would say. None for a single person."""
-    left: float
-    """How often the left picture was chosen; far from a half, people did not look."""
+    """All answers alike: of a single person, or as if everyone judged alike (Wilson)."""
+    over_people: Share | None
+    """What other people of their kind would say of these label maps. None for a single person."""
+    raters: dict[str, Share]
+    """Each person's own (Wilson)."""
+
+
+@dataclass(frozen=True)
+class Preference:
+    """All that a study found."""
+
+    counts: list[Count]
+    """Of every two that were compared, or of each that was shown alone."""
+    left: float | None
+    """How often the left picture was chosen; far from a half, people did not look. None where none was on the left."""
     unanswered: int
 
 
@@ -106,16 +76,47 @@ def preference(everyone: Sequence[Answers]) -> Preference:
             f"The answers of {twice} are there twice.",
             "Leave one of the files out, or change the name in it.",
         )
-    pooled = np.concatenate([answers.prefers_a for answers in everyone])
+    lefts = [choice.chosen == choice.left for answers in everyone for choice in answers.choices]
     return Preference(
-        models=first.models,
-        answers=len(pooled),
-        raters={answers.rater: wilson(answers.prefers_a) for answers in everyone},
-        by_answer=wilson(pooled),
-        by_rater=bootstrap([answers.prefers_a for answers in everyone]) if len(everyone) > 1 else None,
-        left=float(np.concatenate([answers.chose_left for answers in everyone]).mean()),
-        unanswered=sum(answers.trials - len(answers.prefers_a) for answers in everyone),
+        counts=_preferred(everyone) + _taken_for_photos(everyone),
+        left=float(np.mean(lefts)) if lefts else None,
+        unanswered=sum(answers.trials - answers.given for answers in everyone),
     )
+
+
+def _preferred(everyone: Sequence[Answers]) -> list[Count]:
+    counts, names = [], everyone[0].names
+    for first, second in itertools.combinations(names, 2):
+        said = {
+            answers.rater: [
+                choice.chosen == first for choice in answers.choices if {choice.left, choice.right} == {first, second}
+            ]
+            for answers in everyone
+        }  # fmt: skip
+        counts += _counted(f"{names[first]} is preferred to {names[second]}", said)
+    return counts
+
+
+def _taken_for_photos(everyone: Sequence[Answers]) -> list[Count]:
+    counts = []
+    for key, name in everyone[0].names.items():
+        said = {
+            answers.rater: [verdict.photo for verdict in answers.verdicts if verdict.shown == key]
+            for answers in everyone
+        }
+        counts += _counted(f"{name} is taken for a photo", said)
+    return counts
+
+
+def _counted(said: str, by_rater: Mapping[str, Sequence[bool]]) -> list[Count]:
+    """None where nobody was asked."""
+    asked = {rater: np.array(answers) for rater, answers in by_rater.items() if answers}
+    if not asked:
+        return []
+    everybody = np.concatenate(list(asked.values()))
+    over = over_people(list(asked.values())) if len(asked) > 1 else None
+    raters = {rater: wilson(answers) for rater, answers in asked.items()}
+    return [Count(said, len(everybody), wilson(everybody), over, raters)]
 
 
 def wilson(choices: np.ndarray) -> Share:
@@ -126,12 +127,15 @@ def wilson(choices: np.ndarray) -> Share:
     return Share(share, max(0.0, middle - reach), min(1.0, middle + reach))
 
 
-def bootstrap(by_rater: Sequence[np.ndarray], seed: int = 0) -> Share:
-    """by_rater: (n,) bool each. People are drawn with replacement, and of each their answers too."""
-    random = np.random.default_rng(seed)
-    counts, sums = (np.array([of(choices) for choices in by_rater]) for of in (len, np.sum))
-    people = random.integers(0, len(by_rater), (DRAWS, len(by_rater)))
-    drawn = random.binomial(counts[people], (sums / counts)[people])
-    shares = drawn.sum(1) / counts[people].sum(1)
-    low, high = np.quantile(shares, (0.025, 0.975))
-    return Share(float(sums.sum() / counts.sum()), float(low), float(high))
+def over_people(by_rater: Sequence[np.ndarray]) -> Share:
+    """by_rater: (n,) bool of each of two people or more. The mean of their shares, with Student's t interval, which
+    knows how little a few people say of others; never narrower than Wilson's, so that people who agree by chance do
+    not make it certain."""
+    shares = np.array([choices.mean() for choices in by_rater])
+    people, mean = len(shares), float(shares.mean())
+    freedom = people - 1
+    t = T95[freedom - 1] if freedom <= len(T95) else Z95 + (Z95**3 + Z95) / (4 * freedom)
+    reach = t * float(shares.std(ddof=1)) / math.sqrt(people)
+    alike = wilson(np.concatenate(by_rater))
+    low, high = min(mean - reach, alike.low), max(mean + reach, alike.high)
+    return Share(mean, max(0.0, low), min(1.0, high))

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -20,8 +20,10 @@ from ..data.grey_box.augment import blocky
 from ..data.layouts.layouts import find_pairs, own_label_set
 from ..data.pairs import Pair, read_instances, read_pair
 from ..data.placement import Placement
+from ..image_files import picture_size
 
 Fit = Literal["cut", "squeeze"]
+T = TypeVar("T")
 FEWEST = 10
 """Pictures and photos, for any distance between the two."""
 
@@ -129,6 +131,23 @@ class Scenes:
         instance_map = None if objects is None else placement.labels(objects)
         return Scene(pair.name, placement.photo(photo), painted, ids, instance_map)
 
+    def unenlarged(self) -> Scenes:
+        """The same ones, no larger than each label map fills: enlarged by nearest samples, borders would have steps.
+
+        Raises BadImageError.
+        """
+        share = 1.0
+        for pair in self.pairs:
+            width, height = picture_size(pair.labels)
+            across, down = self.size.placement(width, height).scaled
+            share = min(share, width / across, height / down)
+        if share == 1:
+            return self
+        smaller = replace(
+            self.size, height=round(self.size.height * share), width=round(self.size.width * share)
+        )
+        return replace(self, size=smaller)
+
     @property
     def description(self) -> str:
         """What the painted label maps are, for people."""
@@ -141,13 +160,13 @@ class Scenes:
             yield self[index]
 
 
-def evenly(pairs: list[Pair], limit: int | None) -> list[Pair]:
+def evenly(listed: list[T], limit: int | None) -> list[T]:
     """At most so many, from the whole list. Raises BadOptionError."""
     if limit is not None and limit < 1:
         raise BadOptionError(f"{limit} pairs are none.", "Choose a number from 1 up.")
-    if limit is None or limit >= len(pairs):
-        return pairs
-    return [pairs[place] for place in np.linspace(0, len(pairs) - 1, limit).round().astype(int)]
+    if limit is None or limit >= len(listed):
+        return listed
+    return [listed[place] for place in np.linspace(0, len(listed) - 1, limit).round().astype(int)]
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,26 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 import shutil
 import subprocess
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from spade_core.cli import main
-from spade_core.contract.errors import LabelSetMismatchError
 from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.candidates import load_candidates
+from spade_core.evaluation.pictures import PHOTOS, is_picture_folder, source_of
 from spade_core.evaluation.scenes import PictureSize, Scenes
-from spade_core.evaluation.study import PreferenceStudy, legend
+from spade_core.evaluation.study import PreferenceStudy, Question, legend
 from tests.support.small_data import stripes, write_pair
 from tests.support.small_disk import assert_told_full, command, small_disk
 from tests.support.tiny import tiny_model
@@ -53,10 +57,38 @@ def page(data: Path, models: list[Path], tmp_path_factory: pytest.TempPathFactor
     return path
 
 
-def study(models: list[Path], data: Path, seed: int = 0) -> PreferenceStudy:
-    first, second = load_candidates(list(map(str, models)), "cpu")
-    scenes = Scenes.of(data, "val", load_label_set("landscape"), PictureSize(64, 64))
-    return PreferenceStudy(first, second, scenes, seed)
+def study(
+    compared: list[Path | str],
+    data: Path,
+    seed: int = 0,
+    question: Question = "prefer",
+    crop: int | None = None,
+) -> PreferenceStudy:
+    size = PictureSize(64, 64)
+    words = list(map(str, compared))
+    named = [word for word in words if word != PHOTOS and not is_picture_folder(word)]
+    candidates = dict(zip(named, load_candidates(named, "cpu"), strict=True))
+    scenes = Scenes.of(data, "val", load_label_set("landscape"), size)
+    sources = [source_of(word, candidates.get(word), size, seed, "cpu") for word in words]
+    return PreferenceStudy.of(sources, scenes, 40, question, seed, crop)
+
+
+def written(study: PreferenceStudy, folder: Path) -> dict:
+    """What the page holds."""
+    study.write(folder / "study.html", lambda *_: None)
+    return told(folder / "study.html")
+
+
+def picture_in(address: str) -> np.ndarray:
+    """(H, W, 3) of a data: address."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).convert("RGB"))
+
+
+def flat_pictures(folder: Path, colour: int, names: str = "p{}", size: tuple[int, int] = (64, 64)) -> Path:
+    folder.mkdir(parents=True)
+    for index in range(PAIRS):
+        Image.new("RGB", size, (colour,) * 3).save(folder / f"{names.format(index)}.png")
+    return folder
 
 
 def told(page: Path) -> dict:
@@ -67,22 +99,108 @@ def told(page: Path) -> dict:
 def test_the_page_is_one_file_that_loads_and_sends_nothing(page: Path):
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"https?://|@import|fetch\(|XMLHttpRequest|sendBeacon|<img[^>]* src=", text)
-    trials = told(page)["trials"]
-    assert len(trials) == PAIRS
-    for trial in trials:
-        pictures = [trial["labels"], *trial["pictures"].values()]
+    maps = told(page)["maps"]
+    assert len(maps) == len(told(page)["trials"]) == PAIRS
+    for map in maps:
+        pictures = [map["labels"], *map["pictures"].values()]
         assert len(pictures) == 3 and all(picture.startswith("data:image/") for picture in pictures)
 
 
 def test_each_model_is_on_the_left_equally_often_in_an_order_drawn_from_the_seed(models, data):
-    sides = {tuple(study(models, data, seed).left_sides()) for seed in range(8)}
+    sides = {tuple(trial["left"] for trial in study(models, data, seed).trials()) for seed in range(8)}
     assert len(sides) > 3
     assert all(side.count("a") == PAIRS / 2 for side in sides)
-    assert study(models, data, 5).left_sides() == study(models, data, 5).left_sides()
+    assert study(models, data, 5).trials() == study(models, data, 5).trials()
 
 
-def test_another_seed_is_another_study(models, data):
-    assert study(models, data, 0).digest == study(models, data, 0).digest != study(models, data, 1).digest
+def test_another_seed_is_another_study_and_the_same_one_is_the_same(models, data, tmp_path):
+    first, again, other = (written(study(models, data, seed), tmp_path)["study"] for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_pictures_of_another_system_stand_beside_a_models_by_name(models, data, tmp_path: Path):
+    theirs = flat_pictures(tmp_path / "sims", 200, "p{}_leftImg8bit")
+    held = written(study([models[0], theirs], data), tmp_path)
+    assert held["names"] == {"a": "ourmodel", "b": str(theirs)}
+    for map in held["maps"]:
+        assert abs(picture_in(map["pictures"]["b"]).astype(int) - 200).max() <= 1
+        assert picture_in(map["pictures"]["a"]).std() > 1
+
+
+def test_several_are_compared_two_by_two_on_every_label_map(models, data, tmp_path: Path):
+    third = flat_pictures(tmp_path / "third", 90)
+    trials = study([*models, third], data).trials()
+    for pair in ("ab", "ac", "bc"):
+        of_two = [trial for trial in trials if {trial["left"], trial["right"]} == set(pair)]
+        assert sorted(trial["map"] for trial in of_two) == list(range(PAIRS))
+        assert sum(trial["left"] == pair[0] for trial in of_two) == PAIRS / 2
+
+
+def test_folders_are_compared_without_label_maps(tmp_path: Path):
+    first, second = flat_pictures(tmp_path / "x/1", 30), flat_pictures(tmp_path / "x/2", 220)
+    page = tmp_path / "study.html"
+    assert main(["study", str(first), str(second), "-o", str(page), "--size", "64"]) == 0
+    held = told(page)
+    assert [map["labels"] for map in held["maps"]] == [None] * PAIRS
+    assert abs(picture_in(held["maps"][2]["pictures"]["b"]).astype(int) - 220).max() <= 1
+
+
+def test_only_what_every_folder_has_is_shown_and_nothing_is_refused(models, data, tmp_path: Path, capsys):
+    theirs = flat_pictures(tmp_path / "theirs", 10)
+    (theirs / "p3.png").unlink()
+    assert [map["name"] for map in written(study([models[0], theirs], data), tmp_path)["maps"]] == [
+        f"p{index}" for index in (0, 1, 2, 4, 5)
+    ]
+    others = flat_pictures(tmp_path / "others", 10, "q{}")
+    assert main(["study", str(models[0]), str(others), "--data", str(data), "--size", "64"]) == 2
+    assert "'p0.png'" in capsys.readouterr().err
+
+
+def test_photos_against_painted_shows_each_alone_and_no_label_map(models, data, tmp_path: Path):
+    held = written(study([models[0], PHOTOS], data, question="photo"), tmp_path)
+    assert [(trial["map"], trial["shown"]) for trial in held["trials"]] == [
+        (place, key) for place in range(PAIRS) for key in "ab"
+    ]
+    assert all(map["labels"] is None for map in held["maps"])
+    photo = np.asarray(Image.open(next((data / "images").glob("p2.*"))).convert("RGB"))
+    assert abs(picture_in(held["maps"][2]["pictures"]["b"]).astype(int) - photo).mean() < 6
+
+
+def test_a_crop_is_one_place_of_all_pictures_of_a_label_map_and_another_of_the_next(data, tmp_path: Path):
+    ramp = np.stack(np.meshgrid(np.arange(64), np.arange(64)), -1).astype(np.uint8) * 3
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        for index in range(PAIRS):
+            rgb = np.concatenate([ramp, np.full((64, 64, 1), 100, np.uint8)], -1)
+            Image.fromarray(rgb).save(tmp_path / folder / f"p{index}.png")
+    maps = written(study([tmp_path / "one", tmp_path / "two"], data, crop=16), tmp_path)["maps"]
+    shown = [[picture_in(map["pictures"][key]) for key in "ab"] for map in maps]
+    assert all(first.shape == (16, 16, 3) and (first == second).all() for first, second in shown)
+    assert len({first.tobytes() for first, _ in shown}) > 3
+
+
+REFUSED = {
+    "one model alone": (["{model}", "--data", "{data}"], "cannot be preferred"),
+    "painted pictures alone as photos": (["{model}", "--ask", "photo", "--data", "{data}"], "nothing is a photo"),
+    "a model without label maps": (["{model}", "{folder}"], "--data"),
+    "one of them twice": (["{model}", "{model}", "--data", "{data}"], "twice"),
+    "a crop larger than the pictures": (["{folder}", "{other}", "--size", "64", "--crop", "65"], "--crop"),
+    "photos smaller than the pictures": (["{model}", "photos", "--data", "{data}", "--size", "256"], "--size 64"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_makes_no_study_is_refused_in_words(what: str, models, data, tmp_path: Path, capsys):
+    places = {
+        "model": models[0],
+        "data": data,
+        "folder": flat_pictures(tmp_path / "folder", 1),
+        "other": flat_pictures(tmp_path / "other", 1),
+    }
+    words, said = REFUSED[what]
+    page = tmp_path / "study.html"
+    assert main(["study", *(word.format(**places) for word in words), "-o", str(page)]) == 2
+    assert said in capsys.readouterr().err and not page.exists()
 
 
 def test_a_full_disk_is_told_and_leaves_no_half_page(models, data, tmp_path: Path):
@@ -92,9 +210,10 @@ def test_a_full_disk_is_told_and_leaves_no_half_page(models, data, tmp_path: Pat
         assert not list(disk.iterdir())
 
 
-def test_models_of_different_label_sets_are_not_compared(models, data, tmp_path: Path):
-    with pytest.raises(LabelSetMismatchError, match="ade20k"):
-        study([models[0], tiny_model(tmp_path, "ade20k")], data)
+def test_models_of_different_label_sets_are_not_compared(models, data, tmp_path: Path, capsys):
+    other = tiny_model(tmp_path, "ade20k")
+    assert main(["study", str(models[0]), str(other), "--data", str(data), "--size", "64"]) == 2
+    assert "ade20k" in capsys.readouterr().err
 
 
 def test_the_legend_names_what_is_on_the_map_the_largest_first():
@@ -105,7 +224,7 @@ def test_the_legend_names_what_is_on_the_map_the_largest_first():
     assert [name for name, _ in legend(label_set, ids)] == [names[0], names[6]]
 
 
-def in_browser(page: Path, folder: Path, script: str, *options: str) -> str:
+def in_browser(page: Path, folder: Path, script: str, *options: str) -> Any:
     """The text of <pre id="result"> after a script has driven the page."""
     driven = folder / page.name
     helpers = """
@@ -159,14 +278,15 @@ def test_a_person_answers_by_key_and_click_takes_one_back_and_the_answers_are_co
     assert [answer["chosen"] for answer in given[:3]] == [left[0], other[left[1]], other[left[2]]]
     assert all(answer["chosen"] == "a" for answer in given[3:])
     assert sorted(answer["trial"] for answer in given) == list(range(PAIRS))
+    assert all({answer["left"], answer["right"]} == {"a", "b"} for answer in given)
 
     file = tmp_path / "ann.json"
     file.write_text(json.dumps(answers["answers"]), encoding="utf-8")
     assert main(["study-results", str(file)]) == 0
     counted = sum(answer["chosen"] == "a" for answer in given) / PAIRS
-    assert (
-        f"ourmodel is preferred to theirmodel in {counted:.1%} of {PAIRS} answers" in capsys.readouterr().out
-    )
+    said = capsys.readouterr().out
+    assert f"ourmodel is preferred to theirmodel in {counted:.1%} of {PAIRS} answers" in said
+    assert "nothing of what other people would say" in said
 
 
 @in_chromium
@@ -188,10 +308,10 @@ def test_people_see_orders_of_their_own_and_half_of_them_the_other_way_round(pag
 def test_what_is_on_the_left_is_what_the_answer_says(page: Path, tmp_path: Path):
     seen = in_browser(page, tmp_path, """
         begin("Bob");
-        const { trial, left } = order[0], pair = study.trials[trial].pictures;
+        const { trial, left, right } = order[0], map = study.maps[study.trials[trial].map];
         const both = ["left", "right"].map(side => $(side).querySelector("img").src);
-        report(both[0] === pair[left] && both[1] === pair[left === "a" ? "b" : "a"]
-               && $("labels").src === study.trials[trial].labels);
+        report(left !== right && both[0] === map.pictures[left] && both[1] === map.pictures[right]
+               && $("labels").src === map.labels);
     """)  # fmt: skip
     assert seen is True
 
@@ -206,6 +326,31 @@ def test_a_held_key_answers_once_and_model_names_are_never_on_the_screen(page: P
     """)  # fmt: skip
     assert seen["answers"] == 1
     assert "ourmodel" not in seen["text"] and "theirmodel" not in seen["text"]
+
+
+@in_chromium
+def test_pictures_one_by_one_are_taken_for_photos_or_not_and_counted(models, data, tmp_path: Path, capsys):
+    written(study([models[0], PHOTOS], data, question="photo"), tmp_path)
+    (tmp_path / "browser").mkdir()
+    answers = in_browser(tmp_path / "study.html", tmp_path / "browser", """
+        begin("Eve");
+        let wrong = 0;
+        while (!$("trial").hidden) {
+          const { trial, shown } = order[state.answers.length];
+          if ($("shown").src !== study.maps[study.trials[trial].map].pictures[shown]) wrong++;
+          // photos are always told; of the painted ones the first two are taken for photos
+          const fooled = shown === "a" && state.answers.filter(({ shown }) => shown === "a").length < 2;
+          key(shown === "b" || fooled ? "ArrowLeft" : "ArrowRight"); await pause();
+        }
+        report({ wrong, said: JSON.parse($("text").value) });
+    """)  # fmt: skip
+    assert answers["wrong"] == 0 and len(answers["said"]["answers"]) == 2 * PAIRS
+    file = tmp_path / "eve.json"
+    file.write_text(json.dumps(answers["said"]), encoding="utf-8")
+    assert main(["study-results", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert f"ourmodel is taken for a photo in {2 / PAIRS:.1%} of {PAIRS} answers" in said
+    assert f"photos is taken for a photo in 100.0% of {PAIRS} answers" in said
 
 
 @in_chromium
