@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from .dataset import LayoutName
+
+if TYPE_CHECKING:
+    from ..evaluation.published import PublishedProtocol
+    from ..evaluation.scenes import PictureSize
+    from ..synthesis.synthesizer import Synthesizer
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Evaluate:
     """a data set as docs/data.md describes them"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = Path("evaluation")
     """folder for evaluation.json and report.html"""
+    protocol: Literal["coco-stuff", "ade20k", "ade20k-outdoor", "cityscapes", "flickr"] | None = None
+    """as the paper measured on this data set: size, fit and subset; what still differs is said beside the numbers"""
     layout: LayoutName = "auto"
     """how the data lie on disk, as of `spade dataset check`"""
     split: Literal["train", "val"] = "val"
@@ -34,10 +41,10 @@ class Evaluate:
     name or file (auto: embedded), or painted at their full size (off)"""
     styles: Literal["seeds", "photos"] = "seeds"
     """drawn from picture i's seed, or those of random reference photos"""
-    aspect: float = 1.0
-    """width to height of the pictures"""
-    fit: Literal["cut", "squeeze"] = "cut"
-    """cut: the middle of each photo; squeeze: all of it, out of shape, as the published COCO and ADE20K figures"""
+    aspect: float | None = None
+    """width to height of the pictures; left out: that of what the first model was trained on"""
+    fit: Literal["cut", "squeeze"] | None = None
+    """cut (left out): the middle of each photo; squeeze: all of it, out of shape, as the published figures"""
     grey_box: bool = False
     """block the label maps out first, as the scenes of Blender users are: how much does that cost?"""
     limit: int | None = None
@@ -59,9 +66,10 @@ class Evaluate:
         from ..evaluation.candidates import load_candidates, refuse_other_label_sets
         from ..evaluation.evaluator import Evaluator
         from ..evaluation.painting import Painting, chosen_upscaler
+        from ..evaluation.published import PROTOCOLS
         from ..evaluation.report import write_report
         from ..evaluation.results import Evaluation
-        from ..evaluation.scenes import Comparison, PictureSize, Scenes
+        from ..evaluation.scenes import Comparison, Scenes
         from ..evaluation.styles import DrawnStyles, PhotoStyles, refuse_without_encoder
         from ..evaluation.table import summary
         from ..features.build import feature_network
@@ -70,7 +78,9 @@ class Evaluate:
         from ..runtime import chosen_device
 
         claim_folder(self.output)
-        layout = layout_of(self.data, self.layout).name
+        published = None if self.protocol is None else PROTOCOLS[self.protocol]
+        wanted_layout = published.layout if published and self.layout == "auto" else self.layout
+        layout = layout_of(self.data, wanted_layout).name
         device = chosen_device(self.device)
         candidates = load_candidates(self.model, self.device)
         models = [candidate.model for candidate in candidates]
@@ -79,23 +89,24 @@ class Evaluate:
             None if self.segmenter is None else load_segmenter(self.segmenter, first.label_set, device)
         )
         features = feature_network(self.inception).eval().to(device)
-        height = self.size or first.native_size
-        judged_height = min(height, first.native_size)
-        judged = PictureSize(judged_height, round(judged_height * self.aspect), self.fit)
+        full, judged = self._sizes(first, published)
         scenes = Scenes.of(self.data, self.split, first.label_set, judged, self.limit, self.grey_box, layout)
         refuse_other_label_sets(models, scenes)
         comparison = Comparison.of(scenes, self.data, self.split, self.reference, layout)
         if self.styles == "photos":
             refuse_without_encoder(models)
         painting = Painting(
-            (height, round(height * self.aspect)), self.seed,
+            (full.height, full.width), self.seed,
             PhotoStyles(comparison.reference) if self.styles == "photos" else DrawnStyles(),
-            chosen_upscaler(self.upscale, height > judged_height, self.device),
+            chosen_upscaler(self.upscale, full.height > judged.height, self.device),
         )  # fmt: skip
         with progress_bar() as progress:
             evaluator = Evaluator(comparison, features, segmenter, painting, progress)
             results = [evaluator.evaluate(candidate) for candidate in candidates]
             protocol = evaluator.protocol(self.data.resolve().name, layout, self.split)
+            if published is not None:
+                departures = tuple(published.departures(protocol))
+                protocol = replace(protocol, published=published.name, departures=departures)
             evaluation = Evaluation(protocol, evaluator.real, results)
             for line in summary(evaluation):  # first: a full disk takes no number away
                 print(line)
@@ -103,3 +114,21 @@ class Evaluate:
             write_report(self.output / "report.html", evaluation, evaluator, candidates)
         print(self.output / "report.html")
         return 0
+
+    def _sizes(
+        self, model: Synthesizer, published: PublishedProtocol | None
+    ) -> tuple[PictureSize, PictureSize]:
+        """Of the pictures, and of what is judged: no larger than what the model was trained on."""
+        from ..evaluation.scenes import PictureSize
+
+        trained = model.trained_size or (model.native_size, model.native_size)
+        if published is not None and self.size is None and self.aspect is None:
+            full = replace(published.size, fit=self.fit or published.size.fit)
+            return full, full
+        height = self.size or trained[0]
+        aspect = trained[1] / trained[0] if self.aspect is None else self.aspect
+        fit = self.fit or (published.size.fit if published is not None else "cut")
+        judged = min(height, trained[0])
+        return PictureSize(height, round(height * aspect), fit), PictureSize(
+            judged, round(judged * aspect), fit
+        )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..checkpoint.file import file_digest, load_checkpoint
+from ..checkpoint.names import photos_seen
 from ..checkpoint.sources import model_file
 from ..contract.errors import LabelSetMismatchError
 from ..runtime import chosen_device
@@ -24,6 +25,8 @@ class Candidate:
     file: str
     images_seen: int | None
     """In its training, where its file says so."""
+    training: str | None = None
+    """The folder of its training, where it is the model of a run."""
 
 
 def load_candidates(names_or_files: Sequence[str], device: str) -> list[Candidate]:
@@ -37,7 +40,8 @@ def load_candidates(names_or_files: Sequence[str], device: str) -> list[Candidat
         # Runs name their models alike: runs/first/model_00002000, runs/second/model_00002000.
         alone = [other.stem for other in paths].count(path.stem) == 1
         name = path.stem if alone else f"{path.resolve().parent.name}/{path.stem}"
-        candidates.append(Candidate(name, model, given, seen if isinstance(seen, int) else None))
+        training = str(path.resolve().parent) if photos_seen(path) >= 0 else None
+        candidates.append(Candidate(name, model, given, seen if isinstance(seen, int) else None, training))
     return candidates
 
 

@@ -18,9 +18,10 @@ class Chart:
 
 
 def line_chart(
-    title: str, xs: Sequence[float], ys: Sequence[float], ticks: Sequence[str], real: float | None
-) -> Chart:
-    """xs rising, ticks one a point; real: a level drawn as a dashed line."""
+    title: str, xs: Sequence[float], ys: Sequence[float], ticks: Sequence[str], real: float | None,
+    joined: Sequence[Sequence[int]],
+) -> Chart:  # fmt: skip
+    """xs rising, ticks one a point; real: a level drawn as a dashed line; joined: places of points with a line."""
     levels = [*ys, *([] if real is None else [real])]
     low, high = min(0.0, *levels), max(levels) * 1.05 or 1.0
     span = (xs[-1] - xs[0]) or 1.0
@@ -40,8 +41,9 @@ def line_chart(
         parts.append(f'<text x="{LEFT - 6}" y="{up(level) + 4:.1f}" text-anchor="end">{short(level)}</text>')
     if real is not None:
         parts.append(level_line("real", real))
-    points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in zip(xs, ys, strict=True))
-    parts.append(f'<polyline class="line" points="{points}"/>')
+    for line in joined:
+        points = " ".join(f"{across(xs[place]):.1f},{up(ys[place]):.1f}" for place in line)
+        parts.append(f'<polyline class="line" points="{points}"/>')
     for place, (x, y, tick) in enumerate(zip(xs, ys, ticks, strict=True)):
         label = Markup.escape(tick)
         hint = f"<title>{label}: {short(y)}</title>"

@@ -126,6 +126,7 @@ class Evaluator:
         height, width = self.painting.painted_size(model)
         return ModelResult(
             name=name, file=candidate.file, digest=model.digest, images_seen=candidate.images_seen,
+            training=candidate.training, objects=self._objects(model),
             distance=self._distance(features, self._reference),
             distance_same=self._distance(features, self._photos),
             agreement=_scores(matrix), diversity=self._diversity(model, name),
@@ -148,7 +149,7 @@ class Evaluator:
             pictures=len(scenes), height=painting.size[0], width=painting.size[1],
             judged_height=scenes.size.height, judged_width=scenes.size.width, frame=scenes.size.description,
             upscaler=None if painting.upscaler is None else upscaler_title(painting.upscaler),
-            label_maps=scenes.description,
+            label_maps=scenes.description, blocked_out=scenes.grey_box,
             reference=self.comparison.reference_description, reference_pictures=len(reference),
             features=features.title, feature_count=self._reference.shape[1], feature_resize=features.resize,
             frechet=features.frechet_title, kernel=features.kernel_title,
@@ -158,6 +159,18 @@ class Evaluator:
             program=f"Spade Backdrops {VERSION}, torch {torch.__version__}",
             hardware=f"{platform.machine()} {self._device.type}, {torch.get_num_threads()} threads",
         )  # fmt: skip
+
+    def _objects(self, model: Synthesizer) -> str | None:
+        if not model.looks_at_instances:
+            return None
+        with_maps = (
+            0 if self.scenes.grey_box else sum(pair.instances is not None for pair in self.scenes.pairs)
+        )
+        if with_maps == len(self.scenes):
+            return "instance maps"
+        return (
+            "borders of labels" if not with_maps else f"instance maps ({with_maps}), else borders of labels"
+        )
 
     def _diversity(self, model: Synthesizer, name: str) -> float | None:
         if model.style_size == 0:

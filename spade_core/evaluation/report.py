@@ -57,6 +57,12 @@ def notes(evaluation: Evaluation) -> list[str]:
             "are biased upwards, the floor with them. Compare them only at this number of pictures; the kernel "
             "distance has no such bias."
         )
+    if protocol.published is not None:
+        said = "; ".join(protocol.departures)
+        found.append(
+            f"The paper's protocol for {protocol.published} was asked for. "
+            + (f"Not as there: {said}." if said else "It was kept in all.")
+        )
     if protocol.frechet != "FID":
         found.append(
             f"The features are those of {protocol.features}, not of Inception: these distances are no FID and must "
@@ -75,24 +81,32 @@ def notes(evaluation: Evaluation) -> list[str]:
 
 
 def curves(evaluation: Evaluation, columns: list[Column]) -> tuple[str, list[Chart]]:
-    """The axis in words, and one chart a number that photos have too; none for a single model."""
+    """The axis in words, and one chart a number that photos have too; none for a single model.
+
+    Only models of one training are joined by a line.
+    """
     models = evaluation.models
     if len(models) < 2:
         return "", []
     seen = [model.images_seen for model in models if model.images_seen is not None]
-    if len(set(seen)) == len(models):
+    if len(seen) == len(models) and len(set(seen)) > 1:
         models = sorted(models, key=lambda model: model.images_seen or 0)
         axis, xs = "photos seen in training", sorted(map(float, seen))
-        ticks = [f"{int(x):,}" for x in xs]
+        ticks = [f"{model.name}: {int(x):,}" for model, x in zip(models, xs, strict=True)]
     else:
         axis, xs = "the order in which the models were named", [float(place) for place in range(len(models))]
         ticks = [model.name for model in models]
+    trainings = {model.training for model in models if model.training is not None}
+    joined = [
+        [place for place, model in enumerate(models) if model.training == training]
+        for training in sorted(trainings)
+    ]
     charts = []
     for column in columns:
         values = [value for model in models if (value := column.of(model)) is not None]
         if column.real is not None and len(values) == len(models):
             title = ", ".join(filter(None, (column.title, column.note)))
-            charts.append(line_chart(title, xs, values, ticks, column.real))
+            charts.append(line_chart(title, xs, values, ticks, column.real, joined))
     return axis, charts
 
 
@@ -148,9 +162,16 @@ def protocol_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
             "squared difference of the feature maps, channels brought to length one, averaged over positions, "
             "summed over maps (as LPIPS, with equal weights)",
         ),
+        ("objects", objects(evaluation)),
         ("models", "; ".join(map(_identified, evaluation.models))),
         ("measured with", f"{protocol.program}, {protocol.hardware}"),
     ]
+
+
+def objects(evaluation: Evaluation) -> str:
+    """What each network that asks for it was told of where objects end."""
+    told = [f"{model.name}: by {model.objects}" for model in evaluation.models if model.objects]
+    return "; ".join(told) or "none of these networks looks at instance maps"
 
 
 def _identified(model: ModelResult) -> str:

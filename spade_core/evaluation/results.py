@@ -40,6 +40,8 @@ class EvaluationProtocol:
     """What enlarges the pictures; None where models paint them at their full size."""
     label_maps: str
     """Which ones are painted."""
+    blocked_out: bool
+    """Label maps as grey-box scenes have them."""
     reference: str
     """The photos that sets of pictures are compared with."""
     reference_pictures: int
@@ -56,6 +58,10 @@ class EvaluationProtocol:
     """What each of the plain statistics is."""
     program: str
     hardware: str
+    published: str | None = None
+    """The data set whose published protocol was asked for."""
+    departures: tuple[str, ...] = ()
+    """In what this is not that, in words."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +117,15 @@ class ModelResult:
     file: str
     digest: str
     images_seen: int | None
+    training: str | None
+    """The folder of its training; models of one are points of one curve."""
     distance: Distance
     """From the reference photos: compare it with RealBaseline.floor."""
     distance_same: Distance
     """From the photos of the same label maps, the published protocol."""
     agreement: Scores | None
+    objects: str | None
+    """What told the network where one object ends and the next begins; None for one that does not ask."""
     diversity: float | None
     """Mean perceptual distance of one label map in different styles; None for a model without styles."""
     statistics: PictureStatistics

@@ -172,6 +172,12 @@ def summary(evaluation: Evaluation) -> list[str]:
         f"{protocol.pictures} label maps ({protocol.label_maps}) of the split '{protocol.split}' of "
         f"'{protocol.data}' ({protocol.layout}), {painted(evaluation)}"
     ]
+    if protocol.published is not None:
+        lines.append(
+            f"by the paper's protocol for {protocol.published}" + (", but:" if protocol.departures else "")
+        )
+        lines += [f"  {said}" for said in protocol.departures]
+    lines += [f"{model.name} sees objects by {model.objects}" for model in evaluation.models if model.objects]
     for row in rows:
         lines.append(row["name"])
         lines += [
