@@ -58,6 +58,7 @@ class CropSampler:
     Of several processes that share a batch, number `rank` of `ranks` makes its part: rows [rank * B / ranks, ...).
     reduce: large JPEGs are decoded at a fraction of their size (see `read_pair`): quicker, and not the same pixels.
     with_instances: instance maps come along; every pair must have one.
+    channels: which channel an id lights, where that is not as in our own models.
     cache_bytes: decoded pairs are kept up to so many bytes, and none is thrown out for another: in an epoch each
     comes once, so the newest are of no more use than the first.
     """
@@ -75,11 +76,13 @@ class CropSampler:
         ranks: int = 1,
         reduce: bool = False,
         with_instances: bool = False,
+        channels: LabelChannels | None = None,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.pairs, self.label_set, self.rule, self.batch, self.seed = pairs, label_set, rule, batch, seed
         self.grey_box = grey_box.for_labels(label_set) if grey_box else None
         self.rank, self.ranks, self.with_instances = rank, ranks, with_instances
+        self.channels = channels or LabelChannels.of(label_set)
         self.short_side = rule.short_side if reduce else 0
         self.cache_bytes = cache_bytes
         self._decoded: dict[str, tuple[Image.Image, ...]] = {}
@@ -99,7 +102,7 @@ class CropSampler:
         if lacking:
             raise BadImageError(
                 f"{len(lacking)} pairs have no instance map, the first is {lacking[0]}.",
-                "Add them in instances/, or train without instance edges.",
+                "Make them (COCO: `spade dataset instances`), or train without: --no-instances.",
             )
 
     def __getitem__(self, index: int) -> CropBatch:
@@ -120,7 +123,7 @@ class CropSampler:
             ids.append(placement.labels(labels))
             asked.append(self._blocked_out(ids[-1], position))
             instances += [placement.labels(each) for each in objects]
-        channels = LabelChannels.of(self.label_set)
+        channels = self.channels
         shown = torch.from_numpy(channels.indices(stacked(ids)))
         return CropBatch(
             index,

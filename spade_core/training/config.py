@@ -26,6 +26,9 @@ class TrainingConfig:
     """How the data set is laid out; auto looks."""
     label_set: str | None = None
     """Name of a shipped label set, or a TOML file; left out: the one that the data say, or landscape."""
+    instances: bool = True
+    """See the borders of objects where the published networks do (COCO-Stuff, Cityscapes); the data then need instance
+    maps."""
     terms: str = ""
     """Under which terms the data may be used; kept in every checkpoint."""
     start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None

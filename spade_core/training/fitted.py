@@ -10,12 +10,15 @@ import torch
 from PIL import Image
 
 from ..checkpoint.file import load_checkpoint
+from ..checkpoint.reference.labels import published_facts
 from ..contract.errors import BadImageError
-from ..data.layouts.layouts import find_pairs, layout_of
+from ..data.layouts.layouts import find_pairs, label_set_of, layout_of
 from ..data.pairs import Pair
+from ..model.config import DecoderConfig
 from ..runtime import chosen_device
 from .config import TrainingConfig
 from .recipe import Recipe
+from .state import begun_with_own_channels
 
 EPOCHS_ON_CPU, EPOCHS_ON_GPU, EPOCHS_AS_PUBLISHED = 10, 200, 200
 FEWEST_IMAGES, MOST_IMAGES = 8_000, 2_000_000
@@ -67,12 +70,25 @@ def _short_side(pairs: list[Pair]) -> int:
 
 
 def _as_published(config: TrainingConfig) -> Recipe:
-    """The published recipes: photos are cut as the reference cuts this data set."""
-    way, crops = layout_of(config.data, config.layout).preprocess, config.recipe.crops
-    return replace(
-        config.recipe,
-        crops=replace(crops, mode=way.mode, load_size=way.load_size, size=way.crop_size, aspect=way.aspect),
+    """The published recipes: photos are cut as the reference cuts this data set, and the networks are its networks for
+    it: label channels, instance edges, upsampling."""
+    layout, recipe = layout_of(config.data, config.layout), config.recipe
+    way = layout.preprocess
+    crops = replace(
+        recipe.crops, mode=way.mode, load_size=way.load_size, size=way.crop_size, aspect=way.aspect
     )
+    recipe = replace(recipe, crops=crops)
+    if recipe.channels == "own":
+        return recipe
+    if begun_with_own_channels(config.output):
+        return replace(recipe, channels="own")
+    facts = published_facts(label_set_of(config.data, config.layout, config.label_set))
+    if facts is None or not layout.label_set:
+        return recipe
+    generator = replace(recipe.generator, instance_edges=bool(facts.edges) and config.instances)
+    if isinstance(generator, DecoderConfig) and facts.upsampling is not None:
+        generator = replace(generator, upsampling=facts.upsampling)
+    return replace(recipe, generator=generator)
 
 
 def _of_model(config: TrainingConfig) -> Recipe:

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..checkpoint.reference.labels import trained_channels
 from ..contract.errors import BadOptionError
+from ..contract.labels import LabelSet
 from ..data.placement import MULTIPLE
 from ..features.efficientnet_lite import NormalizedFeatures, tap_norms
 from ..features.vgg19 import load_vgg19
@@ -21,6 +23,7 @@ from ..model.discriminators.interface import Discriminator
 from ..model.discriminators.projected import ProjectedDiscriminator
 from ..model.discriminators.segmentation import SegmentationConfig
 from ..model.interface import ImageGenerator
+from ..model.label_channels import LabelChannels
 from ..model.losses import CRN_WEIGHTS, PerceptualLoss, TapPerceptualLoss, VggPerceptualLoss
 from ..model.style_encoder import StyleEncoder, StyleEncoderConfig
 from .ema import EMA
@@ -76,6 +79,11 @@ class Networks:
             own = isinstance(discriminator, ProjectedDiscriminator)
             features = placed(NormalizedFeatures(discriminator.norms if own else tap_norms())).eval()
         return cls(generator, encoder, discriminator, ema, features, perceptual)
+
+
+def label_channels(recipe: Recipe, label_set: LabelSet) -> LabelChannels:
+    """Which channel of the networks' one-hot input each id lights."""
+    return LabelChannels.of(label_set) if recipe.channels == "own" else trained_channels(label_set)
 
 
 def generator_config(recipe: Recipe, label_channels: int) -> AnyGeneratorConfig:

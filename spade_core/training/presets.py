@@ -37,6 +37,7 @@ PAPER = Recipe(
     None,
     MultiscaleConfig(),
     start="published",
+    channels="published",
     crops=CropConfig(size=256, batch=32, mode="resize_and_crop", grey_box=GreyBox(share=0.0), augment=False),
     losses=LossConfig(
         gan_weight=1.0, class_weight=0.0, feature_weight=10.0, perceptual="vgg", perceptual_start=10.0,

@@ -16,6 +16,7 @@ from ..model.losses import GanMode
 from ..model.style_encoder import StyleEncoderConfig
 
 InitialWeights = Literal["labels first", "published"]
+Channels = Literal["own", "published"]
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ class Recipe:
     """None trains without an opponent."""
     start: InitialWeights = "labels first"
     """Initial weights: label features that are seen from the first minute, or the published ones."""
+    channels: Channels = "own"
+    """One label channel a class, or on COCO-Stuff, ADE20K and Cityscapes those of the published networks."""
     crops: Annotated[CropConfig, tyro.conf.arg(name="")] = CropConfig()
     losses: Annotated[LossConfig, tyro.conf.arg(name="")] = LossConfig()
     optimizer: Annotated[OptimizerConfig, tyro.conf.arg(name="")] = OptimizerConfig()

@@ -26,21 +26,21 @@ def matched_classes(old: LabelSet, new: LabelSet) -> dict[int, int]:
     return found
 
 
-def by_class_names(held: Checkpoint, label_set: LabelSet) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The held generator's weights with the label channels of `label_set`, and for the record what was matched.
+def by_class_names(
+    held: Checkpoint, label_set: LabelSet, channels: LabelChannels
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The held generator's weights with these label channels of `label_set`, and for the record what was matched.
 
     A class that the old model does not know begins as the mean of those it knows; don't-care as the old don't-care.
     """
-    old_channels, new_channels = (
-        held.label_channels,
-        LabelChannels.of(label_set),
-    )
-    if held.label_set.digest == label_set.digest and old_channels == new_channels:
+    old_channels = held.label_channels
+    if held.label_set.digest == label_set.digest and old_channels == channels:
         return held.generator_weights, {}
     ids = matched_classes(held.label_set, label_set) | {label_set.ignore_id: held.label_set.ignore_id}
-    old, new = dict(old_channels.of_ids), dict(new_channels.of_ids)
-    sources: list[int | None] = [None] * new_channels.count
-    for id, channel in new.items():
+    old, new = dict(old_channels.of_ids), dict(channels.of_ids)
+    sources: list[int | None] = [None] * channels.count
+    # A class before "don't care", where published networks have one channel for both.
+    for id, channel in sorted(new.items(), key=lambda each: each[0] != label_set.ignore_id):
         sources[channel] = old.get(ids[id]) if id in ids else None
     known = sorted({old[entry.id] for entry in held.label_set.classes if entry.id in old})
     weights = dict(held.generator_weights)

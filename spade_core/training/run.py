@@ -25,7 +25,6 @@ from ..data.crops import CropBatch, CropSampler
 from ..data.layouts.layouts import VAL, find_pairs, label_set_of, list_files
 from ..data.loader import Loader, default_workers
 from ..data.pairs import Pair
-from ..model.label_channels import LabelChannels
 from ..pixels import to_network
 from ..runtime import chosen_device, is_out_of_memory
 from ..synthesis.style_collection import with_styles
@@ -33,6 +32,7 @@ from ..synthesis.synthesizer import Synthesizer
 from .batch import Batch
 from .config import TrainingConfig, plain_values
 from .curves import Curves
+from .networks import label_channels
 from .samples import sample_grid, save_grid
 from .state import load_state, restore, save_state
 from .trainer import Trainer
@@ -84,7 +84,7 @@ class Run:
         device = chosen_device(config.device)
         crops = crop_sampler(config, label_set, distributed.rank(), distributed.world_size())
         held_out = list_files(config.data, VAL, config.layout).pairs or crops.pairs
-        channels = LabelChannels.of(label_set)
+        channels = label_channels(config.recipe, label_set)
         dont_care = dict(channels.of_ids)[label_set.ignore_id]
         trainer = Trainer(config, channels.count, dont_care, device)
         states = states_of(config.output)
@@ -201,6 +201,7 @@ class Run:
             label_set=self.label_set,
             native_size=max(*(self.config.recipe.crops.shape or ()), NATIVE),
             trained_size=self.config.recipe.crops.shape,
+            channels=self.crops.channels if self.config.recipe.channels == "published" else None,
             style_encoder=None if encoder is None else dataclasses.replace(encoder.config, spectral=False),
             encoder_weights={} if averaged.encoder is None else averaged.encoder.state_dict(),
             provenance={
@@ -226,6 +227,7 @@ def crop_sampler(config: TrainingConfig, label_set: LabelSet, rank: int, ranks: 
         find_pairs(config.data, "train", config.layout), label_set, crops.rule, crops.batch, config.seed,
         grey_box=crops.grey_box if crops.grey_box.share else None, rank=rank, ranks=ranks,
         reduce=crops.mode != "any_scale", with_instances=config.recipe.generator.instance_edges,
+        channels=label_channels(config.recipe, label_set),
     )  # fmt: skip
 
 

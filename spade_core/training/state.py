@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..checkpoint.names import photos_seen
+from ..checkpoint.names import photos_seen, states_of
 from ..contract.errors import BadCheckpointError
 from ..files import write_torch
 from .trainer import Trainer
@@ -33,6 +33,7 @@ def state_of(trainer: Trainer) -> TrainingState:
         "discriminator_optimizer": trainer.discriminator_optimizer.state_dict(),
         "style_bank": trainer.styles.bank,
         "random": torch.get_rng_state(),
+        "channels": trainer.recipe.channels,
     }
     return state | {name: network.state_dict() for name, network in parts(trainer).items()}
 
@@ -88,6 +89,17 @@ def other_networks(name: str, why: str) -> BadCheckpointError:
 def save_state(trainer: Trainer, path: Path) -> None:
     """In one piece: a run killed while it writes leaves the older file. Raises CannotWriteError."""
     write_torch(path, state_of(trainer))
+
+
+def begun_with_own_channels(run: Path) -> bool:
+    """Whether a folder's newest state is of a version that knew none of the published networks' label channels."""
+    states = states_of(run)
+    if not states:
+        return False
+    try:
+        return "channels" not in torch.load(states[-1], map_location="meta", weights_only=True, mmap=True)
+    except Exception:  # load_state says what is wrong with it
+        return False
 
 
 def load_state(path: Path) -> TrainingState:

@@ -10,6 +10,7 @@ from ..checkpoint.file import file_digest, load_checkpoint
 from ..checkpoint.folding import settle_spectral_norms, unfolded
 from ..contract.errors import BadCheckpointError
 from ..contract.labels import LabelSet
+from .networks import label_channels
 from .relabel import by_class_names
 from .state import fill, load_state, parts
 from .trainer import Trainer
@@ -33,7 +34,8 @@ def start_from(trainer: Trainer, path: Path, label_set: LabelSet) -> None:
 def _from_model(trainer: Trainer, path: Path, label_set: LabelSet) -> dict[str, Any]:
     held = load_checkpoint(path)
     networks, kept = trainer.networks, ["generator"]
-    weights, matched = by_class_names(held, label_set)
+    channels = label_channels(trainer.config.recipe, label_set)
+    weights, matched = by_class_names(held, label_set, channels)
     fill(networks.generator, unfolded(weights, networks.generator), "generator")
     settle_spectral_norms(networks.generator)
     if networks.encoder is not None and held.style_encoder is not None:

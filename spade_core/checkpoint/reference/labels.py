@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Literal
 
 from ...contract.errors import BadLabelSetError
-from ...contract.labels import LabelClass, LabelSet
+from ...contract.labels import LabelClass, LabelSet, load_label_set
 from ...model.label_channels import LabelChannels
+from .facts import LABEL_SETS, PRESETS, Facts
 
 AdeIds = Literal["raw", "shifted"]
 
@@ -59,3 +60,22 @@ def ade20k_channels(label_set: LabelSet, ids: AdeIds) -> LabelChannels:
     else:
         of_ids = {entry.id: (entry.id - 1) % 151 for entry in label_set.classes} | {label_set.ignore_id: 150}
     return LabelChannels(151, tuple(of_ids.items()))
+
+
+def published_facts(label_set: LabelSet) -> Facts | None:
+    """Of the published network for this shipped label set; None for any other set."""
+    for preset, name in LABEL_SETS.items():
+        if load_label_set(name).digest == label_set.digest:
+            return PRESETS[preset]
+    return None
+
+
+def trained_channels(label_set: LabelSet) -> LabelChannels:
+    """As the published code lays them out when it is trained on such label maps; our own for other label sets."""
+    facts = published_facts(label_set)
+    if facts is None:
+        return LabelChannels.of(label_set)
+    if facts is PRESETS["ade20k"]:
+        return ade20k_channels(label_set, "raw")
+    assert facts.classes is not None
+    return published_channels(label_set, facts.classes, bool(facts.dont_care))
