@@ -86,21 +86,24 @@ class Import:
 
 @dataclass(frozen=True)
 class Export:
-    """Write a checkpoint as .pth files that the published code loads."""
+    """Write a model, or a training's state with its discriminator, as .pth files that the published code loads."""
 
     file: ModelFile
-    """a .safetensors checkpoint of a published network, imported or trained here"""
+    """a .safetensors checkpoint of a published network, imported or trained here, or a run's state_*.pt"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """the folder for latest_net_G.pth (and _E, _D)"""
     epoch: str = "latest"
     """the first word of the files' names"""
 
     def run(self) -> int:
-        from ..checkpoint.file import load_checkpoint
         from ..checkpoint.reference.exporting import export_reference
+        from ..checkpoint.reference.options import as_command_line, published_options
+        from ..checkpoint.reference.trained import exportable
 
-        for path in export_reference(load_checkpoint(self.file), self.output, self.epoch):
+        checkpoint = exportable(self.file)
+        for path in export_reference(checkpoint, self.output, self.epoch):
             print(path)
+        print(f"for the published code: {as_command_line(published_options(checkpoint))}")
         return 0
 
 

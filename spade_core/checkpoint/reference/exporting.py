@@ -9,13 +9,14 @@ from pathlib import Path
 from torch import Tensor
 
 from ...contract.errors import BadCheckpointError
-from ...files import write_torch
+from ...files import write_text, write_torch
 from ...model.baselines.pix2pixhd import Pix2PixHDConfig
 from ...model.spade import GeneratorConfig
 from ..file import Checkpoint
 from .fit import check_fit
 from .keys import as_saved, published_name
 from .networks import empty_networks
+from .options import as_text, published_options
 
 PUBLISHED = {
     "label_channels", "instance_edges", "spectral", "style_size", "base_width", "max_width", "upsampling", "norm",
@@ -27,6 +28,8 @@ PUBLISHED = {
 def export_reference(checkpoint: Checkpoint, folder: Path, epoch: str = "latest") -> list[Path]:
     """Write {epoch}_net_{G,E,D}.pth, each in one piece, and return those there are; tensors stay as they are.
 
+    An opt.txt beside them, where there is none, says under which options the published code loads them.
+    checkpoint: imported, or as `trained.exportable` gives it.
     Raises BadCheckpointError for a network that the published code does not know, and CannotWriteError.
     """
     _refuse_unpublished(checkpoint)
@@ -38,7 +41,10 @@ def export_reference(checkpoint: Checkpoint, folder: Path, epoch: str = "latest"
     networks = empty_networks(weights, checkpoint.generator, checkpoint.style_encoder)
     # In the network's order, which the checkpoint file does not keep.
     fitted = {key: check_fit(network, weights[key], "the checkpoint") for key, network in networks.items()}
-    return [_save(state, folder / f"{epoch}_net_{key}.pth") for key, state in fitted.items()]
+    written = [_save(state, folder / f"{epoch}_net_{key}.pth") for key, state in fitted.items()]
+    if not (folder / "opt.txt").exists():
+        write_text(folder / "opt.txt", as_text(published_options(checkpoint)))
+    return written
 
 
 def _refuse_unpublished(checkpoint: Checkpoint) -> None:
@@ -50,7 +56,12 @@ def _refuse_unpublished(checkpoint: Checkpoint) -> None:
     else:
         unknown = [f"a generator of the kind '{config.kind}'"]
     encoder = checkpoint.style_encoder
-    if encoder is not None and not (encoder.instance_norm and encoder.input_size == 256):
+    if encoder is not None and not (
+        encoder.instance_norm
+        and encoder.input_size == 256
+        and encoder.style_size == 256
+        and not encoder.antialias
+    ):
         unknown.append("a style encoder like this one")
     if unknown:
         raise BadCheckpointError(
