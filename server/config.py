@@ -46,6 +46,13 @@ class ServerConfig:
     """Where to compute, a worker on each: auto (the best one there is), cpu, mps, cuda, or several as
     cuda:0,cuda:1. Named twice (cpu,cpu), a device has two workers, which share the threads."""
 
+    ray: str | None = None
+    """Paint in a Ray cluster in place of worker processes here: its address as HOST:PORT, auto for the one that this
+    machine belongs to, or local to start one here. Needs the extra cluster; docs/server.md names its risks."""
+
+    replicas: int = 1
+    """How many paint in the Ray cluster at once, each with one device of the kind that --devices names."""
+
     unload_after: float = 30.0
     """Minutes without a job after which the device's memory is given back until the next one; 0 keeps it."""
 
@@ -94,6 +101,18 @@ class ServerConfig:
                 )
         if len(self.device_names) > MOST_WORKERS:
             raise BadOptionError("There are too many devices.", f"Name {MOST_WORKERS} at most.")
+        if not 1 <= self.replicas <= MOST_WORKERS:
+            raise BadOptionError(
+                f"--replicas is {self.replicas}.", f"Give a number from 1 to {MOST_WORKERS}."
+            )
+        if self.ray is None and self.replicas != 1:
+            raise BadOptionError(
+                "--replicas are those of a Ray cluster.", "Name it with --ray, or use --devices."
+            )
+        if self.ray is not None and len(set(self.device_names)) > 1:
+            raise BadOptionError(
+                "Replicas in a Ray cluster all have devices of one kind.", "Name one: --devices cuda, or cpu."
+            )
         if not 0 <= self.unload_after < float("inf"):
             raise BadOptionError(f"--unload-after is {self.unload_after}.", "Give minutes, or 0 for never.")
         if self.log_format not in ("text", "json"):

@@ -12,6 +12,7 @@ from spade_core.contract.errors import SpadeError, UnavailableError
 from spade_core.runtime import return_large_blocks_at_once
 from spade_core.upscaling.names import named_files
 
+from .backends.base import Backend
 from .backends.local import LocalBackend
 from .broker import Broker
 from .command_line import parse
@@ -47,7 +48,7 @@ def serve(config: ServerConfig) -> None:
     log = ServerLog(config.log_format)
     service = ServiceManager()
     monitor = _monitor(config, log, service)
-    backend = LocalBackend(config, model_sources(config.models), named_files(config.upscalers), log.say)
+    backend = _backend(config, log)
     signals = StopSignals()
     parent = ParentWatch(config.parent_pid)
     try:
@@ -70,6 +71,15 @@ def serve(config: ServerConfig) -> None:
         broker.close()
         monitor.close()
     log.say("Stopped: its parent has gone." if parent.gone() else "Stopped.")
+
+
+def _backend(config: ServerConfig, log: ServerLog) -> Backend:
+    models, upscalers = model_sources(config.models), named_files(config.upscalers)
+    if config.ray is None:
+        return LocalBackend(config, models, upscalers, log.say)
+    from .backends.ray_serve import RayServeBackend  # here: Ray is an extra
+
+    return RayServeBackend(config, models, upscalers, log.say)
 
 
 def _monitor(config: ServerConfig, log: ServerLog, service: ServiceManager) -> Monitor:

@@ -109,7 +109,7 @@ def main() -> None:
     renderer = Renderer(broker.send, broker.abandoned)
     store = ModelStore(
         assignment.models,
-        _synthesizer(assignment.synthesizer),
+        synthesizer_class(assignment.synthesizer),
         assignment.device,
         assignment.upscalers,
         assignment.set_aside,
@@ -160,7 +160,7 @@ def _leave_with_broker() -> None:
     os._exit(0)
 
 
-def _synthesizer(path: str) -> Callable[[], Any]:
+def synthesizer_class(path: str) -> Callable[[], Any]:
     """The class named "module:class", imported when called: torch takes seconds, and may be missing."""
     module, _, name = path.partition(":")
     return lambda: getattr(importlib.import_module(module), name)

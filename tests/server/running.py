@@ -33,12 +33,14 @@ class RunningServer:
         wait: bool = True,
         synthesizer: str = TRIVIAL,
         before: Sequence[str] = (),
+        strict: bool = True,
     ):
-        """before: words in front of the command, of a program that becomes it."""
+        """before: words in front of the command, of a program that becomes it. strict: a warning ends it."""
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "server.json"
         self._console = folder / "console.txt"
-        command = [sys.executable, "-W", "error", "-m", "server", "--connection-file", str(self.file)]
+        python = [sys.executable, *(["-W", "error"] if strict else [])]
+        command = [*python, "-m", "server", "--connection-file", str(self.file)]
         with self._console.open("w") as console:
             self.process = subprocess.Popen(
                 [*before, *command, "--config", os.devnull, "--synthesizer", synthesizer, *options],
