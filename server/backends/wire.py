@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 from spade_core.checkpoint.sources import CheckpointVersion, ModelSource
 from spade_core.contract.messages import ModelInfo, Problem, Submit
 
-UPSCALED_BYTES_A_PIXEL = 120
-"""Of a picture that an upscaler makes: tiles cost the same at every size, the picture itself a few copies."""
+UPSCALER_BYTES, UPSCALED_BYTES_A_PIXEL = 100_000_000, 60
+"""Of a picture that an upscaler makes: its tiles, and a few copies of the picture. Measured with benchmarks.upscaling:
+0.12 to 0.14 GB in all at 1024x576, 0.47 (embedded) and 0.61 (x4plus) at 4096x2304, 1.63 at 8192x4608."""
+LARGE_PICTURES = 1.3
+"""How much more a large picture takes than the difference between two small ones says: 14.2 GB at 2048 squared, where
+that said 11.2."""
 
 # --- broker to worker ---
 
@@ -88,12 +92,13 @@ class PaintingCost:
 
     def memory(self, painted_pixels: int, upscaled_pixels: int = 0) -> float:
         """Bytes for a picture; upscaled_pixels: its size where it is enlarged from what is painted."""
-        painting = self.bytes_a_picture + self.bytes_a_pixel * painted_pixels
-        return max(painting, UPSCALED_BYTES_A_PIXEL * upscaled_pixels)
+        painting = self.bytes_a_picture + LARGE_PICTURES * self.bytes_a_pixel * painted_pixels
+        upscaling = UPSCALER_BYTES + UPSCALED_BYTES_A_PIXEL * upscaled_pixels if upscaled_pixels else 0
+        return max(painting, upscaling)
 
     def largest_side(self, room: float) -> int:
         """Of a square picture that `room` bytes can hold, in whole steps of 32 pixels; 0 where none can."""
-        pixels = max(0.0, room - self.bytes_a_picture) / max(self.bytes_a_pixel, 1.0)
+        pixels = max(0.0, room - self.bytes_a_picture) / max(LARGE_PICTURES * self.bytes_a_pixel, 1.0)
         return int(pixels**0.5) // 32 * 32
 
 

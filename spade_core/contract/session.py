@@ -79,8 +79,9 @@ class Session:
     def __init__(self, transport: Transport, software: str, first_patience_s: float, patience_s: float):
         self.welcome: Welcome | None = None
         self._transport = transport
-        self._session = uuid.uuid4().hex
-        self._hello = encode(Hello(software=software[:80], client=self._session))
+        self.id = uuid.uuid4().hex
+        """Names this session in the server's log; who knows it and a job's id can have the job's picture sent again."""
+        self._hello = encode(Hello(software=software[:80], client=self.id))
         self._pending = PendingJobs(first_patience_s, patience_s, time.monotonic())
         self._questions: set[str] = set()
         self._events: deque[Event] = deque()
@@ -107,7 +108,7 @@ class Session:
 
         Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map.
         """
-        submit, buffers = submit_from(request, delivery, self._session, self.limits)
+        submit, buffers = submit_from(request, delivery, self.id, self.limits)
         if self.welcome is not None and delivery.encoding not in self.welcome.encodings:
             raise BadHeaderError(
                 f"This server cannot send a picture as '{delivery.encoding}'.",
