@@ -108,11 +108,12 @@ def _check_python(wheel: ServerWheel) -> None:
 
 
 def _in_words(requires_python: str) -> str:
-    """ ">=3.11,<3.14" as "3.11 to 3.13"; other bounds as they are."""
-    found = re.fullmatch(r">=(\d+\.\d+)(?:,<(\d+)\.(\d+))?", requires_python.replace(" ", ""))
+    """ ">=3.11,<3.14", in either order, as "3.11 to 3.13"; other bounds as they are."""
+    bounds = sorted(each.strip() for each in requires_python.split(","))
+    found = re.fullmatch(r"(?:<(\d+)\.(\d+),)?>=(\d+\.\d+)", ",".join(bounds))
     if found is None:
         return requires_python
-    first, major, after = found.groups()
+    major, after, first = found.groups()
     return f"{first} or newer" if major is None else f"{first} to {major}.{int(after) - 1}"
 
 

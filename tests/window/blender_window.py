@@ -23,6 +23,9 @@ PICTURES = os.environ.get("SPADE_GUI_PICTURES", "")
 """A folder for pictures of what was seen, by ImageMagick."""
 TAB_IN_VIEW, TAB_IN_IMAGE_EDITOR = 246, 185
 """How far below the upper end of the sidebar the tab lies, after Blender's own tabs."""
+PANELS = ("Style", "Variations", "History", "Place As")
+"""Below the seed, each as a line while it is closed."""
+_TO_FIRST_PANEL, _PANEL_LINE = 36, 26
 
 
 class Screen:
@@ -183,6 +186,12 @@ class BlenderWindow:
         self.until("region_of(area_of('VIEW_3D'), 'UI').width > 1", 20)
         self.pause(1.0)
         self.open_tab("VIEW_3D", TAB_IN_VIEW)
+
+    def toggle_panel(self, title: str) -> None:
+        """Click the header of one of PANELS, of which no other may be open."""
+        x, y = self.find("spade.new_seed")
+        self.click(x - 40, y - _TO_FIRST_PANEL - _PANEL_LINE * PANELS.index(title))
+        self.pause(1.0)
 
     def keep_picture(self, name: str) -> None:
         """Keep what is on the screen, where somebody wants to look at it."""

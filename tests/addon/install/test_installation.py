@@ -256,7 +256,13 @@ def test_a_folder_that_does_not_exist_is_said(installer, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"), [(">=3.14", "3.14 or newer"), (">=3.7,<3.9", "3.7 to 3.8"), ("<3.9", "<3.9")]
+    ("asked", "said"),
+    [
+        (">=3.14", "3.14 or newer"),
+        (">=3.7,<3.9", "3.7 to 3.8"),
+        ("<3.9,>=3.7", "3.7 to 3.8"),
+        ("<3.9", "<3.9"),
+    ],
 )
 def test_a_server_for_another_python_is_said(installer, packages, bundle, asked, said):
     server_wheel(bundle, "0.1.0", f"Requires-Python: {asked}")
