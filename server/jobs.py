@@ -13,7 +13,7 @@ from spade_core.contract.submission import Buffer
 
 from .admission import AdmittedJob, JobKey, admit, announced_bytes, job_key
 from .allowance import Allowances
-from .backends.base import RenderedEvent
+from .backends.base import RenderedEvent, WorkerLost
 from .dispatch import Dispatcher
 from .final_replies import FinalReplies, FinalReply, Reply
 from .monitoring.job_record import JobRecord
@@ -21,7 +21,8 @@ from .queue import JobQueue, ScheduledJob
 from .reply_cache import CachedReply, ReplyCache
 from .served_models import ServedModels
 
-TRIES = 3
+TRIES, MOST_KILLS = 3, 10
+"""Workers that a job may take down; and those under it that somebody else may kill, before that counts as well."""
 DEADLINE_S = 30.0
 ORPHAN_S = 5.0  # how long a job outlives its connection, for its client to come back
 
@@ -107,17 +108,20 @@ class Jobs:
         self._pictures.put(content, CachedReply(message, event.buffers), now)
         self._end(job, message, now, event.buffers)
 
-    def on_worker_lost(self, job: ScheduledJob, alone: bool, out_of_memory: bool, now: float) -> None:
+    def on_worker_lost(self, job: ScheduledJob, lost: WorkerLost, alone: bool, now: float) -> None:
         """It lost its worker: it is tried again, unless it is known, or likely, to be what took the worker down.
 
-        alone: whether the worker painted nothing else. out_of_memory: whether the system ended it for that.
+        alone: whether the worker painted nothing else.
         """
-        job.tries += 1
+        if lost.killed and job.kills < MOST_KILLS:  # no job kills its worker from outside
+            job.kills += 1
+        else:
+            job.tries += 1
         admitted = job.admitted
         is_heavy = self._models.is_heavy(
             admitted.submit.model, admitted.painted_pixels, admitted.upscaled_pixels
         )
-        if (out_of_memory and alone) or (job.tries >= TRIES and is_heavy):
+        if (lost.out_of_memory and alone) or (job.tries >= TRIES and is_heavy):
             error = OutOfMemoryError(
                 "The device has too little memory for this picture: its worker was ended.",
                 "Choose a smaller size, turn upscaling on, or end other programs.",

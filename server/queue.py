@@ -14,7 +14,9 @@ from .admission import AdmittedJob, JobKey
 
 _QUEUE_BYTES = 256 * 2**20
 AGING_S = 5.0
-"""A job that has waited so long counts as one priority higher: a client that is always quicker cannot starve it."""
+"""A job that has waited so long counts as one priority higher: a client that is always quicker cannot starve it. Among
+users, and among the clients of this machine's own, only the time counts in which nothing was painted for them: who has
+many jobs here is not the one who starves."""
 
 
 @dataclass(eq=False)
@@ -29,6 +31,8 @@ class ScheduledJob:
     running: bool = False
     started_at: float = 0.0
     tries: int = 0
+    kills: int = 0
+    """Workers that somebody killed under it."""
     orphaned_at: float | None = None
     stage: str = ""
     done: float = 0.0
@@ -39,13 +43,19 @@ class ScheduledJob:
         return self.admitted.submit.id
 
     @property
+    def party(self) -> str:
+        """Who takes turns with others: a user, or a client of who runs the server."""
+        return self.key[0].partition("/")[0]
+
+    @property
     def model(self) -> str:
         """The name of the model that paints it."""
         return self.admitted.submit.model
 
-    def rank(self, now: float) -> int:
-        """Higher goes first: its priority, and how long it has waited."""
-        return self.admitted.submit.priority + max(0, int((now - self.queued_at) / AGING_S))
+    def rank(self, now: float, served_at: float = 0.0) -> int:
+        """Higher goes first: its priority, and how long it has waited, at most since its client was served."""
+        waited_s = now - max(self.queued_at, served_at)
+        return self.admitted.submit.priority + max(0, int(waited_s / AGING_S))
 
 
 class JobQueue:
@@ -60,6 +70,8 @@ class JobQueue:
             str, deque[ScheduledJob]
         ] = {}  # by client; the order of the keys is whose turn it is
         self._last_turn: dict[str, int] = {}  # by user
+        self._served_at: dict[str, float] = {}  # by party that waits: when its last job ran
+        self._served: set[str] = set()  # parties of whom a job has ended since the last turn
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -107,18 +119,31 @@ class JobQueue:
         if job is not None:
             self._interrupted.remove(job)
         else:
+            self._note_served(now)
             suiting = ([job for job in jobs if suits(job)] for jobs in self._waiting.values())
             heads = [max(jobs, key=lambda job: job.rank(now)) for jobs in suiting if jobs]
             if not heads:
                 return None
             # The first of equals: whose turn it is.
-            job = max(heads, key=lambda head: (head.rank(now), -self._last_turn.get(head.admitted.user, 0)))
+            job = max(heads, key=lambda head: self._turn_of(head, now))
             self._last_turn[job.admitted.user] = 1 + max(self._last_turn.values(), default=0)
             self._forget_waiting(job)
             if job.key[0] in self._waiting:  # its client goes to the end of the line
                 self._waiting[job.key[0]] = self._waiting.pop(job.key[0])
         job.running = True
         return job
+
+    def _turn_of(self, head: ScheduledJob, now: float) -> tuple[int, int]:
+        """Higher goes first: among clients."""
+        rank = head.rank(now, self._served_at.get(head.party, 0.0))
+        return rank, -self._last_turn.get(head.admitted.user, 0)
+
+    def _note_served(self, now: float) -> None:
+        self._served |= {job.party for job in self._jobs.values() if job.running}
+        waiting = {jobs[0].party for jobs in self._waiting.values()}
+        self._served_at = {party: at for party, at in self._served_at.items() if party in waiting}
+        self._served_at |= dict.fromkeys(self._served & waiting, now)
+        self._served.clear()
 
     def requeue(self, job: ScheduledJob) -> None:
         """Back to the front: it has waited already, and lost its worker through no fault of its client."""
@@ -130,7 +155,9 @@ class JobQueue:
         del self._jobs[job.key]
         if job in self._interrupted:
             self._interrupted.remove(job)
-        elif not job.running:
+        elif job.running:
+            self._served.add(job.party)
+        else:
             self._forget_waiting(job)
 
     def ahead_of(self, job: ScheduledJob) -> list[ScheduledJob]:

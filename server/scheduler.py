@@ -202,7 +202,7 @@ class Scheduler:
             case WorkerLost():
                 alone = len(event.tickets) == 1
                 for job in filter(None, map(self._dispatcher.ended, event.tickets)):
-                    self._jobs.on_worker_lost(job, alone, event.out_of_memory, now)
+                    self._jobs.on_worker_lost(job, event, alone, now)
             case RenderedEvent():
                 if (job := self._dispatcher.ended(event.rendered.ticket)) is not None:
                     self._jobs.finish(job, event, now)

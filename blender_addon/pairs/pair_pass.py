@@ -82,7 +82,7 @@ def render_pair(
     if not has_labels(scene, label_set):
         raise NothingLabelledError(
             f"Nothing in the scene '{scene.name}' has a label.",
-            "Label it in Blender, or by the names of things.",
+            "Label it in Blender, or add --label-by-name to go by the names of things.",
         )
     make_indices = PassIndices.by_object if with_instances else PassIndices.by_class
     layer, aspect = active_view_layer(scene).name, frame_aspect(scene)

@@ -50,10 +50,12 @@ class RenderedEvent:
 
 @dataclass(frozen=True)
 class WorkerLost:
-    """A worker went down with these tickets; out_of_memory: the system ended it because memory ran out."""
+    """A worker went down with these tickets; out_of_memory: the system ended it because memory ran out; killed:
+    somebody else did."""
 
     tickets: tuple[int, ...]
     out_of_memory: bool = False
+    killed: bool = False
 
 
 @dataclass(frozen=True)

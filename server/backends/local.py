@@ -197,7 +197,10 @@ class LocalBackend:
         self._log(f"The worker process is replaced: {reason}.")
         tickets, was_ready, loading = tuple(worker.tickets), worker.ready, worker.loading
         tries = KILLED_TRIES if worker.was_killed else LOAD_TRIES
-        events: list[BackendEvent] = [WorkerLost(tickets, worker.ran_out_of_memory)] if tickets else []
+        lost = WorkerLost(
+            tickets, worker.ran_out_of_memory, worker.was_killed and not worker.ran_out_of_memory
+        )
+        events: list[BackendEvent] = [lost] if tickets else []
         worker.end()
         worker.start_at = now
         if loading is not None:

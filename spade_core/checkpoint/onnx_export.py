@@ -3,7 +3,7 @@
 
 The graph takes what a program has at hand, a label map of ids, and gives what it can show:
 
-    labels     (1, H, W) int32: ids of the label set; H and W multiples of the file's `multiple`, or its fixed size
+    labels     (1, H, W) int32: ids of the label set, any other for unlabelled; H and W multiples of the file's `multiple`, or its fixed size
     instances  (1, H, W) int32: one number an object; only where the network looks at instances
     style      (1, Z) float32: a style code, standard normal; only where it has one
     noise_0... (1, 1, h, w) float32, standard normal or zeros; only where it has noise
@@ -57,15 +57,20 @@ class PaintFromIds(nn.Module):
         config = checkpoint.generator
         self.edges, self.style_size = config.instance_edges, config.style_size
         channels = checkpoint.label_channels
-        ids = np.arange(max(id for id, _ in channels.of_ids) + 1)
+        of_ids = dict(channels.of_ids)
+        # The last row is for what is no id of the set: as good as unlabelled.
+        self.unknown = max(of_ids) + 1
+        ignored = of_ids[checkpoint.label_set.ignore_id]
+        table = np.array([of_ids.get(id, ignored) for id in range(self.unknown + 1)], np.int32)
         self.channel_of_id: Tensor
         self.every_channel: Tensor
-        self.register_buffer("channel_of_id", torch.from_numpy(channels.indices(ids).astype(np.int32)))
+        self.register_buffer("channel_of_id", torch.from_numpy(table))
         self.register_buffer("every_channel", torch.arange(channels.count, dtype=torch.int32)[:, None, None])
 
     def forward(self, *inputs: Tensor) -> Tensor:
         labels, *rest = inputs
-        channels = F.embedding(labels.long(), self.channel_of_id[:, None]).squeeze(-1)
+        ids = torch.where(labels < 0, self.unknown, labels).clamp(max=self.unknown)
+        channels = F.embedding(ids.long(), self.channel_of_id[:, None]).squeeze(-1)
         semantic = (channels[:, None] == self.every_channel).float()
         if self.edges:
             semantic = torch.cat([semantic, _edges(rest.pop(0)[:, None])], 1)

@@ -90,7 +90,7 @@ def load_vgg19(path: Path | None = None, read: int = 1) -> Vgg19:
         raise UnavailableError(
             f"The perceptual loss needs VGG19's weights, and they cannot be fetched ({error}).",
             fix=f"Fetch {URL} where there is a network and name it with --vgg-weights, "
-            "or use a preset without VGG: frozen, oasis.",
+            "or add --perceptual taps, or choose a recipe without VGG19: frozen, oasis.",
         ) from None
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
         raise BadCheckpointError(

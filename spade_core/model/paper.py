@@ -27,7 +27,7 @@ class Described:
 
 
 GENERATORS = {
-    "spade": Described("tables 1-5", "the paper's generator", GeneratorConfig(ANY)),
+    "paper": Described("tables 1-5", "the paper's generator", GeneratorConfig(ANY)),
     "spade-compact": Described("tables 3, 4", "48 filters in place of 64", GeneratorConfig(ANY, base_width=48)),
     "spade-large": Described(
         "table 4", "80 filters", GeneratorConfig(ANY, base_width=80, max_width=16 * 80)

@@ -101,7 +101,7 @@ OWN_TRAINING: dict[str, tuple[str, Recipe]] = {
 PAPER_TRAINING: dict[str, tuple[str, Recipe]] = {
     name: (f"{row.what}, trained as the paper trains", replace(PAPER, generator=row.config))
     for name, row in GENERATORS.items()
-    if name not in ("spade", *OWN_TRAINING)
+    if name not in OWN_TRAINING
 }
 PRESETS = OWN_TRAINING | PAPER_TRAINING
 """What it is in a few words, and the recipe."""

@@ -128,3 +128,48 @@ def test_who_waits_rises_in_rank():
     late.queued_at = 3 * AGING_S
     queue.add(late)
     assert queue.next(3 * AGING_S) is modest
+
+
+def test_who_has_many_jobs_on_a_slow_device_does_not_go_before_a_neighbour_for_having_waited():
+    """Each job takes longer than it needs to rise; the flood's have waited for minutes, the neighbour's has just come."""
+    flood = [job("flood", f"f{n}") for n in range(4)]
+    for entry in flood:
+        entry.queued_at = 0.0
+    queue = queue_of(*flood)
+    first = queue.next(60.0)
+    assert first is flood[0]
+    late = job("neighbour", "late")
+    late.queued_at = 61.0
+    queue.add(late)
+    queue.remove(first)
+    assert queue.next(80.0) is late
+    queue.remove(late)
+    assert queue.next(81.0) is flood[1]
+
+
+def test_a_user_of_many_programs_does_not_go_before_another_for_having_waited():
+    farm = [job(f"farm/{n}", f"f{n}") for n in range(4)]
+    for entry in farm:
+        entry.admitted, entry.queued_at = replace(entry.admitted, user="farm"), 0.0
+    queue = queue_of(*farm)
+    first = queue.next(60.0)
+    anna = job("anna/a", "a0")
+    anna.admitted, anna.queued_at = replace(anna.admitted, user="anna"), 61.0
+    queue.add(anna)
+    queue.remove(first)
+    assert queue.next(80.0) is anna
+
+
+def test_a_background_job_beside_another_clients_urgent_ones_is_painted_in_the_end():
+    patient = job("patient", "low", 0)
+    patient.queued_at = 0.0
+    queue = queue_of(patient)
+    for at in itertools.count(1):
+        urgent = job("urgent", f"u{at}", 2)
+        urgent.queued_at = float(at)
+        queue.add(urgent)
+        chosen = queue.next(float(at))
+        queue.remove(chosen)
+        if chosen is patient:
+            break
+        assert at < 3 * AGING_S + 1

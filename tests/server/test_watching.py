@@ -169,7 +169,7 @@ def test_every_job_has_one_line_with_the_ids_that_its_client_knows(watched, land
     assert sorted(line["job"] for line in lines) == sorted(wanted)  # each once
     line = {line["job"]: line for line in lines}
     painted = line[picture]
-    assert painted["client"] == client._session and painted["user"] == "local"
+    assert painted["client"] == client.id and painted["user"] == "local"
     assert (painted["model"], painted["width"], painted["height"]) == ("landscape", 96, 64)
     assert (
         painted["seed"] == SLOW + 100

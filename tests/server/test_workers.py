@@ -12,7 +12,7 @@ import pytest
 
 from spade_core.contract.client import Client, Delayed
 from spade_core.contract.errors import BusyError, InternalError, PoisonError, UnknownModelError, WarmingError
-from spade_core.contract.messages import Finished, Progress
+from spade_core.contract.messages import Failed, Finished, Progress
 from spade_core.contract.request import Delivery, PictureRequest
 from tests.server.running import ROOT, RunningServer, process_exists, resident_mib
 from tests.server.trivial import DIES, DIES_ONCE, HANGS, NEEDS_MUCH, SLOW, write_checkpoint
@@ -36,6 +36,23 @@ def test_a_job_whose_worker_is_killed_is_finished_by_another(server, client, lan
     rgb = client.generate(PictureRequest(label_map, landscape, seed=SLOW + 1000), on_event=kill_once).rgb
     assert np.array_equal(rgb, landscape.colorize(label_map) + np.uint8((SLOW + 1000) % 251))
     assert killed and not process_exists(killed[0]) and server.status().pids[1] != killed[0]
+
+
+def test_a_job_whose_workers_somebody_kills_again_and_again_is_no_poison(
+    server, client, landscape, label_map
+):
+    job = client.submit(PictureRequest(label_map, landscape, seed=SLOW + 900), Delivery(no_cache=True))
+    killed: set[int] = set()
+    ended, end = None, time.monotonic() + 60
+    while ended is None and time.monotonic() < end:
+        for event in client.poll(50):
+            if isinstance(event, Finished | Failed) and event.id == job:
+                ended = event
+        painting = {worker.pid for worker in server.status().workers if worker.state == "painting"}
+        for pid in painting - killed if len(killed) < 5 else ():
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+    assert len(killed) == 5 and isinstance(ended, Finished), ended
 
 
 def test_a_job_that_takes_its_worker_down_once_is_finished(server, client, landscape, label_map):

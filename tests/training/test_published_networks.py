@@ -71,7 +71,7 @@ def test_every_published_recipe_has_the_channels_that_model_list_counts(data, tm
         narrow = "--generator.max-width 8"
     run = opened(recipe, data["cityscapes"], tmp_path / "run", SMALL["cityscapes"], narrow)
     assert run.trainer.networks.generator.config.input_channels == 36
-    assert {"pix2pixhd", "concat", "spade", "crn"} <= {row.name for row in counted()}
+    assert {"pix2pixhd", "concat", "paper", "crn"} <= {row.name for row in counted()}
 
 
 def test_our_own_recipe_keeps_its_channels(data, tmp_path):

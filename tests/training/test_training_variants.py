@@ -63,7 +63,7 @@ def trained(name: str, steps: int = 2) -> tuple[Trainer, dict[str, float], dict[
 
 def test_every_generator_has_a_recipe():
     assert set(GENERATORS) - {"spade"} <= set(PRESETS)
-    assert PRESETS["paper"][1].generator == GENERATORS["spade"].config
+    assert PRESETS["paper"][1].generator == GENERATORS["paper"].config
     for name in set(GENERATORS) - {"spade"}:
         assert PRESETS[name][1].generator == GENERATORS[name].config
 
