@@ -3,7 +3,8 @@
 
 The graph takes what a program has at hand, a label map of ids, and gives what it can show:
 
-    labels     (1, H, W) int32: ids of the label set, any other for unlabelled; H and W multiples of the file's `multiple`, or its fixed size
+    labels     (1, H, W) int32: ids of the label set, any other number is unlabelled; H and W multiples of the file's
+               `multiple`, or its fixed size
     instances  (1, H, W) int32: one number an object; only where the network looks at instances
     style      (1, Z) float32: a style code, standard normal; only where it has one
     noise_0... (1, 1, h, w) float32, standard normal or zeros; only where it has noise

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from .dataset_instances import Instances
 from .dataset_render import Render
 
 if TYPE_CHECKING:
@@ -118,12 +119,13 @@ class Convert:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Look at training data before training, turn coloured labels into ids, render pairs in Blender."""
+    """Look at training data before training, turn colours into ids, render pairs in Blender, make instance maps."""
 
     action: (
         Annotated[Check, tyro.conf.subcommand("check")]
         | Annotated[Convert, tyro.conf.subcommand("convert")]
         | Annotated[Render, tyro.conf.subcommand("render")]
+        | Annotated[Instances, tyro.conf.subcommand("instances")]
     )
 
     def run(self) -> int:

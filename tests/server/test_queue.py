@@ -131,7 +131,7 @@ def test_who_waits_rises_in_rank():
 
 
 def test_who_has_many_jobs_on_a_slow_device_does_not_go_before_a_neighbour_for_having_waited():
-    """Each job takes longer than it needs to rise; the flood's have waited for minutes, the neighbour's has just come."""
+    """Each job takes longer than it needs to rise; the flood's have waited long, the neighbour's has just come."""
     flood = [job("flood", f"f{n}") for n in range(4)]
     for entry in flood:
         entry.queued_at = 0.0
