@@ -7,6 +7,7 @@ returns the code. What a person can put right is a SpadeError: one sentence and 
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -25,6 +26,7 @@ from .commands.segmenter import TrainSegmenter
 from .commands.study import Study, StudyResults
 from .commands.train import Train
 from .contract.console import print_error
+from .contract.version import VERSION
 
 # None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
 from .runtime import keep_freed_memory
@@ -55,33 +57,60 @@ def main(arguments: list[str] | None = None) -> int:
     from .contract.errors import SpadeError
 
     arguments = sys.argv[1:] if arguments is None else arguments
+    # A closed stream (`spade ... >&-`) is None; what is said there is said to nobody.
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))
     keep_freed_memory()
     try:
-        if arguments[:1] == ["train"]:
-            return Train(tuple(arguments[1:])).run()
-        command = tyro.cli(
-            Command,
-            prog="spade",
-            description="Paint pictures from label maps, and look after label sets and checkpoints.",
-            args=arguments,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-        )
-        return command.run()
+        code = _run(arguments)
+        sys.stdout.flush()  # here, where it is known what to do if nobody takes it
+        return code
     except SpadeError as error:
         return _failed(error.message, error.fix, USER_ERROR)
     except KeyboardInterrupt:
         return _failed("Stopped.", "", INTERRUPTED)
     except BrokenPipeError:  # `spade labels show ade20k | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO) or error.filename is not None:
+            return _broken(error)
+        _say_no_more()
+        said = f"What was to be said cannot be written: {error.strerror}."
+        return _failed(said, "Send the command's output elsewhere.", USER_ERROR)
     except MemoryError:
         return _failed("There is not enough memory for this.", "Use a smaller label map.", USER_ERROR)
     except Exception as error:
-        if os.environ.get(DEBUG):
-            raise
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        fix = f"This should not happen: run it again with {DEBUG}=1 and report what it prints."
-        return _failed(f"Something broke inside spade ({what}).", fix, BROKEN)
+        return _broken(error)
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        print(f"spade {VERSION}")
+        return 0
+    if arguments[:1] == ["train"]:
+        return Train(tuple(arguments[1:])).run()
+    command = tyro.cli(
+        Command,
+        prog="spade",
+        description="Paint pictures from label maps, and look after label sets and checkpoints.",
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    )
+    return command.run()
+
+
+def _say_no_more() -> None:
+    """Nobody takes what is printed: Python would complain of it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _broken(error: Exception) -> int:
+    """A fault of the program itself."""
+    if os.environ.get(DEBUG):
+        raise error
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    fix = f"This should not happen: run it again with {DEBUG}=1 and report what it prints."
+    return _failed(f"Something broke inside spade ({what}).", fix, BROKEN)
 
 
 def _failed(message: str, fix: str, code: int) -> int:

@@ -34,6 +34,13 @@ def replacing(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def as_readable_as_others(path: Path) -> None:
+    """A file that a library has made for its own user alone gets the permissions that new files have here."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+
+
 def claim_folder(folder: Path) -> None:
     """Make a folder and see that files can be written in it, before the long work starts. Raises CannotWriteError."""
     probe = folder / ".probe"

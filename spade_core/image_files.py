@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 from .contract.errors import BadImageError, CannotWriteError, TooLargeError
 from .contract.limits import MAX_SIDE
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .contract.labels import LabelSet
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+LARGEST_PHOTO = 20_000
+"""Pixels a side: a large camera's; beyond it a header is more likely broken than the photo large."""
 ID_MODES = {"1", "L", "P", "I", "I;16", "I;16L", "I;16B"}  # one channel of whole numbers
 ONE_CHANNEL = "Save it as a PNG with one 8 or 16 bit channel of class ids"
 
@@ -45,6 +47,7 @@ def open_picture(path: Path, largest_side: int = MAX_SIDE, at_least: int = 0) ->
                     scale = at_least / min(full_size)
                     image.draft("RGB", (max(1, round(width * scale)), max(1, round(height * scale))))
                     image.info["full_size"] = full_size
+                image.info["grey_bits"] = _grey_bits(path) if image.format == "PNG" else 8
                 image.load()
                 return image
     except FileNotFoundError:
@@ -62,6 +65,31 @@ def open_picture(path: Path, largest_side: int = MAX_SIDE, at_least: int = 0) ->
         raise BadImageError(f"{path.name} {said}.", "Name a PNG file; copy it again if it was one.") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error):
         raise BadImageError(f"{path.name} is damaged or cut short.", "Export or copy it again.") from None
+
+
+def _grey_bits(path: Path) -> int:
+    """Of a PNG file's grey channel, which Pillow stretches to 8 where it has fewer."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    return head[24] if len(head) == 26 and head[25] == 0 else 8
+
+
+def is_lossy(picture: Image.Image) -> bool:
+    """Whether the file's kind smears numbers: JPEG, also inside TIFF."""
+    return picture.format == "JPEG" or picture.info.get("compression") in ("jpeg", "tiff_jpeg")
+
+
+def is_grey_as_rgb(picture: Image.Image, label_set: LabelSet) -> bool:
+    """Whether a colour picture is one channel of known ids, written three times, and not in the set's colours."""
+    if picture.mode != "RGB":
+        return False
+    red, green, blue = np.moveaxis(np.asarray(picture), 2, 0)
+    if not (np.array_equal(red, green) and np.array_equal(red, blue)):
+        return False
+    used = {int(id) for id in np.unique(red)}
+    known = {entry.id for entry in label_set.classes} | {label_set.ignore_id}
+    colours = {entry.rgb for entry in label_set.classes}
+    return used <= known and not all((id, id, id) in colours for id in used)
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -83,9 +111,10 @@ def ids_in(picture: Image.Image, label_set: LabelSet) -> np.ndarray:
 
     One channel is ids, and so are the indices of a palette picture, unless its colours are the set's own and say
     something else. A colour picture counts as a label map only if each of its colours is exactly that of one
-    class. Raises BadImageError, BadShapeError and BadLabelError.
+    class, or if it is one channel of known ids, written three times.
+    Raises BadImageError, BadShapeError and BadLabelError.
     """
-    if picture.format == "JPEG":
+    if is_lossy(picture):
         raise BadImageError(
             "The label map is a JPEG, which smears ids at every border.", f"{ONE_CHANNEL}, anew."
         )
@@ -93,9 +122,13 @@ def ids_in(picture: Image.Image, label_set: LabelSet) -> np.ndarray:
         ids = np.asarray(picture)
         if picture.mode == "P":
             _refuse_other_colors(picture, ids, label_set)
+        if picture.mode == "L" and (bits := picture.info.get("grey_bits", 8)) < 8:
+            ids = ids // (255 // (2**bits - 1))
         return label_set.check(ids.astype(np.uint8) if ids.dtype == np.bool_ else ids)
     if picture.mode == "LA":
         return label_set.check(_opaque(picture)[..., 0])
+    if is_grey_as_rgb(picture, label_set):
+        return label_set.check(np.ascontiguousarray(np.asarray(picture)[..., 0]))
     if picture.mode == "RGB":
         return label_set.check(_ids_of_colors(np.asarray(picture), label_set))
     if picture.mode in ("RGBA", "PA"):
@@ -103,9 +136,15 @@ def ids_in(picture: Image.Image, label_set: LabelSet) -> np.ndarray:
     raise BadImageError(f"The label map holds {picture.mode} pixels, not class ids.", f"{ONE_CHANNEL}.")
 
 
-def read_rgb(path: Path) -> np.ndarray:
-    """`open_picture`, then `rgb_in`."""
-    return rgb_in(open_picture(path))
+def read_photo(path: Path) -> np.ndarray:
+    """A photo as (H, W, 3) uint8, upright, and scaled down where it is larger than a label map may be; raises as
+    `open_picture`."""
+    picture = ImageOps.exif_transpose(open_picture(path, LARGEST_PHOTO))
+    if max(picture.size) > MAX_SIDE:
+        rgb = Image.fromarray(rgb_in(picture))
+        rgb.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+        return np.asarray(rgb)
+    return rgb_in(picture)
 
 
 def rgb_in(image: Image.Image) -> np.ndarray:
@@ -128,7 +167,7 @@ def instances_in(picture: Image.Image) -> np.ndarray:
 
     One channel of 8, 16 or 32 bits, or colours (red first), where each colour is an object. Raises BadImageError.
     """
-    if picture.format == "JPEG":
+    if is_lossy(picture):
         raise BadImageError(
             "The instance map is a JPEG, which smears numbers at every border.", "Save it as a PNG anew."
         )

@@ -105,13 +105,8 @@ def described(picture: bpy.types.Image) -> str:
 
 
 def _draw_chosen(layout: Layout, picture: bpy.types.Image) -> None:
+    """What can be done with it first: below the picture the buttons would leave a window of usual height."""
     name, facts = picture.name, provenance_of(picture)
-    column = layout.column(align=True)
-    column.template_icon(icon_value=icon_of(picture), scale=8.0)
-    for text in _facts(picture, facts):
-        line = column.row()
-        line.active, line.scale_y = False, 0.8
-        line.label(text=text)
     row = layout.row(align=True)
     row.operator("spade.place_again", text="Place", icon="IMAGE_BACKGROUND").name = name
     row.operator("spade.compare", icon="ARROW_LEFTRIGHT").name = name
@@ -123,6 +118,12 @@ def _draw_chosen(layout: Layout, picture: bpy.types.Image) -> None:
     remove = row.row(align=True)
     remove.enabled = not is_in_use(picture)
     remove.operator("spade.remove_result", text="", icon="TRASH").name = name
+    column = layout.column(align=True)
+    column.template_icon(icon_value=icon_of(picture), scale=8.0)
+    for text in _facts(picture, facts):
+        line = column.row()
+        line.active, line.scale_y = False, 0.8
+        line.label(text=text)
 
 
 def _facts(picture: bpy.types.Image, facts: dict[str, str | int | float]) -> list[str]:

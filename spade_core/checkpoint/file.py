@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..contract.errors import BadCheckpointError, SpadeError
 from ..contract.labels import LabelSet, parse_label_set
-from ..files import replacing
+from ..files import as_readable_as_others, replacing
 from ..model.build import AnyGeneratorConfig, build_generator, config_from_json, config_to_json
 from ..model.interface import ImageGenerator
 from ..model.label_channels import LabelChannels
@@ -109,6 +109,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, dtype: torch.dtype | Non
     }
     with replacing(path) as part:
         save_file(tensors, part, metadata)
+        as_readable_as_others(part)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -16,12 +16,11 @@ from .dataset_instances import Instances
 from .dataset_render import Render
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ..contract.labels import LabelSet
     from ..data.checks.checks import DatasetReport
     from ..data.conversion import Converted
     from ..data.palette import Palette
+    from ..terminal import Terminal
 
 # The names of data.layouts, which a test compares: importing it here would make every command wait for it.
 LayoutName = Literal[
@@ -133,11 +132,12 @@ class Dataset:
 
 
 def _show_report(report: DatasetReport, label_set: LabelSet) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from ..terminal import Terminal
+
+    console = Terminal(highlight=False)
     pairs = ", ".join(f"{count} {split}" for split, count in report.pairs.items())
     sizes = [f"{size} ({count})" for size, count in report.sizes.items()]
     more = f" and {len(sizes) - 4} more" if len(sizes) > 4 else ""
@@ -165,9 +165,9 @@ def _verdict(report: DatasetReport) -> str:
 
 
 def _show_conversion(done: Converted, palette: Palette, source: Path) -> None:
-    from rich.console import Console
+    from ..terminal import Terminal
 
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     there = f", {len(done.skipped)} were there already" if done.skipped else ""
     console.print(f"{len(done.written)} converted{there}, {len(done.refused)} refused.")
     for file, problem in list(done.refused.items())[:SHOWN]:
@@ -177,7 +177,7 @@ def _show_conversion(done: Converted, palette: Palette, source: Path) -> None:
         _show_unmapped(console, done, palette)
 
 
-def _show_unmapped(console: Console, done: Converted, palette: Palette) -> None:
+def _show_unmapped(console: Terminal, done: Converted, palette: Palette) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -11,11 +11,11 @@ class Doctor:
     """Say what works on this machine, what does not, and how to mend it."""
 
     def run(self) -> int:
-        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
         from ..doctor import FAIL, OK, examine
+        from ..terminal import Terminal
 
         colors = {OK: "green", FAIL: "red"}
         table = Table(box=None, pad_edge=False, show_header=False)
@@ -27,7 +27,7 @@ class Doctor:
             table.add_row(mark, Text(found.what, style="bold"), Text(found.said))
             if found.fix:
                 table.add_row("", "", Text(f"fix: {found.fix}", style="italic"))
-        Console().print(table)
+        Terminal().print(table)
         broken = sum(found.verdict == FAIL for found in findings)
         print("Everything that is needed works." if not broken else f"{broken} to mend: see each fix.")
         return 1 if broken else 0

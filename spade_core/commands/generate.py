@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+LARGEST_CODE = 1000.0
+"""Beyond what any style code holds: those of photos stay within tens."""
+
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
@@ -89,11 +92,21 @@ class Generate:
 
     def _in_process(self, inputs: Inputs, progress: ProgressCallback) -> Picture:
         progress("loading the model", 0.0)
+        from ..contract.errors import OutOfMemoryError
+        from ..runtime import is_out_of_memory
         from ..synthesis.paint import paint
         from ..synthesis.synthesizer import Synthesizer
 
         synthesizer = Synthesizer.load(self.model)
-        return paint(synthesizer, self._request(inputs, synthesizer.label_set, self.model), progress)
+        try:
+            return paint(synthesizer, self._request(inputs, synthesizer.label_set, self.model), progress)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemoryError(
+                "There is too little memory to paint a picture of this size.",
+                "Use a smaller label map, or leave --upscale at auto.",
+            ) from None
 
     def _by_server(self, inputs: Inputs, progress: ProgressCallback) -> Picture:
         from ..contract.client import Client
@@ -108,8 +121,10 @@ class Generate:
     def _request(self, inputs: Inputs, label_set: LabelSet, model: str) -> PictureRequest:
         """Raises LabelSetMismatchError, and what is wrong with the label map."""
         from ..contract.request import PictureRequest
-        from ..image_files import ids_in
+        from ..image_files import ids_in, is_grey_as_rgb
 
+        if is_grey_as_rgb(inputs.labels, label_set):
+            print("The label map is grey in three equal channels: taken as ids.", file=sys.stderr)
         return PictureRequest(
             ids_in(inputs.labels, agreed(inputs.stated, label_set, self.model)),
             label_set,
@@ -155,13 +170,13 @@ def read_style(style: str) -> PlainStyle:
 
     from ..contract.errors import BadImageError
     from ..contract.request import CodeStyle, ImageStyle, NamedStyle
-    from ..image_files import read_rgb
+    from ..image_files import read_photo
 
     path = Path(style)
     if not path.suffix and len(path.parts) == 1 and not path.exists():
         return NamedStyle(style)
     if path.suffix.lower() != ".npy":
-        return ImageStyle(read_rgb(path))
+        return ImageStyle(read_photo(path))
     try:
         code = np.load(path, allow_pickle=False)
     except (OSError, ValueError):
@@ -169,6 +184,11 @@ def read_style(style: str) -> PlainStyle:
     if code.ndim != 1 or code.dtype.kind != "f":
         raise BadImageError(
             f"{path} holds {code.dtype} of the shape {code.shape}.", "A style code is one row of floats."
+        )
+    if not np.isfinite(code).all() or np.abs(code).max(initial=0) > LARGEST_CODE:
+        raise BadImageError(
+            f"{path} holds numbers that no style has.",
+            "Save a style code that a model has read from a photo.",
         )
     return CodeStyle(code.astype(np.float32))
 

@@ -34,11 +34,11 @@ class Show:
     """a shipped label set, or a .toml file"""
 
     def run(self) -> int:
-        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
         from ..contract.labels import load_label_set
+        from ..terminal import Terminal
 
         found = load_label_set(self.label_set)
         table = Table(box=None, pad_edge=False)
@@ -48,7 +48,7 @@ class Show:
         for entry in found.classes:
             swatch = Text("  ", style=f"on {entry.color}")
             table.add_row(str(entry.id), swatch, entry.name, entry.color, Text(", ".join(entry.aliases)))
-        console = Console()
+        console = Terminal()
         console.print(table)
         console.print(
             f"{found.name}, version {found.version}: {len(found.classes)} classes, "

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..contract.errors import BadImageError, BadShapeError
+from ..contract.errors import BadImageError, BadShapeError, SpadeError
 from ..contract.labels import LabelSet
 from ..model.label_channels import LabelChannels
 from .grey_box.augment import GreyBox
@@ -21,6 +22,8 @@ _ORDER, _GREY_BOX = 1 << 20, 2 << 20
 """Streams of random numbers apart from the batches' own."""
 
 CACHE_BYTES = 4 << 30
+
+_told: set[str] = set()  # names of pairs that were skipped, in this process
 
 _BYTES = {"L": 1, "I;16": 2}
 """A pixel in memory; 4 in the other modes."""
@@ -59,6 +62,7 @@ class CropSampler:
     reduce: large JPEGs are decoded at a fraction of their size (see `read_pair`): quicker, and not the same pixels.
     with_instances: instance maps come along; every pair must have one.
     channels: which channel an id lights, where that is not as in our own models.
+    skip_damaged: in place of a pair that cannot be read the next one is taken; each is told of once.
     cache_bytes: decoded pairs are kept up to so many bytes, and none is thrown out for another: in an epoch each
     comes once, so the newest are of no more use than the first.
     """
@@ -77,6 +81,7 @@ class CropSampler:
         reduce: bool = False,
         with_instances: bool = False,
         channels: LabelChannels | None = None,
+        skip_damaged: bool = False,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.pairs, self.label_set, self.rule, self.batch, self.seed = pairs, label_set, rule, batch, seed
@@ -84,7 +89,8 @@ class CropSampler:
         self.rank, self.ranks, self.with_instances = rank, ranks, with_instances
         self.channels = channels or LabelChannels.of(label_set)
         self.short_side = rule.short_side if reduce else 0
-        self.cache_bytes = cache_bytes
+        self.cache_bytes, self.skip_damaged = cache_bytes, skip_damaged
+        self._damaged: set[str] = set()
         self._decoded: dict[str, tuple[Image.Image, ...]] = {}
         self._sizes: dict[str, tuple[int, int]] = {}
         self._orders: dict[int, np.ndarray] = {}
@@ -117,7 +123,7 @@ class CropSampler:
                 # Another process's row: only its random numbers are drawn.
                 self.rule.place(self._size(pair), random)
                 continue
-            photo, labels, *objects = self._read(pair)
+            photo, labels, *objects = self._readable(position)
             placement = self.rule.place(labels.size, random)
             rgb.append(placement.photo(photo))
             ids.append(placement.labels(labels))
@@ -157,6 +163,21 @@ class CropSampler:
                 self._sizes[pair.name] = labels.size
         return self._sizes[pair.name]
 
+    def _readable(self, position: int) -> tuple[Image.Image, ...]:
+        """What stands there, or, where damaged pairs are skipped, the first one behind it that can be read."""
+        for further in range(len(self.pairs)):
+            pair = self._pair_at(position + further)
+            if pair.name in self._damaged:
+                continue
+            try:
+                return self._read(pair)
+            except SpadeError as error:
+                if not self.skip_damaged:
+                    raise
+                self._damaged.add(pair.name)
+                tell_skipped(pair, error)
+        raise BadImageError("None of the pairs can be read.", "Look at the data with `spade dataset check`.")
+
     def _read(self, pair: Pair) -> tuple[Image.Image, ...]:
         """Photo, label map and, where wanted, instance map."""
         if pair.name in self._decoded:
@@ -180,3 +201,22 @@ def training_crop(
     """Returns rgb (size, size, 3) uint8 and ids (size, size), cut from the same place."""
     placement = rule.place(labels.size, random)
     return placement.photo(photo), placement.labels(labels)
+
+
+def sound(pairs: list[Pair], label_set: LabelSet) -> list[Pair]:
+    """Those that can be read; the others are told of."""
+    found = []
+    for pair in pairs:
+        try:
+            read_pair(pair, label_set)
+            found.append(pair)
+        except SpadeError as error:
+            tell_skipped(pair, error)
+    return found
+
+
+def tell_skipped(pair: Pair, error: SpadeError) -> None:
+    """Once a process."""
+    if pair.name not in _told:
+        _told.add(pair.name)
+        print(f"skipped: {error.message}", file=sys.stderr, flush=True)

@@ -5,17 +5,26 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ..contract.errors import SpadeError
+from ..contract.errors import SpadeError, UnavailableError
 from .crops import CropBatch, CropSampler
 
 MOST_WORKERS = 16
+AHEAD = 2
+"""Batches that wait ready, for each worker."""
+LONGEST_WAIT_S = 300
+"""For a batch: then something is wrong."""
+SHARED_MEMORY = Path("/dev/shm")
+"""Through which worker processes hand over batches on Linux."""
 
 
 class Loader:
@@ -28,7 +37,7 @@ class Loader:
     """
 
     def __init__(
-        self, sampler: CropSampler, start: int, device: torch.device, workers: int, ahead: int = 2
+        self, sampler: CropSampler, start: int, device: torch.device, workers: int, ahead: int = AHEAD
     ) -> None:
         sampler = copy.copy(sampler)
         sampler.cache_bytes //= max(1, workers)  # every worker keeps decoded pairs of its own
@@ -41,6 +50,7 @@ class Loader:
             batch_size=None,
             sampler=_CountingFrom(start),
             num_workers=workers,
+            timeout=LONGEST_WAIT_S if workers else 0,
             pin_memory=device.type == "cuda",
             prefetch_factor=ahead if workers else None,
             collate_fn=_as_it_is,
@@ -48,11 +58,23 @@ class Loader:
             generator=torch.Generator(),  # or it would draw a number from the training's own
         )
         self._iterator: Iterator | None = None
+        self.waiting = False
+        """Whether a batch is waited for just now: an exception that a signal's handler raises then costs no step."""
 
     def __iter__(self) -> Iterator[CropBatch]:
         self._iterator = iter(self._batches)
+        if self.workers and os.name == "posix" and threading.current_thread() is threading.main_thread():
+            # DataLoader would raise in the middle of a step when a worker dies. Its own look, while a batch is waited
+            # for, finds that as well.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         while True:
-            made, seconds = next(self._iterator)
+            self.waiting = True
+            try:
+                made, seconds = next(self._iterator)
+            except RuntimeError as problem:  # what DataLoader raises for all that befalls its processes
+                raise _lost_worker(problem) from None
+            finally:
+                self.waiting = False
             if isinstance(made, SpadeError):
                 raise made
             self._seconds += seconds
@@ -83,6 +105,29 @@ def default_workers(device: torch.device, ranks_here: int = 1) -> int:
     if device.type == "cpu":
         return 1
     return max(1, min(MOST_WORKERS, (os.cpu_count() or 2) // ranks_here - 1))
+
+
+def workers_that_fit(workers: int, batch_bytes: int) -> int:
+    """At most so many that their batches have room in the memory through which processes hand them over: in a container
+    it is often 64 MB, and full, it would hold up training for ever."""
+    try:
+        free = shutil.disk_usage(SHARED_MEMORY).free
+    except OSError:
+        return workers  # not Linux
+    return min(workers, free // ((AHEAD + 1) * max(1, batch_bytes)))
+
+
+def _lost_worker(problem: RuntimeError) -> UnavailableError:
+    if "killed by signal" in str(problem) or "exited unexpectedly" in str(problem):
+        said = "A process that reads photos was ended from outside, perhaps because memory ran out."
+        return UnavailableError(said, "The same command goes on; add --workers 0, or free memory.")
+    if "timed out" in str(problem):
+        said = f"No batch of photos came within {LONGEST_WAIT_S} seconds."
+        return UnavailableError(
+            said,
+            "Look whether the disk answers and /dev/shm has room; the same command goes on, also with --workers 0.",
+        )
+    raise problem
 
 
 class _Batches(Dataset):

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from ..contract.errors import BadImageError, SpadeError
 from ..contract.labels import LabelSet
-from ..image_files import ID_MODES, ids_in, instances_in, open_picture, rgb_in
+from ..image_files import ID_MODES, LARGEST_PHOTO, ids_in, instances_in, open_picture, rgb_in
 
-LARGEST_PHOTO = 20_000
-"""Pixels a side: a large camera's; beyond it a header is more likely broken than the photo large."""
+ORIENTATION = ExifTags.Base.Orientation
 UNLABELLED = 255
 """What 8-bit label images of every known set hold where there is no class."""
 
@@ -37,7 +36,7 @@ def read_pair(pair: Pair, label_set: LabelSet, short_side: int = 0) -> tuple[Ima
     Raises BadImageError, BadLabelError, BadShapeError or TooLargeError, naming the file.
     """
     label_map = read_labels(pair.labels, label_set)
-    photo, full_size = _read_photo(pair.image, short_side)
+    photo, full_size = _read_photo(pair.image, short_side, (label_map.shape[1], label_map.shape[0]))
     if full_size != (label_map.shape[1], label_map.shape[0]):
         raise sizes_differ(pair, full_size, (label_map.shape[1], label_map.shape[0]))
     return photo, Image.fromarray(label_map)
@@ -84,9 +83,12 @@ def read_labels(path: Path, label_set: LabelSet) -> np.ndarray:
         raise _naming(path, problem) from None
 
 
-def read_photo(path: Path) -> np.ndarray:
-    """A photo as (H, W, 3) uint8. Raises BadImageError or TooLargeError, naming the file."""
-    return np.asarray(_read_photo(path, 0)[0])
+def read_photo(path: Path, labels: tuple[int, int]) -> np.ndarray:
+    """A photo as (H, W, 3) uint8, upright, unless only as it is stored it has the (width, height) of its label map.
+
+    Raises BadImageError or TooLargeError, naming the file.
+    """
+    return np.asarray(_read_photo(path, 0, labels)[0])
 
 
 def read_instances(path: Path) -> np.ndarray:
@@ -100,13 +102,29 @@ def read_instances(path: Path) -> np.ndarray:
         raise _naming(path, problem) from None
 
 
-def _read_photo(path: Path, short_side: int) -> tuple[Image.Image, tuple[int, int]]:
-    """The photo, perhaps reduced, and its size (width, height) before that."""
+def _read_photo(path: Path, short_side: int, labels: tuple[int, int]) -> tuple[Image.Image, tuple[int, int]]:
+    """The photo, perhaps reduced, and its size (width, height) before that.
+
+    One that a camera has stored on its side is turned upright, unless only as it is stored it has the size of `labels`.
+    """
     try:
         picture = open_picture(path, LARGEST_PHOTO, at_least=short_side)
     except SpadeError as problem:
         raise _naming(path, problem) from None
-    return Image.fromarray(rgb_in(picture)), picture.info.get("full_size", picture.size)
+    full_size = picture.info.get("full_size", picture.size)
+    if is_turned(picture):
+        upright = full_size[::-1] if picture.getexif()[ORIENTATION] > 4 else full_size
+        if upright == labels or full_size != labels:
+            return Image.fromarray(rgb_in(ImageOps.exif_transpose(picture))), upright
+    return Image.fromarray(rgb_in(picture)), full_size
+
+
+def is_turned(picture: Image.Image) -> bool:
+    """Whether a note in the file says that it is to be shown turned or mirrored."""
+    try:
+        return picture.getexif().get(ORIENTATION) in range(2, 9)
+    except Exception:  # a broken note, of which Pillow raises what it likes
+        return False
 
 
 def _naming(path: Path, problem: SpadeError) -> SpadeError:

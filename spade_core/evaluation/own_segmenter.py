@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..contract.errors import BadCheckpointError, SpadeError
 from ..contract.labels import LabelSet, parse_label_set
 from ..features.efficientnet_lite import LITE2_TAP_WIDTHS, Lite2
-from ..files import replacing
+from ..files import as_readable_as_others, replacing
 from ..pixels import to_network
 from .segmenter import Segmenter
 
@@ -131,6 +131,7 @@ class SegmenterFile:
         }
         with replacing(path) as part:
             save_file(self.weights, part, metadata)
+            as_readable_as_others(part)
             part.chmod(0o644)  # safetensors makes private files
 
     @classmethod

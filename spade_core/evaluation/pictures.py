@@ -14,7 +14,7 @@ from PIL import Image
 from ..checkpoint.names import MODELS
 from ..contract.errors import BadImageError, BadOptionError
 from ..data.layouts.listing import IMAGE_ENDINGS, pictures_below
-from ..image_files import open_picture, rgb_in
+from ..image_files import LARGEST_PHOTO, open_picture, rgb_in
 from .candidates import Candidate
 from .painting import Painting, chosen_upscaler
 from .scenes import PictureSize, Scene, Scenes
@@ -22,8 +22,6 @@ from .styles import DrawnStyles
 
 PHOTOS = "photos"
 """The word for the photos of the label maps."""
-LARGEST = 20_000
-"""Pixels a side of a folder's pictures."""
 
 
 class PictureSource(Protocol):
@@ -105,7 +103,7 @@ class FolderPictures:
         """Raises BadImageError, naming the file."""
         file = self.file(name)
         assert file is not None, "only names that every folder has are shown"
-        image = Image.fromarray(rgb_in(open_picture(file, LARGEST)))
+        image = Image.fromarray(rgb_in(open_picture(file, LARGEST_PHOTO)))
         return self.size.placement(*image.size).photo(image)
 
 

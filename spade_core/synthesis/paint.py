@@ -151,6 +151,10 @@ def _plain_code(synthesizer: Synthesizer, style: PlainStyle, label_map: np.ndarr
             f"this one has the shape {style.code.shape}.",
             "Use a code that was read by this model.",
         )
+    if not np.isfinite(style.code).all():
+        raise BadShapeError(
+            "The style code holds what is no number.", "Use a code that was read by this model."
+        )
     return style.code
 
 

@@ -16,7 +16,7 @@ from ..checkpoint.file import Checkpoint
 from ..checkpoint.style_bank import NamedStyle, StyleBank, layout, stood_for, thinned
 from ..contract.errors import BadOptionError
 from ..data.pairs import Pair, read_pair
-from ..image_files import read_rgb
+from ..image_files import read_photo
 from .synthesizer import Synthesizer
 
 KEPT = 768
@@ -85,6 +85,6 @@ def pictures_of(folder: Path) -> dict[str, Path]:
 
 def _named(painter: Synthesizer, pictures: Mapping[str, Path], scene: np.ndarray) -> Iterator[NamedStyle]:
     for name, picture in pictures.items():
-        code = painter.encode_style(read_rgb(picture))
+        code = painter.encode_style(read_photo(picture))
         painted = Image.fromarray(painter.render(scene, code))
         yield NamedStyle(name, code, np.asarray(painted.resize(THUMBNAIL, Image.Resampling.LANCZOS)))

@@ -135,6 +135,11 @@ class Synthesizer:
             noise = [_together(planes) for planes in zip(*(each[2] for each in inputs), strict=True)]
             image = self._generator(labels, _together(codes) if codes else None, noise, after_block)
             image = frame.unframed(image.float())
+            if not torch.isfinite(image).all():
+                raise BadCheckpointError(
+                    f"The model '{self.name}' gives no picture: its weights, or the style, lead beyond all numbers.",
+                    "Copy or train the model again, or choose another style.",
+                )
         if progress is not None:
             progress("painting", 1.0)
         return image

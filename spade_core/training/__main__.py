@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import signal
 import sys
 import time
@@ -16,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import distributed
 from ..checkpoint.names import models_of
 from ..contract.console import print_error
-from ..contract.errors import SpadeError
+from ..contract.errors import BadOptionError, SpadeError
 from ..runtime import chosen_device, keep_freed_memory
 from .config import TrainingConfig
 from .fitted import fitted
@@ -24,6 +26,8 @@ from .presets import PRESETS
 from .run import Run
 
 MISSING: Any = tyro.MISSING
+STOPPED = 130
+"""Exit code of a run that was told to stop: as a program's that Ctrl-C ended."""
 QUIET_S = 60.0
 """Between two lines where there is no terminal."""
 
@@ -52,30 +56,71 @@ def wanted(arguments: Sequence[str], default: TrainingConfig | None = None) -> T
 
 def parsed(arguments: Sequence[str]) -> TrainingConfig:
     """As wanted; what is not named fits the data, the device and the model to begin with. Raises what fitted raises."""
-    return wanted(arguments, replace(fitted(wanted(arguments)), data=MISSING, output=MISSING))
+    first = wanted(arguments)
+    refuse_impossible(first)
+    return wanted(arguments, replace(fitted(first), data=MISSING, output=MISSING))
+
+
+def refuse_impossible(config: TrainingConfig) -> None:
+    """Raises BadOptionError for numbers of which there is nothing to train."""
+    crops = config.recipe.crops
+    fewest = {
+        "images": config.images, "batch": crops.batch, "size": crops.size, "save-every": config.save_every,
+        "accumulate": config.accumulate,
+    }  # fmt: skip
+    for name, number in fewest.items():
+        if number < 1:
+            raise BadOptionError(f"--{name} is {number}.", "Give a number from 1 up.")
+    if (config.workers or 0) < 0:
+        raise BadOptionError(f"--workers is {config.workers}.", "Give 0, or how many processes read photos.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0 where the run came to its end, STOPPED where it was told to stop before, 2 for what one can mend."""
     keep_freed_memory()
     try:
-        config = parsed(sys.argv[1:] if arguments is None else arguments)
+        arguments = sys.argv[1:] if arguments is None else arguments
+        refuse_unknown_recipe(arguments)
+        config = parsed(arguments)
         with distributed.process_group(chosen_device(config.device)):
-            train(config)
+            return train(config)
     except SpadeError as error:
         print_error(error.message, error.fix)
         return 2
-    return 0
 
 
-def train(config: TrainingConfig) -> None:
-    """Run to the end, or until told to stop, showing how far it is."""
+def refuse_unknown_recipe(arguments: Sequence[str]) -> None:
+    """Raises BadOptionError for a first word that is no recipe, naming those there are."""
+    first = arguments[0] if arguments else "-"
+    if not first.startswith("-") and first not in PRESETS:
+        near = difflib.get_close_matches(first, PRESETS, 1)
+        meant = f"Did you mean {near[0]}? " if near else ""
+        raise BadOptionError(f"There is no recipe '{first}'.", f"{meant}Recipes: {', '.join(PRESETS)}.")
+
+
+def train(config: TrainingConfig) -> int:
+    """Run to the end, or until told to stop, showing how far it is. Returns as main does."""
     run = Run.open(config)
+    chief = distributed.rank() == 0
+    if chief and run.fewer_workers is not None:
+        wanted, there = run.fewer_workers
+        print(
+            f"{there} in place of {wanted} processes read photos: /dev/shm has no room for the batches of more."
+        )
+
+    def heard(*_: object) -> None:
+        if chief and not run.stopped:
+            os.write(
+                2, b"\nStopping: what was learned is saved after this step.\n"
+            )  # print is not for handlers
+        run.stop()
+
     # A scheduler's TERM, and Ctrl-C even where the shell started us in the background, save and leave.
     for signaled in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signaled, lambda *_: run.stop())
+        signal.signal(signaled, heard)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, disable=distributed.rank() > 0) as progress:
-        if distributed.rank() == 0:
+    with Progress(*columns, disable=not chief) as progress:
+        if chief:
             progress.console.print(
                 f"{len(run.crops.pairs)} photos with label maps; {config.output} fills up."
             )
@@ -93,11 +138,22 @@ def train(config: TrainingConfig) -> None:
                 print(f"{seen} of {config.images}, {speed}: {told}", flush=True)
 
         run.train(report)
+    seen = run.trainer.images_seen
+    if chief:
+        for line in ending(config, seen):
+            print(line)
+    return 0 if seen >= config.images else STOPPED
+
+
+def ending(config: TrainingConfig, seen: int) -> list[str]:
+    """What to do next, in words."""
     models = models_of(config.output)
-    if distributed.rank() == 0 and models:
-        print(
-            f"{models[-1]}\nLook at {config.output / 'samples'}, then: spade-server --models {config.output}"
-        )
+    served = f"spade-server --models {config.output}"
+    if seen < config.images:
+        return [f"Stopped at {seen} of {config.images} photos; the same command goes on."]
+    if not models:
+        return []
+    return [str(models[-1]), f"Look at {config.output / 'samples'}, then: {served}"]
 
 
 if __name__ == "__main__":

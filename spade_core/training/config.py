@@ -48,6 +48,8 @@ class TrainingConfig:
     """Compute what happens inside the generator's blocks twice in place of keeping it: less memory, a third slower."""
     workers: int | None = None
     """Processes that read and cut photos; left out: one for a CPU, one a core for a GPU."""
+    skip_damaged: bool = False
+    """Go on without photos and label maps that cannot be read, naming each, in place of ending at the first."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     bf16: bool = True

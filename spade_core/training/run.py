@@ -12,18 +12,18 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
 from .. import distributed
 from ..checkpoint.file import Checkpoint, save_checkpoint
 from ..checkpoint.names import model_path, state_path, states_of
-from ..contract.errors import BadOptionError, InternalError, OutOfMemoryError
+from ..contract.errors import BadOptionError, InternalError, OutOfMemoryError, SpadeError
 from ..contract.labels import LabelSet
-from ..data.crops import CropBatch, CropSampler
+from ..data.crops import CropBatch, CropSampler, sound
 from ..data.layouts.layouts import VAL, find_pairs, label_set_of, list_files
-from ..data.loader import Loader, default_workers
+from ..data.loader import Loader, default_workers, workers_that_fit
 from ..data.pairs import Pair
 from ..pixels import to_network
 from ..runtime import chosen_device, is_out_of_memory
@@ -52,6 +52,10 @@ AfterStep = Callable[[int, dict[str, float], float], None]
 """Called after a step with images seen, losses, and images a second."""
 
 
+class StoppedWaitingError(Exception):
+    """Nobody wants the batch any more that was waited for."""
+
+
 class Run:
     """A training run: made new, or continued from what its folder holds."""
 
@@ -65,11 +69,16 @@ class Run:
     ) -> None:
         self.config, self.label_set, self.trainer, self.crops = config, label_set, trainer, crops
         self.held_out = held_out[:: max(1, len(held_out) // SAMPLE_ROWS)][:SAMPLE_ROWS]
+        if config.skip_damaged:
+            self.held_out = sound(self.held_out, label_set)
         self.stopped = False
         self.curves: Curves | None = None
-        workers = config.workers
-        if workers is None:
-            workers = default_workers(trainer.device, distributed.world_size())
+        wanted = config.workers
+        if wanted is None:
+            wanted = default_workers(trainer.device, distributed.world_size())
+        workers = workers_that_fit(wanted, batch_bytes(config))
+        self.fewer_workers = None if workers == wanted else (wanted, workers)
+        """Of processes that read photos, how many were wanted and how many there is room for."""
         self.loader = Loader(crops, trainer.images_seen // crops.batch, trainer.device, workers)
 
     @classmethod
@@ -117,7 +126,10 @@ class Run:
             batches = iter(loader)
             while trainer.images_seen < self.config.images and not distributed.any_rank(self.stopped):
                 started = time.perf_counter()
-                losses = self._step(self._batch(next(batches)))
+                batch = self._next(batches, last_saved)
+                if batch is None:
+                    break
+                losses = self._step(self._batch(batch))
                 if self.curves is not None:
                     rate = self.crops.batch / (time.perf_counter() - started)
                     self.curves.add(
@@ -132,6 +144,17 @@ class Run:
         if self.curves is not None:
             self.curves.close()
         distributed.barrier()
+
+    def _next(self, batches: Iterator[CropBatch], last_saved: int) -> CropBatch | None:
+        """None where told to stop meanwhile. What is wrong with a photo, or with who reads it, costs no step."""
+        try:
+            return next(batches)
+        except StoppedWaitingError:
+            return None
+        except SpadeError:
+            if self.trainer.images_seen > last_saved:
+                self.save()
+            raise
 
     def _step(self, batch: Batch) -> dict[str, float]:
         squares = self.config.recipe.crops
@@ -159,8 +182,11 @@ class Run:
             ) from None
 
     def stop(self) -> None:
-        """Save and leave after the step that is running: half a step cannot be continued."""
+        """Save and leave after the step that is running: half a step cannot be continued. For a signal's handler: where
+        a batch is waited for, which may never come, it raises what ends that."""
         self.stopped = True
+        if self.loader.waiting and distributed.world_size() == 1:
+            raise StoppedWaitingError
 
     def save(self) -> None:
         """Checkpoint, model and sample grids of this moment, by one process; older states go."""
@@ -174,10 +200,17 @@ class Run:
         with torch.random.fork_rng(devices=[]):
             checkpoint = self.checkpoint()
             if checkpoint.style_encoder is not None:
-                pairs, device = self.crops.pairs, self.trainer.device
+                pairs, device = self._looked_at(), self.trainer.device
                 checkpoint = with_styles(checkpoint, pairs, {}, looked_at=STYLED_BY, device=device)
             save_checkpoint(model_path(output, seen), checkpoint)
             self._show(Synthesizer(checkpoint, output.name, "", self.trainer.device), seen)
+
+    def _looked_at(self) -> list[Pair]:
+        """The photos whose styles go with a model."""
+        pairs = self.crops.pairs
+        if not self.config.skip_damaged:
+            return pairs
+        return sound(pairs[:: max(1, len(pairs) // STYLED_BY)], self.label_set)
 
     def _show(self, model: Synthesizer, seen: int) -> None:
         trained_at = self.config.recipe.crops.shape or (NATIVE, NATIVE)
@@ -199,7 +232,7 @@ class Run:
             generator=averaged.generator.config,
             generator_weights=averaged.generator.state_dict(),
             label_set=self.label_set,
-            native_size=max(*(self.config.recipe.crops.shape or ()), NATIVE),
+            native_size=max((*(self.config.recipe.crops.shape or ()), NATIVE)),
             trained_size=self.config.recipe.crops.shape,
             channels=self.crops.channels if self.config.recipe.channels == "published" else None,
             style_encoder=None if encoder is None else dataclasses.replace(encoder.config, spectral=False),
@@ -215,6 +248,15 @@ class Run:
         )  # fmt: skip
 
 
+def batch_bytes(config: TrainingConfig) -> int:
+    """What a batch takes on its way from the process that made it; 0 where photos keep sizes of their own."""
+    crops = config.recipe.crops
+    if crops.shape is None:
+        return 0
+    a_pixel = 3 + 8 + 8 * bool(crops.grey_box.share) + 4 * config.recipe.generator.instance_edges
+    return crops.shape[0] * crops.shape[1] * a_pixel * crops.batch // distributed.world_size()
+
+
 def crop_sampler(config: TrainingConfig, label_set: LabelSet, rank: int, ranks: int) -> CropSampler:
     """The crops of one of several processes. Raises BadOptionError where they cannot share a batch evenly."""
     crops = config.recipe.crops
@@ -227,7 +269,7 @@ def crop_sampler(config: TrainingConfig, label_set: LabelSet, rank: int, ranks: 
         find_pairs(config.data, "train", config.layout), label_set, crops.rule, crops.batch, config.seed,
         grey_box=crops.grey_box if crops.grey_box.share else None, rank=rank, ranks=ranks,
         reduce=crops.mode != "any_scale", with_instances=config.recipe.generator.instance_edges,
-        channels=label_channels(config.recipe, label_set),
+        channels=label_channels(config.recipe, label_set), skip_damaged=config.skip_damaged,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..contract.errors import BadCheckpointError
-from ..files import replacing
+from ..files import as_readable_as_others, replacing
 from .compact import CompactConfig, CompactNet
 from .rrdbnet import RrdbNet, RrdbNetConfig
 
@@ -39,6 +39,7 @@ def save_network(path: Path, network: UpscalingNetwork, provenance: dict[str, An
     }
     with replacing(path) as part:
         save_file(weights, part, metadata)
+        as_readable_as_others(part)
 
 
 def load_network(path: Path) -> UpscalingNetwork:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..checkpoint.file import file_digest
 from ..contract.errors import BadCheckpointError
-from ..files import cache_folder, replacing
+from ..files import as_readable_as_others, cache_folder, replacing
 from .tiling import LayerRunner, whole
 
 PICKLES = (".pth", ".pt", ".ckpt")
@@ -81,6 +81,7 @@ def as_safetensors(path: Path) -> Path:
         weights = {name: value.clone().contiguous() for name, value in _weights_in(state).items()}
         with replacing(kept) as part:
             save_file(weights, part)
+            as_readable_as_others(part)
     return kept
 
 

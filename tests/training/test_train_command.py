@@ -24,7 +24,7 @@ from spade_core.data.pairs import read_pair
 from spade_core.model.clade import CladeConfig
 from spade_core.model.discriminators.patchgan import MultiscaleConfig
 from spade_core.synthesis.synthesizer import Synthesizer
-from spade_core.training.__main__ import parsed
+from spade_core.training.__main__ import STOPPED, parsed
 from spade_core.training.presets import FROZEN, PAPER
 from spade_core.training.relabel import label_axes, matched_classes
 from tests.support.small_disk import assert_told_full, command, grown, small_disk
@@ -49,9 +49,11 @@ def spade_train(*words: str | Path, start_new_session: bool = False) -> subproce
     )  # fmt: skip
 
 
-def ended_well(process: subprocess.Popen[str]) -> None:
-    _, said = process.communicate()
-    assert process.returncode == 0, said[-800:]
+def ended_well(process: subprocess.Popen[str], code: int = 0) -> str:
+    """Returns what it said on stderr."""
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == code and "Traceback" not in said, said[-800:]
+    return said
 
 
 def test_a_recipe_comes_first_and_its_numbers_can_be_changed(flags: Path):
@@ -122,7 +124,7 @@ def test_a_whole_group_told_to_leave_saves_first(flags: Path, tmp_path: Path, sa
     while not (run / "curves.csv").exists() and process.poll() is None:
         time.sleep(0.05)
     os.killpg(process.pid, said)
-    ended_well(process)
+    assert "what was learned is saved" in ended_well(process, STOPPED)
     seen = [int(file.stem.removeprefix("state_")) for file in run.glob("state_*.pt")]
     assert len(seen) == 1 and 0 < seen[0] < 4000
 

@@ -34,6 +34,7 @@ from spade_core.model.discriminators.segmentation import SegmentationConfig
 from spade_core.model.spade import GeneratorConfig
 from spade_core.pixels import to_network
 from spade_core.synthesis.synthesizer import Synthesizer
+from spade_core.training.__main__ import STOPPED
 from spade_core.training.augment import DiffAugment
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import FROZEN, OASIS, PAPER, PAPER_STYLE, PIX2PIXHD
@@ -162,7 +163,7 @@ def test_a_run_told_to_terminate_saves_and_leaves(photos: Path, tmp_path: Path):
         assert run.poll() is None
         time.sleep(0.1)
     run.terminate()
-    assert run.wait() == 0
+    assert run.wait() == STOPPED
     steps = len((tmp_path / "curves.csv").read_text().splitlines())
     assert load_state(tmp_path / f"state_{2 * steps:08}.pt")["step"] == steps
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from spade_core.contract.errors import BadCheckpointError, CannotWriteError
-from spade_core.image_files import read_rgb
+from spade_core.image_files import open_picture, rgb_in
 from spade_core.upscaling import names, x4plus
 from spade_core.upscaling.names import X4PLUS_PACKAGE, available
 from spade_core.upscaling.ncnn_weights import FLOAT16, fill
@@ -41,7 +41,7 @@ def test_its_351_convolutions_fill_the_network_of_the_paper(converted: Path):
 
 def test_it_makes_the_picture_that_ncnn_makes(converted: Path):
     """golden/ holds a piece of a painting and what the ncnn runtime 1.0.20261020 makes of it, from the same package."""
-    small, expected = (read_rgb(GOLDEN / name) for name in ("painted.png", "painted_by_ncnn.png"))
+    small, expected = (rgb_in(open_picture(GOLDEN / name)) for name in ("painted.png", "painted_by_ncnn.png"))
     upscaler = Upscaler.load(converted, "cpu", "float32")
     upscaler.put_back = 0.0
     assert np.abs(upscaler.upscale(small, (128, 128)).astype(int) - expected).mean() < 0.1

@@ -12,14 +12,22 @@ from PIL import Image
 
 from ...contract.errors import BadLabelError, SpadeError
 from ...contract.labels import LabelSet
-from ..pairs import Pair, instances_differ, read_instances, read_labels, read_photo, sizes_differ
+from ..pairs import (
+    ORIENTATION,
+    Pair,
+    instances_differ,
+    is_turned,
+    read_instances,
+    read_labels,
+    read_photo,
+    sizes_differ,
+)
 
 ERROR, WARNING = "error", "warning"
 
 SMOOTHED = 0.3
 """From this share of a map's borders on, ids between those of both sides are no accident."""
 
-_ORIENTATION = 0x0112  # in EXIF
 
 FEWEST_BORDERS = 100  # pixels; below it a share says nothing
 
@@ -71,7 +79,8 @@ def inspect_pair(pair: Pair, label_set: LabelSet) -> Inspected:
             return None
 
     label_map = tried(lambda: read_labels(pair.labels, label_set))
-    photo = tried(lambda: read_photo(pair.image))
+    fits = (0, 0) if label_map is None else (label_map.shape[1], label_map.shape[0])
+    photo = tried(lambda: read_photo(pair.image, fits))
     objects = tried(lambda: read_instances(pair.instances) if pair.instances else None)
     arrays = {"photo": photo, "labels": label_map, "instances": objects}
     sizes = {name: (array.shape[1], array.shape[0]) for name, array in arrays.items() if array is not None}
@@ -89,7 +98,7 @@ def inspect_pair(pair: Pair, label_set: LabelSet) -> Inspected:
     content = ""
     if photo is not None:
         content = hashlib.sha256(photo.tobytes()).hexdigest()
-        findings += _photo_warnings(pair)
+        findings += _photo_warnings(pair, (photo.shape[1], photo.shape[0]))
     return Inspected(pair, findings, size, pixels, content)
 
 
@@ -144,11 +153,17 @@ def _label_warnings(
     return found
 
 
-def _photo_warnings(pair: Pair) -> list[Finding]:
+def _photo_warnings(pair: Pair, taken: tuple[int, int]) -> list[Finding]:
+    """taken: its (width, height) as training takes it."""
     with Image.open(pair.image) as photo:
-        if photo.getexif().get(_ORIENTATION, 1) == 1:
+        if not is_turned(photo):
             return []
-    message = f"{pair.image} carries a note that it is to be turned; training takes it as it is stored."
+        as_stored = photo.size == taken and photo.width != photo.height and photo.getexif()[ORIENTATION] > 4
+    if as_stored:
+        how = "its label map fits it only as it is stored, and so it is taken"
+    else:
+        how = "training turns it, and takes its label map to be of the photo as it is shown"
+    message = f"{pair.image} carries a note that it is to be turned; {how}."
     return [Finding(WARNING, message, "Save photo and label map upright, without the note.")]
 
 

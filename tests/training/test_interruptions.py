@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What befalls a training in the middle, in real processes: it costs nothing since the last step, and is said."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from spade_core.checkpoint.names import photos_seen, states_of
+from spade_core.data import loader
+from spade_core.data.loader import AHEAD, workers_that_fit
+from spade_core.training.__main__ import STOPPED, main
+from tests.support.small_disk import small_disk
+from tests.support.stripes_set import write_set
+from tests.training.test_train_command import SMALL, spade_train
+
+FEW = [word if word != "0" or SMALL[place - 1] != "--workers" else "1" for place, word in enumerate(SMALL)]
+"""With a process that reads photos."""
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return write_set(tmp_path / "photos")
+
+
+def children(pid: int) -> list[int]:
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def under_way(process: subprocess.Popen[str], run: Path) -> None:
+    """Wait for the first step."""
+    while not (run / "curves.csv").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker in /proc")
+def test_a_worker_that_is_killed_costs_no_step_and_is_no_fault_of_the_program(photos: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    process = spade_train("--data", photos, "-o", run, "--images", "100000", "--save-every", "100000", *FEW)
+    under_way(process, run)
+    for pid in children(process.pid):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"resource_tracker" not in command:
+            os.kill(pid, signal.SIGKILL)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 2 and "Traceback" not in said, said[-800:]
+    assert "ended from outside" in said and "goes on" in said
+    assert photos_seen(states_of(run)[-1]) > 0
+
+
+def damage_one(photos: Path) -> Path:
+    """Cut the photo in half that comes last in the first epoch or near: not one of the first batch."""
+    file = sorted((photos / "images").iterdir())[-1]
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    return file
+
+
+def test_a_damaged_photo_met_in_the_middle_costs_no_step(photos: Path, tmp_path: Path, capfd):
+    broken, run = damage_one(photos), tmp_path / "run"
+    words = ["--data", photos, "-o", run, "--images", "400", "--save-every", "400", *SMALL]
+    assert main([str(word) for word in words]) == 2
+    assert broken.name in capfd.readouterr().err
+    seen = [photos_seen(state) for state in states_of(run)]
+    steps = len((run / "curves.csv").read_text().splitlines()) - 1 if (run / "curves.csv").exists() else 0
+    assert seen == ([4 * steps] if steps else [])
+
+
+def test_damaged_photos_are_skipped_where_that_is_wanted_and_each_is_named_once(
+    photos: Path, tmp_path: Path, capfd
+):
+    broken, run = damage_one(photos), tmp_path / "run"
+    words = ["--data", photos, "-o", run, "--images", "400", "--save-every", "400", "--skip-damaged", *SMALL]
+    assert main([str(word) for word in words]) == 0
+    said = capfd.readouterr().err
+    assert said.count("skipped: ") == 1 and broken.name in said
+
+
+def test_no_more_workers_are_started_than_shared_memory_has_room_for(tmp_path: Path, monkeypatch):
+    with small_disk(tmp_path / "shm", 1024) as disk:
+        monkeypatch.setattr(loader, "SHARED_MEMORY", disk)
+        batch = 100 * 1024
+        assert workers_that_fit(15, batch) == 1024 * 1024 // ((AHEAD + 1) * batch)
+        assert workers_that_fit(15, 2**20) == 0
+        assert workers_that_fit(2, 1024) == 2
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare, for a /dev/shm of its own")
+def test_training_in_a_container_with_little_shared_memory_says_so_and_trains(photos: Path, tmp_path: Path):
+    inside = "mount -t tmpfs -o size=100k tmpfs /dev/shm && exec " + " ".join(
+        [sys.executable, "-m", "spade_core.cli", "train", "--data", str(photos), "-o", str(tmp_path / "run"),
+         "--images", "8", *FEW]
+    )  # fmt: skip
+    ended = subprocess.run(["unshare", "-m", "sh", "-c", inside], capture_output=True, text=True, timeout=200)
+    if "unshare" in ended.stderr or "mount:" in ended.stderr:
+        pytest.skip("nobody but the administrator may do this here")
+    assert ended.returncode == 0, ended.stderr[-800:]
+    assert "0 in place of 1 processes read photos" in ended.stdout
+
+
+def test_a_run_that_was_stopped_says_how_far_it_came_and_leaves_with_a_code_of_its_own(
+    photos: Path, tmp_path: Path
+):
+    run = tmp_path / "run"
+    words = ["--data", photos, "-o", run, "--images", "100000", *SMALL]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "spade_core.cli", "train", *map(str, words)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    under_way(process, run)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=120)
+    assert process.returncode == STOPPED == 130
+    seen = photos_seen(states_of(run)[-1])
+    assert "what was learned is saved" in said
+    assert f"Stopped at {seen} of 100000 photos; the same command goes on." in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("--images -5", "--images is -5"), ("--batch 0", "--batch is 0"), ("--workers -1", "--workers is -1")],
+)
+def test_numbers_of_which_there_is_nothing_to_train_are_refused(
+    photos: Path, tmp_path: Path, capsys, words, said
+):
+    assert main(["--data", str(photos), "-o", str(tmp_path / "run"), *words.split()]) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_an_unknown_recipe_names_those_there_are(capsys):
+    assert main(["papper", "--data", "x", "-o", "y"]) == 2
+    said = capsys.readouterr().err
+    assert "Did you mean paper?" in said and "pix2pixhd++" in said
