@@ -112,11 +112,22 @@ def _times_and_size(path: str) -> tuple[int, ...]:
 
 
 def model_file(model: str | Path) -> Path:
-    """The file of a model: a path as it is, a bare name among the embedded ones. Raises UnknownModelError."""
+    """The file of a model: a path as it is, a training's newest model by its folder, a bare name among the embedded
+    ones. Raises UnknownModelError."""
     path = Path(model)
-    if isinstance(model, Path) or path.suffix or len(path.parts) > 1:
-        return path
     embedded = EMBEDDED / f"{model}.safetensors"
+    is_bare = not path.suffix and len(path.parts) == 1
+    if is_bare and embedded.exists():
+        return embedded
+    if path.is_dir():
+        newest = next(checkpoint_versions(path), None)
+        if newest is None:
+            raise UnknownModelError(
+                f"The folder '{model}' holds no model.", "Name a training's folder, or a .safetensors file."
+            )
+        return Path(newest.path)
+    if not is_bare:
+        return path
     if not embedded.exists():
         known = ", ".join(sorted(file.stem for file in EMBEDDED.glob("*.safetensors"))) or "none"
         raise UnknownModelError(

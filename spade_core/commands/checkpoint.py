@@ -12,7 +12,7 @@ import tyro
 if TYPE_CHECKING:
     from ..checkpoint.file import Checkpoint as LoadedCheckpoint
 
-ModelFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
+ModelFile = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME_OR_FILE")]
 YesNo = Literal["yes", "no"]
 
 
@@ -21,12 +21,14 @@ class Info:
     """Say what a checkpoint file holds."""
 
     file: ModelFile
-    """a .safetensors checkpoint"""
+    """a model by name, a .safetensors checkpoint, or a training's folder"""
 
     def run(self) -> int:
         from ..checkpoint.file import load_checkpoint
+        from ..checkpoint.sources import model_file
 
-        _print_info(self.file, load_checkpoint(self.file))
+        file = model_file(self.file)
+        _print_info(file, load_checkpoint(file))
         return 0
 
 
@@ -99,8 +101,9 @@ class Export:
         from ..checkpoint.reference.exporting import export_reference
         from ..checkpoint.reference.options import as_command_line, published_options
         from ..checkpoint.reference.trained import exportable
+        from ..checkpoint.sources import model_file
 
-        checkpoint = exportable(self.file)
+        checkpoint = exportable(model_file(self.file))
         for path in export_reference(checkpoint, self.output, self.epoch):
             print(path)
         print(f"for the published code: {as_command_line(published_options(checkpoint))}")
@@ -112,18 +115,20 @@ class ExportOnnx:
     """Write a generator as ONNX, for Unity, Unreal or ONNX Runtime, and compare it with PyTorch."""
 
     file: ModelFile
-    """a .safetensors checkpoint"""
+    """a model by name, a .safetensors checkpoint, or a training's folder"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="MODEL.onnx")]
     """where the network goes"""
 
     def run(self) -> int:
         from ..checkpoint.file import load_checkpoint
         from ..checkpoint.onnx_export import export_onnx
+        from ..checkpoint.sources import model_file
         from ..contract.errors import CannotWriteError
 
         if self.output.suffix != ".onnx":
             raise CannotWriteError(f"'{self.output.name}' does not name an ONNX file.", "End it in .onnx.")
-        written = export_onnx(load_checkpoint(self.file), self.output, self.file.stem)
+        file = model_file(self.file)
+        written = export_onnx(load_checkpoint(file), self.output, file.stem)
         for name, shape in written.shapes.items():
             print(f"{name:<12}{shape}")
         megabytes = self.output.stat().st_size / 1e6
@@ -146,6 +151,7 @@ class AddStyles:
 
     def run(self) -> int:
         from ..checkpoint.file import load_checkpoint, save_checkpoint
+        from ..checkpoint.sources import model_file
         from ..contract.errors import CannotWriteError
         from ..data.layouts.layouts import find_pairs, own_label_set
         from ..progress import progress_bar
@@ -156,8 +162,9 @@ class AddStyles:
             raise CannotWriteError(
                 f"'{self.output.name}' does not name a checkpoint.", "End it in .safetensors."
             )
-        checkpoint = load_checkpoint(self.file)
-        agreed(own_label_set(self.data), checkpoint.label_set, self.file.stem)
+        file = model_file(self.file)
+        checkpoint = load_checkpoint(file)
+        agreed(own_label_set(self.data), checkpoint.label_set, file.stem)
         pairs = find_pairs(self.data, "train")
         named = {} if self.named is None else pictures_of(self.named)
         with progress_bar() as show:
@@ -197,7 +204,7 @@ def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
         "digest": file_digest(path),
         "label set": f"{label_set.name} ({len(label_set.classes)} classes), {label_set.digest[:12]}",
         "input": f"{config.label_channels} label channels" + ", instance edges" * config.instance_edges,
-        "native size": f"{checkpoint.native_size} x {checkpoint.native_size}",
+        "trained at": _trained_at(checkpoint),
         "picture size": _picture_size(checkpoint),
         "weights": f"{sum(weight.numel() for weight in weights) / 1e6:.2f} million, {', '.join(kinds)}",
         "generator": config,
@@ -209,6 +216,13 @@ def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
     width = max(map(len, rows))
     for name, value in rows.items():
         print(f"{name:<{width}}  {value}")
+
+
+def _trained_at(checkpoint: LoadedCheckpoint) -> str:
+    if checkpoint.trained_size is None:
+        return "the photos' own sizes"
+    height, width = checkpoint.trained_size
+    return f"{width} x {height}"
 
 
 def _styles(checkpoint: LoadedCheckpoint) -> str:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .. import distributed
 from ..checkpoint.names import models_of
+from ..checkpoint.sources import model_file
 from ..contract.console import print_error
 from ..contract.errors import BadOptionError, SpadeError
 from ..runtime import chosen_device, keep_freed_memory
@@ -24,6 +25,7 @@ from .config import TrainingConfig
 from .fitted import fitted
 from .presets import PRESETS
 from .run import Run
+from .summary import summary
 
 MISSING: Any = tyro.MISSING
 STOPPED = 130
@@ -56,9 +58,16 @@ def wanted(arguments: Sequence[str], default: TrainingConfig | None = None) -> T
 
 def parsed(arguments: Sequence[str]) -> TrainingConfig:
     """As wanted; what is not named fits the data, the device and the model to begin with. Raises what fitted raises."""
-    first = wanted(arguments)
+    first = with_start_file(wanted(arguments))
     refuse_impossible(first)
-    return wanted(arguments, replace(fitted(first), data=MISSING, output=MISSING))
+    return with_start_file(wanted(arguments, replace(fitted(first), data=MISSING, output=MISSING)))
+
+
+def with_start_file(config: TrainingConfig) -> TrainingConfig:
+    """With the file that the word after --from means. Raises UnknownModelError."""
+    if config.start_from is None:
+        return config
+    return replace(config, start_from=model_file(str(config.start_from)))
 
 
 def refuse_impossible(config: TrainingConfig) -> None:
@@ -121,9 +130,8 @@ def train(config: TrainingConfig) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, disable=not chief) as progress:
         if chief:
-            progress.console.print(
-                f"{len(run.crops.pairs)} photos with label maps; {config.output} fills up."
-            )
+            for line in (*summary(run), f"{config.output} fills up."):
+                progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
         task = progress.add_task("training", total=config.images, completed=run.trainer.images_seen)
         shown, smooth = time.monotonic(), 0.0
 

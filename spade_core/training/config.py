@@ -32,7 +32,8 @@ class TrainingConfig:
     terms: str = ""
     """Under which terms the data may be used; kept in every checkpoint."""
     start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """A model (.safetensors) or a run's state (.pt) whose weights a new run begins with; optimizers begin anew."""
+    """A model (by name, .safetensors, or a run's folder) or a run's state (.pt) whose weights a new run begins with;
+    optimizers begin anew, and classes are matched by name."""
     images: int = 30_000
     """Photos to see before the run ends; a longer number later continues the same run."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = FROZEN

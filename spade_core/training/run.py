@@ -96,6 +96,7 @@ class Run:
         channels = label_channels(config.recipe, label_set)
         dont_care = dict(channels.of_ids)[label_set.ignore_id]
         trainer = Trainer(config, channels.count, dont_care, device)
+        trainer.label_set = label_set
         states = states_of(config.output)
         if states:
             restore(trainer, load_state(states[-1]))

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from ..checkpoint.names import photos_seen, states_of
-from ..contract.errors import BadCheckpointError
+from ..contract.errors import BadCheckpointError, LabelSetMismatchError
+from ..contract.labels import LabelSet, parse_label_set
 from ..files import write_torch
 from .trainer import Trainer
 
@@ -34,6 +35,7 @@ def state_of(trainer: Trainer) -> TrainingState:
         "style_bank": trainer.styles.bank,
         "random": torch.get_rng_state(),
         "channels": trainer.recipe.channels,
+        "label_set": "" if trainer.label_set is None else trainer.label_set.to_toml(),
     }
     return state | {name: network.state_dict() for name, network in parts(trainer).items()}
 
@@ -54,6 +56,8 @@ def parts(trainer: Trainer) -> dict[str, nn.Module]:
 
 def restore(trainer: Trainer, state: TrainingState) -> None:
     """The inverse of state_of. Raises BadCheckpointError where the state is of other networks."""
+    if state.get("label_set") and trainer.label_set is not None:  # older states hold none
+        refuse_other_labels(parse_label_set(state["label_set"]), trainer.label_set)
     trainer.step, trainer.images_seen = state["step"], state["images_seen"]
     trainer.started_from = state["started_from"]
     trainer.objective.running = dict(state["running"])
@@ -71,6 +75,24 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
     torch.set_rng_state(state["random"])
 
 
+def refuse_other_labels(old: LabelSet, new: LabelSet) -> None:
+    """Raises LabelSetMismatchError where a run would go on with a label set that is not its own any more."""
+    if old.digest == new.digest:
+        return
+    now = {entry.id: entry.name for entry in new.classes}
+    other = [entry for entry in old.classes if now.get(entry.id) != entry.name]
+    said = (
+        f"class {other[0].id} was '{other[0].name}' and is '{now.get(other[0].id, 'gone')}'"
+        if other
+        else f"it had {len(old.classes)} classes and has {len(new.classes)}"
+    )
+    raise LabelSetMismatchError(
+        f"The label set has changed since this run was begun: {said}.",
+        "Put it back; or choose another --output and begin with --from and this run's folder: classes then keep what "
+        "was learned of them by their names.",
+    )
+
+
 def fill(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
     """Raises BadCheckpointError, naming the network, where the weights are another's."""
     try:
@@ -81,8 +103,9 @@ def fill(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> Non
 
 def other_networks(name: str, why: str) -> BadCheckpointError:
     return BadCheckpointError(
-        f"The state in the output folder is of a run with another {name} ({why[:200]}).",
-        fix="Continue with the recipe it was begun with, or choose another --output and name it with --from.",
+        f"The weights to go on from are of another {name} ({why[:200]}).",
+        fix="Continue with the recipe and the options that they were trained with. A run's model (.safetensors, or its "
+        "folder) gives its own networks to a new run: choose another --output and name it with --from.",
     )
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from .. import distributed
 from ..contract.errors import InternalError
+from ..contract.labels import LabelSet
 from ..model.config import DecoderConfig
 from ..model.discriminators.interface import DiscriminatorInput
 from ..model.losses import label_mix, label_mix_mask
@@ -54,6 +55,8 @@ class Trainer:
         """dont_care: the channel whose pixels no class loss counts. Raises what Networks.build raises."""
         self.config, self.recipe, self.device = config, config.recipe, device
         self.label_channels, self.dont_care = label_channels, dont_care
+        self.label_set: LabelSet | None = None
+        """Whose labels the channels are; a state keeps it, so that a run does not go on with another one."""
         torch.manual_seed(config.seed)
         self.networks = Networks.build(self.recipe, label_channels, device, config.vgg_weights)
         self.objective = Objective(

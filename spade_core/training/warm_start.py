@@ -8,6 +8,7 @@ from typing import Any
 
 from ..checkpoint.file import file_digest, load_checkpoint
 from ..checkpoint.folding import settle_spectral_norms, unfolded
+from ..checkpoint.names import model_path, photos_seen
 from ..contract.errors import BadCheckpointError
 from ..contract.labels import LabelSet
 from .networks import label_channels
@@ -21,12 +22,18 @@ def start_from(trainer: Trainer, path: Path, label_set: LabelSet) -> None:
     begin anew.
 
     A model gives generator and style encoder, its classes to those of the same name where its label set is another; a
-    state also the discriminator where it is of the same kind.
+    state also the discriminator where it is of the same kind; for another label set the model beside it is taken.
     Raises BadCheckpointError where generator or encoder do not fit.
     """
-    take = _from_state if path.suffix == ".pt" else _from_model
     if not path.is_file():
         raise BadCheckpointError(f"There is no file {path} to start from.", fix="Check the path.")
+    take = _from_model
+    if path.suffix == ".pt":
+        model = model_path(path.parent, photos_seen(path))
+        if model.exists() and load_checkpoint(model).label_set.digest != label_set.digest:
+            path = model  # its classes are matched by name; a state's networks fit its own label set alone
+        else:
+            take = _from_state
     origin = take(trainer, path, label_set)
     trainer.started_from = {"file": path.name, "sha256": file_digest(path), **origin}
 

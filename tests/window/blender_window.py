@@ -151,7 +151,7 @@ class BlenderWindow:
         """
         left, bottom, width, height = self.region(kind, editor)
         for y in range(bottom + height - 6, bottom, -11):
-            for share in (0.3, 0.6, 0.9):
+            for share in (0.17, 0.45, 0.6, 0.9):
                 at = left + int((width - 20) * share), y
                 done = self.under(at, kind, editor)
                 if operator in done and argument in done:

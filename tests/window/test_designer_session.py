@@ -111,8 +111,8 @@ def undo_keeps_the_history(window: BlenderWindow) -> None:
     assert window.ask(RESULTS) == before, "what was painted stays in the history"
     window.toggle_panel("History")
     window.keep_picture("history")
-    window.tell(f"{SPADE}.history_name = {shown!r}")
-    window.pause(1.0)
+    window.tell(f"{SPADE}.history_name = {shown!r}\narea_of('VIEW_3D').tag_redraw()")
+    window.pause(2.0)
     window.click(*window.find("spade.place_again"))
     window.until(f"{PLACED} is not None and {PLACED}.name == {shown!r}", 60)
     window.toggle_panel("History")
