@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LayoutName = Literal[
     "auto",
     "folder",
+    "split-folders",
     "flickr",
     "coco_stuff",
     "ade20k",

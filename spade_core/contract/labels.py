@@ -186,12 +186,19 @@ def parse_label_set(toml_text: str) -> LabelSet:
         raise BadLabelSetError(
             f"The label set '{name}' has no [[classes]].", "Add one [[classes]] entry for each class."
         )
+    classes = tuple(_read_class(entry) for entry in entries)
     return LabelSet(
         name=name,
         version=_field(table, "version", int, f"'{name}'", default=1),
-        classes=tuple(_read_class(entry) for entry in entries),
-        ignore_id=_field(table, "ignore_id", int, f"'{name}'", default=255),
+        classes=classes,
+        ignore_id=_field(table, "ignore_id", int, f"'{name}'", default=_usual_ignore_id(classes)),
     )
+
+
+def _usual_ignore_id(classes: tuple[LabelClass, ...]) -> int:
+    """255; where that is a class (masks of 0 and 255), the largest id below it that is none."""
+    taken = {entry.id for entry in classes}
+    return next((id for id in range(255, -1, -1) if id not in taken), 256)
 
 
 def load_label_set(name_or_path: str | Path) -> LabelSet:

@@ -208,3 +208,13 @@ def test_a_missing_or_binary_file_says_so(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\x80\x04\xff")
     with pytest.raises(BadLabelSetError, match="UTF-8"):
         load_label_set(tmp_path / "binary.toml")
+
+
+def test_255_stays_a_class_where_the_set_says_that_it_is_one_and_names_no_id_for_any():
+    two = "\n".join(
+        f'[[classes]]\nid = {id}\nname = "{name}"\ncolor = "#0000{id:02X}"'
+        for id, name in ((0, "ground"), (255, "thing"))
+    )
+    made = parse_label_set(f'name = "masks"\n{two}')
+    assert made.ignore_id == 254
+    assert parse_label_set(f'name = "masks"\nignore_id = 255\n{two}').ignore_id == 255

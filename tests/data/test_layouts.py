@@ -193,3 +193,25 @@ def test_a_folder_of_no_known_layout_says_what_there_is(tmp_path):
     for root, layout in ((tmp_path / "none", "auto"), (tmp_path, "imagenet")):
         with pytest.raises(BadImageError):
             find_pairs(root, None, layout)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "val"),
+    [("images", "labels", "val"), ("images", "masks", "valid"), ("img_dir", "ann_dir", "val"),
+     ("images", "annotations", "test")],
+)  # fmt: skip
+def test_folders_named_as_splits_are_splits(tmp_path, images, labels, val):
+    for split, numbers in (("train", range(4)), (val, range(4, 6))):
+        for number in numbers:
+            save(tmp_path / images / split / f"p{number}.png", PHOTO)
+            save(tmp_path / labels / split / f"p{number}.png", stripes())
+    assert layout_of(tmp_path).name == "split-folders"
+    assert names(tmp_path, "train") == ["p0", "p1", "p2", "p3"] and names(tmp_path, "val") == ["p4", "p5"]
+
+
+def test_photos_in_folders_beside_others_are_not_dropped(tmp_path):
+    for name in ("a", "deep/b", "deep/er/c"):
+        save(tmp_path / "images" / f"{name}.png", PHOTO)
+        save(tmp_path / "labels" / f"{name}.png", stripes())
+    assert layout_of(tmp_path).name == "folder"
+    assert names(tmp_path, "train") == ["a", "deep/b", "deep/er/c"]

@@ -14,6 +14,7 @@ from spade_core.training.__main__ import main
 from tests.support.stripes_set import write_set
 from tests.training.test_train_command import SMALL
 
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     return write_set(tmp_path / "photos")

@@ -23,6 +23,10 @@ TRAIN, VAL = "train", "val"
 OWN_LABEL_SET = "label_set.toml"
 """The label set a plain folder may carry."""
 
+IMAGE_FOLDERS, LABEL_FOLDERS = ("images", "img_dir"), ("labels", "masks", "annotations", "ann_dir")
+SPLIT_NAMES = {TRAIN: ("train", "training"), VAL: ("val", "valid", "validation", "test", "testing")}
+"""How exporters call their folders."""
+
 FLICKR_VAL_SHARE = 1000 / 41_000  # of the paper's Flickr Landscapes
 
 
@@ -98,13 +102,34 @@ def label_set_of(root: Path, layout: str = "auto", named: str | None = None) -> 
 
 
 def _folder(root: Path, split: str) -> Listing:
-    found = paired(
-        pictures(root / "images", IMAGE_ENDINGS),
-        pictures(root / "labels", LABEL_ENDINGS),
-        pictures(root / "instances", LABEL_ENDINGS),
-    )
+    """Folders inside are looked through as well: the same ones in labels/ as in images/."""
+    found = paired(*map(_all_inside, (root / "images", root / "labels", root / "instances")))
     index = root / "index.csv"
     return found.indexed(index, split) if index.exists() else found
+
+
+def _all_inside(folder: Path) -> dict[str, Path]:
+    endings = IMAGE_ENDINGS if folder.name == "images" else LABEL_ENDINGS
+    return pictures_below(folder, endings, lambda file: _inside(folder, file))
+
+
+def _split_folders(root: Path, split: str) -> Listing:
+    """As many programs export them: images/train, labels/train, images/val; img_dir/train, ann_dir/train."""
+    images, labels = _split_folder(root, IMAGE_FOLDERS, split), _split_folder(root, LABEL_FOLDERS, split)
+    return paired(
+        {} if images is None else pictures(images, IMAGE_ENDINGS),
+        {} if labels is None else pictures(labels, LABEL_ENDINGS),
+        pictures(root / "instances" / (split if images is None else images.name), LABEL_ENDINGS),
+    )
+
+
+def _split_folder(root: Path, kinds: tuple[str, ...], split: str) -> Path | None:
+    places = (root / kind / name for kind in kinds for name in SPLIT_NAMES[split])
+    return next((place for place in places if place.is_dir()), None)
+
+
+def _has_split_folders(root: Path) -> bool:
+    return all(_split_folder(root, kinds, TRAIN) is not None for kinds in (IMAGE_FOLDERS, LABEL_FOLDERS))
 
 
 def _flickr(root: Path, split: str) -> Listing:
@@ -242,6 +267,12 @@ LAYOUTS = {
         Layout("ade20k", _ade20k, _is_ade20k, _ADE20K, "ade20k"),
         Layout("ade20k-outdoor", _outdoor_by_classes, _NEVER, _ADE20K, "ade20k"),
         Layout("ade20k-outdoor-scenes", _outdoor_by_scene, _NEVER, _ADE20K, "ade20k"),
+        Layout(
+            "split-folders",
+            _split_folders,
+            _has_split_folders,
+            "Put photos in images/train/ and images/val/, label maps of the same names in labels/train/ and labels/val/",
+        ),
         Layout(
             "flickr",
             _flickr,
