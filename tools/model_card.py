@@ -111,7 +111,7 @@ def write_measures(evaluation: Path, before: int) -> None:
 
 def draw(name: str, points: dict[int, float], level: float | None = None) -> None:
     xs = sorted(points)
-    chart = line_chart(name, xs, [points[x] for x in xs], [f"{x:,}" for x in xs], level)
+    chart = line_chart(name, xs, [points[x] for x in xs], [f"{x:,}" for x in xs], level, [range(len(xs))])
     svg = str(chart.svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
     (FOLDER / f"{name}.svg").write_text(svg.replace(">", f">{STYLE}", 1) + "\n", encoding="utf-8")
 

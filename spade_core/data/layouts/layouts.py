@@ -271,7 +271,7 @@ LAYOUTS = {
             "split-folders",
             _split_folders,
             _has_split_folders,
-            "Put photos in images/train/ and images/val/, label maps of the same names in labels/train/ and labels/val/",
+            "Put photos in images/train/ and images/val/, label maps of the same names in labels/train/ and so on",
         ),
         Layout(
             "flickr",
