@@ -204,6 +204,7 @@ def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
         "digest": file_digest(path),
         "label set": f"{label_set.name} ({len(label_set.classes)} classes), {label_set.digest[:12]}",
         "input": f"{config.label_channels} label channels" + ", instance edges" * config.instance_edges,
+        "native size": f"{checkpoint.native_size} x {checkpoint.native_size}",
         "trained at": _trained_at(checkpoint),
         "picture size": _picture_size(checkpoint),
         "weights": f"{sum(weight.numel() for weight in weights) / 1e6:.2f} million, {', '.join(kinds)}",
