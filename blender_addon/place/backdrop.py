@@ -33,8 +33,9 @@ _DEPTH = 0.999
 # a plane is as far as nothing at all, and not drawn; it moves closer for that, but not further than to here.
 _DEPTH_STEPS = 4 / 2**24
 _CLOSEST = 0.9
-# How far the plane goes on beyond the frame, as a part of the frame's width and height.
-_MARGIN = 0.05
+# How far the plane goes on beyond the frame, as a part of the frame's width and height: the reach of a pixel filter in
+# frames from 75 pixels on. More would be seen around the frame in views, as streaks.
+_MARGIN = 0.01
 # How far behind the furthest thing it stands in fog, and behind the camera's clip start where there is nothing.
 _BEHIND = 1.02
 # Smaller changes than this are rounding: writing them would make Blender update the scene for ever.
