@@ -33,8 +33,11 @@ _DEPTH = 0.999
 # a plane is as far as nothing at all, and not drawn; it moves closer for that, but not further than to here.
 _DEPTH_STEPS = 4 / 2**24
 _CLOSEST = 0.9
-# How far the plane goes on beyond the frame, as a part of the frame's width and height.
-_MARGIN = 0.05
+# How many pixels the plane goes on beyond the frame: what the widest filter of Cycles reaches. More would be seen
+# around the frame in views, as streaks.
+_MARGIN_PIXELS = 6
+# The same as a part of the frame's shorter side: views have pixels of their own, and the smallest renders hardly any.
+_LEAST_MARGIN, _MOST_MARGIN = 0.005, 0.05
 # How far behind the furthest thing it stands in fog, and behind the camera's clip start where there is nothing.
 _BEHIND = 1.02
 # Smaller changes than this are rounding: writing them would make Blender update the scene for ever.
@@ -73,6 +76,7 @@ def fit_backdrop(scene: bpy.types.Scene, camera: bpy.types.Object | None = None)
         _set_matrix(backdrop, "matrix_parent_inverse", _without_scale(own))
         basis = Matrix.LocRotScale(center, None, (frame.width, frame.height, 1.0))
         _set_matrix(backdrop, "matrix_basis", basis)
+        _set_margin(backdrop, scene)
         match_colors(backdrop, scene)
         hidden = own != camera or settings(scene).show == "BLOCKS"
         for flag in ("hide_render", "hide_viewport"):
@@ -178,15 +182,33 @@ def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:
 
 
 def _plane(name: str) -> bpy.types.Mesh:
-    """A square of side 1 and its margin; the texture runs from 0 to 1 over the square itself."""
-    low, high = -_MARGIN, 1.0 + _MARGIN
-    corners = ((low, low), (high, low), (high, high), (low, high))
+    """A square of side 1; the texture runs from 0 to 1 over it."""
     mesh = bpy.data.meshes.new(name)
-    mesh.from_pydata([(x - 0.5, y - 0.5, 0.0) for x, y in corners], [], [(0, 1, 2, 3)])
-    layer = mesh.uv_layers.new(name="Frame")
-    for corner, place in zip(layer.uv, corners, strict=True):
-        corner.vector = place
+    mesh.from_pydata([(x - 0.5, y - 0.5, 0.0) for x, y in _corners(0.0)], [], [(0, 1, 2, 3)])
+    mesh.uv_layers.new(name="Frame")
     return mesh
+
+
+def _set_margin(backdrop: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """Let the plane go on beyond the square by as much as the size of the scene's renders asks for."""
+    mesh, render = backdrop.data, scene.render
+    if not isinstance(mesh, bpy.types.Mesh) or len(mesh.vertices) != 4 or not mesh.is_editable:
+        return  # users have made something else of it
+    layer = mesh.uv_layers.get("Frame")
+    if layer is None or len(layer.uv) != 4:
+        return
+    shorter = min(render.resolution_x, render.resolution_y) * render.resolution_percentage / 100
+    corners = _corners(min(max(_MARGIN_PIXELS / shorter, _LEAST_MARGIN), _MOST_MARGIN))
+    if np.abs(np.array([uv.vector for uv in layer.uv]) - corners).max() < _SAME:
+        return
+    for vertex, uv, (x, y) in zip(mesh.vertices, layer.uv, corners, strict=True):
+        vertex.co, uv.vector = (x - 0.5, y - 0.5, 0.0), (x, y)
+    mesh.update()
+
+
+def _corners(margin: float) -> list[tuple[float, float]]:
+    low, high = -margin, 1.0 + margin
+    return [(low, low), (high, low), (high, high), (low, high)]
 
 
 def _without_scale(camera: bpy.types.Object) -> Matrix:

@@ -24,7 +24,9 @@ _LENS = (
     "type", "lens", "sensor_fit", "sensor_width", "sensor_height", "shift_x", "shift_y", "ortho_scale",
     "clip_start", "clip_end",
 )  # fmt: skip
-_RENDER = ("resolution_x", "resolution_y", "pixel_aspect_x", "pixel_aspect_y", "engine")
+_RENDER = (
+    "resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y", "engine",
+)  # fmt: skip
 _VIEW = (
     "view_transform", "exposure", "gamma", "use_white_balance", "white_balance_temperature", "white_balance_tint",
 )  # fmt: skip

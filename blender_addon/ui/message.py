@@ -27,6 +27,7 @@ _KEPT = (
     Remedy("spade.discard_kept", "Discard", "TRASH"),
 )
 _MENU_LETTERS = 60
+_WHOLE = "SPADE_MT_whole_message"
 _EXAMPLE = (Remedy("spade.add_example", "Add Example Valley", "WORLD_DATA"),)
 
 
@@ -38,14 +39,14 @@ def draw_message(layout: Layout, context: bpy.types.Context, next_step: str = ""
     session, scene = current_session(), context.scene
     if session.error is not None:
         # What lasts is mended from here, too.
-        draw_error(layout, context, session.error, also=_foreseen(scene))
+        draw_error(layout, context, session.error, also=_foreseen(scene), whole=_WHOLE)
         return
     wanted = session.wanted_label_set
     if wanted is not None and wanted.scene_uid == scene.session_uid:
         draw_box(layout, context, ["Asking for the model's label set"], "SORTTIME")
         return
     for problem in _foreseen(scene):
-        draw_error(layout, context, problem, dismissable=False)
+        draw_error(layout, context, problem, dismissable=False, whole=_WHOLE)
         return
     for job in session.board.finished[-1:]:
         _draw_kept(layout, context, job)
@@ -108,9 +109,25 @@ class SPADE_MT_caveats(bpy.types.Menu):
     bl_label = "Not Quite as Painted"
 
     def draw(self, context) -> None:
-        for note in _caveats(context.scene):
-            for number, line in enumerate(textwrap.wrap(note, _MENU_LETTERS)):
-                layout_of(self).label(text=line, icon="BLANK1" if number else "INFO")
+        _draw_sentences(layout_of(self), _caveats(context.scene), "INFO")
+
+
+class SPADE_MT_whole_message(bpy.types.Menu):
+    """All that an error says, where the panel has no room for it."""
+
+    bl_idname = _WHOLE
+    bl_label = "All of the Message"
+
+    def draw(self, context) -> None:
+        found = current_session().error or next(_foreseen(context.scene), None)
+        if found is not None:
+            _draw_sentences(layout_of(self), [found.message, found.fix], "ERROR")
+
+
+def _draw_sentences(layout: Layout, sentences: list[str], icon: str) -> None:
+    for sentence in sentences:
+        for number, line in enumerate(textwrap.wrap(sentence, _MENU_LETTERS)):
+            layout.label(text=line, icon="BLANK1" if number else icon)
 
 
 def _caveats(scene: bpy.types.Scene) -> list[str]:
@@ -129,4 +146,4 @@ def _has_labels(scene: bpy.types.Scene) -> bool:
         return True  # The label panel says why they cannot be read.
 
 
-CLASSES = (SPADE_MT_caveats,)
+CLASSES = (SPADE_MT_caveats, SPADE_MT_whole_message)

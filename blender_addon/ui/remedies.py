@@ -22,7 +22,7 @@ class Remedy(NamedTuple):
 
 
 _LINES = 3
-"""Of text that a box has room for at least, so that it keeps its height whatever it says."""
+"""Of text that a box has room for, so that it keeps its height whatever it says."""
 
 _SERVER = (
     Remedy("spade.start_server", "Try Again", "FILE_REFRESH"),
@@ -54,10 +54,11 @@ def draw_error(
     *,
     dismissable: bool = True,
     also: Iterable[SpadeError] = (),
+    whole: str = "",
 ) -> None:
     """The error's box, with every remedy but the button that has just failed; those for other errors `also`.
 
-    One that lasts as long as its cause is not dismissable.
+    One that lasts as long as its cause is not dismissable. `whole`: see `draw_box`.
     """
     failed = current_session().failed_operator
     codes = dict.fromkeys((error.code, *(other.code for other in also)))
@@ -66,7 +67,7 @@ def draw_error(
     if error.code == "UNAVAILABLE" and current_session().connection.console():
         remedies.append(Remedy("spade.show_console", "", "CONSOLE"))
     texts = [error.message, error.fix]
-    draw_box(layout, context, texts, "ERROR", remedies, alert=True, dismissable=dismissable)
+    draw_box(layout, context, texts, "ERROR", remedies, alert=True, dismissable=dismissable, whole=whole)
 
 
 def draw_box(
@@ -79,15 +80,23 @@ def draw_box(
     alert: bool = False,
     dismissable: bool = False,
     menu: str = "",
+    whole: str = "",
 ) -> None:
     """Sentences and buttons, or a menu, in a box that is as high with as without them; only the first sentence is
-    alert."""
+    alert.
+
+    whole: the menu that has all of the text where that is too long for the box and is cut; without one nothing is.
+    """
     box = layout.box()
     head = box.row(align=True)
     column = head.column(align=True)
     column.scale_y = 0.8
     taken = PADDING_AND_BUTTONS if dismissable else PADDING
     lines = [(line, text is texts[0]) for text in texts for line in wrapped(context, text, taken)]
+    is_cut = bool(whole) and len(lines) > _LINES
+    if is_cut:
+        text, is_first = lines[_LINES - 1]
+        lines[_LINES - 1 :] = [(f"{text.rstrip('.,;: ')} …", is_first)]
     lines += [("", False)] * (_LINES - len(lines))
     for number, (line, is_first) in enumerate(lines):
         row = column.row()
@@ -98,7 +107,9 @@ def draw_box(
     row = box.row(align=True)
     for remedy in remedies:
         row.operator(remedy.operator, text=remedy.text, icon=remedy.icon)
-    if menu:
+    if is_cut:
+        row.menu(whole, text="" if remedies else "All of It", icon="THREE_DOTS")
+    elif menu:
         row.menu(menu)
     elif not remedies:
         row.label(text="")

@@ -17,45 +17,27 @@ from spade_backdrops.contract.limits import Limits
 from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.place.image import PROVENANCE
 from spade_backdrops.place.picture import hindrance
-from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.visible import is_backdrop
 from spade_backdrops.session import current_session
 
 from tests.addon.drawing import drawn
-from tests.addon.serving import command, renew_session, until
+from tests.addon.serving import command, until
 from tests.server.trivial import SLOW
 
 
-@pytest.fixture(scope="module", autouse=True)
-def stored_preferences(addon):
-    """The add-on's preferences, as an enabled add-on has them; one server for all tests here."""
-    entry = bpy.context.preferences.addons.new()
-    entry.module = "spade_backdrops"
-    yield preferences()
-    renew_session()
-    bpy.context.preferences.addons.remove(entry)
-
-
 @pytest.fixture
-def valley(scene, stored_preferences):
-    """A labelled scene with a camera, nothing of it in ASCII."""
+def valley(valley, stored_preferences):
+    """Nothing of it in ASCII, and nothing of the test before."""
     stored_preferences.server, stored_preferences.server_command = "LOCAL", command()
-    scene.name = "Täl 谷"
-    bpy.ops.mesh.primitive_plane_add(size=60)
-    bpy.context.object.name = "Wiese 草"
-    bpy.ops.spade.assign_label(kind="OBJECT", class_name="grass")
-    camera = bpy.data.objects.new("Kamera 相机", bpy.data.cameras.new("Kamera"))
-    camera.location, camera.rotation_euler = (0, -12, 3), (1.4, 0, 0)
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    settings(scene).width = settings(scene).height = 128
+    valley.name = "Täl 谷"
+    valley.objects["Wiese"].name, valley.camera.name = "Wiese 草", "Kamera 相机"
     for job in current_session().board.live:
         current_session().board.cancel(job)
     for job in current_session().board.finished:
         current_session().board.discard(job)
     current_session().dismiss()
-    return scene
+    return valley
 
 
 def backdrops() -> list[bpy.types.Object]:

@@ -10,39 +10,12 @@ from spade_backdrops.history.comparison import NAME
 from spade_backdrops.history.records import FAVOURITE, results
 from spade_backdrops.place.image import PROVENANCE, provenance_of
 from spade_backdrops.place.placement import placed_picture
-from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import settings
 from spade_backdrops.session import current_session
 from spade_backdrops.style.reference import rgb_of
 
 from tests.addon.drawing import drawn
-from tests.addon.serving import command, renew_session
-
-
-@pytest.fixture(scope="module", autouse=True)
-def stored_preferences(addon):
-    """One server for all tests here."""
-    renew_session()
-    entry = bpy.context.preferences.addons.new()
-    entry.module = "spade_backdrops"
-    preferences().server, preferences().server_command = "LOCAL", command()
-    yield
-    renew_session()
-    bpy.context.preferences.addons.remove(entry)
-
-
-@pytest.fixture
-def valley(scene, stored_preferences):
-    """A labelled scene with a camera."""
-    bpy.ops.mesh.primitive_plane_add(size=60)
-    bpy.context.object.name = "Wiese"
-    bpy.ops.spade.assign_label(kind="OBJECT", class_name="grass")
-    camera = bpy.data.objects.new("Kamera", bpy.data.cameras.new("Kamera"))
-    camera.location, camera.rotation_euler = (0, -12, 3), (1.4, 0, 0)
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    settings(scene).width = settings(scene).height = 128
-    return scene
+from tests.addon.serving import renew_session
 
 
 def generated(seed: int) -> bpy.types.Image:

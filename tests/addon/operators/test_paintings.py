@@ -13,38 +13,21 @@ from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.place.backdrop import backdrops, picture_of
 from spade_backdrops.place.image import generated_images, provenance_of
-from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import settings
 from spade_backdrops.session import current_session
 
 from tests.addon.serving import painting_command, renew_session, until
 
 
-@pytest.fixture(scope="module", autouse=True)
-def stored_preferences(addon):
-    """One server for all tests here."""
-    renew_session()
-    entry = bpy.context.preferences.addons.new()
-    entry.module = "spade_backdrops"
-    preferences().server, preferences().server_command = "LOCAL", painting_command()
-    yield
-    renew_session()
-    bpy.context.preferences.addons.remove(entry)
-
-
 @pytest.fixture
-def valley(scene, stored_preferences):
-    bpy.ops.mesh.primitive_plane_add(size=60)
-    bpy.ops.spade.assign_label(kind="OBJECT", class_name="grass")
-    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location, camera.rotation_euler = (0, -12, 3), (1.4, 0, 0)
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    settings(scene).width = settings(scene).height = 768
-    settings(scene).match_camera = False
+def valley(valley, stored_preferences):
+    """A scene so large that its pictures are enlarged, with steps to undo."""
+    stored_preferences.server_command = painting_command()
+    settings(valley).width = settings(valley).height = 768
+    settings(valley).match_camera = False
     for message in ("first", "before"):
         bpy.ops.ed.undo_push(message=message)
-    return scene
+    return valley
 
 
 def pressed_until_painted(seed: int):
@@ -61,7 +44,7 @@ def shown():
 
 
 def plane():
-    return bpy.data.objects["Plane"]
+    return bpy.data.objects["Wiese"]
 
 
 def finished(job):

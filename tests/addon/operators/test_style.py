@@ -12,7 +12,6 @@ import pytest
 from spade_backdrops import timer
 from spade_backdrops.bridge.connection import ConnectionState
 from spade_backdrops.place.image import PROVENANCE
-from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.png import png
 from spade_backdrops.session import current_session
@@ -20,19 +19,10 @@ from spade_backdrops.style.settings import listed_names
 from spade_backdrops.style.thumbnails import draw
 
 from tests.addon.drawing import drawn
-from tests.addon.serving import ROOT, command, renew_session, until
+from tests.addon.serving import ROOT, command, until
 
 GOLDEN, NIGHT = 30, 60
 """What the trivial model's named styles add to its colours."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def stored_preferences(addon):
-    entry = bpy.context.preferences.addons.new()
-    entry.module = "spade_backdrops"
-    yield preferences()
-    renew_session()
-    bpy.context.preferences.addons.remove(entry)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.history.records import FAVOURITE, results
 from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.place.placement import placed_picture
-from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import settings
 from spade_backdrops.session import current_session
 from spade_backdrops.style.reference import rgb_of
@@ -21,29 +20,13 @@ from tests.addon.serving import ROOT, command, painting_command, renew_session, 
 from tests.server.trivial import DIES, SLOW
 
 
-@pytest.fixture(scope="module", autouse=True)
-def stored_preferences(addon):
-    entry = bpy.context.preferences.addons.new()
-    entry.module = "spade_backdrops"
-    yield preferences()
-    renew_session()
-    bpy.context.preferences.addons.remove(entry)
-
-
 @pytest.fixture
-def valley(scene, stored_preferences):
-    """A labelled scene with a camera, and a server that paints at once."""
+def valley(valley, stored_preferences):
+    """A scene of seed 20, and a server of each test's own."""
     stored_preferences.server, stored_preferences.server_command = "LOCAL", command()
     renew_session()
-    bpy.ops.mesh.primitive_plane_add(size=60)
-    bpy.ops.spade.assign_label(kind="OBJECT", class_name="grass")
-    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location, camera.rotation_euler = (0, -12, 3), (1.4, 0, 0)
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    settings(scene).width = settings(scene).height = 128
-    settings(scene).seed = 20
-    return scene
+    settings(valley).seed = 20
+    return valley
 
 
 def shown() -> bpy.types.Image | None:

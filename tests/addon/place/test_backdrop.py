@@ -168,6 +168,18 @@ def test_no_border_shows_even_where_pixels_are_filtered(scene, camera, photo, tm
     assert (np.abs(seen.astype(int) - RING) <= 1).all()
 
 
+def test_hardly_more_of_it_than_the_frame_is_seen_in_a_view(scene, camera, photo):
+    backdrop = place(scene, photo)
+    scene.render.resolution_x, scene.render.resolution_y = 1920, 1080
+    bpy.context.view_layer.update()
+    assert max(backdrop.dimensions[:2]) / max(backdrop.scale[:2]) < 1.012
+    scene.render.resolution_percentage = 10
+    bpy.context.view_layer.update()
+    assert min(backdrop.dimensions[:2]) / min(backdrop.scale[:2]) > 1.09, (
+        "a small render's filter reaches further"
+    )
+
+
 def test_everything_in_the_scene_stays_before_it(scene, camera, photo, tmp_path, pixels):
     place(scene, photo)
     far = pixels.box(

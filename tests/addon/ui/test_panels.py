@@ -132,6 +132,20 @@ def test_no_button_moves_whatever_the_panel_has_to_say(scene):
         assert texts.index("Width") - shown >= 8, "the message has its three lines whatever it says"
 
 
+def test_a_long_error_is_cut_to_the_boxs_three_lines_and_its_menu_has_all_of_it(scene):
+    current_session().show(NoCameraError("There is no camera.", fix="Add one."))
+    short = drawn("SPADE_PT_backdrop")
+    said = "The picture server at this address did not answer within ten seconds, and none of its names is known."
+    current_session().show(NoCameraError(said, fix="Ask those who run it for its address, port and key."))
+    texts = drawn("SPADE_PT_backdrop")
+    first = texts.index("Add Camera from View")
+    assert first == short.index("Add Camera from View"), "no button below has moved"
+    assert sum(text.endswith(" …") for text in texts) == 1
+    whole = " ".join(drawn("SPADE_MT_whole_message"))
+    assert said in whole and "address, port and key." in whole
+    current_session().dismiss()
+
+
 @pytest.mark.parametrize("code", sorted(REMEDIES))
 def test_every_remedy_is_a_button_that_exists(scene, code):
     kinds = (NoCameraError, NothingLabelledError, NotInstalledError)
