@@ -14,6 +14,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
@@ -195,13 +197,14 @@ def _set_margin(backdrop: bpy.types.Object, scene: bpy.types.Scene) -> None:
     if not isinstance(mesh, bpy.types.Mesh) or len(mesh.vertices) != 4 or not mesh.is_editable:
         return  # users have made something else of it
     layer = mesh.uv_layers.get("Frame")
-    if layer is None or len(layer.uv) != 4:
+    uvs: Any = None if layer is None else layer.uv  # unknown to Blender's type stubs
+    if uvs is None or len(uvs) != 4:
         return
     shorter = min(render.resolution_x, render.resolution_y) * render.resolution_percentage / 100
     corners = _corners(min(max(_MARGIN_PIXELS / shorter, _LEAST_MARGIN), _MOST_MARGIN))
-    if np.abs(np.array([uv.vector for uv in layer.uv]) - corners).max() < _SAME:
+    if np.abs(np.array([uv.vector for uv in uvs]) - corners).max() < _SAME:
         return
-    for vertex, uv, (x, y) in zip(mesh.vertices, layer.uv, corners, strict=True):
+    for vertex, uv, (x, y) in zip(mesh.vertices, uvs, corners, strict=True):
         vertex.co, uv.vector = (x - 0.5, y - 0.5, 0.0), (x, y)
     mesh.update()
 
