@@ -66,7 +66,7 @@ class Check:
 
         from ..data.checks.checks import check
         from ..data.checks.contact_sheet import sheet
-        from ..data.layouts.layouts import label_set_of
+        from ..data.layouts.layouts import indoors, label_set_of
         from ..image_files import picture_to_write
         from ..progress import progress_bar
 
@@ -79,6 +79,8 @@ class Check:
                 print(json.dumps({"label_set": label_set.name, **report.to_json()}, indent=2))
             else:
                 _show_report(report, label_set)
+                if self.layout.startswith("ade20k-outdoor"):
+                    print(f"Left out: {indoors(self.data, self.layout)}.")
             if picture is not None:
                 picture.save(np.asarray(sheet(report, label_set, str(self.data))))
                 print(self.output, file=sys.stderr if self.json else sys.stdout)

@@ -134,8 +134,8 @@ def label_mix_loss(
 
 VGG_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 
-CRN_WEIGHTS = (1.0,) * 5
-"""Cascaded refinement: one over the number of elements of each layer, which is what a mean does."""
+CRN_WEIGHTS = (1 / 1.6, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)
+"""Cascaded refinement's, as its authors' code has them: they bring the layers to a like size. The image counts 1."""
 
 TAP_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 0.5)
 """Their sum over the taps is divided by the number of taps."""
@@ -159,16 +159,22 @@ class PerceptualLoss(nn.Module, ABC):
 class VggPerceptualLoss(PerceptualLoss):
     """VGG19's; weighted as the published loss weighs them (pix2pixHD, SPADE) where nothing else is said."""
 
-    def __init__(self, vgg: Vgg19, weights: tuple[float, ...] = VGG_WEIGHTS) -> None:
+    def __init__(
+        self, vgg: Vgg19, weights: tuple[float, ...] = VGG_WEIGHTS, image_weight: float = 0.0
+    ) -> None:
+        """image_weight: of the distance of the images themselves."""
         super().__init__()
-        self.vgg, self.weights = vgg, weights
+        self.vgg, self.weights, self.image_weight = vgg, weights, image_weight
 
     def forward(
         self, generated: DiscriminatorInput, photos: DiscriminatorInput, alike: Tensor | None = None
     ) -> Tensor:
         with torch.no_grad():
             theirs = self.vgg(photos.image)
-        return feature_distance(self.vgg(generated.image), theirs, self.weights, alike)
+        distance = feature_distance(self.vgg(generated.image), theirs, self.weights, alike)
+        if not self.image_weight:
+            return distance
+        return distance + feature_distance([generated.image], [photos.image], (self.image_weight,), alike)
 
 
 class TapPerceptualLoss(PerceptualLoss):

@@ -58,6 +58,7 @@ class Networks:
         generator = placed(build_generator(config))
         if recipe.start == "labels first":
             start_from_labels(generator)
+        start_noise(generator, recipe.noise_start)
         encoding = encoder_config(recipe, config)
         encoder = None if encoding is None else placed(StyleEncoder(encoding))
         discriminator = placed(
@@ -71,7 +72,7 @@ class Networks:
         if recipe.perceptual and recipe.losses.perceptual == "taps":
             perceptual = TapPerceptualLoss()
         elif recipe.perceptual and recipe.losses.perceptual == "crn":
-            perceptual = placed(VggPerceptualLoss(load_vgg19(vgg_weights, read=2), CRN_WEIGHTS))
+            perceptual = placed(VggPerceptualLoss(load_vgg19(vgg_weights, read=2), CRN_WEIGHTS, 1.0))
         elif recipe.perceptual:
             perceptual = placed(VggPerceptualLoss(load_vgg19(vgg_weights)))
         features = None
@@ -79,6 +80,13 @@ class Networks:
             own = isinstance(discriminator, ProjectedDiscriminator)
             features = placed(NormalizedFeatures(discriminator.norms if own else tap_norms())).eval()
         return cls(generator, encoder, discriminator, ema, features, perceptual)
+
+
+def start_noise(generator: nn.Module, strength: float) -> None:
+    """Let the noise of every block count for so much from the first step on; 0 leaves it to be learned."""
+    for name, weight in generator.named_parameters():
+        if strength and name.endswith("noise_strength"):
+            nn.init.constant_(weight, strength)
 
 
 def label_channels(recipe: Recipe, label_set: LabelSet) -> LabelChannels:

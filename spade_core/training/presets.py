@@ -70,6 +70,7 @@ OASIS = replace(
     # In place of OASIS's 3D noise beside the labels, which every label convolution would have to look at.
     generator=GeneratorConfig(ANY, noise=True),
     discriminator=SegmentationConfig(),
+    noise_start=0.5,
     losses=LossConfig(
         gan_weight=0.0, class_cap=None, label_mix_weight=10.0, perceptual_start=0.0, perceptual_end=0.0,
         warmup=0, ramp=0,

@@ -135,6 +135,8 @@ class Recipe:
     """Initial weights: label features that are seen from the first minute, or the published ones."""
     channels: Channels = "own"
     """One label channel a class, or on COCO-Stuff, ADE20K and Cityscapes those of the published networks."""
+    noise_start: float = 0.0
+    """How much the noise in each block counts at first, where the generator has some: from 0 seeds differ late."""
     crops: Annotated[CropConfig, tyro.conf.arg(name="")] = CropConfig()
     losses: Annotated[LossConfig, tyro.conf.arg(name="")] = LossConfig()
     optimizer: Annotated[OptimizerConfig, tyro.conf.arg(name="")] = OptimizerConfig()

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
-from ..data.layouts.layouts import OWN_LABEL_SET, VAL, layout_of, list_files
+from ..data.layouts.layouts import OWN_LABEL_SET, VAL, indoors, layout_of, list_files
 from ..data.pairs import Pair, read_labels
 from .config import TrainingConfig
 from .run import Run
@@ -44,8 +44,10 @@ def _photos(run: Run) -> str:
         "label maps without a photo": len({file.name for file in listing.unpictured}),
         "photos in no split": len({file.name for file in listing.unlisted}),
     }
-    told = ", ".join(f"{count} {what}" for what, count in left_out.items() if count)
-    return said + (f" Left out: {told}." if told else "")
+    told = [f"{count} {what}" for what, count in left_out.items() if count]
+    if layout.startswith("ade20k-outdoor"):
+        told.append(indoors(config.data, layout))
+    return said + (f" Left out: {', '.join(told)}." if told else "")
 
 
 def _labels(config: TrainingConfig, label_set: LabelSet) -> str:

@@ -4,11 +4,13 @@
 import numpy as np
 import pytest
 
+from spade_core.cli import main
 from spade_core.contract.errors import BadImageError
 from spade_core.contract.labels import load_label_set
 from spade_core.data.layouts.layouts import find_pairs, label_set_of, layout_of, list_files, own_label_set
 from spade_core.data.pairs import read_pair
 from spade_core.data.placement import Preprocess
+from tests.support import published_data
 from tests.support.small_data import save, stripes, write_pair
 
 PHOTO = np.zeros((48, 64, 3), np.uint8)
@@ -215,3 +217,15 @@ def test_photos_in_folders_beside_others_are_not_dropped(tmp_path):
         save(tmp_path / "labels" / f"{name}.png", stripes())
     assert layout_of(tmp_path).name == "folder"
     assert names(tmp_path, "train") == ["a", "deep/b", "deep/er/c"]
+
+
+def test_outdoor_scenes_by_the_users_own_list_of_categories(tmp_path, capsys):
+    root = published_data.ade20k(tmp_path / "ade")
+    inner = root / "ADEChallengeData2016"
+    with pytest.raises(BadImageError, match="outdoor"):
+        find_pairs(root, "train", "ade20k-outdoor-scenes")
+    (inner / "outdoorCategories.txt").write_text("mountain\nvalley\n")
+    kept = names(root, "train", "ade20k-outdoor-scenes")
+    assert kept == [f"ADE_train_{number:08}" for number in (1, 3, 4, 6)]
+    assert main(["dataset", "check", str(root), "--layout", "ade20k-outdoor-scenes"]) == 0
+    assert "3 by the rule 'ade20k-outdoor-scenes' (most of bedroom 3)" in capsys.readouterr().out

@@ -16,6 +16,7 @@ from spade_core.contract.errors import BadCheckpointError, UnavailableError
 from spade_core.features.vgg19 import Vgg19, load_vgg19
 from spade_core.model.discriminators.interface import DiscriminatorInput
 from spade_core.model.losses import (
+    CRN_WEIGHTS,
     GanMode,
     TapPerceptualLoss,
     VggPerceptualLoss,
@@ -189,6 +190,18 @@ def test_the_perceptual_loss_is_the_published_sum_over_vgg19(weights):
     wanted = parts[0] / 32 + parts[1] / 16 + parts[2] / 8 + parts[3] / 4 + parts[4]
     found = VggPerceptualLoss(Vgg19(weights))(DiscriminatorInput(ours), DiscriminatorInput(theirs))
     assert found.shape == (2,) and float(found.mean()) == pytest.approx(float(wanted), rel=1e-5)
+
+
+def test_cascaded_refinements_loss_has_the_image_itself_and_its_layers_scales(weights):
+    ours, theirs = (torch.rand(2, 3, 32, 48) * 2 - 1 for _ in range(2))
+    vgg = Vgg19(weights, read=2)
+    layers = [(our - their).abs().mean() for our, their in zip(vgg(ours), vgg(theirs), strict=True)]
+    scales = (1.6, 2.3, 1.8, 2.8, 0.08)
+    wanted = (ours - theirs).abs().mean() + sum(
+        layer / scale for layer, scale in zip(layers, scales, strict=True)
+    )
+    found = VggPerceptualLoss(vgg, CRN_WEIGHTS, 1.0)(DiscriminatorInput(ours), DiscriminatorInput(theirs))
+    assert float(found.mean()) == pytest.approx(float(wanted), rel=1e-5)
 
 
 def test_the_perceptual_loss_reaches_the_generated_image_and_no_weight(weights):

@@ -16,7 +16,7 @@ from ...contract.labels import LabelSet, load_label_set
 from ..pairs import Pair
 from ..placement import Preprocess
 from .listing import IMAGE_ENDINGS, LABEL_ENDINGS, Listing, paired, pictures, pictures_below
-from .outdoor import is_outdoor_by_classes, is_outdoor_by_scene
+from .outdoor import dropped_scenes, is_outdoor_by_classes, is_outdoor_by_scene
 
 TRAIN, VAL = "train", "val"
 
@@ -67,6 +67,14 @@ def list_files(root: Path, split: str | None, layout: str = "auto") -> Listing:
     if split is not None:
         return chosen.listing(root, split)
     return chosen.listing(root, TRAIN) + chosen.listing(root, VAL)
+
+
+def indoors(root: Path, layout: str) -> str:
+    """What a rule for ADE20K's outdoor scenes leaves out, in words: how many pairs, and of which scenes if known."""
+    kept = {pair.name for pair in list_files(root, None, layout).pairs}
+    dropped = [pair.name for pair in list_files(root, None, "ade20k").pairs if pair.name not in kept]
+    most = ", ".join(f"{scene} {count}" for scene, count in dropped_scenes(root, dropped).most_common(5))
+    return f"{len(dropped)} by the rule '{layout}'" + (f" (most of {most})" if most else "")
 
 
 def layout_of(root: Path, name: str = "auto") -> Layout:

@@ -2,7 +2,8 @@
 """ADE20K-outdoor: the paper names a subset without listing it; these are the two rules in use.
 
 By classes: an image that shows sky, mountain or earth and neither ceiling nor bed nor sink.
-By scenes: an image whose scene category, in the file that comes with the data set, says "outdoor".
+By scenes: an image whose scene category, in the file that comes with the data set, says "outdoor", or is in a list that
+the user has put beside it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,6 +29,8 @@ KEPT = ("sky", "mountain", "earth")
 DROPPED = ("ceiling", "bed", "sink")
 
 SCENES = "sceneCategories.txt"
+OUTDOOR = "outdoorCategories.txt"
+"""The user's own list: a scene category a line."""
 
 
 def is_outdoor_by_classes(pairs: list[Pair]) -> dict[str, bool]:
@@ -50,7 +54,7 @@ def is_outdoor_by_classes(pairs: list[Pair]) -> dict[str, bool]:
 def is_outdoor_by_scene(root: Path) -> Callable[[str], bool]:
     """Whether the scene of an image is outdoors, by its name.
 
-    Raises BadImageError where the file is missing or empty.
+    Raises BadImageError where the file is missing, or nothing in it is outdoors.
     """
     file = next((place / SCENES for place in (root, *root.glob("*/")) if (place / SCENES).is_file()), None)
     if file is None:
@@ -60,10 +64,29 @@ def is_outdoor_by_scene(root: Path) -> Callable[[str], bool]:
         )
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     scenes = dict(line.split(maxsplit=1) for line in lines if len(line.split(maxsplit=1)) == 2)
-    outdoor = {name for name, scene in scenes.items() if "outdoor" in scene.lower()}
+    listed = file.with_name(OUTDOOR)
+    if listed.is_file():
+        kept = set(listed.read_text(encoding="utf-8").split())
+        outdoor = {name for name, scene in scenes.items() if scene.strip() in kept}
+    else:
+        outdoor = {name for name, scene in scenes.items() if "outdoor" in scene.lower()}
     if not outdoor:
-        raise BadImageError(f"No line of {file} says 'outdoor'.", "Use the layout 'ade20k-outdoor' instead.")
+        why = f"no category is one of {OUTDOOR}" if listed.is_file() else "no line says 'outdoor'"
+        raise BadImageError(
+            f"Nothing in {file} is outdoors: {why}.",
+            f"Put a list of scene categories beside it, {OUTDOOR}, one a line; or use the layout 'ade20k-outdoor'.",
+        )
     return outdoor.__contains__
+
+
+def dropped_scenes(root: Path, names: Iterable[str]) -> Counter[str]:
+    """Of the images that are left out, how many each scene category has; empty without the file of scenes."""
+    file = next((place / SCENES for place in (root, *root.glob("*/")) if (place / SCENES).is_file()), None)
+    if file is None:
+        return Counter()
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    scenes = dict(line.split(maxsplit=1) for line in lines if len(line.split(maxsplit=1)) == 2)
+    return Counter(scenes[name].strip() for name in names if name in scenes)
 
 
 class _Cache:
