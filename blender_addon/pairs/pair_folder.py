@@ -21,6 +21,7 @@ from .pair_pass import RenderedPair
 
 COLUMNS = (
     *("name", "split", "seed", "camera", "frame", "x", "y", "z", "zoom"),
+    *("qw", "qx", "qy", "qz", "lens", "sensor", "shift_x", "shift_y"),
     *("sun_elevation", "sun_azimuth", "unlabelled"),
 )
 _PNG_END = b"IEND\xaeB`\x82"

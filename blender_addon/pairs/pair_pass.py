@@ -57,11 +57,42 @@ class Shot:
 
 
 @dataclass(frozen=True)
+class SeenFrom:
+    """The camera of a picture as it was in it, by which the view is found again: where it stood and how it was turned
+    (a unit quaternion); lens and sensor in mm, of an orthographic one its scale in place of the lens."""
+
+    x: float
+    y: float
+    z: float
+    qw: float
+    qx: float
+    qy: float
+    qz: float
+    lens: float
+    sensor: float
+    shift_x: float
+    shift_y: float
+
+    @classmethod
+    def of(cls, camera: bpy.types.Object) -> SeenFrom:
+        matrix, data = camera.matrix_world, camera_data(camera)
+        return cls(
+            *matrix.translation,
+            *matrix.to_quaternion(),
+            data.ortho_scale if data.type == "ORTHO" else data.lens,
+            data.sensor_height if data.sensor_fit == "VERTICAL" else data.sensor_width,
+            data.shift_x,
+            data.shift_y,
+        )
+
+
+@dataclass(frozen=True)
 class RenderedPair:
     """labels: as the label pass has them. instances: (H, W) int32, a number for each object that is seen, or None."""
 
     labels: LabelPass
     instances: np.ndarray | None
+    seen_from: SeenFrom
 
 
 def render_pair(
@@ -99,13 +130,14 @@ def render_pair(
         aim(copy, shape, aspect, Path(folder) / "photo.exr")
         with prepared_renders(copy, hide_backdrops):
             render_still(copy)
+        seen_from = SeenFrom.of(camera_of(copy))
         _save_photo(copy, photo)
         file = Path(folder) / "labels.exr"
         indices = render_labels(scene, copy, shape, file, make_indices)
         found = labels_in(file, indices, label_set, settings(scene).background_class)
         file = Path(folder) / "objects.exr"
         objects = _instances(copy, indices, shape, aspect, file) if with_instances else None
-    return RenderedPair(found, objects)
+    return RenderedPair(found, objects, seen_from)
 
 
 @contextmanager

@@ -93,13 +93,10 @@ class PairSet:
         raise AssertionError
 
     def _row(self, name: str, index: int, shot: Shot, pair: RenderedPair) -> dict[str, str]:
-        where = (shot.view.matrix if shot.view else shot.camera.matrix_world).translation
         held_back = self.val_every and index % self.val_every == self.val_every - 1
         day = {"sun_elevation": shot.day.elevation, "sun_azimuth": shot.day.azimuth} if shot.day else {}
         numbers = {
-            "x": where.x,
-            "y": where.y,
-            "z": where.z,
+            **asdict(pair.seen_from),
             "zoom": shot.view.zoom if shot.view else 1.0,
             **day,
             "unlabelled": pair.labels.unlabelled_share,

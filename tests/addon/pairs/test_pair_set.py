@@ -142,6 +142,14 @@ def test_keyed_cameras_follow_the_frames_and_their_markers(yard, tmp_path):
         ("1", "Eye"), ("11", "Eye"), ("21", "Other"),
     ]  # fmt: skip
     assert yard.frame_current == before
+    seen = [
+        {name: float(row[name]) for name in ("x", "y", "z", "qw", "qx", "qy", "qz", "lens")} for row in rows
+    ]
+    for row, frame in zip(seen, (1, 11), strict=False):
+        yard.frame_set(frame)
+        expected = (*camera.matrix_world.translation, *camera.matrix_world.to_quaternion(), camera.data.lens)
+        np.testing.assert_allclose(list(row.values()), expected, atol=1e-4)
+    assert seen[0]["x"] != seen[1]["x"], "where it stood in the picture, not where it stands now"
     maps = [np.asarray(Image.open(tmp_path / "labels" / f"{n:06}.png")) for n in range(3)]
     assert (maps[0] != maps[1]).any() and (maps[1] != maps[2]).any()
     yard.frame_set(11)
