@@ -75,10 +75,10 @@ class SeenFrom:
 
     @classmethod
     def of(cls, camera: bpy.types.Object) -> SeenFrom:
-        matrix, data = camera.matrix_world, camera_data(camera)
+        (x, y, z), (qw, qx, qy, qz) = camera.matrix_world.translation, camera.matrix_world.to_quaternion()
+        data = camera_data(camera)
         return cls(
-            *matrix.translation,
-            *matrix.to_quaternion(),
+            *(x, y, z, qw, qx, qy, qz),
             data.ortho_scale if data.type == "ORTHO" else data.lens,
             data.sensor_height if data.sensor_fit == "VERTICAL" else data.sensor_width,
             data.shift_x,
