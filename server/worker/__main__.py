@@ -71,12 +71,13 @@ class BrokerConnection(threading.Thread):
         poller = zmq.Poller()
         poller.register(self._broker, zmq.POLLIN)
         poller.register(self._outbox, zmq.POLLIN)
-        heartbeat_at = 0.0
+        heartbeat_at, device = 0.0, ""
         while True:
             ready = dict(poller.poll(round(_HEARTBEAT_S * 1000)))
-            if not ready or time.monotonic() >= heartbeat_at:
-                heartbeat_at = time.monotonic() + _HEARTBEAT_S
-                self._broker.send_multipart(encode(Heartbeat(*device_memory(self.device))))
+            # Before the broker is told that the models are there, it is to know on which device.
+            if not ready or time.monotonic() >= heartbeat_at or device != self.device:
+                heartbeat_at, device = time.monotonic() + _HEARTBEAT_S, self.device
+                self._broker.send_multipart(encode(Heartbeat(*device_memory(device))))
             if self._outbox in ready:
                 self._broker.send_multipart(self._outbox.recv_multipart(copy=False), copy=False)
             if self._broker in ready:
@@ -114,8 +115,9 @@ def main() -> None:
         assignment.upscalers,
         assignment.set_aside,
     )
-    renderer.use(store.load(broker.send))
+    loaded = store.load(broker.send)
     broker.device = assignment.device
+    renderer.use(loaded)
     threading.Thread(target=store.follow, args=(broker.orders.put, broker.sender()), daemon=True).start()
     while True:
         order = _next(broker.orders)
