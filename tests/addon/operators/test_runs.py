@@ -69,8 +69,10 @@ def connect() -> None:
 
 
 def shown(sentence: str) -> bool:
-    """Whether the main panel says this, on one line or over several."""
-    return sentence in " ".join(drawn("SPADE_PT_backdrop"))
+    """Whether the main panel says this, on one line or over several, or the menu that has all of a long message."""
+    return any(
+        sentence in " ".join(drawn(place)) for place in ("SPADE_PT_backdrop", "SPADE_MT_whole_message")
+    )
 
 
 def served_digest() -> str:
