@@ -61,6 +61,7 @@ class Evaluate:
     """auto, cpu, cuda or mps"""
 
     def run(self) -> int:
+        from ..contract.errors import BadOptionError
         from ..data.layouts.layouts import layout_of
         from ..evaluation.build import load_segmenter
         from ..evaluation.candidates import load_candidates, refuse_other_label_sets
@@ -69,7 +70,7 @@ class Evaluate:
         from ..evaluation.published import PROTOCOLS
         from ..evaluation.report import write_report
         from ..evaluation.results import Evaluation
-        from ..evaluation.scenes import Comparison, Scenes
+        from ..evaluation.scenes import FEWEST, Comparison, Scenes
         from ..evaluation.styles import DrawnStyles, PhotoStyles, refuse_without_encoder
         from ..evaluation.table import summary
         from ..features.build import feature_network
@@ -77,6 +78,10 @@ class Evaluate:
         from ..progress import progress_bar
         from ..runtime import chosen_device
 
+        if self.limit is not None and self.limit < FEWEST:
+            raise BadOptionError(
+                f"--limit {self.limit} leaves too few pictures for a distance.", f"Give at least {FEWEST}."
+            )
         claim_folder(self.output)
         published = None if self.protocol is None else PROTOCOLS[self.protocol]
         wanted_layout = published.layout if published and self.layout == "auto" else self.layout

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -94,6 +95,12 @@ def convert(
         except BaseException:
             threads.shutdown(cancel_futures=True)
             raise
+    if (
+        not done.written and not done.skipped
+    ):  # as if it had not been tried: the next one may read them otherwise
+        (output / RECIPE).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            output.rmdir()  # if there is nothing else in it
     return done
 
 

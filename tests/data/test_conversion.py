@@ -224,3 +224,12 @@ def test_a_conversion_that_was_killed_goes_on_and_ends_as_one_that_was_not(tmp_p
         read = read_labels(tmp_path / "out" / f"{number}.png", LANDSCAPE)
         np.testing.assert_array_equal(read, np.roll(IDS, number, axis=0))
     assert sorted(file.suffix for file in (tmp_path / "out").iterdir()) == [".json"] + [".png"] * 12
+
+
+def test_a_conversion_of_which_all_was_refused_leaves_nothing_so_that_another_way_can_be_tried(tmp_path):
+    save(tmp_path / "coloured" / "a.png", np.full((40, 40, 3), 77, np.uint8))
+    out = tmp_path / "labels"
+    done = convert(tmp_path / "coloured", out, Palette.of(LANDSCAPE), 0, "refuse", lambda *_: None)
+    assert done.refused and not out.exists()
+    done = convert(tmp_path / "coloured", out, Palette.of(LANDSCAPE), 0, "ignore", lambda *_: None)
+    assert len(done.written) == 1
