@@ -89,14 +89,18 @@ def _run(arguments: list[str]) -> int:
         return 0
     if arguments[:1] == ["train"]:
         return Train(tuple(arguments[1:])).run()
-    command = tyro.cli(
+    return parsed(arguments).run()
+
+
+def parsed(arguments: list[str]) -> Command:
+    """The command of these words, all but `train`, which reads its own. Leaves with 2 where they make none."""
+    return tyro.cli(
         Command,
         prog="spade",
         description="Paint pictures from label maps, and look after label sets and checkpoints.",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
-    return command.run()
 
 
 def _say_no_more() -> None:
