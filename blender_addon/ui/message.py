@@ -13,6 +13,7 @@ from ..contract.errors import SpadeError
 from ..place.caveats import caveats
 from ..place.image import PROVENANCE
 from ..place.picture import hindrance, scene_of
+from ..place.placement import placed_picture
 from ..properties import settings
 from ..scene.label_overview import overview
 from ..scene.label_rules import scene_label_set
@@ -95,6 +96,9 @@ def _draw_state(layout: Layout, context: bpy.types.Context, next_step: str) -> N
         draw_box(layout, context, [done], "CHECKMARK", menu=menu)
     elif next_step:
         draw_box(layout, context, [next_step], "INFO")
+    elif scene.camera is not None and placed_picture(scene, scene.camera) is not None:
+        menu = "SPADE_MT_caveats" if _caveats(scene) else ""
+        draw_box(layout, context, ["The picture of this camera is there."], "CHECKMARK", menu=menu)
     elif _has_labels(scene):
         draw_box(layout, context, ["Generate paints what the camera sees."], "INFO")
     else:

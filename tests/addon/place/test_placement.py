@@ -13,6 +13,7 @@ from spade_backdrops.place.caveats import caveats
 from spade_backdrops.place.image import store_image
 from spade_backdrops.place.placement import place, placed_picture
 from spade_backdrops.properties import settings
+from spade_backdrops.session import current_session
 
 from tests.addon.drawing import drawn
 
@@ -122,6 +123,15 @@ def test_taking_the_picture_away_brings_the_blocks_back(scene, camera):
     assert block.hide_render
     bpy.ops.spade.take_away()
     assert not block.hide_render and placed_picture(scene, camera) is None and results()
+
+
+def test_a_file_that_is_opened_again_says_that_its_picture_is_there(scene, camera, tmp_path):
+    as_background(scene)
+    file = str(tmp_path / "again.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.open_mainfile(filepath=file)
+    current_session().dismiss()
+    assert "The picture of this camera is there." in " ".join(drawn("SPADE_PT_backdrop"))
 
 
 def test_it_goes_with_undo_save_and_load(scene, camera, tmp_path):
