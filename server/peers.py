@@ -21,7 +21,7 @@ from .connections import Connections
 
 PEER_BYTES = 8 * 2**20
 """Waiting for one connection; a single message may have more."""
-ALL_BYTES = 16 * 2**20
+ALL_BYTES = 12 * 2**20
 """Waiting for all of them; who has read nothing for STUCK_S makes room."""
 STUCK_S = 1.0
 OUTBOX_S = 30.0
