@@ -94,7 +94,8 @@ def _networks(run: Run) -> str:
     doublings = f", {upsampling} upsampling" if upsampling != "normal" else ""
     channels = f"{generator.label_channels} label channels ({run.config.recipe.channels}){edges}{doublings}"
     size = "photos of their own sizes" if crops.shape is None else f"{crops.shape[1]} x {crops.shape[0]}"
-    return f"Networks: {generator.kind}, {channels}; {size}, {crops.batch} in a batch."
+    precision = "mixed precision" if run.config.bf16 else "float32"
+    return f"Networks: {generator.kind}, {channels}; {size}, {crops.batch} in a batch, {precision}."
 
 
 def _origin(run: Run) -> list[str]:
