@@ -227,6 +227,10 @@ class Accepted:
     position: int = 0
 
 
+SENDING = "sending"
+"""The stage of a job whose picture is large, and comes next over the same connection: nothing else can until then."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """The job runs; fraction 0..1; repeated at least twice a second."""

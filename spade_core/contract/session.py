@@ -18,6 +18,7 @@ from .codec import decode_server_message, encode, unpack_picture, unpack_table, 
 from .errors import BadHeaderError, BadVersionError, InternalError, SpadeError, UnavailableError
 from .limits import Limits
 from .messages import (
+    SENDING,
     Cancel,
     Cancelled,
     Failed,
@@ -30,6 +31,7 @@ from .messages import (
     Painting,
     Ping,
     Pong,
+    Progress,
     ReleaseDevice,
     ServerMessage,
     Thumbnails,
@@ -62,10 +64,13 @@ class Transport(Protocol):
     refusal: SpadeError | None
     """Why the server lets nobody in with these keys, as far as is known."""
 
+    @property
+    def local(self) -> bool: ...
     def send(self, frames: list[Any]) -> None: ...
     def wait(self, seconds: float) -> bool: ...
     def receive(self) -> list[bytes] | None: ...
     def reconnect(self) -> None: ...
+    def lost_connection(self) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -100,7 +105,8 @@ class Session:
 
     @property
     def silent_s(self) -> float:
-        """Seconds without a word from the server; stays under 3 while it lives and `poll` is called."""
+        """Seconds without a word from the server, none while a large picture arrives; stays under 3 while it lives and
+        `poll` is called."""
         return self._pending.silent_s(time.monotonic())
 
     def submit(self, request: PictureRequest, delivery: Delivery = _DELIVERY) -> str:
@@ -108,6 +114,7 @@ class Session:
 
         Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map.
         """
+        delivery = replace(delivery, compress=delivery.compress or not self._transport.local)
         submit, buffers = submit_from(request, delivery, self.id, self.limits)
         if self.welcome is not None and delivery.encoding not in self.welcome.encodings:
             raise BadHeaderError(
@@ -174,6 +181,8 @@ class Session:
                 self._on_frames(frames)
         now = time.monotonic()
         self._pending.listening(now)
+        if self._transport.lost_connection():
+            self._pending.disconnected()
         actions = self._pending.due(now)
         if actions.unavailable or self._transport.refusal is not None:
             for identity in self.live:
@@ -217,6 +226,8 @@ class Session:
             self._on_epoch(reply.epoch)
         identity = getattr(reply, "id", "")
         self._pending.heard_of(identity, now)
+        if isinstance(reply, Progress) and reply.stage == SENDING:
+            self._pending.arriving(identity, now)
         if not identity or identity in self._questions:
             self._events.append(reply)
         elif identity not in self._pending.jobs:
