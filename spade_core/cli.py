@@ -15,6 +15,7 @@ from typing import Annotated
 
 import tyro
 
+from .command_line import parsed_command
 from .commands.checkpoint import Checkpoint
 from .commands.dataset import Dataset
 from .commands.doctor import Doctor
@@ -94,11 +95,11 @@ def _run(arguments: list[str]) -> int:
 
 def parsed(arguments: list[str]) -> Command:
     """The command of these words, all but `train`, which reads its own. Leaves with 2 where they make none."""
-    return tyro.cli(
-        Command,
+    return parsed_command(
+        Command,  # type: ignore[arg-type]
+        arguments,
         prog="spade",
         description="Paint pictures from label maps, and look after label sets and checkpoints.",
-        args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
@@ -35,6 +35,19 @@ class Info:
 @dataclass(frozen=True)
 class Import:
     """Turn the weights of the published SPADE or pix2pixHD code into a checkpoint that paints the same."""
+
+    FIRST: ClassVar = (
+        "output",
+        "preset",
+        "epoch",
+        "classes",
+        "dont_care",
+        "edges",
+        "label_set",
+        "upsampling",
+        "aspect_ratio",
+        "crop_size",
+    )
 
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR_OR_PTH")]
     """the folder with latest_net_G.pth (and _E, _D), or a generator's .pth alone"""

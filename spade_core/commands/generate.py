@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
@@ -27,6 +27,19 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Generate:
     """Paint a picture from a label map."""
+
+    FIRST: ClassVar = (
+        "output",
+        "model",
+        "seed",
+        "style",
+        "mix",
+        "strength",
+        "label_set",
+        "upscale",
+        "natural_edges",
+        "server",
+    )
 
     labels: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="LABELS.png")]
     """the label map: a one-channel or palette PNG of class ids, or one in exactly the label set's colours"""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import tyro
 
@@ -17,6 +17,18 @@ from .recipe import Recipe
 @dataclass(frozen=True)
 class TrainingConfig:
     """One commented line an option; the whole of it is saved with every checkpoint."""
+
+    FIRST: ClassVar = (
+        "data",
+        "output",
+        "label_set",
+        "start_from",
+        "images",
+        "recipe",
+        "save_every",
+        "seed",
+        "device",
+    )
 
     data: Path
     """A data set: a folder with images/ and labels/, or one laid out as COCO-Stuff, ADE20K or Cityscapes are."""
