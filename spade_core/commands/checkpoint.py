@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
+from .checkpoint_hub import Download, ExportHub
+
 if TYPE_CHECKING:
     from ..checkpoint.file import Checkpoint as LoadedCheckpoint
 
@@ -191,13 +193,15 @@ class AddStyles:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Look into model files; give them styles; bring published weights in and out; write ONNX."""
+    """Look into model files; give them styles; bring published weights in and out; write ONNX; share them."""
 
     action: (
         Annotated[Info, tyro.conf.subcommand("info")]
         | Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[ExportOnnx, tyro.conf.subcommand("export-onnx")]
+        | Annotated[ExportHub, tyro.conf.subcommand("export-hub")]
+        | Annotated[Download, tyro.conf.subcommand("download")]
         | Annotated[AddStyles, tyro.conf.subcommand("add-styles")]
     )
 

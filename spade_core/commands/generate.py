@@ -46,7 +46,7 @@ class Generate:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT.png")]
     """where the picture goes (.png, .jpg, .webp or .tif)"""
     model: Annotated[str, tyro.conf.arg(metavar="NAME_OR_FILE")] = "landscape"
-    """an embedded model by name, or a checkpoint file"""
+    """an embedded model by name, a checkpoint file, a training's folder, or ORG/NAME in the Hugging Face cache"""
     seed: int = 0
     """another seed, another picture"""
     style: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_IMAGE")] = None
