@@ -27,6 +27,7 @@ from .fitted import fitted
 from .presets import PRESETS
 from .run import Run
 from .summary import summary
+from .trackers import refuse_missing
 
 MISSING: Any = tyro.MISSING
 STOPPED = 130
@@ -61,6 +62,7 @@ def parsed(arguments: Sequence[str]) -> TrainingConfig:
     """As wanted; what is not named fits the data, the device and the model to begin with. Raises what fitted raises."""
     first = with_start_file(wanted(arguments))
     refuse_impossible(first)
+    refuse_missing(first.tracker)
     return with_start_file(wanted(arguments, replace(fitted(first), data=MISSING, output=MISSING)))
 
 

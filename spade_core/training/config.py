@@ -12,6 +12,7 @@ import tyro
 
 from .presets import FROZEN
 from .recipe import Recipe
+from .trackers import TrackerName
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class TrainingConfig:
     """Of weights, squares, styles and augmentation."""
     save_every: int = 2_000
     """Photos between checkpoints and sample grids."""
+    tracker: TrackerName = "none"
+    """Where curves and samples go beside TensorBoard's files: trackio keeps them on this machine, wandb sends them to
+    Weights & Biases."""
     accumulate: int = 1
     """Parts in which a batch goes through the networks, one after the other: less memory, the same step."""
     recompute: bool = False
