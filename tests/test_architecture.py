@@ -15,6 +15,7 @@ FLOORS = (
     ("spade_core.contract",),
     (
         "spade_core.command_line",
+        "spade_core.extras",
         "spade_core.files",
         "spade_core.pixels",
         "spade_core.progress",
