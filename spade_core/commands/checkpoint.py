@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
+
+from .checkpoint_hub import Download, ExportHub
 
 if TYPE_CHECKING:
     from ..checkpoint.file import Checkpoint as LoadedCheckpoint
@@ -35,6 +37,19 @@ class Info:
 @dataclass(frozen=True)
 class Import:
     """Turn the weights of the published SPADE or pix2pixHD code into a checkpoint that paints the same."""
+
+    FIRST: ClassVar = (
+        "output",
+        "preset",
+        "epoch",
+        "classes",
+        "dont_care",
+        "edges",
+        "label_set",
+        "upsampling",
+        "aspect_ratio",
+        "crop_size",
+    )
 
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR_OR_PTH")]
     """the folder with latest_net_G.pth (and _E, _D), or a generator's .pth alone"""
@@ -178,13 +193,15 @@ class AddStyles:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Look into model files; give them styles; bring published weights in and out; write ONNX."""
+    """Look into model files; give them styles; bring published weights in and out; write ONNX; share them."""
 
     action: (
         Annotated[Info, tyro.conf.subcommand("info")]
         | Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[ExportOnnx, tyro.conf.subcommand("export-onnx")]
+        | Annotated[ExportHub, tyro.conf.subcommand("export-hub")]
+        | Annotated[Download, tyro.conf.subcommand("download")]
         | Annotated[AddStyles, tyro.conf.subcommand("add-styles")]
     )
 

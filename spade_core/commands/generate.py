@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
@@ -28,12 +28,25 @@ if TYPE_CHECKING:
 class Generate:
     """Paint a picture from a label map."""
 
+    FIRST: ClassVar = (
+        "output",
+        "model",
+        "seed",
+        "style",
+        "mix",
+        "strength",
+        "label_set",
+        "upscale",
+        "natural_edges",
+        "server",
+    )
+
     labels: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="LABELS.png")]
     """the label map: a one-channel or palette PNG of class ids, or one in exactly the label set's colours"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT.png")]
     """where the picture goes (.png, .jpg, .webp or .tif)"""
     model: Annotated[str, tyro.conf.arg(metavar="NAME_OR_FILE")] = "landscape"
-    """an embedded model by name, or a checkpoint file"""
+    """an embedded model by name, a checkpoint file, a training's folder, or ORG/NAME in the Hugging Face cache"""
     seed: int = 0
     """another seed, another picture"""
     style: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_IMAGE")] = None

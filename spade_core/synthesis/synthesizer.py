@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
-from ..checkpoint.sources import model_file
+from ..checkpoint.sources import model_file, model_name
 from ..checkpoint.style_bank import NamedStyle, layout
 from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
@@ -61,12 +61,12 @@ class Synthesizer:
 
     @classmethod
     def load(cls, model: str | Path = "landscape", device: str = "auto") -> Synthesizer:
-        """An embedded model by name, or a checkpoint file.
+        """An embedded model by name, a checkpoint file, a training's folder, or org/name in the Hugging Face cache.
 
         Raises UnknownModelError, BadCheckpointError, UnavailableError.
         """
         path = model_file(model)
-        return cls(load_checkpoint(path), path.stem, file_digest(path), chosen_device(device))
+        return cls(load_checkpoint(path), model_name(path), file_digest(path), chosen_device(device))
 
     def render(
         self,

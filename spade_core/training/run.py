@@ -122,7 +122,10 @@ class Run:
         CannotWriteError.
         """
         trainer, last_saved = self.trainer, self.trainer.images_seen
-        self.curves = Curves(self.config.output, last_saved) if distributed.rank() == 0 else None
+        if distributed.rank() == 0:
+            self.curves = Curves(
+                self.config.output, last_saved, self.config.tracker, plain_values(self.config)
+            )
         with self.loader as loader:
             batches = iter(loader)
             while trainer.images_seen < self.config.images and not distributed.any_rank(self.stopped):
