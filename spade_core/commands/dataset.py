@@ -123,6 +123,8 @@ def _show_report(report: DatasetReport, label_set: LabelSet) -> None:
         more = f" ({finding.count} in all)" if finding.count > 1 and len(finding.files) > 1 else ""
         console.print(Text(f"{finding.severity}: ", style=style) + Text(finding.message + more))
         console.print(Text(f"  fix: {finding.fix}", style="italic"))
+    for note in report.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
     console.print("Nothing would go wrong." if not report.findings else _verdict(report))
 
 

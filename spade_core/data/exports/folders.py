@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...contract.errors import BadImageError
+from ...contract.labels import load_label_set
 from .base import ClassList, Export, Record, read_json
 from .masks import UNLABELLED, bare_names, by_id, ids_in_all
 from .photos import PHOTO_ENDINGS, files_below
 from .splits import NAMES
 
-NAME_FILES = ("id2label.json", "classes.txt", "labels.txt", "class_names.txt")
+NAME_FILES = ("label_set.toml", "id2label.json", "classes.txt", "labels.txt", "class_names.txt")
 MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp", ".webp")
 
 
@@ -60,7 +61,7 @@ def read_twins(root: Path, twins: list[TwinFolders], names: dict[int, str] | Non
     if names is None:
         used = ids_in_all(file for twin in twins for file in mask_files(twin)) - {UNLABELLED}
         names = {id: f"class {id}" for id in sorted(used)}
-        notes.append(f"Nothing says what its ids are called ({NAME_FILES[0]} or {NAME_FILES[1]} would).")
+        notes.append(f"Nothing says what its ids are called ({NAME_FILES[1]} or {NAME_FILES[2]} would).")
     classes = ClassList()
     places = {id: classes.place(name, id=id) for id, name in names.items()}
     records, without = [], 0
@@ -84,7 +85,9 @@ def names_beside(root: Path) -> dict[int, str] | None:
     if file is None:
         return None
     try:
-        if file.suffix == ".json":
+        if file.suffix == ".toml":
+            found = {each.id: each.name for each in load_label_set(file).classes}
+        elif file.suffix == ".json":
             held = read_json(file)
             held = held.get("id2label", held)
             found = {int(id): str(name) for id, name in held.items()}
@@ -101,7 +104,8 @@ def names_beside(root: Path) -> dict[int, str] | None:
 
 
 def _twin(folder: Path, photos: tuple[str, ...], masks: tuple[str, ...]) -> tuple[Path, Path] | None:
+    inside = {each.name.lower(): each for each in sorted(folder.iterdir()) if each.is_dir()}
     first, second = (
-        next((folder / name for name in names if (folder / name).is_dir()), None) for names in (photos, masks)
+        next((inside[name] for name in names if name in inside), None) for names in (photos, masks)
     )
     return (first, second) if first and second else None

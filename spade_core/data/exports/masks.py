@@ -98,7 +98,7 @@ def bare_names(files: Iterable[Path], folder: Path) -> dict[str, Path]:
     Raises BadImageError where two have one name.
     """
     named = {file: file.relative_to(folder).with_suffix("").as_posix() for file in files}
-    common = _common_ending(list(named.values()))
+    common = common_ending(list(named.values()))
     found: dict[str, Path] = {}
     for file, name in named.items():
         bare = name.removesuffix(common)
@@ -108,7 +108,7 @@ def bare_names(files: Iterable[Path], folder: Path) -> dict[str, Path]:
     return found
 
 
-def _common_ending(names: list[str]) -> str:
+def common_ending(names: list[str]) -> str:
     """What all names end in, if it is a word after an underscore or a hyphen: "_mask" of "a_mask" and "b_mask"."""
     if len(names) < 2:
         return ""

@@ -7,18 +7,19 @@ from pathlib import Path
 
 from ....contract.errors import BadImageError
 from ..base import Export, Format
-from ..folders import mask_files, names_beside, read_twins, twin_folders
+from ..folders import mask_files, read_twins, twin_folders
 
-PHOTOS = ("image", "images")
+PHOTOS = ("image", "images", "photo", "photos")
 MASKS = ("annotation", "annotations", "mask", "masks", "label", "labels", "segmentation")
 
 
 def recognises(root: Path) -> bool:
     twins = twin_folders(root, PHOTOS, MASKS)
-    if not twins or not any(True for twin in twins for _ in mask_files(twin)) or is_own(root):
+    if not any(True for twin in twins for _ in mask_files(twin)):
         return False
-    named = (root / "id2label.json").is_file()
-    return named or not all(_is_read_as_it_is(root, twin.photos, twin.masks) for twin in twins)
+    if all(_is_read_as_it_is(root, twin.photos, twin.masks) for twin in twins):
+        return (root / "id2label.json").is_file() and not is_own(root)
+    return True
 
 
 def is_own(root: Path) -> bool:
@@ -31,7 +32,7 @@ def read(root: Path, elsewhere: Path | None) -> Export:
     twins = twin_folders(root, PHOTOS, MASKS)
     if not twins:
         raise BadImageError(f"There are no folders image/ and annotation/ in {root}.", "Check the path.")
-    return read_twins(root, twins, names_beside(root))
+    return read_twins(root, twins, None)
 
 
 def _is_read_as_it_is(root: Path, photos: Path, masks: Path) -> bool:
