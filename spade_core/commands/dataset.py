@@ -121,8 +121,11 @@ def _show_report(report: DatasetReport, label_set: LabelSet) -> None:
     for finding in report.findings:
         style = "red" if finding.severity == "error" else "yellow"
         more = f" ({finding.count} in all)" if finding.count > 1 and len(finding.files) > 1 else ""
-        console.print(Text(f"{finding.severity}: ", style=style) + Text(finding.message + more))
-        console.print(Text(f"  fix: {finding.fix}", style="italic"))
+        # In one line, whatever the width: commands and paths in it are there to be copied.
+        console.print(
+            Text(f"{finding.severity}: ", style=style) + Text(finding.message + more), soft_wrap=True
+        )
+        console.print(Text(f"  fix: {finding.fix}", style="italic"), soft_wrap=True)
     for note in report.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     console.print("Nothing would go wrong." if not report.findings else _verdict(report))

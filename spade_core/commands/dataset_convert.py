@@ -80,6 +80,7 @@ class Convert:
         from ..contract.errors import BadOptionError
         from ..contract.labels import load_label_set
         from ..data.exports.meanings import in_set, own_set
+        from ..data.exports.registry import read_export
         from ..data.exports.writing import recipe_of, write_dataset
         from ..progress import progress_bar
 
@@ -89,7 +90,7 @@ class Convert:
                 "Name it with --label-set.",
             )
         label_set = load_label_set(self.label_set) if self.label_set else None
-        export = form.read(self.source, self.photos)
+        export = read_export(form, self.source, self.photos)
         if label_set is None:
             meanings = own_set(self.output.resolve().name, export.classes)
         else:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+import re
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -20,6 +22,9 @@ Size = tuple[int, int]
 
 QUICK = 32 * 2**20
 """Bytes of JSON that are read only to see what they are."""
+
+MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, OSError, zlib.error)
+"""What reading a file raises that is not as its format promises."""
 
 NO_CLASS = -1
 """In a class map: a pixel that nobody gave a class."""
@@ -41,8 +46,9 @@ class ExportClass:
 
     @classmethod
     def named(cls, name: str, color: str = "", id: int | None = None) -> ExportClass:
-        """With `nothing` as the name says."""
-        return cls(name.strip(), color.upper(), id, " ".join(words_of(name)) in NOTHING)
+        """With `nothing` as the name says, and without a colour that is none."""
+        known = isinstance(color, str) and re.fullmatch("#[0-9A-Fa-f]{6}", color)
+        return cls(name.strip(), color.upper() if known else "", id, " ".join(words_of(name)) in NOTHING)
 
 
 @dataclass(frozen=True)
@@ -112,13 +118,13 @@ def not_as_expected(path: Path, kind: str) -> BadImageError:
     return BadImageError(f"{path} is not as {kind} writes it.", "Export it again.")
 
 
-def refused_record(name: str, photo: Path | None, problem: SpadeError, split: str = "") -> Record:
+def refused_record(name: str, problem: SpadeError, split: str = "") -> Record:
     """A record whose annotations cannot be read: it is refused, the others are not."""
 
-    def refuse(size: Size) -> np.ndarray:
+    def refuse(*_: Size) -> NoReturn:
         raise problem
 
-    return Record(name, photo, refuse, split)
+    return Record(name, refuse, refuse, split)
 
 
 class ClassList:

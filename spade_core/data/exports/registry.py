@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...contract.errors import BadOptionError
 from . import formats
-from .base import Format
+from .base import MALFORMED, Export, Format, not_as_expected
 
 
 @cache
@@ -26,7 +26,22 @@ def recognised(root: Path) -> list[Format]:
     """The formats that a folder, or a file, may be of."""
     if not root.exists():
         return []
-    return [each for each in known_formats().values() if each.recognises(root)]
+    return [each for each in known_formats().values() if _recognises(each, root)]
+
+
+def read_export(form: Format, root: Path, photos: Path | None) -> Export:
+    """All of an export. Raises SpadeError, also where it is not as its format promises."""
+    try:
+        return form.read(root, photos)
+    except MALFORMED as problem:
+        raise not_as_expected(root, form.title) from problem
+
+
+def _recognises(form: Format, root: Path) -> bool:
+    try:
+        return form.recognises(root)
+    except MALFORMED:
+        return False
 
 
 def format_named(name: str) -> Format:

@@ -32,7 +32,7 @@ from ...progress import Progress, silent
 from ..conversion import write_label_map
 from ..layouts.layouts import OWN_LABEL_SET
 from ..pairs import ORIENTATION, is_turned
-from .base import Export, Record, Size
+from .base import MALFORMED, Export, Record, Size
 from .meanings import Meanings
 from .pictures import as_png, picture_of
 
@@ -157,7 +157,10 @@ def _write_record(name: str, record: Record, meanings: Meanings, part: Path) -> 
     size = record.size or sizes[0]
     if size not in sizes:
         raise _sizes_differ(record, size, sizes[0])
-    class_map = record.class_map(size)
+    try:
+        class_map = record.class_map(size)
+    except MALFORMED:
+        raise BadImageError(f"The labels of {record.name} cannot be drawn.", "Export them again.") from None
     if class_map.shape[::-1] not in sizes:
         raise _sizes_differ(record, class_map.shape[::-1], sizes[0])
     ids = meanings.label_set.check(meanings.applied(class_map))

@@ -48,7 +48,7 @@ class Listing:
         unlisted = [pair.image for pair in self.pairs if pair.name not in splits]
         out = [pair for pair in self.pairs if splits.get(pair.name) not in ("train", "val")]
         files = [file for pair in out for file in (pair.image, pair.labels, pair.instances) if file]
-        left_out = [file for file in files if file not in unlisted]
+        left_out = [file for file in files if file not in set(unlisted)]
         return replace(
             self.only(lambda name: splits.get(name) == split), unlisted=unlisted, left_out=left_out
         )

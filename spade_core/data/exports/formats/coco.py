@@ -10,7 +10,7 @@ from typing import Any
 
 from ....contract.errors import BadImageError
 from ..areas import Area, largest_first, polygons, run_lengths
-from ..base import ClassList, Export, Format, Record, Size, not_as_expected, peeked, read_json
+from ..base import MALFORMED, ClassList, Export, Format, Record, Size, not_as_expected, peeked, read_json
 from ..photos import Photos, files_below, some_below
 from ..splits import split_in
 
@@ -33,7 +33,7 @@ def read(root: Path, elsewhere: Path | None) -> Export:
         split = split_in(file.relative_to(root) if root.is_dir() else Path(file.name))
         try:
             found, without = _records(file, read_json(file), photos, classes, split)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        except MALFORMED:
             raise not_as_expected(file, "COCO") from None
         records += found
         boxes += without
@@ -47,7 +47,9 @@ def _is_coco(file: Path) -> bool:
     held = peeked(file)
     if held is not None:
         is_one = isinstance(held, dict) and all(isinstance(held.get(part), list) for part in PARTS)
-        return is_one and any("segmentation" in each for each in held["annotations"][:100])
+        return is_one and any(
+            isinstance(each, dict) and "segmentation" in each for each in held["annotations"][:100]
+        )
     with contextlib.suppress(OSError), file.open("rb") as start:  # a large file: by its beginning
         head = start.read(4096)
         return any(

@@ -14,7 +14,7 @@ import numpy as np
 
 from ....contract.errors import BadImageError
 from ..areas import Area, drawn, ellipse, polygons, rectangle, scaled
-from ..base import ClassList, Export, Format, Record, Size, not_as_expected, peeked, read_json
+from ..base import MALFORMED, ClassList, Export, Format, Record, Size, not_as_expected, peeked, read_json
 from ..brush import decoded
 from ..photos import Photos, files_below, some_below
 
@@ -52,7 +52,7 @@ def read(root: Path, elsewhere: Path | None) -> Export:
                 found = _record(task, file, photos, classes, passed)
                 unlabelled += found is None
                 records += [] if found is None else [found]
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        except MALFORMED:
             raise not_as_expected(file, "Label Studio") from None
     notes = [f"{count} results of the kind '{kind}' cover no area." for kind, count in passed.items()]
     notes += [f"{unlabelled} tasks have no annotation."] if unlabelled else []

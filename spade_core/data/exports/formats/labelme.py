@@ -14,7 +14,17 @@ from PIL import Image
 
 from ....contract.errors import BadImageError, SpadeError
 from ..areas import Area, drawn, ellipse, pasted, polygons, rectangle
-from ..base import ClassList, Export, Format, Record, not_as_expected, peeked, read_json, refused_record
+from ..base import (
+    MALFORMED,
+    ClassList,
+    Export,
+    Format,
+    Record,
+    not_as_expected,
+    peeked,
+    read_json,
+    refused_record,
+)
 from ..photos import Photos, files_below, some_below
 
 AREAS = ("polygon", "rectangle", "circle", "mask")
@@ -37,10 +47,10 @@ def read(root: Path, elsewhere: Path | None) -> Export:
             held = read_json(file)
             if _is_labelme(held):
                 records.append(_record(name, file, held, photos, classes, passed))
-        except (KeyError, TypeError, ValueError, IndexError, OSError):
-            records.append(refused_record(name, None, not_as_expected(file, "LabelMe")))
+        except MALFORMED:
+            records.append(refused_record(name, not_as_expected(file, "LabelMe")))
         except SpadeError as problem:
-            records.append(refused_record(name, None, problem))
+            records.append(refused_record(name, problem))
     if not records:
         raise BadImageError(f"There is no JSON file of LabelMe in {root}.", "Check the path.")
     notes = [f"{count} shapes of the kind '{kind}' cover no area." for kind, count in passed.items()]

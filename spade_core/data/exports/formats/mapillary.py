@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ....contract.errors import BadImageError
-from ..base import ClassList, Export, Format, Record, not_as_expected, peeked, read_json
+from ..base import MALFORMED, ClassList, Export, Format, Record, not_as_expected, peeked, read_json
 from ..masks import by_id
 from ..photos import Photos, files_below
 from ..splits import NAMES
@@ -31,7 +31,7 @@ def read(root: Path, elsewhere: Path | None) -> Export:
             id: classes.place(label.get("readable") or label["name"], _color(label["color"]), id)
             for id, label in labels
         }
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except MALFORMED:
         raise not_as_expected(config, "Mapillary Vistas") from None
     records = []
     for folder in sorted(each for each in root.iterdir() if each.is_dir() and each.name in NAMES):

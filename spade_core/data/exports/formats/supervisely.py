@@ -15,7 +15,17 @@ from PIL import Image
 
 from ....contract.errors import BadImageError, SpadeError
 from ..areas import Area, drawn, pasted, polygons, rectangle, with_holes
-from ..base import ClassList, Export, Format, Record, not_as_expected, peeked, read_json, refused_record
+from ..base import (
+    MALFORMED,
+    ClassList,
+    Export,
+    Format,
+    Record,
+    not_as_expected,
+    peeked,
+    read_json,
+    refused_record,
+)
 from ..photos import Photos
 from ..splits import NAMES, split_in
 
@@ -34,7 +44,7 @@ def read(root: Path, elsewhere: Path | None) -> Export:
     try:
         for each in read_json(root / "meta.json")["classes"]:
             classes.place(each["title"], each.get("color", ""))
-    except (KeyError, TypeError, ValueError):
+    except MALFORMED:
         raise not_as_expected(root / "meta.json", "Supervisely") from None
     records = []
     for file in sorted(root.glob("*/ann/*.json")):
@@ -44,10 +54,10 @@ def read(root: Path, elsewhere: Path | None) -> Export:
         taken = photo if photo.is_file() else photos.find(file.stem)
         try:
             records.append(_record(name, file, taken, read_json(file), classes, passed))
-        except (KeyError, TypeError, ValueError, IndexError, OSError, zlib.error):
-            records.append(refused_record(name, taken, not_as_expected(file, "Supervisely")))
+        except MALFORMED:
+            records.append(refused_record(name, not_as_expected(file, "Supervisely")))
         except SpadeError as problem:
-            records.append(refused_record(name, taken, problem))
+            records.append(refused_record(name, problem))
     if not records:
         raise BadImageError(f"There is nothing in an ann/ folder in {root}.", "Export it with annotations.")
     notes = [f"{count} objects of the kind '{kind}' cover no area." for kind, count in passed.items()]

@@ -38,7 +38,7 @@ def read(root: Path, elsewhere: Path | None) -> Export:
             objects, without = _objects(file, places)
         except ValueError as problem:
             error = BadImageError(f"{file}: {problem}.", "Export it again, as YOLO segmentation.")
-            records.append(refused_record(shown, photo, error))
+            records.append(refused_record(shown, error))
             continue
         boxes, drawn = boxes + without, drawn + len(objects)
         records.append(_record(shown, photo, objects, split_in(file.relative_to(root)), file))
