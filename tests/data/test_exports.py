@@ -187,8 +187,6 @@ def test_an_export_without_its_photos_is_refused_leaves_nothing_and_takes_them_f
     assert convert(root, "-o", tmp_path / "out", "--format", name) == 2
     assert "--photos" in capsys.readouterr().err
     assert {file.name for file in tmp_path.iterdir()} == {"export", "elsewhere"}
-    if name in ("hugging-face", "mmsegmentation"):
-        pytest.skip("folders of photos are part of the layout")
     assert convert(root, "-o", tmp_path / "out", "--format", name, "--photos", elsewhere) == 0
     assert len(read(tmp_path / "out")) == 3
 

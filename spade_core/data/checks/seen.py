@@ -73,7 +73,7 @@ def _about_splits(root: Path, layout: str) -> list[str]:
         return []
     others = Counter(split for split in read_index(index).values() if split not in (TRAIN, VAL))
     return [
-        f"index.csv puts {count} names into '{split}', which is neither train nor val: they are left out."
+        f"index.csv puts {count} {'name' if count == 1 else 'names'} into '{split}', neither train nor val: left out."
         for split, count in others.items()
     ]
 

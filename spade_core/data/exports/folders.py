@@ -11,7 +11,7 @@ from ...contract.errors import BadImageError
 from ...contract.labels import load_label_set
 from .base import ClassList, Export, Record, read_json
 from .masks import UNLABELLED, bare_names, by_id, ids_in_all
-from .photos import PHOTO_ENDINGS, files_below
+from .photos import PHOTO_ENDINGS, Photos, files_below
 from .splits import NAMES
 
 NAME_FILES = ("label_set.toml", "id2label.json", "classes.txt", "labels.txt", "class_names.txt")
@@ -48,8 +48,11 @@ def mask_files(twin: TwinFolders) -> Iterator[Path]:
     return (file for file in files_below(twin.masks) if file.suffix.lower() in MASK_ENDINGS)
 
 
-def read_twins(root: Path, twins: list[TwinFolders], names: dict[int, str] | None) -> Export:
-    """names: of the ids; None: those of a file beside them, else "class 0" and so on for the ids that occur.
+def read_twins(
+    root: Path, twins: list[TwinFolders], names: dict[int, str] | None, elsewhere: Path | None
+) -> Export:
+    """elsewhere: a folder of photos that are not in their own. names: of the ids; None: those of a file beside them,
+    else "class 0" and so on for the ids that occur.
 
     Raises BadImageError.
     """
@@ -64,14 +67,20 @@ def read_twins(root: Path, twins: list[TwinFolders], names: dict[int, str] | Non
         notes.append(f"Nothing says what its ids are called ({NAME_FILES[1]} or {NAME_FILES[2]} would).")
     classes = ClassList()
     places = {id: classes.place(name, id=id) for id, name in names.items()}
-    records, without = [], 0
+    records, without, others = [], 0, Photos(elsewhere)
     for twin in twins:
         masks = bare_names(mask_files(twin), twin.masks)
         pictures = (file for file in files_below(twin.photos) if file.suffix.lower() in PHOTO_ENDINGS)
         photos = bare_names(pictures, twin.photos)
         prefix = f"{twin.split}/" if twin.split else ""
         records += [
-            Record(f"{prefix}{name}", photos.get(name), by_id(file, places), twin.split, file)
+            Record(
+                f"{prefix}{name}",
+                photos.get(name) or others.find(name),
+                by_id(file, places),
+                twin.split,
+                file,
+            )
             for name, file in sorted(masks.items())
         ]
         without += len(photos.keys() - masks.keys())

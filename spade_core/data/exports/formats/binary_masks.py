@@ -42,7 +42,7 @@ def read(root: Path, elsewhere: Path | None) -> Export:
         raise BadImageError(
             f"There are no photos and masks in two folders of {root}.", "Call them images/ and masks/."
         )
-    found = read_twins(root, twins, {BLACK: "background", WHITE: "object"})
+    found = read_twins(root, twins, {BLACK: "background", WHITE: "object"}, elsewhere)
     return Export(CLASSES, found.records, found.notes)
 
 

@@ -32,7 +32,7 @@ def read(root: Path, elsewhere: Path | None) -> Export:
     twins = twin_folders(root, PHOTOS, MASKS)
     if not twins:
         raise BadImageError(f"There are no folders image/ and annotation/ in {root}.", "Check the path.")
-    return read_twins(root, twins, None)
+    return read_twins(root, twins, None, elsewhere)
 
 
 def _is_read_as_it_is(root: Path, photos: Path, masks: Path) -> bool:

@@ -22,7 +22,7 @@ def read(root: Path, elsewhere: Path | None) -> Export:
     twins = twin_folders(root, PHOTOS, MASKS)
     if not twins:
         raise BadImageError(f"There are no folders img_dir/ and ann_dir/ in {root}.", "Check the path.")
-    return read_twins(root, twins, None)
+    return read_twins(root, twins, None, elsewhere)
 
 
 FORMAT = Format("mmsegmentation", "mmsegmentation", recognises, read)
