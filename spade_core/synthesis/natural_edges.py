@@ -48,7 +48,7 @@ def with_natural_edges(label_map: np.ndarray, label_set: LabelSet, amount: float
 def natural_places(
     label_map: np.ndarray, label_set: LabelSet, amount: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the displaced map takes its ids from, and a map of objects its numbers: rows and columns, each (H, W) intp."""
+    """The rows and columns, each (H, W) intp, from which a displaced map takes its ids; of objects, its numbers."""
     height, width = label_map.shape
     down, right = _displacement(height, width, seed) * (amount * FULL * height)
     rows = np.clip(np.round(np.arange(height)[:, None] + down), 0, height - 1).astype(np.intp)
