@@ -131,6 +131,7 @@ class ModelLoader:
             file=version.file_name if self.source.is_run else "",
             trained_size=synthesizer.trained_size,
             styles=tuple(style.name for style in synthesizer.named_styles),
+            instance_edges=synthesizer.looks_at_instances,
         )
         return LoadedModel(version, synthesizer, info, speed, cost, Batches(synthesizer))
 

@@ -100,8 +100,6 @@ class Generate:
             raise BadOptionError(f"--strength is {self.strength:g}.", "Give a number from 0 to 2.")
         if not 0 <= self.natural_edges <= 1:
             raise BadOptionError(f"--natural-edges is {self.natural_edges:g}.", "Give a number from 0 to 1.")
-        if self.server and self.instances is not None:
-            raise BadOptionError("A server takes no instance map.", "Leave --server out, or --instances.")
 
     def _in_process(self, inputs: Inputs, progress: ProgressCallback) -> Picture:
         progress("loading the model", 0.0)

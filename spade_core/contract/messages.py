@@ -85,11 +85,23 @@ class Hello:
 
 
 @dataclass(frozen=True)
+class InstancesPart:
+    """An instance map in the last buffer: whole numbers of the label map's shape, as "uint8" or "uint16".
+
+    `encoding` and `raw_bytes` are as of the label map."""
+
+    dtype: str
+    raw_bytes: int
+    encoding: str = "raw"
+
+
+@dataclass(frozen=True)
 class Submit:
     """One picture to paint; `submission` makes it from a PictureRequest. Buffers: the label map as `encoding` says,
-    then that of each style which has one.
+    then that of each style which has one, then the instance map.
 
     painting: whether the small picture is sent, as Painting, before an upscaler enlarges it (since minor version 3).
+    instances: for a model of `ModelInfo.instance_edges` (since minor version 7).
     """
 
     id: str
@@ -108,6 +120,7 @@ class Submit:
     replaces: str | None = None
     no_cache: bool = False
     painting: bool = False
+    instances: InstancesPart | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +182,8 @@ class ModelInfo:
     A training run's model changes under its name while the run goes on: `digest` tells two of them apart, `file`
     is the checkpoint's name for people (empty for a model that stays as it is; since minor version 1). trained_size:
     [height, width] of what it paints best, where that is known (since minor version 3). styles: names of its styles
-    (since minor version 4).
+    (since minor version 4). instance_edges: whether it looks at the borders between objects, and takes an instance map
+    (since minor version 7).
     """
 
     name: str
@@ -181,6 +195,7 @@ class ModelInfo:
     file: str = ""
     trained_size: tuple[int, int] | None = None
     styles: tuple[str, ...] = ()
+    instance_edges: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .codec import decode_server_message, encode, unpack_picture, unpack_table, unpack_thumbnails
-from .errors import BadHeaderError, BadVersionError, InternalError, SpadeError, UnavailableError
+from .errors import (
+    BadHeaderError,
+    BadOptionError,
+    BadVersionError,
+    InternalError,
+    SpadeError,
+    UnavailableError,
+)
 from .limits import Limits
 from .messages import (
     SENDING,
@@ -55,6 +62,8 @@ class Delayed:
 Event = ServerMessage | Delayed
 
 _DELIVERY = Delivery()
+INSTANCES_SINCE = 7
+"""The minor version from which on a server takes instance maps."""
 
 
 class Transport(Protocol):
@@ -112,10 +121,16 @@ class Session:
     def submit(self, request: PictureRequest, delivery: Delivery = _DELIVERY) -> str:
         """Send one job and return its id; its events come from `poll`.
 
-        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map.
+        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map that
+        the server is known not to take.
         """
         delivery = replace(delivery, compress=delivery.compress or not self._transport.local)
         submit, buffers = submit_from(request, delivery, self.id, self.limits)
+        if submit.instances is not None and self.welcome is not None and self.welcome.minor < INSTANCES_SINCE:
+            raise BadOptionError(
+                "This server is of an earlier version, which takes no instance map.",
+                "Update the server, or leave the instance map out.",
+            )
         if self.welcome is not None and delivery.encoding not in self.welcome.encodings:
             raise BadHeaderError(
                 f"This server cannot send a picture as '{delivery.encoding}'.",

@@ -42,8 +42,13 @@ def with_natural_edges(label_map: np.ndarray, label_set: LabelSet, amount: float
 
     amount: 0 leaves them exact, 1 moves them by about a hundredth of the picture's height.
     """
-    if amount == 0:
-        return label_map
+    return label_map[natural_places(label_map, label_set, amount, seed)] if amount else label_map
+
+
+def natural_places(
+    label_map: np.ndarray, label_set: LabelSet, amount: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows and columns, each (H, W) intp, from which a displaced map takes its ids; of objects, its numbers."""
     height, width = label_map.shape
     down, right = _displacement(height, width, seed) * (amount * FULL * height)
     rows = np.clip(np.round(np.arange(height)[:, None] + down), 0, height - 1).astype(np.intp)
@@ -53,7 +58,8 @@ def with_natural_edges(label_map: np.ndarray, label_set: LabelSet, amount: float
     for entry in label_set.classes:
         if entry.id < len(straight) and STRAIGHT & {name.casefold() for name in (entry.name, *entry.aliases)}:
             straight[entry.id] = True
-    return np.where(straight[label_map] | straight[moved], label_map, moved)
+    stays = straight[label_map] | straight[moved]
+    return np.where(stays, np.arange(height)[:, None], rows), np.where(stays, np.arange(width), columns)
 
 
 def _displacement(height: int, width: int, seed: int) -> np.ndarray:

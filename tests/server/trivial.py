@@ -134,6 +134,16 @@ class StylelessSynthesizer(TrivialSynthesizer):
     named_styles = ()
 
 
+class InstancesSynthesizer(TrivialSynthesizer):
+    """As a network that looks at objects: it adds their numbers to the colours."""
+
+    looks_at_instances = True
+
+    def render(self, label_map, style=None, seed=0, progress=None, instance_map=None):
+        rgb = super().render(label_map, style, seed, progress)
+        return rgb if instance_map is None else rgb + instance_map[..., None].astype(np.uint8)
+
+
 def _already_tried() -> bool:
     """Whether a worker of this server has been here before."""
     mark = Path(os.environ["TRIVIAL_MARKS"]) / "tried"
