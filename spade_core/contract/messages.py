@@ -20,6 +20,8 @@ from .version import PROTOCOL_MINOR
 
 PRIORITIES = PRIORITY_BACKGROUND, PRIORITY_NORMAL, PRIORITY_INTERACTIVE = 0, 1, 2
 PICTURE_ENCODINGS = ("raw", "png", "jpeg", "webp")
+Wrap = tuple[bool, bool]
+"""Whether an axis goes on at its other end: (rows, columns)."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..contract.messages import Wrap
 from ..contract.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Canvas:
     style: np.ndarray | None = None
     seed: int = 0
     instance_map: np.ndarray | None = None
+    wrap: Wrap = (False, False)
 
 
 class Batches:
