@@ -15,7 +15,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .codec import decode_server_message, encode, unpack_picture, unpack_table, unpack_thumbnails
-from .errors import BadHeaderError, BadVersionError, InternalError, SpadeError, UnavailableError
+from .errors import (
+    BadHeaderError,
+    BadOptionError,
+    BadVersionError,
+    InternalError,
+    SpadeError,
+    UnavailableError,
+)
 from .limits import Limits
 from .messages import (
     Cancel,
@@ -53,6 +60,8 @@ class Delayed:
 Event = ServerMessage | Delayed
 
 _DELIVERY = Delivery()
+MINOR_OF_WRAP = 7
+"""The version that an older server would paint without, and not say so."""
 
 
 class Transport(Protocol):
@@ -106,9 +115,15 @@ class Session:
     def submit(self, request: PictureRequest, delivery: Delivery = _DELIVERY) -> str:
         """Send one job and return its id; its events come from `poll`.
 
-        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map.
+        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map, or
+        where the server is too old for a picture that wraps.
         """
         submit, buffers = submit_from(request, delivery, self.id, self.limits)
+        if self.welcome is not None and any(request.wrap) and self.welcome.minor < MINOR_OF_WRAP:
+            raise BadOptionError(
+                "This server cannot paint a picture whose ends meet.",
+                "Update the server, or leave wrapping out.",
+            )
         if self.welcome is not None and delivery.encoding not in self.welcome.encodings:
             raise BadHeaderError(
                 f"This server cannot send a picture as '{delivery.encoding}'.",

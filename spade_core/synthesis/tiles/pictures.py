@@ -45,7 +45,8 @@ class PartedPictures:
         if self._planner is None:
             if wrap != NOWHERE:
                 raise BadOptionError(
-                    "This model cannot paint a picture whose ends meet.", "Leave wrapping out, or use another model."
+                    "This model cannot paint a picture whose ends meet.",
+                    "Leave wrapping out, or use another model.",
                 )
             return None
         size = frame.framed_size

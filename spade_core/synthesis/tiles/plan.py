@@ -77,9 +77,7 @@ class Planner:
     def whole_pixels(self, most_bytes: float) -> int:
         """Of a picture that is painted in one part."""
         final = self._decoder.config.steps
-        each = max(
-            size / 4 ** (final - step) for size, step in zip(self._bytes, self._steps, strict=True)
-        )
+        each = max(size / 4 ** (final - step) for size, step in zip(self._bytes, self._steps, strict=True))
         return int(most_bytes / each)
 
     def work(self, part: Part) -> float:
@@ -93,9 +91,7 @@ class Planner:
         """What has to be known at the scale before `step` of what is looked at in `region`; size: the picture's."""
         return region.halved().grown(self._blur).within(*self._scale(size, step - 1), wrap)
 
-    def _part(
-        self, region: Region, first: int, size: tuple[int, int], wrap: Wrap, most_bytes: float
-    ) -> Part:
+    def _part(self, region: Region, first: int, size: tuple[int, int], wrap: Wrap, most_bytes: float) -> Part:
         runs = self._runs(region, first, size, wrap)
         stopped = SMALLEST >= max(region.height, region.width)
         fitting = 0
@@ -103,9 +99,7 @@ class Planner:
             fitting += 1
         if fitting == len(runs):
             return Part(region, tuple(runs))
-        parts = tuple(
-            self._part(half, first + fitting, size, wrap, most_bytes) for half in region.parts()
-        )
+        parts = tuple(self._part(half, first + fitting, size, wrap, most_bytes) for half in region.parts())
         return Part(region, tuple(runs[:fitting]), parts)
 
     def _runs(self, region: Region, first: int, size: tuple[int, int], wrap: Wrap) -> list[Run]:

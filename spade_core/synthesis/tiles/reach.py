@@ -27,9 +27,7 @@ def goes_around(generator: ImageGenerator[Any]) -> bool:
 def block_reach(block: ResBlock) -> int:
     """Pixels of its own scale that a block sees to each side, of features or labels, whichever is more."""
     shared = convolution_reach(getattr(block, "mlp_shared", None))
-    first, second, skip = (
-        shared + _norm_reach(norm) for norm in (block.norm_0, block.norm_1, block.norm_s)
-    )
+    first, second, skip = (shared + _norm_reach(norm) for norm in (block.norm_0, block.norm_1, block.norm_s))
     main = max(first + convolution_reach(block.conv_0), second) + convolution_reach(block.conv_1)
     return max(main, skip + convolution_reach(block.conv_s))
 
@@ -38,7 +36,10 @@ def _norm_reach(norm: nn.Module | None) -> int:
     """Of a norm's label path."""
     if norm is None:
         return 0
-    heads = max(convolution_reach(getattr(norm, "mlp_gamma", None)), convolution_reach(getattr(norm, "mlp_beta", None)))
+    heads = max(
+        convolution_reach(getattr(norm, "mlp_gamma", None)),
+        convolution_reach(getattr(norm, "mlp_beta", None)),
+    )
     return convolution_reach(getattr(norm, "mlp_shared", None)) + heads
 
 
