@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8
 """mallopt's parameters, as glibc's malloc.h numbers them."""
-LARGEST = 2**31 - 1
+NEVER = -1
 LARGE = 2**18
 
 
@@ -73,7 +73,7 @@ def keep_freed_memory() -> bool:
     glibc = _glibc()
     if glibc is None:
         return False
-    taken = [glibc.mallopt(M_MMAP_MAX, 0), glibc.mallopt(M_TRIM_THRESHOLD, LARGEST)]
+    taken = [glibc.mallopt(M_MMAP_MAX, 0), glibc.mallopt(M_TRIM_THRESHOLD, NEVER)]
     return taken == [1, 1]
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
@@ -65,6 +65,8 @@ class Generate:
     """auto paints larger pictures at the size that the model knows and enlarges them; off paints them at full size"""
     natural_edges: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.0
     """moves the straight borders of grey boxes as nature would draw them; water and buildings stay exact"""
+    wrap: Literal["off", "horizontal", "both"] = "off"
+    """horizontal joins the left edge to the right one, for panoramas; both also top to bottom, for seamless tiles"""
     server: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """a running spade-server (tcp://host:port, or its connection file) instead of this process"""
 
@@ -146,6 +148,7 @@ class Generate:
             instance_map=inputs.instances,
             upscale=self.upscale,
             natural_edges=self.natural_edges,
+            wrap=(self.wrap == "both", self.wrap != "off"),
         )
 
     def _style(self, styles: list[PlainStyle]) -> Style | None:

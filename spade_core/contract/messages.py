@@ -20,6 +20,8 @@ from .version import PROTOCOL_MINOR
 
 PRIORITIES = PRIORITY_BACKGROUND, PRIORITY_NORMAL, PRIORITY_INTERACTIVE = 0, 1, 2
 PICTURE_ENCODINGS = ("raw", "png", "jpeg", "webp")
+Wrap = tuple[bool, bool]
+"""Whether an axis goes on at its other end: (rows, columns)."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,16 @@ class SubmitStyle:
 class Output:
     """The picture wanted: size None means the label map's own, encoding is one of PICTURE_ENCODINGS.
 
-    mode: "image"; "panorama" and "tile" are added together with the synthesis that wraps around. upscale: as in
-    PictureRequest; older clients do not send it and get what they got (since minor version 3). natural_edges: as in
-    PictureRequest (since minor version 4).
+    upscale: as in PictureRequest; older clients do not send it and get what they got (since minor version 3).
+    natural_edges: as in PictureRequest (since minor version 4). wrap: as in PictureRequest; older servers paint without
+    (since minor version 7).
     """
 
     size: tuple[int, int] | None = None
-    mode: str = "image"
     encoding: str = "raw"
     upscale: str = "off"
     natural_edges: float = 0.0
+    wrap: Wrap = (False, False)
 
 
 def _beside_header(empty: Callable[[], Any]) -> Any:

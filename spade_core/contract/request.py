@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from .errors import (
 )
 from .labels import LabelSet
 from .limits import Limits, refuse_size
-from .messages import PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL
+from .messages import PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL, Wrap
 
 MAX_SEED = 2**63
 UPSCALER_NAME = re.compile(r"[\w.-]{1,64}")
@@ -84,6 +83,8 @@ class PictureRequest:
     larger; "off" paints at the picture's size; or the name of the upscaler to take.
     natural_edges: 0 to 1: how far the borders of grey boxes are moved as nature would draw them, by about a hundredth
     of the picture's height at 1; drawn by the seed.
+    wrap: whether rows go on from the bottom to the top, and columns from right to left: (False, True) is a panorama,
+    (True, True) a seamless tile. The label map is taken to go on so, too.
     """
 
     label_map: np.ndarray
@@ -93,11 +94,10 @@ class PictureRequest:
     style: Style | None = None
     strength: float = 1.0
     size: tuple[int, int] | None = None
-    # "panorama" and "tile" are added together with the synthesis that wraps around.
-    mode: Literal["image"] = "image"
     instance_map: np.ndarray | None = None
     upscale: str = "auto"
     natural_edges: float = 0.0
+    wrap: Wrap = (False, False)
 
     def check(self, limits: Limits) -> PictureRequest:
         """This request with its maps as they travel: C-contiguous, the label map of the label set's dtype, the instance
@@ -117,8 +117,12 @@ class PictureRequest:
             )
         require(0 <= self.seed < MAX_SEED, "The seed", "0 to 2^63 - 1")
         require(0 <= self.strength <= 2, "The style's strength", "0 to 2")
-        require(self.mode == "image", f"The mode '{str(self.mode)[:20]}'", "'image'")
         require(0 <= self.natural_edges <= 1, "The amount of natural edges", "0 to 1")
+        require(
+            len(self.wrap) == 2 and all(isinstance(axis, bool) for axis in self.wrap),
+            "The axes that wrap",
+            "(rows, columns), each True or False",
+        )
         require(bool(UPSCALER_NAME.fullmatch(self.upscale)), "The upscaler", "'auto', 'off' or a name")
         for style in self.plain_styles:
             _check_style(style, limits)

@@ -62,8 +62,9 @@ class Delayed:
 Event = ServerMessage | Delayed
 
 _DELIVERY = Delivery()
-INSTANCES_SINCE = 7
-"""The minor version from which on a server takes instance maps."""
+INSTANCES_SINCE = WRAP_SINCE = 7
+"""The minor version from which on a server takes instance maps, and makes ends meet: older ones would leave it out
+without a word."""
 
 
 class Transport(Protocol):
@@ -121,8 +122,8 @@ class Session:
     def submit(self, request: PictureRequest, delivery: Delivery = _DELIVERY) -> str:
         """Send one job and return its id; its events come from `poll`.
 
-        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map that
-        the server is known not to take.
+        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map or a
+        wrapping that the server is known not to take.
         """
         delivery = replace(delivery, compress=delivery.compress or not self._transport.local)
         submit, buffers = submit_from(request, delivery, self.id, self.limits)
@@ -130,6 +131,11 @@ class Session:
             raise BadOptionError(
                 "This server is of an earlier version, which takes no instance map.",
                 "Update the server, or leave the instance map out.",
+            )
+        if self.welcome is not None and any(request.wrap) and self.welcome.minor < WRAP_SINCE:
+            raise BadOptionError(
+                "This server cannot paint a picture whose ends meet.",
+                "Update the server, or leave wrapping out.",
             )
         if self.welcome is not None and delivery.encoding not in self.welcome.encodings:
             raise BadHeaderError(

@@ -58,7 +58,11 @@ def submit_from(
         encoding=encoding,
         style=_style_message(request),
         output=Output(
-            request.size, request.mode, delivery.encoding, request.upscale, float(request.natural_edges)
+            request.size,
+            delivery.encoding,
+            request.upscale,
+            float(request.natural_edges),
+            request.wrap,
         ),
         deadline_ms=None if deadline_s is None else max(1, round(deadline_s * 1000)),
         priority=delivery.priority,
@@ -120,7 +124,7 @@ def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet)
         upscale=submit.output.upscale,
         natural_edges=submit.output.natural_edges,
         instance_map=_instance_map(submit, buffers[-1]),
-        mode=submit.output.mode,  # type: ignore[arg-type]  # `check` refuses the modes that are none
+        wrap=submit.output.wrap,
     )
 
 

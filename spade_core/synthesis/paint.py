@@ -52,9 +52,8 @@ def paint(
     plan = plan_of(synthesizer, request, upscaler)
     canvas = plan.canvas
     first, _ = _shares(progress, plan.upscaling)
-    size = {"size": plan.painted} if plan.upscaler is not None else {}
-    painting = synthesizer.render(
-        canvas.label_map, canvas.style, canvas.seed, first, canvas.instance_map, **size
+    [painting] = synthesizer.render_batch(
+        [canvas], first, plan.painted if plan.upscaler is not None else None
     )
     return finished(synthesizer, plan, painting, progress, on_painting)
 
@@ -87,7 +86,7 @@ def plan_of(synthesizer: Synthesizer, request: PictureRequest, upscaler: Upscale
         sized, chosen = _at_size(request), None
     else:  # Before the painting: an upscaler that is missing must not cost it.
         sized, chosen = request, upscaler or loaded(request.upscale, str(synthesizer.device))
-    canvas = Canvas(sized.label_map, code, request.seed, sized.instance_map)
+    canvas = Canvas(sized.label_map, code, request.seed, sized.instance_map, request.wrap)
     return Plan(request, canvas, small, size, chosen)
 
 
@@ -106,7 +105,7 @@ def finished(
     if on_painting is not None:
         on_painting(painting)
     outlines = _outlines(plan.request, plan.size, synthesizer.label_set)
-    rgb = plan.upscaler.upscale(painting, plan.size, rest, outlines=outlines)
+    rgb = plan.upscaler.upscale(painting, plan.size, rest, plan.request.wrap, outlines)
     return Picture(rgb, synthesizer.name, synthesizer.digest, seed, upscaler=plan.upscaler.description)
 
 
@@ -162,7 +161,7 @@ def _with_natural_edges(request: PictureRequest, label_set: LabelSet) -> Picture
         return request
     from .natural_edges import natural_places
 
-    places = natural_places(request.label_map, label_set, request.natural_edges, request.seed)
+    places = natural_places(request.label_map, label_set, request.natural_edges, request.seed, request.wrap)
     objects = request.instance_map
     return replace(
         request,

@@ -96,7 +96,7 @@ def test_a_replaced_job_is_cancelled(nowhere):
         (GRASS, {"style": MixedStyle(SeedStyle(1), SeedStyle(2), 1.5)}, BadHeaderError),
         (GRASS, {"seed": -1}, BadHeaderError),
         (GRASS, {"strength": 3}, BadHeaderError),
-        (GRASS, {"mode": "tile"}, BadHeaderError),
+        (GRASS, {"wrap": (True, True, True)}, BadHeaderError),
         (GRASS, {"instance_map": np.zeros((64, 65), np.int32)}, BadShapeError),
         (GRASS, {"instance_map": np.zeros((64, 64), np.float32)}, BadShapeError),
         (

@@ -36,7 +36,7 @@ ID = "0123456789abcdef" * 2
 SUBMIT = m.Submit(
     ID, ID, "paysage é木", "d" * 64, 2**62, (256, 512), "uint8", 131072, "zlib",
     m.SubmitStyle("mixed", 3, (64, 48), 0.5, 0.25, (m.StylePart("code"), m.StylePart("image", 2, (64, 48)))),
-    m.Output((512, 1024), "image", "png", "x4plus"),
+    m.Output((512, 1024), "png", "x4plus", wrap=(False, True)),
     deadline_ms=5000, priority=2, replaces=ID, no_cache=True, painting=True,
     instances=m.InstancesPart("uint16", 262144, "zlib"),
 )  # fmt: skip
