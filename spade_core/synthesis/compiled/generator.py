@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiled generator: the same weights, the same pictures to rounding, on a processor in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ...model.interface import AfterBlock
+from ...model.layers import LEAK
+from ...model.spade import Generator, GeneratorConfig, SpadeResBlock
+from .block import CompiledBlock
+from .keys import KeyMap
+from .label_path import SeenLabels
+from .layer import Convolution, Doubling, Features
+
+MOST_KEPT = 2**28
+"""Bytes of tables that are kept for the next picture of the same label map."""
+
+
+class CompiledGenerator:
+    """A SPADE generator in eval mode, compiled. Weights are taken as they are now, spectral norms folded.
+
+    after_band is called every so often while a large map is computed, and may raise to stop.
+    """
+
+    def __init__(self, network: Generator) -> None:
+        config: GeneratorConfig = network.config
+        self._network, self._config = network, config
+        self._doubling: Doubling = "bilinear" if config.smooth_upsampling else "nearest"
+        self._blocks = [(step, CompiledBlock(config, block)) for step, block in _spade_blocks(network)]
+        self._image = Convolution(network.conv_img)
+        self._seen: KeyMap | None = None
+        self.after_band: Callable[[], None] = _go_on
+
+    def keys(self, planes: Tensor) -> KeyMap:
+        """planes: (B, input_channels, H, W), as the network takes them."""
+        return KeyMap.of_planes(planes, self._config.label_channels)
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        labels: KeyMap,
+        style: Tensor | None,
+        noise: Sequence[Tensor],
+        after_block: AfterBlock | None = None,
+    ) -> Tensor:
+        """As Generator.forward: (B, 3, H', W') in [-1, 1]. noise: empty for a network without."""
+        network, config = self._network, self._config
+        rows, columns = network.grid(*labels.ids.shape[1:])
+        if self._seen is None or not self._seen.same_as(labels):
+            for _, block in self._blocks:
+                block.forget()
+        self._seen = labels
+        scales = self._scales(labels, rows, columns)
+        x = network.start(scales[0].keys.planes(), style, (rows, columns))
+        x = x.contiguous(memory_format=torch.channels_last)
+        done = taken = 0
+        for index, (step, block) in enumerate(self._blocks):
+            doubling: Doubling = self._doubling if step > done else "none"
+            done = step
+            plane = noise[index].to(x.dtype) if noise else None
+            tables = block.tables(scales[step], style, MOST_KEPT - taken)
+            taken += block.kept_bytes
+            x = block(x, doubling, tables, plane, self.after_band)
+            if after_block is not None:
+                after_block(index)
+        seen = Features(x, slope=LEAK, repeat_edge=config.replicate_padding)
+        return torch.tanh_(self._image(seen, self.after_band)[0])
+
+    def _scales(self, labels: KeyMap, rows: int, columns: int) -> dict[int, SeenLabels]:
+        """The label map as each step sees it, coarser ones made of finer ones."""
+        found, keys = {}, labels
+        for step in range(self._config.steps, -1, -1):
+            sampling = self._config.label_sampling
+            source = labels if sampling == "nearest" else keys
+            keys = source.resized(rows << step, columns << step, sampling)
+            found[step] = SeenLabels(keys, self._config.replicate_padding)
+        return found
+
+
+def _spade_blocks(network: Generator) -> Iterator[tuple[int, SpadeResBlock]]:
+    for step, block in network.blocks():
+        assert isinstance(block, SpadeResBlock)
+        yield step, block
+
+
+def _go_on() -> None:
+    """Until somebody wants to be asked."""
