@@ -19,12 +19,15 @@ from ..contract.limits import MAX_SIDE, MIN_SIDE
 from ..contract.progress import ProgressCallback
 from ..contract.request import unknown_style
 from ..model.config import ImageGeneratorConfig
+from ..model.interface import AfterBlock
 from ..model.semantic_input import class_shares, instance_edges, one_hot
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
 from ..pixels import as_array, to_rgb
 from ..runtime import chosen_device
 from .batches import Canvas
+from .compiled.generator import CompiledGenerator
+from .compiled.keys import KeyMap
 from .framing import Framing
 from .painting_size import painting_size
 from .row_bands import RowBands
@@ -55,6 +58,7 @@ class Synthesizer:
         self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
+        self._compiled = CompiledGenerator.of(self._generator, device)
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
         self._margin = MARGIN if _paints_a_frame(config) else 0
@@ -128,12 +132,14 @@ class Synthesizer:
 
         if self._bands is not None:
             self._bands.after_band = report
+        if self._compiled is not None:
+            self._compiled.after_band = report
         with torch.inference_mode():
             inputs = [self._inputs(canvas, ids, frame) for canvas, ids in zip(canvases, checked, strict=True)]
-            labels = _together([each[0] for each in inputs])
             codes = [code for _, code, _ in inputs if code is not None]
             noise = [_together(planes) for planes in zip(*(each[2] for each in inputs), strict=True)]
-            image = self._generator(labels, _together(codes) if codes else None, noise, after_block)
+            style = _together(codes) if codes else None
+            image = self._image([each[0] for each in inputs], style, noise, after_block)
             image = frame.unframed(image.float())
             if not torch.isfinite(image).all():
                 raise BadCheckpointError(
@@ -144,16 +150,41 @@ class Synthesizer:
             progress("painting", 1.0)
         return image
 
+    def _image(
+        self,
+        labels: Sequence[Tensor | KeyMap],
+        style: Tensor | None,
+        noise: list[Tensor],
+        after_block: AfterBlock,
+    ) -> Tensor:
+        """What the network paints of a batch, compiled where it can be."""
+        if self._compiled is not None:
+            keys = [each for each in labels if isinstance(each, KeyMap)]
+            return self._compiled(KeyMap.together(keys), style, noise, after_block)
+        planes = [each for each in labels if isinstance(each, Tensor)]
+        return self._generator(_together(planes), style, noise, after_block)
+
     def _inputs(
         self, canvas: Canvas, ids: np.ndarray, frame: Framing
-    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+    ) -> tuple[Tensor | KeyMap, Tensor | None, list[Tensor]]:
         """Labels, style code and noise planes of one picture."""
         code = self._checked_style(canvas.style, canvas.seed, ids)
         objects = self._checked_objects(ids, canvas.instance_map) if self.looks_at_instances else None
-        labels = self._semantic_input(self._channels.indices(ids), objects, frame)
+        labels = self._seen(self._channels.indices(ids), objects, frame)
+        size = (labels.ids if isinstance(labels, KeyMap) else labels).shape[-2:]
         random = torch.Generator().manual_seed(canvas.seed % 2**63)
-        noise = self._generator.draw_noise(1, *labels.shape[2:], random)
+        noise = self._generator.draw_noise(1, *size, random)
         return labels, None if code is None else self._placed(code), noise
+
+    def _seen(self, channels: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Tensor | KeyMap:
+        """What the network is shown, compiled or not."""
+        if self._compiled is None:
+            return self._semantic_input(channels, objects, frame)
+        if self._label_sampling == "area" and channels.shape != (frame.height, frame.width):
+            return self._compiled.keys(self._semantic_input(channels, objects, frame))
+        instances = None if objects is None else self._placed(frame.framed(frame.sampled(objects)))
+        framed = self._placed(frame.framed(frame.sampled(channels)))
+        return self._compiled.keys_of_classes(framed, instances)
 
     def _semantic_input(self, channels: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Tensor:
         """(1, input_channels, H', W'), as large as the frame wants it."""

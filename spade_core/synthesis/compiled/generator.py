@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...model.interface import AfterBlock
+from ...model.interface import AfterBlock, ImageGenerator
 from ...model.layers import LEAK
+from ...model.semantic_input import instance_edges
 from ...model.spade import Generator, GeneratorConfig, SpadeResBlock
 from .block import CompiledBlock
 from .keys import KeyMap
 from .label_path import SeenLabels
 from .layer import Convolution, Doubling, Features
+from .library import library
 
 MOST_KEPT = 2**28
 """Bytes of tables that are kept for the next picture of the same label map."""
@@ -35,9 +38,22 @@ class CompiledGenerator:
         self._seen: KeyMap | None = None
         self.after_band: Callable[[], None] = _go_on
 
+    @classmethod
+    def of(cls, network: ImageGenerator[Any], device: torch.device) -> CompiledGenerator | None:
+        """None for other networks and devices, and where there is no compiler."""
+        if not isinstance(network, Generator) or device.type != "cpu" or library() is None:
+            return None
+        return cls(network)
+
     def keys(self, planes: Tensor) -> KeyMap:
         """planes: (B, input_channels, H, W), as the network takes them."""
         return KeyMap.of_planes(planes, self._config.label_channels)
+
+    def keys_of_classes(self, classes: Tensor, instances: Tensor | None) -> KeyMap:
+        """classes: (B, H, W) label channels; instances: (B, H, W) whole numbers, one an object, for a network that looks
+        at them."""
+        edges = None if instances is None else instance_edges(instances[:, None])
+        return KeyMap.of_classes(classes, self._config.label_channels, edges)
 
     @torch.inference_mode()
     def __call__(
@@ -71,12 +87,13 @@ class CompiledGenerator:
         return torch.tanh_(self._image(seen, self.after_band)[0])
 
     def _scales(self, labels: KeyMap, rows: int, columns: int) -> dict[int, SeenLabels]:
-        """The label map as each step sees it, coarser ones made of finer ones."""
-        found, keys = {}, labels
-        for step in range(self._config.steps, -1, -1):
-            sampling = self._config.label_sampling
-            source = labels if sampling == "nearest" else keys
-            keys = source.resized(rows << step, columns << step, sampling)
+        """The label map as each step sees it."""
+        found, keys, steps = {}, labels, self._config.steps
+        sampling = self._config.label_sampling
+        # Means of means are means, where each is of four whole pixels.
+        halves = sampling == "area" and labels.ids.shape[1:] == (rows << steps, columns << steps)
+        for step in range(steps, -1, -1):
+            keys = (keys if halves else labels).resized(rows << step, columns << step, sampling)
             found[step] = SeenLabels(keys, self._config.replicate_padding)
         return found
 

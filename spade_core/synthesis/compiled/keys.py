@@ -7,6 +7,7 @@ them: such a mixture gets a key of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -54,12 +55,21 @@ class KeyMap:
         keys = best.int() + 1
         if edges:
             edge = planes[:, classes]
-            keys, pure = keys + classes * (edge == 1), pure & ((edge == 0) | (edge == 1))
+            keys, pure = keys + classes * (edge == 1).int(), pure & ((edge == 0) | (edge == 1))
         mixed = (~pure).nonzero(as_tuple=True)
         first = 1 + classes * (1 + edges)
         keys[mixed] = torch.arange(first, first + len(mixed[0]), dtype=torch.int32)
         mixtures = planes.permute(0, 2, 3, 1)[mixed].float()
         return cls(keys.int().contiguous(), mixtures, classes, edges)
+
+    @classmethod
+    def together(cls, parts: Sequence[KeyMap]) -> KeyMap:
+        """One batch of several, all of one size."""
+        first, ids, mixtures = parts[0], [], 0
+        for part in parts:
+            ids.append(part.ids + mixtures * (part.ids >= first.pure).int())
+            mixtures += len(part.mixtures)
+        return cls(torch.cat(ids), torch.cat([part.mixtures for part in parts]), first.classes, first.edges)
 
     def same_as(self, other: KeyMap) -> bool:
         """Whether a network sees the same."""
@@ -92,7 +102,7 @@ class KeyMap:
     def _halved(self) -> KeyMap:
         """Each four pixels in one: their mean."""
         four = [self.ids[:, y::2, x::2] for y in (0, 1) for x in (0, 1)]
-        keys = four[0].contiguous()
+        keys = four[0].clone(memory_format=torch.contiguous_format)
         mixed = torch.stack([each != keys for each in four[1:]]).any(0).nonzero(as_tuple=True)
         corners = [each[mixed].view(1, 1, -1) for each in four]
         count = len(mixed[0])

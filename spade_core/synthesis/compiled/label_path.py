@@ -132,8 +132,10 @@ class ScaleShift:
         return style @ self._style_weight
 
     def table(self, hidden: Tensor, seen: SeenLabels, first: int) -> Table:
-        """hidden: (B, U, hidden), a row for each neighbourhood of the first convolution, whose kernel is `first`; B is 1
-        where all pictures have the same."""
+        """hidden: (B, U, hidden), a row for each neighbourhood of the first convolution, whose kernel is `first`.
+
+        B is 1 where all pictures have the same.
+        """
         patches = seen.first(first)
         if self.kernel == 1:
             values = torch.addmm(self._bias, hidden.flatten(0, 1), self._weight[:, 0])
@@ -184,7 +186,7 @@ def side_by_side(tables: Sequence[Table]) -> Table:
 
 
 def _sums(members: Tensor, table: Tensor, bias: Tensor) -> Tensor:
-    """For each of the members, (U, places), the sum of rows: row `places` m + p of the table for member m at place p."""
+    """Sums of rows of a table, (U, C) for members, (U, places): for member m at place p the row `places` m + p."""
     places = members.shape[1]
     indices = members * places + torch.arange(places)
     if places == 1:

@@ -35,8 +35,8 @@ class Features:
     """What a convolution is given: leaky(N(doubled(x) + strength * noise) * scale + shift), its edge repeated or zeros
     past it.
 
-    x: (B, C, h, w) float32, channels_last. noise: (B, 1, H, W). strength: (C,). moments, of the norm "channel": mean and
-    1 / standard deviation, (B or 1, C). table: 2 C wide, or 4 C where there is a shortcut, which sees
+    x: (B, C, h, w) float32, channels_last. noise: (B, 1, H, W). strength: (C,). moments, of the norm "channel": mean
+    and 1 / standard deviation, (B or 1, C). table: 2 C wide, or 4 C where there is a shortcut, which sees
     N(...) * scale' + shift' by the second half.
     """
 
@@ -97,8 +97,10 @@ class Shortcut:
 class Convolution:
     """A 3x3 convolution and what comes before it."""
 
-    def __init__(self, layer: nn.Conv2d) -> None:
+    def __init__(self, layer: nn.Conv2d, by_tiles: bool = True) -> None:
+        """by_tiles: whether it may round in one way in one pixel, in another way in the next."""
         assert layer.bias is not None and layer.kernel_size == (3, 3)
+        self._by_tiles = by_tiles
         self.weight = layer.weight.detach().contiguous(memory_format=torch.channels_last)
         self.bias, self.fan_out = layer.bias.detach().contiguous(), layer.out_channels
         self._packed: Tensor | None = None
@@ -116,7 +118,7 @@ class Convolution:
         shortcut's of them. Both (B, ., H, W), channels_last. after_band is called every so often, and may raise."""
         height, width = features.size
         wide = max(features.x.shape[1], self.fan_out) > MOST_CHANNELS
-        if height * width < LEAST_PIXELS or wide or library() is None:
+        if not self._by_tiles or height * width < LEAST_PIXELS or wide or library() is None:
             return self.plain(features, added, shortcut, skip)
         return self._fused(features, after_band, added, shortcut, skip)
 

@@ -18,8 +18,10 @@ from .library import library, pointer
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """ids: (B, h, w) int32, which neighbourhood each pixel has, or None: each its own, in their order. members: (U, k k)
-    int64, what is in each."""
+    """ids: (B, h, w) int32, which neighbourhood each pixel has, or None: each its own, in their order.
+
+    members: (U, k k) int64, what is in each.
+    """
 
     ids: Tensor | None
     members: Tensor

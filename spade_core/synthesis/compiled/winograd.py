@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights of 3x3 convolutions as layers.c wants them.
 
-Winograd's F(4x4, 3x3) multiplies 36 sums of 6x6 pixels by 36 matrices, where the plain convolution multiplies 9 pixels of
-each of 16 results: a quarter of the work. Each matrix is a sum of the kernel's nine, by the values of a quadratic
+Winograd's F(4x4, 3x3) multiplies 36 sums of 6x6 pixels by 36 matrices, where the plain convolution multiplies 9 pixels
+of each of 16 results: a quarter of the work. Each matrix is a sum of the kernel's nine, by the values of a quadratic
 polynomial at the points, so that these decide how much is lost to rounding (see layers.c).
 """
 
