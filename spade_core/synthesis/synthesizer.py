@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,6 @@ from ..contract.limits import MAX_SIDE, MIN_SIDE
 from ..contract.progress import ProgressCallback
 from ..contract.request import unknown_style
 from ..model.config import ImageGeneratorConfig
-from ..model.interface import AfterBlock
 from ..model.semantic_input import class_shares, instance_edges, one_hot
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
@@ -58,7 +58,7 @@ class Synthesizer:
         self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
-        self._compiled = CompiledGenerator.of(self._generator, device)
+        self._compiled = CompiledGenerator.inside(self._generator, device)
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
         self._margin = MARGIN if _paints_a_frame(config) else 0
@@ -138,8 +138,8 @@ class Synthesizer:
             inputs = [self._inputs(canvas, ids, frame) for canvas, ids in zip(canvases, checked, strict=True)]
             codes = [code for _, code, _ in inputs if code is not None]
             noise = [_together(planes) for planes in zip(*(each[2] for each in inputs), strict=True)]
-            style = _together(codes) if codes else None
-            image = self._image([each[0] for each in inputs], style, noise, after_block)
+            labels: Any = _all_labels([each[0] for each in inputs])
+            image = self._generator(labels, _together(codes) if codes else None, noise, after_block)
             image = frame.unframed(image.float())
             if not torch.isfinite(image).all():
                 raise BadCheckpointError(
@@ -150,20 +150,6 @@ class Synthesizer:
             progress("painting", 1.0)
         return image
 
-    def _image(
-        self,
-        labels: Sequence[Tensor | KeyMap],
-        style: Tensor | None,
-        noise: list[Tensor],
-        after_block: AfterBlock,
-    ) -> Tensor:
-        """What the network paints of a batch, compiled where it can be."""
-        if self._compiled is not None:
-            keys = [each for each in labels if isinstance(each, KeyMap)]
-            return self._compiled(KeyMap.together(keys), style, noise, after_block)
-        planes = [each for each in labels if isinstance(each, Tensor)]
-        return self._generator(_together(planes), style, noise, after_block)
-
     def _inputs(
         self, canvas: Canvas, ids: np.ndarray, frame: Framing
     ) -> tuple[Tensor | KeyMap, Tensor | None, list[Tensor]]:
@@ -171,9 +157,8 @@ class Synthesizer:
         code = self._checked_style(canvas.style, canvas.seed, ids)
         objects = self._checked_objects(ids, canvas.instance_map) if self.looks_at_instances else None
         labels = self._seen(self._channels.indices(ids), objects, frame)
-        size = (labels.ids if isinstance(labels, KeyMap) else labels).shape[-2:]
         random = torch.Generator().manual_seed(canvas.seed % 2**63)
-        noise = self._generator.draw_noise(1, *size, random)
+        noise = self._generator.draw_noise(1, *labels.shape[2:], random)
         return labels, None if code is None else self._placed(code), noise
 
     def _seen(self, channels: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Tensor | KeyMap:
@@ -305,6 +290,12 @@ class Synthesizer:
         """A batch of one on the device: whole numbers as int64, others as they are."""
         kind = np.int64 if array.dtype.kind in "ui" else array.dtype
         return torch.from_numpy(array.astype(kind)[None]).to(self.device)
+
+
+def _all_labels(parts: Sequence[Tensor | KeyMap]) -> Tensor | KeyMap:
+    """One batch of several, all of them planes or all of them keys."""
+    keys = [each for each in parts if isinstance(each, KeyMap)]
+    return KeyMap.together(keys) if keys else _together([each for each in parts if isinstance(each, Tensor)])
 
 
 def _together(parts: Sequence[Tensor]) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,9 +15,8 @@ from torch import Tensor, nn
 
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
-from spade_core.synthesis.compiled import label_path, layer, patches
+from spade_core.synthesis.compiled import layer, patches
 from spade_core.synthesis.compiled.generator import CompiledGenerator
-from spade_core.synthesis.compiled.keys import KeyMap
 from spade_core.synthesis.compiled.library import library
 from tests.support.published import VARIANTS, recorded
 

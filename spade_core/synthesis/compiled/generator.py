@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from ...model.interface import AfterBlock, ImageGenerator
 from ...model.layers import LEAK
@@ -24,7 +26,7 @@ MOST_KEPT = 2**28
 
 
 class CompiledGenerator:
-    """A SPADE generator in eval mode, compiled. Weights are taken as they are now, spectral norms folded.
+    """A SPADE generator in eval mode, compiled. Weights are taken as they are now.
 
     after_band is called every so often while a large map is computed, and may raise to stop.
     """
@@ -39,21 +41,64 @@ class CompiledGenerator:
         self.after_band: Callable[[], None] = _go_on
 
     @classmethod
-    def of(cls, network: ImageGenerator[Any], device: torch.device) -> CompiledGenerator | None:
-        """None for other networks and devices, and where there is no compiler."""
+    def inside(cls, network: ImageGenerator[Any], device: torch.device) -> CompiledGenerator | None:
+        """Has a network computed by its compiled form from now on, where no gradients are wanted. Spectral norms are
+        folded into its weights.
+
+        None for other networks and devices, and where there is no compiler.
+        """
         if not isinstance(network, Generator) or device.type != "cpu" or library() is None:
             return None
-        return cls(network)
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d) and parametrize.is_parametrized(layer, "weight"):
+                parametrize.remove_parametrizations(layer, "weight")
+        compiled = cls(network)
+        network.forward = partial(compiled._forward, network.forward)  # type: ignore[method-assign]
+        return compiled
 
     def keys(self, planes: Tensor) -> KeyMap:
         """planes: (B, input_channels, H, W), as the network takes them."""
         return KeyMap.of_planes(planes, self._config.label_channels)
 
     def keys_of_classes(self, classes: Tensor, instances: Tensor | None) -> KeyMap:
-        """classes: (B, H, W) label channels; instances: (B, H, W) whole numbers, one an object, for a network that looks
-        at them."""
+        """classes: (B, H, W) label channels; instances: (B, H, W), a whole number an object, or None."""
         edges = None if instances is None else instance_edges(instances[:, None])
         return KeyMap.of_classes(classes, self._config.label_channels, edges)
+
+    def _forward(
+        self,
+        plain: Callable[..., Tensor],
+        labels: Tensor | KeyMap,
+        style: Tensor | None = None,
+        noise: Sequence[Tensor] | None = None,
+        after_block: AfterBlock | None = None,
+    ) -> Tensor:
+        """As Generator.forward."""
+        if torch.is_grad_enabled():
+            return plain(labels, style, noise, after_block)
+        pictures, _, height, width = labels.shape
+        if style is None and self._config.style_size:
+            style = torch.randn(pictures, self._config.style_size)
+        if noise is None:
+            noise = self._network.draw_noise(pictures, height, width)
+        keys = labels if isinstance(labels, KeyMap) else self.keys(labels)
+        return self(keys, style, noise, after_block)
+
+    @torch.inference_mode()
+    def run_block(
+        self, index: int, x: Tensor, labels: Tensor, style: Tensor | None, noise: Tensor | None
+    ) -> Tensor:
+        """As the forward of the network's block of this index: of any part of a picture."""
+        block = self._blocks[index][1]
+        self._forget()
+        seen = SeenLabels(self.keys(labels), self._config.replicate_padding)
+        x = x.contiguous(memory_format=torch.channels_last)
+        return block(x, "none", block.tables(seen, style, 0), noise, self.after_band)
+
+    def _forget(self) -> None:
+        self._seen = None
+        for _, block in self._blocks:
+            block.forget()
 
     @torch.inference_mode()
     def __call__(
@@ -67,8 +112,7 @@ class CompiledGenerator:
         network, config = self._network, self._config
         rows, columns = network.grid(*labels.ids.shape[1:])
         if self._seen is None or not self._seen.same_as(labels):
-            for _, block in self._blocks:
-                block.forget()
+            self._forget()
         self._seen = labels
         scales = self._scales(labels, rows, columns)
         x = network.start(scales[0].keys.planes(), style, (rows, columns))

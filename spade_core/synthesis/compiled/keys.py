@@ -37,6 +37,12 @@ class KeyMap:
         """Keys of classes, OUTSIDE counted."""
         return 1 + self.classes * (1 + self.edges)
 
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(B, channels, h, w) of the planes in whose place it stands."""
+        pictures, height, width = self.ids.shape
+        return pictures, self.classes + self.edges, height, width
+
     @classmethod
     def of_classes(cls, ids: Tensor, classes: int, edges: Tensor | None) -> KeyMap:
         """ids: (B, h, w) channels; edges: as semantic_input.instance_edges gives them, (B, 1, h, w), or None."""
