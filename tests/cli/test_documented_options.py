@@ -140,6 +140,7 @@ def listed(command: str, capsys: pytest.CaptureFixture) -> set[str]:
 
 
 def named_in(text: str) -> set[str]:
+    text = re.sub(r"(?<=\s)-o(?=\s)", "--output", text)
     return set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)?", text))
 
 
