@@ -74,7 +74,7 @@ RUNS = (
         f"paper --data {{city}} -o {{out}} --layout cityscapes --no-instances --channels published --mode fixed "
         f"--aspect 2 --load-size 64 --gan-mode ls --feature-weight 1 --discriminator.scales 1 --discriminator.layers 3 "
         f"--discriminator.norm batch --discriminator.no-spectral --generator.no-spectral --generator.norm instance "
-        f"--generator.upsampling more --perceptual vgg --vgg-weights {{vgg}} {PUBLISHED}",
+        f"--generator.upsampling more --perceptual vgg --vgg-weights {{vgg}} {PUBLISHED} --size 256",
         "{out}/model_00000002.safetensors",
         slow=True,
     ),
@@ -262,12 +262,14 @@ CHOICES = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("option", CHOICES)
 def test_every_choice_of_an_option_trains_until_there_is_a_model(option: str, things, tmp_path: Path):
     for choice in CHOICES[option]:
         out = tmp_path / choice
         fixed = "" if option == "perceptual" else "--perceptual taps"
-        changed = f"--load-size 72 --{option} {choice} {fixed}"
-        words = f"train paper --data {{data}} -o {{out}} --vgg-weights {{vgg}} {changed} {PUBLISHED}"
+        side = 256 if option == "generator.upsampling" else 64
+        changed = f"--size {side} --load-size {side + 8} --{option} {choice} {fixed}"
+        words = f"train paper --data {{data}} -o {{out}} --vgg-weights {{vgg}} {PUBLISHED} {changed}"
         assert main(shlex.split(told(words, things, out))) == 0, choice
         assert (out / "model_00000002.safetensors").is_file(), choice
