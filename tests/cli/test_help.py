@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
+from server.__main__ import main as serve
 from spade_core.cli import Command, main
 
 COLUMNS, MOST_OPTIONS = 80, 10
@@ -36,9 +37,9 @@ def commands(kind: Any = Command, words: str = "") -> Iterator[str]:
 def help_of(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
 
-    def show(words: str, option: str = "--help") -> str:
+    def show(words: str, option: str = "--help", start: Callable[[list[str]], int] = main) -> str:
         with pytest.raises(SystemExit) as left:
-            main([*words.split(), option])
+            start([*words.split(), option])
         said = capsys.readouterr()
         assert left.value.code == 0 and not said.err
         return said.out
@@ -85,3 +86,16 @@ def test_help_all_of_a_training_shows_the_networks_too(help_of):
     assert {"--generator.spade-kernel", "--gan-mode", "--beta2"} <= options(
         help_of("train paper", "--help-all")
     )
+
+
+@pytest.mark.parametrize(
+    "words", ["", "status", "top", "drain"], ids=lambda words: f"spade-server {words}".strip()
+)
+def test_the_servers_help_fits_too(words: str, help_of):
+    shown, whole = help_of(words, start=serve), help_of(words, "--help-all", start=serve)
+    assert all(len(line) <= COLUMNS for line in (shown + whole).splitlines())
+    assert len(options(shown)) <= MOST_OPTIONS and options(shown) <= options(whole)
+    if not words:
+        assert {"--models", "--bind"} <= options(shown) and {"--ray", "--parent-pid"} <= options(
+            whole
+        ) - options(shown)

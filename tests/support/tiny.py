@@ -41,6 +41,21 @@ def with_instance_edges(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, generator=config, generator_weights=Generator(config).state_dict())
 
 
+def seeing_objects(folder: Path) -> Path:
+    """A network for Cityscapes that sees where objects end, without styles."""
+    config = GeneratorConfig(
+        LabelChannels.of(load_label_set("cityscapes")).count, base_width=2, max_width=8, spade_hidden=4,
+        instance_edges=True,
+    )  # fmt: skip
+    made = replace(
+        tiny_checkpoint("cityscapes"), generator=config, generator_weights=Generator(config).state_dict(),
+        style_encoder=None, encoder_weights={},
+    )  # fmt: skip
+    path = folder / "edges.safetensors"
+    save_checkpoint(path, made)
+    return path
+
+
 def tiny_model(folder: Path, label_set: str = "landscape") -> Path:
     path = folder / "tiny.safetensors"
     save_checkpoint(path, tiny_checkpoint(label_set))
