@@ -100,7 +100,7 @@ def _claim(part: Path, recipe: dict) -> None:
 
 
 def _write_records(export: Export, meanings: Meanings, part: Path, progress: Progress) -> Imported:
-    done, names = Imported(), _file_names([record.name for record in export.records])
+    done, names = Imported(), file_names([record.name for record in export.records])
     jobs = list(zip(names, export.records, strict=True))
     rows: list[tuple[str, str]] = []
 
@@ -180,23 +180,40 @@ def _photo(record: Record) -> tuple[bytes, str, list[Size]]:
     """The photo's file as it is kept, its ending, and the sizes that labels may have: upright, and as it is stored."""
     assert record.photo is not None
     if isinstance(record.photo, Path):
-        named = str(record.photo)
-        try:
-            data = record.photo.read_bytes()
-        except OSError as problem:
-            raise BadImageError(
-                f"{named} cannot be read: {problem.strerror}.", "Change its permissions or copy it."
-            ) from None
+        named, data = str(record.photo), _bytes_of(record.photo)
     else:
         named, data = record.name, record.photo()
     picture = picture_of(data, named)
+    data, ending = _kept(picture, data)
     sizes = [picture.size]
     if is_turned(picture) and picture.getexif()[ORIENTATION] > 4:
         sizes.insert(0, (picture.height, picture.width))
+    return data, ending, sizes if picture.format in ENDINGS else sizes[:1]
+
+
+def kept_photo(file: Path) -> tuple[bytes, str, np.ndarray]:
+    """A photo's file as a data set keeps it, its ending, and the photo, (H, W, 3) uint8, upright. Raises SpadeError."""
+    data = _bytes_of(file)
+    picture = picture_of(data, str(file))
+    upright = ImageOps.exif_transpose(picture) if is_turned(picture) else picture
+    return *_kept(picture, data), rgb_in(upright)
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as problem:
+        raise BadImageError(
+            f"{file} cannot be read: {problem.strerror}.", "Change its permissions or copy it."
+        ) from None
+
+
+def _kept(picture: Image.Image, data: bytes) -> tuple[bytes, str]:
+    """The bytes and the ending of a photo that training reads: its own, or of a PNG of it, upright."""
     if picture.format in ENDINGS and getattr(picture, "n_frames", 1) == 1:
-        return data, ENDINGS[picture.format], sizes
-    upright = ImageOps.exif_transpose(picture)
-    return as_png(Image.fromarray(rgb_in(upright))), ".png", sizes[:1]
+        return data, ENDINGS[picture.format]
+    upright = ImageOps.exif_transpose(picture) if is_turned(picture) else picture
+    return as_png(Image.fromarray(rgb_in(upright))), ".png"
 
 
 def _sizes_differ(record: Record, labels: tuple[int, ...], photo: Size) -> BadImageError:
@@ -206,7 +223,7 @@ def _sizes_differ(record: Record, labels: tuple[int, ...], photo: Size) -> BadIm
     )
 
 
-def _file_names(names: list[str]) -> list[str]:
+def file_names(names: list[str]) -> list[str]:
     """A name for each record's files: the last part of its name, or all of them where two would be alike."""
     last = [PurePosixPath(name).name for name in names]
     seen = Counter(_clean(name).casefold() for name in last)
