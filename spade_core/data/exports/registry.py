@@ -26,7 +26,8 @@ def recognised(root: Path) -> list[Format]:
     """The formats that a folder, or a file, may be of."""
     if not root.exists():
         return []
-    return [each for each in known_formats().values() if _recognises(each, root)]
+    found = [each for each in known_formats().values() if _recognises(each, root)]
+    return [each for each in found if not each.general] or found
 
 
 def read_export(form: Format, root: Path, photos: Path | None) -> Export:
