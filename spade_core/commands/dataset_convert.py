@@ -117,6 +117,8 @@ def _show_import(
     )
     for name, problem in list(done.refused.items())[:SHOWN]:
         _show_refused(console, name, problem)
+    if done.empty:
+        console.print(f"note: Left out, for no class is shown anywhere: {done.empty}.")
     for note in export.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     _show_meanings(console, done, export, meanings, named)

@@ -365,6 +365,32 @@ def test_objects_of_coco_and_yolo_lie_the_smaller_over_the_larger_whatever_their
     assert names_of(tmp_path / "out", 7, read(tmp_path / "out"))
 
 
+def test_cocos_own_annotations_of_objects_and_stuff_are_drawn_together_and_captions_are_none(
+    tmp_path, capsys
+):
+    root = exports.coco(tmp_path / "export", "annotations/instances_train2017.json", "train2017")
+    file = root / "annotations" / "instances_train2017.json"
+    held = json.loads(file.read_text())
+    photo = held["images"][0] | {"id": 9, "file_name": "empty.jpg"}
+    exports.photo(root / "train2017", "empty")
+    kinds = {"instances": [5], "stuff": [1, 3]}
+    for kind, ids in kinds.items():
+        part = held | {
+            "annotations": [each for each in held["annotations"] if each["category_id"] in ids],
+            "categories": [each for each in held["categories"] if each["id"] in ids],
+            "images": [*held["images"], photo],
+        }
+        exports.write_json(file.with_name(f"{kind}_train2017.json"), part)
+    captions = held | {"annotations": [{"image_id": 0, "caption": "a tree"}]}
+    exports.write_json(file.with_name("captions_train2017.json"), captions)
+    assert convert(root, "-o", tmp_path / "out") == 0
+    assert "no class is shown anywhere: 1." in capsys.readouterr().out
+    found = read(tmp_path / "out")
+    assert sorted(found) == ["a", "b", "c"] and all(
+        names_of(root, moved, found) for _, moved in exports.moves()
+    )
+
+
 def test_mapillary_as_it_was_before_and_splits_by_its_folders(tmp_path):
     root = exports.mapillary(tmp_path / "export")
     (root / "training" / "v2.0" / "labels").rename(root / "training" / "labels")

@@ -50,6 +50,8 @@ class Imported:
     written: int = 0
     skipped: int = 0
     """Were there already, from an earlier run."""
+    empty: int = 0
+    """Show no class anywhere, and are left out."""
     refused: dict[str, SpadeError] = field(default_factory=dict)
     """By name."""
     splits: Counter[str] = field(default_factory=Counter)
@@ -115,6 +117,8 @@ def _write_records(export: Export, meanings: Meanings, part: Path, progress: Pro
     for number, ((name, record), came) in enumerate(_in_threads(one, jobs), 1):
         if isinstance(came, SpadeError):
             done.refused[record.name] = came
+        elif came is not None and not _shows_a_class(came, meanings):
+            done.empty += 1
         else:
             done.skipped += came is None
             done.written += came is not None
@@ -145,7 +149,10 @@ def _in_threads(one: Callable[[Any], Any], jobs: list) -> Iterator[tuple]:
 
 
 def _write_record(name: str, record: Record, meanings: Meanings, part: Path) -> np.ndarray | None:
-    """Pixels by id, of a label map that was written; None where it was there already. Raises SpadeError."""
+    """Pixels by id, of a label map that was written unless it shows no class; None where it was there already.
+
+    Raises SpadeError.
+    """
     labels = part / "labels" / f"{name}.png"
     if _is_there(labels, record.source):
         return None
@@ -164,10 +171,18 @@ def _write_record(name: str, record: Record, meanings: Meanings, part: Path) -> 
     if class_map.shape[::-1] not in sizes:
         raise _sizes_differ(record, class_map.shape[::-1], sizes[0])
     ids = meanings.label_set.check(meanings.applied(class_map))
+    pixels = np.bincount(ids.ravel())
+    if not _shows_a_class(pixels, meanings):
+        return pixels
     with replacing(part / "images" / f"{name}{ending}") as file:
         file.write_bytes(photo)
     write_label_map(labels, ids)
-    return np.bincount(ids.ravel())
+    return pixels
+
+
+def _shows_a_class(pixels: np.ndarray, meanings: Meanings) -> bool:
+    """pixels: how many there are, by id."""
+    return pixels.sum() > pixels[meanings.label_set.ignore_id : meanings.label_set.ignore_id + 1].sum()
 
 
 def _is_there(labels: Path, source: Path | None) -> bool:
