@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..terminal import Terminal
 
 SHOWN = 12  # unknown colours, and refused pictures, listed
-SHEET = "contact_sheet.jpg"
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Convert:
 def _show_import(
     done: Imported, form: Format, export: Export, meanings: Meanings, named: LabelSet | None, output: Path
 ) -> None:
-    from ..data.checks.contact_sheet import sheet_of_folder
+    from ..data.exports.writing import SHEET
     from ..terminal import Terminal
 
     console = Terminal(highlight=False)
@@ -122,7 +121,6 @@ def _show_import(
     for note in export.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     _show_meanings(console, done, export, meanings, named)
-    sheet_of_folder(output, meanings.label_set, output / SHEET)
     console.print(
         f"{output}: images/, labels/, label_set.toml. Look at {output / SHEET}.", soft_wrap=True, markup=False
     )

@@ -147,8 +147,9 @@ class PhotoLabels:
         """Half of it the least sure ones, half others spread over the rest."""
         order = sorted(rows, key=lambda row: row.confidence)
         room = ROWS * COLUMNS
-        rest = order[room // 2 :]
-        shown = order[: room // 2] + rest[:: -(-len(rest) // (room // 2)) or 1]
+        first, rest = order[: room // 2], order[room // 2 :]
+        places = np.linspace(0, len(rest) - 1, min(room - room // 2, len(rest))).round().astype(int)
+        shown = first + [rest[place] for place in places]
         title = f"{self.output.resolve().name}, labelled by {self.segmenter.title}"
         subtitle = f"{len(rows)} photos, the least sure ones first. Black: no class is sure enough."
         sheet = page([self._cell(row) for row in shown], self.label_set, title, subtitle)
@@ -157,7 +158,7 @@ class PhotoLabels:
 
     def _cell(self, row: Row) -> Cell:
         photo = next((self.output / "images").glob(f"{_escaped(row.name)}.*"))
-        remark = f"sure by {100 * row.confidence:.0f} %, {100 * row.open:.0f} % left open"
+        remark = f"{100 * row.confidence:.0f} % sure, {100 * row.open:.0f} % left open"
         return Cell(Pair(row.name, photo, self.output / "labels" / f"{row.name}.png"), remark)
 
 

@@ -193,6 +193,19 @@ def test_an_export_without_its_photos_is_refused_leaves_nothing_and_takes_them_f
     assert len(read(tmp_path / "out")) == 3
 
 
+def test_training_on_an_export_names_the_command_too(tmp_path, capsys):
+    root = exports.labelme(tmp_path / "export")
+    assert main(["train", "--data", str(root), "-o", str(tmp_path / "run"), "--device", "cpu"]) == 2
+    said = capsys.readouterr().err
+    assert "LabelMe" in said and "spade dataset convert" in said and not (tmp_path / "run").exists()
+
+
+def test_a_link_to_a_folder_above_is_not_followed_for_ever(tmp_path):
+    root = exports.labelme(tmp_path / "export")
+    (root / "loop").symlink_to(root, target_is_directory=True)
+    assert convert(root, "-o", tmp_path / "out") == 0 and len(read(tmp_path / "out")) == 3
+
+
 def test_what_is_there_already_is_never_written_over(tmp_path, capsys):
     root = exports.labelme(tmp_path / "export")
     save(tmp_path / "out" / "mine.png", np.zeros((4, 4), np.uint8))

@@ -276,6 +276,14 @@ def pix2pix(root: Path) -> Path:
     return root
 
 
+def one_folder(root: Path) -> Path:
+    for name, moved in moves():
+        photo(root, f"{name}_image")
+        save(root / f"{name}_label.png", truth(moved))
+    (root / "classes.txt").write_text("\n".join(NAMES))
+    return root
+
+
 def black_and_white(root: Path) -> Path:
     for name, moved in moves():
         photo(root / "images", name)
@@ -296,5 +304,6 @@ WRITERS = {
     "mapillary": mapillary,
     "mmsegmentation": mmsegmentation,
     "pix2pix": pix2pix,
+    "one-folder": one_folder,
     "black-and-white": black_and_white,
 }

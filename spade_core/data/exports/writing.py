@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An export written as a data set of this program: images/, labels/, label_set.toml, index.csv.
+"""An export written as a data set of this program: images/, labels/, label_set.toml, index.csv, a sheet.
 
 All is written into a folder beside it, which takes its name at the end. A conversion that is refused leaves nothing;
 one that is stopped leaves that folder, and the same command goes on in it.
@@ -29,6 +29,7 @@ from ...contract.errors import BadImageError, CannotWriteError, SpadeError
 from ...files import cannot_write, replacing, write_text
 from ...image_files import rgb_in
 from ...progress import Progress, silent
+from ..checks.contact_sheet import sheet_of_folder
 from ..conversion import write_label_map
 from ..layouts.layouts import OWN_LABEL_SET
 from ..pairs import ORIENTATION, is_turned
@@ -38,7 +39,7 @@ from .pictures import as_png, picture_of
 
 ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif"}
 """Of photos that training reads as they are."""
-RECIPE = "conversion.json"
+RECIPE, SHEET = "conversion.json", "contact_sheet.jpg"
 AT_ONCE = 256
 """Records that are waiting for a thread; what they hold is read only then."""
 
@@ -76,6 +77,7 @@ def write_dataset(
         if not done.written and not done.skipped:
             raise _all_refused(done)
         write_text(part / OWN_LABEL_SET, meanings.label_set.to_toml())
+        sheet_of_folder(part, meanings.label_set, part / SHEET, output.resolve().name)
         (part / RECIPE).unlink()
         with contextlib.suppress(FileNotFoundError):
             output.rmdir()
