@@ -88,6 +88,11 @@ class Convert:
                 "A palette says which class of a label set each class of the export is, and no set is named.",
                 "Name it with --label-set.",
             )
+        if self.tolerance or self.unknown == "nearby":
+            raise BadOptionError(
+                f"{self.source} is read as {form.title}; --tolerance and --unknown nearby are for label images.",
+                "Leave them out, or use --format colors.",
+            )
         label_set = load_label_set(self.label_set) if self.label_set else None
         export = read_export(form, self.source, self.photos)
         if label_set is None:

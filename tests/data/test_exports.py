@@ -450,6 +450,28 @@ def test_an_export_of_many_classes_has_ids_of_16_bits_and_a_colour_for_each(tmp_
     assert ids.dtype == np.uint16 and np.array_equal(ids, truth())
 
 
+def test_cvats_turned_boxes_and_ellipses_and_a_file_that_is_no_xml(tmp_path, capsys):
+    root = exports.cvat_xml(tmp_path / "export")
+    shapes = (
+        '<box label="tree" xtl="20" ytl="16" xbr="36" ybr="24" rotation="90" z_order="9"/>'
+        '<ellipse label="tree" cx="50" cy="30" rx="8" ry="4" z_order="9"/></image>'
+    )
+    text = (root / "annotations.xml").read_text().replace("</image>", shapes, 1)
+    (root / "annotations.xml").write_text(text)
+    assert convert(root / "annotations.xml", "-o", tmp_path / "out") == 0
+    found = read(tmp_path / "out")["a"]
+    assert (found[13:27, 24:32] == 2).all() and found[20, 33] == 1, "about its middle"
+    assert (found[27:33, 46:54] == 2).all() and found[30, 57] == 2 and found[36, 50] == 1
+    (root / "annotations.xml").write_text(text[:-30])
+    assert convert(root, "-o", tmp_path / "out2") == 2 and "not as CVAT" in capsys.readouterr().err
+
+
+def test_options_of_label_images_are_refused_for_exports(tmp_path, capsys):
+    root = exports.labelme(tmp_path / "export")
+    for words in (["--tolerance", 3], ["--unknown", "nearby"], ["--palette", "landscape"]):
+        assert convert(root, "-o", tmp_path / "out", *words) == 2 and "fix:" in capsys.readouterr().err
+
+
 def test_yolo_boxes_are_no_segmentation(tmp_path, capsys):
     root = exports.yolo(tmp_path / "export")
     for file in (root / "labels" / "train").iterdir():

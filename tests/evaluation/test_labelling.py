@@ -145,7 +145,7 @@ def test_photos_become_a_data_set_that_training_reads(photos, segmenter, tmp_pat
         right = np.where(np.arange(128)[:, None] < border(index), 3, 7)
         assert (np.asarray(ids) == right).mean() > 0.95
         assert picture_size(out / "confidence" / f"{name}.png") == (width, 128)
-    rows = list(csv.DictReader((out / "confidence.csv").open()))
+    rows = list(csv.DictReader((out / "confidence.csv").read_text().splitlines()))
     assert [float(row["confidence"]) for row in rows] == sorted(float(row["confidence"]) for row in rows)
     assert picture_size(out / "contact_sheet.jpg")[0] > 800
     assert main(["dataset", "check", str(out), "--size", "64", "--batch", "2"]) == 0
