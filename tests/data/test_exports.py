@@ -19,7 +19,7 @@ from spade_core.cli import main
 from spade_core.contract.labels import LabelSet, load_label_set
 from spade_core.data.exports.areas import run_lengths
 from spade_core.data.exports.brush import decoded
-from spade_core.data.exports.registry import known_formats, recognised
+from spade_core.data.exports.registry import how_to_convert, known_formats, recognised
 from spade_core.data.layouts.layouts import find_pairs, label_set_of
 from spade_core.data.pairs import read_labels, read_pair
 from tests.support import exports
@@ -81,6 +81,22 @@ def test_check_recognises_an_export_and_names_the_command_that_reads_it(tmp_path
     capsys.readouterr()
     main(["dataset", "check", "my export_data"])
     assert "3 train" in capsys.readouterr().out, "what was written is a data set"
+
+
+@pytest.mark.parametrize("named", [".", "../export.v2", "annotations.xml"])
+def test_the_command_that_check_names_works_from_inside_the_export_and_for_a_file(
+    tmp_path, monkeypatch, capsys, named
+):
+    monkeypatch.chdir(exports.cvat_xml(tmp_path / "export.v2"))
+    found = recognised(Path(named))
+    assert [each.name for each in found] == ["cvat-xml"]
+    command = how_to_convert(Path(named), found).strip("`")
+    assert main(["dataset", "check", named]) == 2 and command in capsys.readouterr().err
+    assert main(shlex.split(command)[1:]) == 0
+    made = {"annotations.xml": tmp_path / "export.v2" / "annotations_data"}.get(
+        named, tmp_path / "export.v2_data"
+    )
+    assert len(read(made)) == 3
 
 
 def test_roboflows_coco_export_is_coco_with_a_split(tmp_path):

@@ -56,7 +56,10 @@ def format_named(name: str) -> Format:
 def how_to_convert(root: Path, found: list[Format]) -> str:
     """The command that reads an export, or the commands where several formats are possible."""
     place = root.resolve()
-    output = shlex.quote(str(root.with_name(f"{place.stem}_data")))
+    beside = (
+        root.parent if root.name not in ("", "..") else place.parent
+    )  # "." has no name to put another beside
+    output = shlex.quote(str(beside / f"{place.stem if place.is_file() else place.name}_data"))
     several = len(found) > 1
     commands = (
         f"`spade dataset convert {shlex.quote(str(root))} -o {output}"
