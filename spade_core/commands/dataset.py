@@ -14,6 +14,7 @@ import tyro
 
 from .dataset_convert import Convert
 from .dataset_instances import Instances
+from .dataset_label import Label
 from .dataset_render import Render
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Dataset:
     action: (
         Annotated[Check, tyro.conf.subcommand("check")]
         | Annotated[Convert, tyro.conf.subcommand("convert")]
+        | Annotated[Label, tyro.conf.subcommand("label")]
         | Annotated[Render, tyro.conf.subcommand("render")]
         | Annotated[Instances, tyro.conf.subcommand("instances")]
     )

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..terminal import Terminal
 
 SHOWN = 12  # unknown colours, and refused pictures, listed
-SHEET = "contact_sheet.jpg"
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,11 @@ class Convert:
                 "A palette says which class of a label set each class of the export is, and no set is named.",
                 "Name it with --label-set.",
             )
+        if self.tolerance or self.unknown == "nearby":
+            raise BadOptionError(
+                f"{self.source} is read as {form.title}; --tolerance and --unknown nearby are for label images.",
+                "Leave them out, or use --format colors.",
+            )
         label_set = load_label_set(self.label_set) if self.label_set else None
         export = read_export(form, self.source, self.photos)
         if label_set is None:
@@ -105,7 +109,7 @@ class Convert:
 def _show_import(
     done: Imported, form: Format, export: Export, meanings: Meanings, named: LabelSet | None, output: Path
 ) -> None:
-    from ..data.checks.contact_sheet import sheet_of_folder
+    from ..data.exports.writing import SHEET
     from ..terminal import Terminal
 
     console = Terminal(highlight=False)
@@ -117,10 +121,11 @@ def _show_import(
     )
     for name, problem in list(done.refused.items())[:SHOWN]:
         _show_refused(console, name, problem)
+    if done.empty:
+        console.print(f"note: Left out, for no class is shown anywhere: {done.empty}.")
     for note in export.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     _show_meanings(console, done, export, meanings, named)
-    sheet_of_folder(output, meanings.label_set, output / SHEET)
     console.print(
         f"{output}: images/, labels/, label_set.toml. Look at {output / SHEET}.", soft_wrap=True, markup=False
     )

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from spade_core.cli import main
 from spade_core.contract.labels import LabelSet, load_label_set
 from spade_core.data.exports.areas import run_lengths
 from spade_core.data.exports.brush import decoded
-from spade_core.data.exports.registry import known_formats, recognised
+from spade_core.data.exports.registry import how_to_convert, known_formats, recognised
 from spade_core.data.layouts.layouts import find_pairs, label_set_of
 from spade_core.data.pairs import read_labels, read_pair
 from tests.support import exports
@@ -79,6 +81,22 @@ def test_check_recognises_an_export_and_names_the_command_that_reads_it(tmp_path
     capsys.readouterr()
     main(["dataset", "check", "my export_data"])
     assert "3 train" in capsys.readouterr().out, "what was written is a data set"
+
+
+@pytest.mark.parametrize("named", [".", "../export.v2", "annotations.xml"])
+def test_the_command_that_check_names_works_from_inside_the_export_and_for_a_file(
+    tmp_path, monkeypatch, capsys, named
+):
+    monkeypatch.chdir(exports.cvat_xml(tmp_path / "export.v2"))
+    found = recognised(Path(named))
+    assert [each.name for each in found] == ["cvat-xml"]
+    command = how_to_convert(Path(named), found).strip("`")
+    assert main(["dataset", "check", named]) == 2 and command in capsys.readouterr().err
+    assert main(shlex.split(command)[1:]) == 0
+    made = {"annotations.xml": tmp_path / "export.v2" / "annotations_data"}.get(
+        named, tmp_path / "export.v2_data"
+    )
+    assert len(read(made)) == 3
 
 
 def test_roboflows_coco_export_is_coco_with_a_split(tmp_path):
@@ -189,6 +207,19 @@ def test_an_export_without_its_photos_is_refused_leaves_nothing_and_takes_them_f
     assert {file.name for file in tmp_path.iterdir()} == {"export", "elsewhere"}
     assert convert(root, "-o", tmp_path / "out", "--format", name, "--photos", elsewhere) == 0
     assert len(read(tmp_path / "out")) == 3
+
+
+def test_training_on_an_export_names_the_command_too(tmp_path, capsys):
+    root = exports.labelme(tmp_path / "export")
+    assert main(["train", "--data", str(root), "-o", str(tmp_path / "run"), "--device", "cpu"]) == 2
+    said = capsys.readouterr().err
+    assert "LabelMe" in said and "spade dataset convert" in said and not (tmp_path / "run").exists()
+
+
+def test_a_link_to_a_folder_above_is_not_followed_for_ever(tmp_path):
+    root = exports.labelme(tmp_path / "export")
+    (root / "loop").symlink_to(root, target_is_directory=True)
+    assert convert(root, "-o", tmp_path / "out") == 0 and len(read(tmp_path / "out")) == 3
 
 
 def test_what_is_there_already_is_never_written_over(tmp_path, capsys):
@@ -306,6 +337,155 @@ def test_label_studios_brush_is_read_as_its_own_library_wrote_it():
 def test_run_lengths_that_do_not_fill_the_picture_are_refused(counts):
     with pytest.raises(ValueError):
         run_lengths(counts, (8, 6))
+
+
+def test_a_photo_inside_labelmes_file_circles_and_old_files_without_kinds_and_sizes(tmp_path):
+    root = exports.labelme(tmp_path / "export")
+    photo = root / "a.jpg"
+    held = json.loads((root / "a.json").read_text())
+    held["shapes"] = [
+        {"label": "sky", "points": exports.corners((0, 0, 64, 48))},  # no shape_type
+        {"label": "tree", "shape_type": "circle", "points": [[32, 24], [32, 34]]},
+        {"label": "ground", "shape_type": "polygon", "points": [[1, 1], [9, 9]]},  # two corners cover nothing
+    ]
+    held["imageData"] = base64.b64encode(photo.read_bytes()).decode()
+    del held["imageWidth"], held["imageHeight"]
+    photo.unlink()
+    (root / "a.json").write_text(json.dumps(held))
+    assert convert(root, "-o", tmp_path / "out") == 0
+    ids = read(tmp_path / "out")["a"]
+    rows, columns = np.mgrid[0.5:48.5, 0.5:64.5]
+    away = np.hypot(columns - 32, rows - 24)
+    assert (ids[away < 9] == 2).all() and (ids[away > 11] == 0).all()
+
+
+def test_label_studios_short_export_and_turned_rectangles(tmp_path):
+    root = tmp_path / "export"
+    exports.photo(root, "a")
+    box = {"x": 50, "y": 50, "width": 25, "height": 25, "rotation": 90}  # 16 x 12 pixels about (32, 24)
+    size = {"original_width": 64, "original_height": 48}
+    task = {"id": 1, "annotation_id": 7, "annotator": 1, "image": "/data/local-files/?d=some%2Fwhere%2Fa.jpg",
+            "label": [{**box, **size, "rectanglelabels": ["tree"]}]}  # fmt: skip
+    exports.write_json(root / "export.json", [task])
+    assert convert(root / "export.json", "-o", tmp_path / "out") == 0
+    label_set = label_set_of(tmp_path / "out")
+    ids = read_labels(tmp_path / "out" / "labels" / "a.png", label_set)
+    wanted = np.full((48, 64), label_set.ignore_id)
+    wanted[24:40, 20:32] = 0  # clockwise: down and to the left
+    np.testing.assert_array_equal(ids, wanted)
+
+
+def test_yolo_in_one_folder_with_a_text_file_of_names(tmp_path):
+    whole = exports.yolo(tmp_path / "whole")
+    root = tmp_path / "export"
+    root.mkdir()
+    for file in [*whole.rglob("*.jpg"), *whole.rglob("?.txt")]:
+        file.rename(root / file.name)
+    (root / "classes.txt").write_text("\n".join(NAMES))
+    assert [each.name for each in recognised(root)] == ["yolo"]
+    assert convert(root, "-o", tmp_path / "out") == 0 and len(read(tmp_path / "out")) == 3
+
+
+def test_objects_of_coco_and_yolo_lie_the_smaller_over_the_larger_whatever_their_order(tmp_path):
+    root = exports.yolo(tmp_path / "export")
+    for file in (root / "labels" / "train").iterdir():
+        file.write_text("\n".join(reversed(file.read_text().splitlines())))
+    assert convert(root, "-o", tmp_path / "out") == 0
+    assert names_of(tmp_path / "out", 7, read(tmp_path / "out"))
+
+
+def test_cocos_own_annotations_of_objects_and_stuff_are_drawn_together_and_captions_are_none(
+    tmp_path, capsys
+):
+    root = exports.coco(tmp_path / "export", "annotations/instances_train2017.json", "train2017")
+    file = root / "annotations" / "instances_train2017.json"
+    held = json.loads(file.read_text())
+    photo = held["images"][0] | {"id": 9, "file_name": "empty.jpg"}
+    exports.photo(root / "train2017", "empty")
+    kinds = {"instances": [5], "stuff": [1, 3]}
+    for kind, ids in kinds.items():
+        part = held | {
+            "annotations": [each for each in held["annotations"] if each["category_id"] in ids],
+            "categories": [each for each in held["categories"] if each["id"] in ids],
+            "images": [*held["images"], photo],
+        }
+        exports.write_json(file.with_name(f"{kind}_train2017.json"), part)
+    captions = held | {"annotations": [{"image_id": 0, "caption": "a tree"}]}
+    exports.write_json(file.with_name("captions_train2017.json"), captions)
+    assert convert(root, "-o", tmp_path / "out") == 0
+    assert "no class is shown anywhere: 1." in capsys.readouterr().out
+    found = read(tmp_path / "out")
+    assert sorted(found) == ["a", "b", "c"] and all(
+        names_of(root, moved, found) for _, moved in exports.moves()
+    )
+
+
+def test_mapillary_as_it_was_before_and_splits_by_its_folders(tmp_path):
+    root = exports.mapillary(tmp_path / "export")
+    (root / "training" / "v2.0" / "labels").rename(root / "training" / "labels")
+    (root / "config_v2.0.json").rename(root / "config.json")
+    shutil.copytree(root / "training", root / "validation")
+    assert [each.name for each in recognised(root)] == ["mapillary"]
+    assert convert(root, "-o", tmp_path / "out") == 0, "it looks like plain folders, too"
+    assert len(find_pairs(tmp_path / "out", "train")) == len(find_pairs(tmp_path / "out", "val")) == 3
+
+
+def test_photos_that_training_does_not_read_become_png(tmp_path):
+    root = exports.labelme(tmp_path / "export")
+    for ending in ("bmp", "gif"):
+        name = {"bmp": "a", "gif": "b"}[ending]
+        with Image.open(root / f"{name}.jpg") as photo:
+            photo.save(root / f"{name}.{ending}")
+        (root / f"{name}.jpg").unlink()
+    assert convert(root, "-o", tmp_path / "out") == 0
+    kept = sorted(file.name for file in (tmp_path / "out" / "images").iterdir())
+    assert kept == ["a.png", "b.png", "c.jpg"] and len(read(tmp_path / "out")) == 3
+    assert (tmp_path / "out" / "images" / "c.jpg").read_bytes() == (root / "c.jpg").read_bytes()
+
+
+def test_coloured_label_maps_that_are_twice_as_wide_as_high_are_no_pictures_side_by_side(tmp_path):
+    landscape = load_label_set("landscape")
+    ids = np.zeros((64, 128), np.uint8)
+    ids[30:] = np.random.default_rng(1).integers(1, 9, (34, 8)).repeat(16, axis=1)
+    save(tmp_path / "coloured" / "a.png", landscape.colorize(ids))
+    assert recognised(tmp_path / "coloured") == []
+    assert convert(tmp_path / "coloured", "-o", tmp_path / "labels") == 0
+    np.testing.assert_array_equal(read_labels(tmp_path / "labels" / "a.png", landscape), ids)
+
+
+def test_an_export_of_many_classes_has_ids_of_16_bits_and_a_colour_for_each(tmp_path):
+    root = exports.hugging_face(tmp_path / "export")
+    write = {str(id): f"thing {id}" for id in range(300)}
+    (root / "id2label.json").write_text(json.dumps(write))
+    assert convert(root, "-o", tmp_path / "out") == 0
+    label_set = label_set_of(tmp_path / "out")
+    assert len(label_set.classes) == 300 and label_set.ignore_id == 300
+    assert len({entry.color for entry in label_set.classes}) == 300
+    assert find_pairs(tmp_path / "out", None)
+    ids = read_labels(tmp_path / "out" / "labels" / "a.png", label_set)
+    assert ids.dtype == np.uint16 and np.array_equal(ids, truth())
+
+
+def test_cvats_turned_boxes_and_ellipses_and_a_file_that_is_no_xml(tmp_path, capsys):
+    root = exports.cvat_xml(tmp_path / "export")
+    shapes = (
+        '<box label="tree" xtl="20" ytl="16" xbr="36" ybr="24" rotation="90" z_order="9"/>'
+        '<ellipse label="tree" cx="50" cy="30" rx="8" ry="4" z_order="9"/></image>'
+    )
+    text = (root / "annotations.xml").read_text().replace("</image>", shapes, 1)
+    (root / "annotations.xml").write_text(text)
+    assert convert(root / "annotations.xml", "-o", tmp_path / "out") == 0
+    found = read(tmp_path / "out")["a"]
+    assert (found[13:27, 24:32] == 2).all() and found[20, 33] == 1, "about its middle"
+    assert (found[27:33, 46:54] == 2).all() and found[30, 57] == 2 and found[36, 50] == 1
+    (root / "annotations.xml").write_text(text[:-30])
+    assert convert(root, "-o", tmp_path / "out2") == 2 and "not as CVAT" in capsys.readouterr().err
+
+
+def test_options_of_label_images_are_refused_for_exports(tmp_path, capsys):
+    root = exports.labelme(tmp_path / "export")
+    for words in (["--tolerance", 3], ["--unknown", "nearby"], ["--palette", "landscape"]):
+        assert convert(root, "-o", tmp_path / "out", *words) == 2 and "fix:" in capsys.readouterr().err
 
 
 def test_yolo_boxes_are_no_segmentation(tmp_path, capsys):

@@ -12,7 +12,8 @@ import pytest
 
 from spade_core.cli import main
 from spade_core.contract.labels import LabelClass, LabelSet
-from spade_core.data.layouts.layouts import find_pairs
+from spade_core.data.layouts.layouts import find_pairs, label_set_of
+from spade_core.training.summary import _classes
 from tests.support.small_data import save, stripes
 
 THREE = LabelSet("three", 1, tuple(LabelClass(i, n, c) for i, n, c in (
@@ -147,6 +148,8 @@ def test_masks_of_0_and_255_are_an_error_with_the_command_that_makes_two_classes
         save(file, stripes(ids=(0, 255)))
     code, said = check(data)
     assert code == 1 and "only 0 and 255" in said
+    begun = _classes(find_pairs(data, "train"), label_set_of(data))
+    assert any("only 0 and 255" in line for line in begun), "training says it before it begins"
     command = said.split("two classes of them: `")[1].split("`")[0].split()
     assert main(command[1:]) == 0
     assert check(data.with_name("data_data"))[0] == 0

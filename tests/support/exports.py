@@ -77,6 +77,29 @@ def cvat(root: Path) -> Path:
     return root
 
 
+def cvat_xml(root: Path) -> Path:
+    labels = "".join(
+        f"<label><name>{each.name}</name><color>{each.color}</color></label>" for each in classes()
+    )
+    images = ""
+    for number, (name, moved) in enumerate(moves()):
+        photo(root / "images", name)
+        left, top, right, bottom = boxes(moved)[2]
+        points = ";".join(f"{x}.00,{y}.00" for x, y in corners(BOXES[1]))
+        images += (
+            f'<image id="{number}" name="{name}.jpg" width="{WIDTH}" height="{HEIGHT}">'
+            f'<mask label="tree" z_order="2" rle="0, {(right - left) * (bottom - top)}" left="{left}" top="{top}" '
+            f'width="{right - left}" height="{bottom - top}"/>'
+            f'<box label="sky" xtl="0" ytl="0" xbr="64" ybr="16" z_order="0"/>'
+            f'<polygon label="ground" points="{points}" z_order="1"/>'
+            '<polyline label="tree" points="1,1;2,2" z_order="0"/></image>'
+        )
+    text = f"<version>1.1</version><meta><task><labels>{labels}</labels></task></meta>{images}"
+    head = '<?xml version="1.0" encoding="utf-8"?>'
+    (root / "annotations.xml").write_text(f"{head}<annotations>{text}</annotations>")
+    return root
+
+
 def labelme(root: Path) -> Path:
     for name, moved in moves():
         photo(root, name)
@@ -276,6 +299,14 @@ def pix2pix(root: Path) -> Path:
     return root
 
 
+def one_folder(root: Path) -> Path:
+    for name, moved in moves():
+        photo(root, f"{name}_image")
+        save(root / f"{name}_label.png", truth(moved))
+    (root / "classes.txt").write_text("\n".join(NAMES))
+    return root
+
+
 def black_and_white(root: Path) -> Path:
     for name, moved in moves():
         photo(root / "images", name)
@@ -285,6 +316,7 @@ def black_and_white(root: Path) -> Path:
 
 WRITERS = {
     "cvat": cvat,
+    "cvat-xml": cvat_xml,
     "labelme": labelme,
     "coco": coco,
     "yolo": yolo,
@@ -296,5 +328,6 @@ WRITERS = {
     "mapillary": mapillary,
     "mmsegmentation": mmsegmentation,
     "pix2pix": pix2pix,
+    "one-folder": one_folder,
     "black-and-white": black_and_white,
 }

@@ -47,14 +47,13 @@ def sheet(report: DatasetReport, label_set: LabelSet, title: str, rows: int = RO
     return page(cells, label_set, title, _subtitle(report), legend)
 
 
-def sheet_of_folder(root: Path, label_set: LabelSet, output: Path) -> None:
+def sheet_of_folder(root: Path, label_set: LabelSet, output: Path, title: str) -> None:
     """A page of pairs spread over a plain folder, written as JPEG. Raises CannotWriteError."""
     found = list_files(root, None, "folder")
     pairs = sorted(found.pairs, key=lambda pair: pair.name)
-    some = pairs[:: -(-len(pairs) // (ROWS * COLUMNS)) or 1]
-    shown = page(
-        [Cell(pair) for pair in some], label_set, root.resolve().name, f"{len(some)} of {len(pairs)} pairs"
-    )
+    places = np.linspace(0, len(pairs) - 1, min(ROWS * COLUMNS, len(pairs))).round().astype(int)
+    some = [pairs[place] for place in places]
+    shown = page([Cell(pair) for pair in some], label_set, title, f"{len(some)} of {len(pairs)} pairs")
     with replacing(output) as part:
         shown.save(part, "JPEG", quality=92)
 

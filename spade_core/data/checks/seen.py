@@ -6,6 +6,7 @@ from __future__ import annotations
 import shlex
 import unicodedata
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from ...contract.labels import LabelSet
@@ -26,12 +27,18 @@ BY_RULE = "ade20k-outdoor"
 BLACK_AND_WHITE = "black-and-white"
 
 
+def is_black_and_white(ids: Collection[int], label_set: LabelSet) -> bool:
+    """Whether label maps show 0 and 255 alone, and 255 is no class of the set: what is white would be without a class.
+
+    ids: those in the label maps as they are read, where 255 is the set's ignore id.
+    """
+    classes = {each.id for each in label_set.classes}
+    return set(ids) == {0, label_set.ignore_id} and not {UNLABELLED, label_set.ignore_id} & classes
+
+
 def black_and_white(root: Path, inspected: list[Inspected], label_set: LabelSet) -> list[Finding]:
-    """Masks of 0 and 255 alone: what is white would be read as without a class, and nothing would be learned."""
-    used = {id for each in inspected for id in each.pixels}
-    if used != {0, label_set.ignore_id} or {UNLABELLED, label_set.ignore_id} & {
-        c.id for c in label_set.classes
-    }:
+    """Masks of 0 and 255 alone, of which nothing would be learned."""
+    if not is_black_and_white({id for each in inspected for id in each.pixels}, label_set):
         return []
     first = next((each.name for each in label_set.classes if each.id == 0), "one class")
     message = f"All label maps hold only 0 and 255, black and white: 255 is read as no class, and all else is {first}."

@@ -92,6 +92,8 @@ class Format:
     """Of a folder, or of a file where the format is one. Quick: a look at a few files, never at all of them."""
     read: Callable[[Path, Path | None], Export]
     """(folder or file, a folder of photos that lie elsewhere). Raises SpadeError."""
+    general: bool = False
+    """Whether other formats look like it too: it counts only where none of them is recognised."""
 
 
 def read_json(path: Path) -> Any:

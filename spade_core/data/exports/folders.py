@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,11 +60,7 @@ def read_twins(
         raise BadImageError(f"There are no masks in {root}.", "Put photos and masks into two folders.")
     notes: list[str] = []
     if names is None:
-        names = names_beside(root)
-    if names is None:
-        used = ids_in_all(file for twin in twins for file in mask_files(twin)) - {UNLABELLED}
-        names = {id: f"class {id}" for id in sorted(used)}
-        notes.append(f"Nothing says what its ids are called ({NAME_FILES[1]} or {NAME_FILES[2]} would).")
+        names, notes = names_or_numbers(root, (file for twin in twins for file in mask_files(twin)))
     classes = ClassList()
     places = {id: classes.place(name, id=id) for id, name in names.items()}
     records, without, others = [], 0, Photos(elsewhere)
@@ -86,6 +82,15 @@ def read_twins(
         without += len(photos.keys() - masks.keys())
     notes += [f"{without} photos have no mask."] if without else []
     return Export(classes.classes, records, notes)
+
+
+def names_or_numbers(root: Path, masks: Iterable[Path]) -> tuple[dict[int, str], list[str]]:
+    """What a file beside them calls the ids of some masks; else "class 0" and so on, and a note that says so."""
+    if (names := names_beside(root)) is not None:
+        return names, []
+    used = sorted(ids_in_all(masks) - {UNLABELLED})
+    note = f"Nothing says what its ids are called ({NAME_FILES[1]} or {NAME_FILES[2]} would)."
+    return {id: f"class {id}" for id in used}, [note]
 
 
 def names_beside(root: Path) -> dict[int, str] | None:

@@ -51,7 +51,13 @@ class Photos:
 
 def files_below(folder: Path) -> Iterator[Path]:
     """All files, but hidden ones and what systems leave behind, in the order of their names."""
+    seen: set[tuple[int, int]] = set()  # a link to a folder above would be followed for ever
     for place, folders, names in os.walk(folder, followlinks=True):
+        about = os.stat(place)
+        if (about.st_dev, about.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((about.st_dev, about.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 

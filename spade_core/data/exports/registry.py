@@ -26,7 +26,8 @@ def recognised(root: Path) -> list[Format]:
     """The formats that a folder, or a file, may be of."""
     if not root.exists():
         return []
-    return [each for each in known_formats().values() if _recognises(each, root)]
+    found = [each for each in known_formats().values() if _recognises(each, root)]
+    return [each for each in found if not each.general] or found
 
 
 def read_export(form: Format, root: Path, photos: Path | None) -> Export:
@@ -55,7 +56,10 @@ def format_named(name: str) -> Format:
 def how_to_convert(root: Path, found: list[Format]) -> str:
     """The command that reads an export, or the commands where several formats are possible."""
     place = root.resolve()
-    output = shlex.quote(str(root.with_name(f"{place.stem}_data")))
+    beside = (
+        root.parent if root.name not in ("", "..") else place.parent
+    )  # "." has no name to put another beside
+    output = shlex.quote(str(beside / f"{place.stem if place.is_file() else place.name}_data"))
     several = len(found) > 1
     commands = (
         f"`spade dataset convert {shlex.quote(str(root))} -o {output}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An export written as a data set of this program: images/, labels/, label_set.toml, index.csv.
+"""An export written as a data set of this program: images/, labels/, label_set.toml, index.csv, a sheet.
 
 All is written into a folder beside it, which takes its name at the end. A conversion that is refused leaves nothing;
 one that is stopped leaves that folder, and the same command goes on in it.
@@ -29,6 +29,7 @@ from ...contract.errors import BadImageError, CannotWriteError, SpadeError
 from ...files import cannot_write, replacing, write_text
 from ...image_files import rgb_in
 from ...progress import Progress, silent
+from ..checks.contact_sheet import sheet_of_folder
 from ..conversion import write_label_map
 from ..layouts.layouts import OWN_LABEL_SET
 from ..pairs import ORIENTATION, is_turned
@@ -38,7 +39,7 @@ from .pictures import as_png, picture_of
 
 ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif"}
 """Of photos that training reads as they are."""
-RECIPE = "conversion.json"
+RECIPE, SHEET = "conversion.json", "contact_sheet.jpg"
 AT_ONCE = 256
 """Records that are waiting for a thread; what they hold is read only then."""
 
@@ -50,6 +51,8 @@ class Imported:
     written: int = 0
     skipped: int = 0
     """Were there already, from an earlier run."""
+    empty: int = 0
+    """Show no class anywhere, and are left out."""
     refused: dict[str, SpadeError] = field(default_factory=dict)
     """By name."""
     splits: Counter[str] = field(default_factory=Counter)
@@ -74,6 +77,7 @@ def write_dataset(
         if not done.written and not done.skipped:
             raise _all_refused(done)
         write_text(part / OWN_LABEL_SET, meanings.label_set.to_toml())
+        sheet_of_folder(part, meanings.label_set, part / SHEET, output.resolve().name)
         (part / RECIPE).unlink()
         with contextlib.suppress(FileNotFoundError):
             output.rmdir()
@@ -100,7 +104,7 @@ def _claim(part: Path, recipe: dict) -> None:
 
 
 def _write_records(export: Export, meanings: Meanings, part: Path, progress: Progress) -> Imported:
-    done, names = Imported(), _file_names([record.name for record in export.records])
+    done, names = Imported(), file_names([record.name for record in export.records])
     jobs = list(zip(names, export.records, strict=True))
     rows: list[tuple[str, str]] = []
 
@@ -115,6 +119,8 @@ def _write_records(export: Export, meanings: Meanings, part: Path, progress: Pro
     for number, ((name, record), came) in enumerate(_in_threads(one, jobs), 1):
         if isinstance(came, SpadeError):
             done.refused[record.name] = came
+        elif came is not None and not _shows_a_class(came, meanings):
+            done.empty += 1
         else:
             done.skipped += came is None
             done.written += came is not None
@@ -145,7 +151,10 @@ def _in_threads(one: Callable[[Any], Any], jobs: list) -> Iterator[tuple]:
 
 
 def _write_record(name: str, record: Record, meanings: Meanings, part: Path) -> np.ndarray | None:
-    """Pixels by id, of a label map that was written; None where it was there already. Raises SpadeError."""
+    """Pixels by id, of a label map that was written unless it shows no class; None where it was there already.
+
+    Raises SpadeError.
+    """
     labels = part / "labels" / f"{name}.png"
     if _is_there(labels, record.source):
         return None
@@ -164,10 +173,18 @@ def _write_record(name: str, record: Record, meanings: Meanings, part: Path) -> 
     if class_map.shape[::-1] not in sizes:
         raise _sizes_differ(record, class_map.shape[::-1], sizes[0])
     ids = meanings.label_set.check(meanings.applied(class_map))
+    pixels = np.bincount(ids.ravel())
+    if not _shows_a_class(pixels, meanings):
+        return pixels
     with replacing(part / "images" / f"{name}{ending}") as file:
         file.write_bytes(photo)
     write_label_map(labels, ids)
-    return np.bincount(ids.ravel())
+    return pixels
+
+
+def _shows_a_class(pixels: np.ndarray, meanings: Meanings) -> bool:
+    """pixels: how many there are, by id."""
+    return pixels.sum() > pixels[meanings.label_set.ignore_id : meanings.label_set.ignore_id + 1].sum()
 
 
 def _is_there(labels: Path, source: Path | None) -> bool:
@@ -180,23 +197,40 @@ def _photo(record: Record) -> tuple[bytes, str, list[Size]]:
     """The photo's file as it is kept, its ending, and the sizes that labels may have: upright, and as it is stored."""
     assert record.photo is not None
     if isinstance(record.photo, Path):
-        named = str(record.photo)
-        try:
-            data = record.photo.read_bytes()
-        except OSError as problem:
-            raise BadImageError(
-                f"{named} cannot be read: {problem.strerror}.", "Change its permissions or copy it."
-            ) from None
+        named, data = str(record.photo), _bytes_of(record.photo)
     else:
         named, data = record.name, record.photo()
     picture = picture_of(data, named)
+    data, ending = _kept(picture, data)
     sizes = [picture.size]
     if is_turned(picture) and picture.getexif()[ORIENTATION] > 4:
         sizes.insert(0, (picture.height, picture.width))
+    return data, ending, sizes if picture.format in ENDINGS else sizes[:1]
+
+
+def kept_photo(file: Path) -> tuple[bytes, str, np.ndarray]:
+    """A photo's file as a data set keeps it, its ending, and the photo, (H, W, 3) uint8, upright. Raises SpadeError."""
+    data = _bytes_of(file)
+    picture = picture_of(data, str(file))
+    upright = ImageOps.exif_transpose(picture) if is_turned(picture) else picture
+    return *_kept(picture, data), rgb_in(upright)
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as problem:
+        raise BadImageError(
+            f"{file} cannot be read: {problem.strerror}.", "Change its permissions or copy it."
+        ) from None
+
+
+def _kept(picture: Image.Image, data: bytes) -> tuple[bytes, str]:
+    """The bytes and the ending of a photo that training reads: its own, or of a PNG of it, upright."""
     if picture.format in ENDINGS and getattr(picture, "n_frames", 1) == 1:
-        return data, ENDINGS[picture.format], sizes
-    upright = ImageOps.exif_transpose(picture)
-    return as_png(Image.fromarray(rgb_in(upright))), ".png", sizes[:1]
+        return data, ENDINGS[picture.format]
+    upright = ImageOps.exif_transpose(picture) if is_turned(picture) else picture
+    return as_png(Image.fromarray(rgb_in(upright))), ".png"
 
 
 def _sizes_differ(record: Record, labels: tuple[int, ...], photo: Size) -> BadImageError:
@@ -206,7 +240,7 @@ def _sizes_differ(record: Record, labels: tuple[int, ...], photo: Size) -> BadIm
     )
 
 
-def _file_names(names: list[str]) -> list[str]:
+def file_names(names: list[str]) -> list[str]:
     """A name for each record's files: the last part of its name, or all of them where two would be alike."""
     last = [PurePosixPath(name).name for name in names]
     seen = Counter(_clean(name).casefold() for name in last)

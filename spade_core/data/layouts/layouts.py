@@ -113,6 +113,8 @@ def layout_of(root: Path, name: str = "auto") -> Layout:
     if name != "auto":
         raise BadImageError(f"There is no layout '{name}'.", f"Choose one of {', '.join(LAYOUTS)}.")
     if not root.is_dir():
+        if exports := recognised(root):  # a file
+            raise _to_convert(root, exports)
         raise BadImageError(f"There is no folder {root}.", "Check the path.")
     for layout in LAYOUTS.values():
         if layout.recognises(root):

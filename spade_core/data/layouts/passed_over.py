@@ -12,6 +12,9 @@ from pathlib import Path
 from ..exports.photos import PHOTO_ENDINGS, files_below
 from .listing import IMAGE_ENDINGS, LABEL_ENDINGS, Listing
 
+KNOWN_FOLDERS = {"confidence"}
+"""How sure a segmenter was, beside the label maps that it made."""
+
 LOOKED_AT = 500_000
 """Files."""
 
@@ -22,8 +25,8 @@ PICTURE_LIKE = {
 """What somebody may have meant as a photo or a label map."""
 
 KNOWN = {
-    "label_set.toml", "index.csv", "conversion.json", "confidence.csv", "contact_sheet.jpg", "thumbs.db", "desktop.ini",
-    "scenecategories.txt", "outdoorcategories.txt", "objectinfo150.txt",
+    "label_set.toml", "index.csv", "conversion.json", "labelling.json", "confidence.csv", "contact_sheet.jpg",
+    "thumbs.db", "desktop.ini", "scenecategories.txt", "outdoorcategories.txt", "objectinfo150.txt",
 }  # fmt: skip
 
 
@@ -71,8 +74,9 @@ def passed_over(root: Path, listing: Listing) -> list[PassedOver]:
     groups: dict[tuple[str, str], list[Path]] = {}
     used = set(_used(listing))
     for file in islice(files_below(root), LOOKED_AT):
-        if file not in used and file.name.lower() not in KNOWN:
-            folder = "/".join(file.relative_to(root).parts[:-1][:2]) or "."
+        inside = file.relative_to(root).parts
+        if file not in used and inside[0] not in KNOWN_FOLDERS and file.name.lower() not in KNOWN:
+            folder = "/".join(inside[:-1][:2]) or "."
             groups.setdefault((folder, file.suffix.lower()), []).append(file)
     found = [PassedOver(folder, ending, tuple(files)) for (folder, ending), files in groups.items()]
     return sorted(found, key=lambda each: -len(each.files))

@@ -42,4 +42,4 @@ def _is_read_as_it_is(root: Path, photos: Path, masks: Path) -> bool:
     return photos.parent == root / "images" and masks.parent.name in ("labels", "masks", "annotations")
 
 
-FORMAT = Format("hugging-face", "image and annotation folders (Hugging Face)", recognises, read)
+FORMAT = Format("hugging-face", "image and annotation folders (Hugging Face)", recognises, read, general=True)

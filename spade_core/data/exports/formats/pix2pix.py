@@ -76,16 +76,27 @@ def _halves(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _labels_left(files: list[Path]) -> bool | None:
     """Whether the labels are the left half; None where that is not certain. Raises BadImageError."""
-    flat = np.array([[_flatness(half) for half in _halves(file)] for file in files])
-    left, right = np.median(flat, axis=0)
-    if max(left, right) < FLAT or min(left, right) > max(left, right) - 0.1:
+    seen = np.array([[(_flatness(half), _variety(half)) for half in _halves(file)] for file in files])
+    flat, variety = np.median(seen, axis=0).T
+    labels = int(flat[1] > flat[0])
+    if (
+        flat[labels] < FLAT
+        or flat[labels] < flat[1 - labels] + 0.1
+        or variety[1 - labels] < 2 * variety[labels]
+    ):
         return None
-    return bool(left > right)
+    return labels == 0
 
 
 def _flatness(rgb: np.ndarray) -> float:
     """The share of pixels that hardly differ from the one to their left."""
     return float((np.abs(np.diff(rgb.astype(np.int16), axis=1)).max(-1) <= 2).mean())
+
+
+def _variety(rgb: np.ndarray) -> float:
+    """How many colours there are, by pixel."""
+    wide = rgb.astype(np.int32)
+    return len(np.unique(wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2])) / wide[..., 0].size
 
 
 def _colors(files: list[Path], left: bool) -> np.ndarray:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,17 @@ from ..base import ClassList, Export, Format, Record, Size, refused_record
 from ..photos import PHOTO_ENDINGS, Photos, files_below
 from ..splits import split_in
 
+LOOKED_AT = 20_000
+"""Files by which it is recognised."""
+
 NAME_FILES = ("data.yaml", "dataset.yaml", "data.yml", "classes.txt", "obj.names")
 
 
 def recognises(root: Path) -> bool:
-    if not root.is_dir() or not any(_label_files(root)):
+    if not root.is_dir():
         return False
-    return _names_file(root) is not None or _is_label_text(next(_label_files(root)))
+    first = next(_label_files(root, islice(files_below(root), LOOKED_AT)), None)
+    return first is not None and (_names_file(root) is not None or _is_label_text(first))
 
 
 def read(root: Path, elsewhere: Path | None) -> Export:
@@ -29,7 +34,7 @@ def read(root: Path, elsewhere: Path | None) -> Export:
     classes = ClassList()
     places = {number: classes.place(name, id=number) for number, name in names.items()}
     photos, records, boxes, drawn = Photos(root, elsewhere), [], 0, 0
-    for file in _label_files(root):
+    for file in _label_files(root, files_below(root)):
         name = file.relative_to(root).with_suffix("")
         shown = "/".join(part for part in name.parts if part != "labels")
         # images/ and labels/ are twins: the photo lies at the same place in the other.
@@ -48,9 +53,9 @@ def read(root: Path, elsewhere: Path | None) -> Export:
     return Export(classes.classes, records, notes)
 
 
-def _label_files(root: Path) -> Iterator[Path]:
+def _label_files(root: Path, files: Iterable[Path]) -> Iterator[Path]:
     """Text files in folders called labels, or beside the photos."""
-    for file in files_below(root):
+    for file in files:
         if file.suffix.lower() == ".txt" and file.name not in NAME_FILES:
             inner = file.relative_to(root)
             beside = any(file.with_suffix(ending).exists() for ending in PHOTO_ENDINGS[:4])
