@@ -13,6 +13,7 @@ from torch import Tensor
 from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
 from ..checkpoint.sources import model_file
 from ..checkpoint.style_bank import NamedStyle, layout
+from ..checkpoint.terms import terms_of
 from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
 from ..contract.limits import MAX_SIDE, MIN_SIDE
@@ -52,6 +53,8 @@ class Synthesizer:
         self.trained_size = checkpoint.trained_size
         self._label_sampling = getattr(config, "label_sampling", "nearest")
         self.looks_at_instances = config.instance_edges
+        self.terms = terms_of(checkpoint.provenance).text
+        """Whose weights these are, on what they were trained, and on what terms, in words."""
         self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
@@ -66,7 +69,10 @@ class Synthesizer:
         Raises UnknownModelError, BadCheckpointError, UnavailableError.
         """
         path = model_file(model)
-        return cls(load_checkpoint(path), path.stem, file_digest(path), chosen_device(device))
+        checkpoint = load_checkpoint(path)
+        made = cls(checkpoint, path.stem, file_digest(path), chosen_device(device))
+        made.terms = terms_of(checkpoint.provenance, path).text
+        return made
 
     def render(
         self,
