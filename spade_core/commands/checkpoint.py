@@ -211,8 +211,11 @@ class Checkpoint:
 
 def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
     from ..checkpoint.file import file_digest
+    from ..checkpoint.terms import terms_of
+    from ..upscaling.names import available
+    from ..upscaling.terms import upscaler_terms
 
-    label_set = checkpoint.label_set
+    label_set, terms = checkpoint.label_set, terms_of(checkpoint.provenance, path)
     weights = [*checkpoint.generator_weights.values(), *checkpoint.encoder_weights.values()]
     kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in weights})
     config = checkpoint.generator
@@ -229,6 +232,9 @@ def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
         "style encoder": checkpoint.style_encoder or "none",
         "styles": _styles(checkpoint),
         "discriminator": "kept" if checkpoint.discriminator_weights else "none",
+        "whose weights": terms.weights,
+        "whose data": terms.data,
+        "enlarged by": f"{available()[0]}, where nothing else is named. {upscaler_terms(available()[0])}",
         **checkpoint.provenance,
     }
     width = max(map(len, rows))

@@ -83,10 +83,7 @@ class Generate:
             with _progress() as progress:
                 paint = self._by_server if self.server else self._in_process
                 picture = paint(inputs, progress)
-            made = {"spade:model": picture.model, "spade:model-digest": picture.model_digest}
-            if picture.upscaler:
-                made["spade:upscaler"] = picture.upscaler
-            result.save(picture.rgb, {"Software": "Spade Backdrops", "spade:seed": str(self.seed), **made})
+            result.save(picture.rgb, self._facts(picture))
         height, width = picture.rgb.shape[:2]
         print(f"{self.output}: {width} x {height}, model {picture.model}, seed {self.seed}")
         return 0
@@ -150,6 +147,19 @@ class Generate:
             natural_edges=self.natural_edges,
             wrap=(self.wrap == "both", self.wrap != "off"),
         )
+
+    def _facts(self, picture: Picture) -> dict[str, str]:
+        """What the file says of itself; what is not known is left out."""
+        facts = {
+            "Software": "Spade Backdrops",
+            "spade:seed": str(self.seed),
+            "spade:model": picture.model,
+            "spade:model-digest": picture.model_digest,
+            "spade:model-terms": picture.terms,
+            "spade:upscaler": picture.upscaler,
+            "spade:upscaler-terms": picture.upscaler_terms,
+        }
+        return {name: fact for name, fact in facts.items() if fact}
 
     def _style(self, styles: list[PlainStyle]) -> Style | None:
         """Two are mixed with each other; one, where a mix is asked for, with the seed's own."""

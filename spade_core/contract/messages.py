@@ -184,8 +184,8 @@ class ModelInfo:
     A training run's model changes under its name while the run goes on: `digest` tells two of them apart, `file`
     is the checkpoint's name for people (empty for a model that stays as it is; since minor version 1). trained_size:
     [height, width] of what it paints best, where that is known (since minor version 3). styles: names of its styles
-    (since minor version 4). instance_edges: whether it looks at the borders between objects, and takes an instance map
-    (since minor version 7).
+    (since minor version 4). instance_edges: whether it looks at the borders between objects, and takes an instance map;
+    terms: whose weights it has, on what it was trained, and on what terms, in words (since minor version 7).
     """
 
     name: str
@@ -198,6 +198,7 @@ class ModelInfo:
     trained_size: tuple[int, int] | None = None
     styles: tuple[str, ...] = ()
     instance_edges: bool = False
+    terms: str = ""
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,8 @@ class Welcome:
     since minor version 5 all of them as a table in the buffer. encodings: those of a picture that this server can send.
     state: "warming" | "ready" | "failed" | "released" | "draining". problems: what is wrong, as
     many as fit (since minor version 2). upscalers: names that a request may ask for beside "auto" and "off"; the
-    first is what "auto" takes (since minor version 3).
+    first is what "auto" takes (since minor version 3). upscaler_terms: those of each of them, in words, as many as fit
+    (since minor version 7).
     """
 
     minor: int
@@ -229,6 +231,12 @@ class Welcome:
     problems: tuple[Problem, ...] = ()
     software: str = ""
     upscalers: tuple[str, ...] = ()
+    upscaler_terms: tuple[str, ...] = ()
+
+    def terms_of_upscaler(self, upscaler: str) -> str:
+        """In words; empty where the server did not say. upscaler: its name, or the description of a picture's."""
+        terms = dict(zip(self.upscalers, self.upscaler_terms, strict=False))
+        return terms.get(upscaler.split(" ")[0], "")
 
     def problem_with(self, model: str) -> Problem | None:
         """Why a model cannot paint: what is wrong with itself, or with the server."""

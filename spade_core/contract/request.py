@@ -181,6 +181,8 @@ class Picture:
 
     rgb: (H, W, 3) uint8. file: where a client asked a server for an encoded file, that file, of which rgb is read.
     upscaler: what enlarged it, its digest, precision and share put back; empty where nothing did.
+    terms, upscaler_terms: whose weights painted and enlarged it, and on what terms, in words; empty where a server did
+    not say.
     """
 
     rgb: np.ndarray
@@ -189,6 +191,8 @@ class Picture:
     seed: int
     file: bytes = b""
     upscaler: str = ""
+    terms: str = ""
+    upscaler_terms: str = ""
 
 
 def require(holds: bool, what: str, allowed: str) -> None:

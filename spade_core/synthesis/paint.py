@@ -24,6 +24,7 @@ from ..contract.request import (
 )
 from ..upscaling.choice import loaded
 from ..upscaling.outlines import outlined
+from ..upscaling.terms import upscaler_terms
 from .batches import Canvas
 from .style import at_strength, between
 
@@ -100,13 +101,18 @@ def finished(
     """What comes after the painting, (h, w, 3) uint8; progress and on_painting as in paint."""
     seed = plan.request.seed
     if plan.upscaler is None:
-        return Picture(painting, synthesizer.name, synthesizer.digest, seed)
+        return Picture(painting, synthesizer.name, synthesizer.digest, seed, terms=synthesizer.terms)
     _, rest = _shares(progress, plan.upscaling)
     if on_painting is not None:
         on_painting(painting)
     outlines = _outlines(plan.request, plan.size, synthesizer.label_set)
     rgb = plan.upscaler.upscale(painting, plan.size, rest, plan.request.wrap, outlines)
-    return Picture(rgb, synthesizer.name, synthesizer.digest, seed, upscaler=plan.upscaler.description)
+    return Picture(
+        *(rgb, synthesizer.name, synthesizer.digest, seed),
+        upscaler=plan.upscaler.description,
+        terms=synthesizer.terms,
+        upscaler_terms=upscaler_terms(plan.upscaler.description),
+    )
 
 
 def _shares(

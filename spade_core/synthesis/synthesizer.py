@@ -14,6 +14,7 @@ from torch import Tensor
 from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
 from ..checkpoint.sources import model_file, model_name
 from ..checkpoint.style_bank import NamedStyle, layout, looked_at
+from ..checkpoint.terms import terms_of
 from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
 from ..contract.limits import LARGEST_SIDE, MIN_SIDE
@@ -61,6 +62,8 @@ class Synthesizer:
         self.trained_size = checkpoint.trained_size
         self._label_sampling = getattr(config, "label_sampling", "nearest")
         self.looks_at_instances = config.instance_edges
+        self.terms = terms_of(checkpoint.provenance).text
+        """Whose weights these are, on what they were trained, and on what terms, in words."""
         self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
@@ -78,7 +81,10 @@ class Synthesizer:
         Raises UnknownModelError, BadCheckpointError, UnavailableError.
         """
         path = model_file(model)
-        return cls(load_checkpoint(path), model_name(path), file_digest(path), chosen_device(device))
+        checkpoint = load_checkpoint(path)
+        made = cls(checkpoint, model_name(path), file_digest(path), chosen_device(device))
+        made.terms = terms_of(checkpoint.provenance, path).text
+        return made
 
     def render(
         self,

@@ -57,6 +57,7 @@ class TrivialSynthesizer:
         for name, number in (("golden-hour", 30), ("night", 60))
     )
     looks_at_instances = False
+    terms = "A trivial generator, for tests."
 
     def __init__(self, name):
         self.name = name
