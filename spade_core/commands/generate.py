@@ -53,7 +53,7 @@ class Generate:
     natural_edges: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.0
     """moves the straight borders of grey boxes as nature would draw them; water and buildings stay exact"""
     wrap: Literal["off", "horizontal", "both"] = "off"
-    """horizontal joins the left edge to the right one, for panoramas; both joins top and bottom, too, for seamless tiles"""
+    """horizontal joins the left edge to the right one, for panoramas; both all four, for seamless tiles"""
     server: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """a running spade-server (tcp://host:port, or its connection file) instead of this process"""
 

@@ -57,6 +57,7 @@ class TrivialSynthesizer:
         for name, number in (("golden-hour", 30), ("night", 60))
     )
     looks_at_instances = False
+    parted = None
 
     def __init__(self, name):
         self.name = name
