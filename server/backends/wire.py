@@ -15,8 +15,8 @@ from spade_core.contract.messages import ModelInfo, Problem, Submit
 UPSCALER_BYTES, UPSCALED_BYTES_A_PIXEL = 100_000_000, 60
 """Of a picture that an upscaler makes: its tiles, and a few copies of the picture. Measured with benchmarks.upscaling:
 0.12 to 0.14 GB in all at 1024x576, 0.47 (embedded) and 0.61 (x4plus) at 4096x2304, 1.63 at 8192x4608."""
-PARTED_BYTES_A_PIXEL = 40
-"""Of a picture that is painted in parts: its labels, noise and colours, and the coarse maps that parts share."""
+PARTED_BYTES_A_PIXEL = 16
+"""Of a picture that is painted in parts: its labels, noise and colours, and a copy of those to send."""
 LARGE_PICTURES = 1.3
 """How much more a large picture takes than the difference between two small ones says: 14.2 GB at 2048 squared, where
 that said 11.2."""
@@ -85,9 +85,9 @@ class Loading:
 class PaintingCost:
     """What it takes to paint with a model: memory beside the model's own, measured, and 0 where it cannot be.
 
-    batches: whether several at once may be worth it; not where they were seen to differ from each alone. whole_pixels:
-    of the largest picture that is painted as a whole; a larger one is painted in parts, each of which takes parted_bytes
-    at most (0: every one is painted as a whole).
+    batches: whether several at once may be worth it; not where they were seen to differ from each alone.
+    whole_pixels: of the largest picture that is painted as a whole (0: every one is). A larger one is painted in parts,
+    which take parted_bytes at most.
     """
 
     bytes_a_picture: float = 0.0

@@ -82,7 +82,7 @@ class IdLabels:
         rows = max(1, BAND_FLOATS // max(1, region.width * times * times * self.channels.count))
         if rows >= region.height:
             return self._band(region, times)
-        # The result comes first: small results between large bands that go would keep glibc from using their room again.
+        # The result comes first: small results between large bands would keep glibc from using their room again.
         count = self.channels.count + int(self.objects is not None)
         device = self.place(self.ids[:1, :1]).device
         result = torch.empty(
