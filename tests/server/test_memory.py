@@ -26,7 +26,7 @@ GROUPS = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
 
 def uncut_model(folder: Path) -> Path:
     """Of a network that looks at all of a picture at once: nobody can paint it in parts."""
-    config = GeneratorConfig(18, base_width=16, norm="instance", spectral=False, spade_hidden=64)
+    config = GeneratorConfig(18, base_width=16, norm="instance", spectral=False, spade_hidden=256)
     checkpoint = Checkpoint(
         config, build_generator(config).state_dict(), load_label_set("landscape"), native_size=64
     )
