@@ -12,6 +12,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -239,6 +240,9 @@ def _nothing_yet(run: ModelSource) -> Problem:
 def _warm_up(synthesizer: Synthesizer) -> tuple[float, PaintingCost]:
     """Milliseconds for a megapixel, and memory for a picture. The first picture of a size also fills caches."""
     side, device = synthesizer.native_size, str(synthesizer.device)
+    parted = synthesizer.parted
+    if parted is not None and (all_of_it := room(device)):
+        parted.fit(all_of_it)
     small = max(MIN_SIDE, side // 2)
     few, many = (_stripes(synthesizer, each) for each in (small, side))
     synthesizer.render(few, None, 0)
@@ -248,7 +252,10 @@ def _warm_up(synthesizer: Synthesizer) -> tuple[float, PaintingCost]:
     synthesizer.render(many, None, 1)
     speed = (time.perf_counter() - began) * 1e3 / (side * side / 1e6)
     a_pixel = max(0, high - low) / max(1, many.size - few.size)
-    return speed, PaintingCost(max(0.0, high - a_pixel * many.size), a_pixel)
+    cost = PaintingCost(max(0.0, high - a_pixel * many.size), a_pixel)
+    if parted is not None:
+        cost = replace(cost, whole_pixels=parted.whole_pixels, parted_bytes=parted.parted_bytes)
+    return speed, cost
 
 
 def _stripes(synthesizer: Synthesizer, side: int) -> np.ndarray:

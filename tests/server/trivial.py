@@ -58,6 +58,7 @@ class TrivialSynthesizer:
     )
     looks_at_instances = False
     terms = "A trivial generator, for tests."
+    parted = None
 
     def __init__(self, name):
         self.name = name

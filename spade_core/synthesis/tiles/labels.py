@@ -18,7 +18,7 @@ from ...model.label_channels import LabelChannels
 from ...model.semantic_input import instance_edges, one_hot, resize_labels
 from .region import Region
 
-BAND_FLOATS = 2**24
+BAND_FLOATS = 2**22
 """Of full-size planes at once, where a coarser scale looks at them."""
 
 
@@ -82,11 +82,17 @@ class IdLabels:
         rows = max(1, BAND_FLOATS // max(1, region.width * times * times * self.channels.count))
         if rows >= region.height:
             return self._band(region, times)
-        bands = [
-            self._band(Region(top, min(top + rows, region.bottom), region.left, region.right), times)
-            for top in range(region.top, region.bottom, rows)
-        ]
-        return torch.cat(bands, dim=2)
+        # The result comes first: small results between large bands would keep glibc from using their room again.
+        count = self.channels.count + int(self.objects is not None)
+        device = self.place(self.ids[:1, :1]).device
+        result = torch.empty(
+            (1, count, region.height, region.width), device=device, memory_format=torch.channels_last
+        )
+        for top in range(region.top, region.bottom, rows):
+            band = Region(top, min(top + rows, region.bottom), region.left, region.right)
+            first = top - region.top
+            result[:, :, first : first + band.height] = self._band(band, times)
+        return result
 
     def _band(self, region: Region, times: int) -> Tensor:
         fine = region.scaled(times)

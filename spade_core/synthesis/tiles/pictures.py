@@ -24,6 +24,9 @@ from .region import Region
 WHOLE_BYTES, PART_BYTES = 2**30, 2**28
 """On a processor: a block's run may take so much where the picture is painted as a whole, and so much in parts: smaller
 ones stay in the caches, and are no slower."""
+RUNS = 3
+"""A part takes so many times what a run may (measured: what is kept between coarser parts, and what the allocator does
+not find again)."""
 _PARTS = 4
 """Of a graphics card's memory, one may be taken."""
 
@@ -53,6 +56,17 @@ class PartedPictures:
         if not self._is_local or size[0] * size[1] <= self._planner.whole_pixels(self.whole_bytes):
             return None if wrap == NOWHERE else self._planner.plan(*size, wrap, math.inf)
         return self._planner.plan(*size, wrap, self.part_bytes)
+
+    def fit(self, room: float) -> None:
+        """Take no more than a device of `room` bytes has: a power of two, which a few bytes do not move."""
+        share = 2.0 ** math.floor(math.log2(room / 4))
+        self.whole_bytes = min(self.whole_bytes, share)
+        self.part_bytes = min(self.part_bytes, share / 2)
+
+    @property
+    def parted_bytes(self) -> float:
+        """What a picture in parts takes at most beside what each of its pixels does."""
+        return RUNS * self.part_bytes
 
     @property
     def whole_pixels(self) -> int:
