@@ -126,7 +126,7 @@ class Convolution:
     ) -> ConvolutionArgument:
         lanes = loaded().lanes()
         if tile not in self._packed:
-            self._packed[tile] = panels(transformed(self.weight, tile), lanes)
+            self._packed[tile] = transformed(self.weight, tile, lanes)
         return ConvolutionArgument(
             weights=pointer(self._packed[tile]),
             bias=pointer(self.bias),

@@ -21,10 +21,12 @@ POINTS = {4: (0.0, 0.75, -0.75, 1.5, -1.5), 2: (0.0, 1.0, -1.0)}
 """By the side of a tile, as layers.c has them; infinity is always one."""
 ROWS = 12
 """Rows are multiplied in steps of this."""
+PART = 2**14
+"""Numbers of each of a kernel's matrices that are transformed at once."""
 
 
-def transformed(weight: Tensor, tile: int) -> Tensor:
-    """weight: (out, in, 3, 3); returns ((tile + 2)^2, in, out), the matrices, computed in float64."""
+def transformed(weight: Tensor, tile: int, lanes: int) -> Tensor:
+    """weight: (out, in, 3, 3); returns ((tile + 2)^2, panels, in, lanes), computed in float64."""
     points = POINTS[tile]
     rows = [
         [point**power / prod(point - other for other in points if other != point) for power in range(3)]
@@ -33,8 +35,13 @@ def transformed(weight: Tensor, tile: int) -> Tensor:
     by = torch.tensor([*rows, [0.0, 0.0, 1.0]], dtype=torch.float64)
     if tile == 2:
         by[0] *= -1  # layers.c has its sum with the other sign
-    matrices = torch.einsum("ia,ocab,jb->ijco", by, weight.double(), by)
-    return matrices.flatten(0, 1).to(weight.dtype)
+    packed = panels(weight.permute(2, 3, 1, 0), lanes).flatten(0, 1)
+    flat = packed.flatten(1)
+    result = weight.new_empty((tile + 2) ** 2, flat.shape[1])
+    for start in range(0, flat.shape[1], PART):
+        part = slice(start, start + PART)
+        result[:, part] = torch.kron(by, by) @ flat[:, part].double()
+    return result.view(-1, *packed.shape[1:])
 
 
 def panels(matrices: Tensor, lanes: int) -> Tensor:
