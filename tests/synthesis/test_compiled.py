@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
-from spade_core.synthesis.compiled import layer, patches
+from spade_core.synthesis.compiled import convolution, matrices, patches
 from spade_core.synthesis.compiled.generator import CompiledGenerator
 from spade_core.synthesis.compiled.library import library
 from tests.support.published import VARIANTS, recorded
@@ -27,11 +27,9 @@ ways = pytest.mark.parametrize("way", ["plain", pytest.param("compiled", marks=n
 
 
 @pytest.fixture(autouse=True)
-def _whole_picture_in_c(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
-    """Small maps, too: they are what tests can afford."""
-    monkeypatch.setattr(layer, "LEAST_PIXELS", 1)
+def _as_plain_pytorch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     if "way" in request.fixturenames and request.getfixturevalue("way") == "plain":
-        for module in (layer, patches):
+        for module in (convolution, matrices, patches):
             monkeypatch.setattr(module, "library", lambda: None)
 
 

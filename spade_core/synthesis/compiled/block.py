@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from ...model.layers import LEAK
 from ...model.norms import PixelNorm
 from ...model.spade import GeneratorConfig, SpadeNorm, SpadeResBlock
-from .label_path import HiddenLabels, ScaleShift, SeenLabels, Table, side_by_side
-from .layer import EPS, Convolution, Doubling, Features, Shortcut
+from .convolution import Convolution, Shortcut
+from .features import EPS, Doubling, Features
+from .label_path import HiddenLabels, ScaleShift, SeenLabels
+from .table import Table, side_by_side
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,9 @@ class CompiledBlock:
         # An instance norm brings what differs in a flat map to a spread of one, were it rounding errors: it needs a
         # convolution that gives the same everywhere if it sees the same.
         by_tiles = config.norm != "instance"
-        self._conv_0, self._conv_1 = (Convolution(layer, by_tiles) for layer in (block.conv_0, block.conv_1))
+        self._conv_0, self._conv_1 = (
+            Convolution.of(layer, by_tiles) for layer in (block.conv_0, block.conv_1)
+        )
         self._shortcut = None if block.conv_s is None else Shortcut(block.conv_s)
         strength = block.noise_strength
         self._strength = None if strength is None else strength.detach().flatten().contiguous()

@@ -16,9 +16,10 @@ from ...model.layers import LEAK
 from ...model.semantic_input import instance_edges
 from ...model.spade import Generator, GeneratorConfig, SpadeResBlock
 from .block import CompiledBlock
+from .convolution import Convolution
+from .features import Doubling, Features
 from .keys import KeyMap
 from .label_path import SeenLabels
-from .layer import Convolution, Doubling, Features
 from .library import library
 
 MOST_KEPT = 2**28
@@ -36,7 +37,7 @@ class CompiledGenerator:
         self._network, self._config = network, config
         self._doubling: Doubling = "bilinear" if config.smooth_upsampling else "nearest"
         self._blocks = [(step, CompiledBlock(config, block)) for step, block in _spade_blocks(network)]
-        self._image = Convolution(network.conv_img)
+        self._image = Convolution.of(network.conv_img)
         self._seen: KeyMap | None = None
         self.after_band: Callable[[], None] = _go_on
 

@@ -8,51 +8,22 @@ as in noise, the second is a convolution as ever.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...model.spade import SpadeNorm
+from .convolution import Convolution
+from .features import Features
 from .keys import KeyMap
+from .matrices import Matrix
 from .patches import Patches
+from .table import Table
 
 MOST_HIDDEN = 0.5
 """Share of pixels with a neighbourhood of their own above which the second convolution sees every pixel."""
 MOST_TABLE = 0.7
 """The same of the second's neighbourhoods above which its sums are taken for every pixel."""
-PART = 2**23
-"""Numbers that are put aside at once."""
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Scales and shifts: values (B or 1, R, S), the same for all pictures or each picture its own; rows (B, h, w) int32
-    says which row is a pixel's, or pixel p has row p where it is None."""
-
-    values: Tensor
-    rows: Tensor | None
-
-    @property
-    def bytes(self) -> int:
-        return 4 * self.values.numel() + (0 if self.rows is None else 4 * self.rows.numel())
-
-    def of_picture(self, index: int) -> tuple[Tensor, Tensor | None]:
-        values = self.values[index if len(self.values) > 1 else 0]
-        return values, None if self.rows is None else self.rows[index]
-
-    def planes(self, height: int, width: int) -> Tensor:
-        """(B or 1, h, w, S)."""
-        if self.rows is None:
-            return self.values.unflatten(1, (height, width))
-        if len(self.values) == 1:
-            return F.embedding(self.rows, self.values[0])
-        return torch.stack(
-            [F.embedding(rows, each) for rows, each in zip(self.rows, self.values, strict=True)]
-        )
 
 
 class SeenLabels:
@@ -119,17 +90,14 @@ class ScaleShift:
             each[1] = each[1] - each[0] * shift[:, None, None, None]
             each[0] = each[0] * scale[:, None, None, None]
             biases = [biases[0] * scale, biases[1] - biases[0] * shift]
-        weight = torch.cat(each).float()
-        self._weight = weight.permute(1, 2, 3, 0).flatten(1, 2).contiguous()  # (hidden, k k, width)
-        self._bias = torch.cat(biases).float()
-
-    @cached_property
-    def _style_weight(self) -> Tensor:
-        return self._weight.sum(1)
+        weight, bias = torch.cat(each).float(), torch.cat(biases).float()
+        self._of_styles = weight.sum((2, 3)).T.contiguous()
+        self._matrix, self._bias = Matrix(weight.permute(1, 2, 3, 0).flatten(1)), bias  # (hidden, k k width)
+        self._dense = Convolution(weight, bias)
 
     def of_style(self, style: Tensor) -> Tensor:
         """(B, width): what hidden features that are the same everywhere, (B, hidden), add."""
-        return style @ self._style_weight
+        return style @ self._of_styles
 
     def table(self, hidden: Tensor, seen: SeenLabels, first: int) -> Table:
         """hidden: (B, U, hidden), a row for each neighbourhood of the first convolution, whose kernel is `first`.
@@ -138,10 +106,10 @@ class ScaleShift:
         """
         patches = seen.first(first)
         if self.kernel == 1:
-            values = torch.addmm(self._bias, hidden.flatten(0, 1), self._weight[:, 0])
+            values = self._matrix.times(hidden.flatten(0, 1)) + self._bias
             return self._table(values.unflatten(0, hidden.shape[:2]), patches.ids, seen)
         if patches.ids is None:
-            return self._dense(hidden, seen)
+            return self._of_all(hidden, seen)
         second = seen.second(first, self.kernel)
         members = second.members[None].expand(len(hidden), -1, -1)
         if second.ids is None and len(hidden) > 1:  # those of each picture
@@ -151,38 +119,20 @@ class ScaleShift:
         return self._table(values, second.ids, seen)
 
     def _projected(self, hidden: Tensor, members: Tensor) -> Tensor:
-        """(U, width), some columns at a time."""
-        places = self.kernel**2
-        columns = max(16, min(self.width, PART // (len(hidden) * places)))
-        parts = []
-        for start in range(0, self.width, columns):
-            weight, bias = self._weight[:, :, start : start + columns], self._bias[start : start + columns]
-            table = (hidden @ weight.flatten(1)).view(len(hidden) * places, -1)
-            parts.append(_sums(members, table, bias))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+        """(U, width)"""
+        return _sums(members, self._matrix.times(hidden).view(-1, self.width), self._bias)
 
-    def _dense(self, hidden: Tensor, seen: SeenLabels) -> Table:
+    def _of_all(self, hidden: Tensor, seen: SeenLabels) -> Table:
         pictures, height, width = seen.size
         planes = hidden.view(pictures, height, width, -1).permute(0, 3, 1, 2)
-        reach = self.kernel // 2
-        if seen.repeat_edge:
-            planes = F.pad(planes, (reach,) * 4, mode="replicate")
-        weight = self._weight.unflatten(1, (self.kernel, self.kernel)).permute(3, 0, 1, 2)
-        result = F.conv2d(planes, weight, self._bias, padding=0 if seen.repeat_edge else reach)
-        return Table(result.permute(0, 2, 3, 1).flatten(1, 2).contiguous(), None)
+        result, _ = self._dense(Features(planes, repeat_edge=seen.repeat_edge))
+        return Table(result.permute(0, 2, 3, 1).flatten(1, 2), None)
 
     def _table(self, values: Tensor, rows: Tensor | None, seen: SeenLabels) -> Table:
         if rows is None:  # each pixel of each picture has its own
             pictures, height, width = seen.size
             return Table(values.view(pictures, height * width, -1), None)
         return Table(values, rows)
-
-
-def side_by_side(tables: Sequence[Table]) -> Table:
-    """One table of several with the same rows."""
-    if len(tables) == 1:
-        return tables[0]
-    return Table(torch.cat([table.values for table in tables], 2), tables[0].rows)
 
 
 def _sums(members: Tensor, table: Tensor, bias: Tensor) -> Tensor:

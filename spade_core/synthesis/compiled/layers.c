@@ -10,6 +10,7 @@
  * matrix of its own, and 4x4 results are sums of those: a quarter of the multiplications. With the points 0, +-3/4,
  * +-3/2 it rounds no worse than the plain convolution does. (Lavin and Gray, "Fast Algorithms for Convolutional Neural
  * Networks", CVPR 2016; Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution", 2020.)
+ * For wide layers on small maps reading 36 matrices takes longest: there it is F(2x2, 3x3), with 16.
  *
  * This file includes itself once for each kind of processor.
  */
@@ -21,11 +22,10 @@
 #include <string.h>
 
 #define MOST_CHANNELS 2048
-#define TILE 4            /* pixels of a tile's side */
-#define WINDOW (TILE + 2) /* pixels that it looks at */
-#define SUMS (WINDOW * WINDOW)
-#define TILES 24  /* that are multiplied together; a multiple of every ROWS */
-#define APART 16  /* numbers between matrices, so that they do not all claim the same lines of the cache */
+#define MOST_TILE 4 /* pixels of a tile's side */
+#define MOST_WINDOW (MOST_TILE + 2)
+#define TILES 24 /* that are multiplied together; a multiple of every ROWS */
+#define APART 16 /* numbers between matrices, so that they do not all claim the same lines of the cache */
 
 enum { AS_IS, NEAREST, BILINEAR };
 enum { NO_NORM, PIXEL_NORM, CHANNEL_NORM };
@@ -46,13 +46,13 @@ typedef struct {
 
 /* What they are multiplied by, and where that goes. */
 typedef struct {
-    const float *weights;  /* (36, panels, channels, LANES), in panels of LANES results */
+    const float *weights;  /* ((tile + 2)^2, panels, channels, LANES), in panels of LANES results */
     const float *bias;     /* (fan_out,) */
     const float *added;    /* (height, width, fan_out), or NULL */
     float *result;         /* (height, width, fan_out) */
     const float *shortcut; /* (panels, channels, LANES), or NULL */
     float *skip;           /* (height, width, skip_channels): the shortcut's, or the features with their noise; or NULL */
-    int32_t fan_out, skip_channels;
+    int32_t fan_out, skip_channels, tile; /* tile: 4 or 2 */
 } Convolution;
 
 static inline int64_t up_to(int64_t number, int64_t step) { return (number + step - 1) / step * step; }
@@ -116,13 +116,21 @@ int32_t lanes(void) {
 /* Numbers that `convolve` wants to put aside. */
 int64_t aside(const Features *of, const Convolution *by) { return ON_THIS(aside, of, by); }
 
-/* Rows first to last of the result, both multiples of TILE or the height; scratch: as many numbers as `aside` says. */
+/* Rows first to last of the result, both multiples of `rows_at_once` or the height; scratch: as many numbers as `aside` says. */
 void convolve(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last) {
     ON_THIS(convolve, of, by, scratch, first, last);
 }
 
-/* Rows of the result are best given in multiples of this. */
-int64_t rows_at_once(int64_t width) { return TILE * ON_THIS(at_once, (width + TILE - 1) / TILE); }
+int64_t rows_at_once(int64_t width, int64_t tile) { return tile * ON_THIS(at_once, (width + tile - 1) / tile); }
+
+/* c (rows, panels * LANES) = a (rows, inner) by panels first to last of b (panels, inner, LANES). Both have room for rows
+ * up to the next multiple of 12. */
+void multiply(const float *a, const float *b, float *c, int64_t rows, int64_t inner, int64_t panels, int64_t first,
+              int64_t last) {
+    const int64_t wide = lanes();
+    ON_THIS(product, up_to(rows, 12), last - first, inner, a, inner, b + first * inner * wide, c + first * wide,
+            panels * wide);
+}
 
 /* ---- Which places of a map see the same: ids of pairs of ids. ---- */
 
@@ -243,11 +251,18 @@ static void OWN(product)(int64_t rows, int64_t panels, int64_t inner, const floa
 #define P 0.75f
 #define Q 1.5f
 
-/* Six numbers to the six sums that are multiplied. */
-static inline __attribute__((always_inline)) void OWN(to_sums)(const VEC *in, int64_t in_step, VEC *out,
+/* Four or six numbers to the sums that are multiplied. */
+static inline __attribute__((always_inline)) void OWN(to_sums)(int tile, const VEC *in, VEC *out,
                                                                int64_t out_step) {
-    const VEC d0 = in[0], d1 = in[in_step], d2 = in[2 * in_step], d3 = in[3 * in_step], d4 = in[4 * in_step],
-              d5 = in[5 * in_step];
+    const VEC d0 = in[0], d1 = in[1], d2 = in[2], d3 = in[3];
+    if (tile == 2) {
+        out[0] = d0 - d2;
+        out[out_step] = d1 + d2;
+        out[2 * out_step] = d2 - d1;
+        out[3 * out_step] = d3 - d1;
+        return;
+    }
+    const VEC d4 = in[4], d5 = in[5];
     const VEC e = d4 - Q * Q * d2, f = P * d3 - P * Q * Q * d1, g = d4 - P * P * d2, h = Q * d3 - Q * P * P * d1;
     out[0] = P * P * Q * Q * d0 - (P * P + Q * Q) * d2 + d4;
     out[out_step] = e + f;
@@ -257,15 +272,20 @@ static inline __attribute__((always_inline)) void OWN(to_sums)(const VEC *in, in
     out[5 * out_step] = P * P * Q * Q * d1 - (P * P + Q * Q) * d3 + d5;
 }
 
-/* Six products to four results. */
-static inline __attribute__((always_inline)) void OWN(from_sums)(const VEC *in, int64_t in_step, VEC *out,
+/* The products to two or four results. */
+static inline __attribute__((always_inline)) void OWN(from_sums)(int tile, const VEC *in, VEC *out,
                                                                  int64_t out_step) {
-    const VEC a = in[in_step] + in[2 * in_step], b = in[in_step] - in[2 * in_step];
-    const VEC c = in[3 * in_step] + in[4 * in_step], d = in[3 * in_step] - in[4 * in_step];
+    const VEC a = in[1] + in[2], b = in[1] - in[2];
+    if (tile == 2) {
+        out[0] = in[0] + a;
+        out[out_step] = b + in[3];
+        return;
+    }
+    const VEC c = in[3] + in[4], d = in[3] - in[4];
     out[0] = in[0] + a + c;
     out[out_step] = P * b + Q * d;
     out[2 * out_step] = P * P * a + Q * Q * c;
-    out[3 * out_step] = P * P * P * b + Q * Q * Q * d + in[5 * in_step];
+    out[3 * out_step] = P * P * P * b + Q * Q * Q * d + in[5];
 }
 
 /* ---- A row of features as the convolution sees it. ---- */
@@ -344,6 +364,7 @@ typedef struct {
     int64_t inner, outer, seen_rows; /* channels in and out, in whole vectors */
     int64_t tiles, wide;             /* of a row; pixels */
     int64_t at_once, ring_rows;      /* rows of tiles; of pixels that they look at */
+    int64_t tile, sums_count;
     float *ring, *sums, *products, *between, *seen, *skipped;
 } OWN(Aside);
 
@@ -361,15 +382,17 @@ static OWN(Aside) OWN(parted)(const Features *of, const Convolution *by, float *
     OWN(Aside) result;
     result.inner = up_to(of->channels, LANES);
     result.outer = up_to(by->fan_out, LANES);
-    result.tiles = (of->width + TILE - 1) / TILE;
-    result.wide = result.tiles * TILE + 2;
+    result.tile = by->tile;
+    result.sums_count = (result.tile + 2) * (result.tile + 2);
+    result.tiles = (of->width + result.tile - 1) / result.tile;
+    result.wide = result.tiles * result.tile + 2;
     result.at_once = OWN(at_once)(result.tiles);
-    result.ring_rows = result.at_once * TILE + 2;
+    result.ring_rows = result.at_once * result.tile + 2;
     result.seen_rows = by->shortcut ? up_to(of->width, ROWS) : 0;
     result.ring = scratch;
     result.sums = result.ring + result.ring_rows * result.wide * result.inner;
-    result.products = result.sums + SUMS * (TILES * result.inner + APART);
-    result.between = result.products + SUMS * (TILES * result.outer + APART);
+    result.products = result.sums + result.sums_count * (TILES * result.inner + APART);
+    result.between = result.products + result.sums_count * (TILES * result.outer + APART);
     result.seen = result.between + of->width * of->channels;
     result.skipped = result.seen + result.seen_rows * of->channels;
     return result;
@@ -409,41 +432,46 @@ static void OWN(ring_row)(const Features *of, const Convolution *by, const OWN(A
 }
 
 /* The sums of one tile: its top left pixel is column x of the ring, its first row is row y. */
-static void OWN(tile_sums)(const OWN(Aside) *parts, int64_t y, int64_t x, int64_t tile) {
+static inline __attribute__((always_inline)) void OWN(tile_sums)(int side, const OWN(Aside) *parts, int64_t y,
+                                                                 int64_t x, int64_t tile) {
+    const int window = side + 2;
     const int64_t inner = parts->inner, apart = TILES * inner + APART;
-    const float *rows[WINDOW];
-    for (int row = 0; row < WINDOW; row++) 
+    const float *rows[MOST_WINDOW];
+    for (int row = 0; row < window; row++) 
         rows[row] = parts->ring + ((y + row) % parts->ring_rows * parts->wide + x) * inner;
     for (int64_t c = 0; c < inner; c += LANES) {
-        VEC in[WINDOW], half[WINDOW][WINDOW], out[WINDOW];
-        for (int column = 0; column < WINDOW; column++) {
-            for (int row = 0; row < WINDOW; row++) in[row] = FROM(rows[row] + column * inner + c);
-            OWN(to_sums)(in, 1, &half[0][column], WINDOW);
+        VEC in[MOST_WINDOW], half[MOST_WINDOW][MOST_WINDOW], out[MOST_WINDOW];
+        for (int column = 0; column < window; column++) {
+            for (int row = 0; row < window; row++) in[row] = FROM(rows[row] + column * inner + c);
+            OWN(to_sums)(side, in, &half[0][column], MOST_WINDOW);
         }
         float *to = parts->sums + tile * inner + c;
-        for (int row = 0; row < WINDOW; row++) {
-            OWN(to_sums)(half[row], 1, out, 1);
-            for (int column = 0; column < WINDOW; column++) AT(to + (row * WINDOW + column) * apart) = out[column];
+        for (int row = 0; row < window; row++) {
+            OWN(to_sums)(side, half[row], out, 1);
+            for (int column = 0; column < window; column++) AT(to + (row * window + column) * apart) = out[column];
         }
     }
 }
 
 /* The results of one tile, at row y and column x. */
-static void OWN(tile_results)(const Features *of, const Convolution *by, const OWN(Aside) *parts, int64_t y, int64_t x,
-                              int64_t tile) {
+static inline __attribute__((always_inline)) void OWN(tile_results)(int side, const Features *of, const Convolution *by,
+                                                                    const OWN(Aside) *parts, int64_t y, int64_t x,
+                                                                    int64_t tile) {
+    const int window = side + 2;
     const int64_t outer = parts->outer, apart = TILES * outer + APART, fan_out = by->fan_out;
-    const int64_t high = of->height - y < TILE ? of->height - y : TILE, wide = of->width - x < TILE ? of->width - x : TILE;
+    const int64_t high = of->height - y < side ? of->height - y : side;
+    const int64_t wide = of->width - x < side ? of->width - x : side;
     for (int64_t c = 0; c < outer; c += LANES) {
-        VEC in[WINDOW], half[TILE][WINDOW], out[TILE], bias = OWN(all)(0);
+        VEC in[MOST_WINDOW], half[MOST_TILE][MOST_WINDOW], out[MOST_TILE], bias = OWN(all)(0);
         const float *from = parts->products + tile * outer + c;
         const int64_t count = fan_out - c < LANES ? fan_out - c : LANES;
         memcpy(&bias, by->bias + c, count * 4);
-        for (int column = 0; column < WINDOW; column++) {
-            for (int row = 0; row < WINDOW; row++) in[row] = FROM(from + (row * WINDOW + column) * apart);
-            OWN(from_sums)(in, 1, &half[0][column], WINDOW);
+        for (int column = 0; column < window; column++) {
+            for (int row = 0; row < window; row++) in[row] = FROM(from + (row * window + column) * apart);
+            OWN(from_sums)(side, in, &half[0][column], MOST_WINDOW);
         }
         for (int64_t row = 0; row < high; row++) {
-            OWN(from_sums)(half[row], 1, out, 1);
+            OWN(from_sums)(side, half[row], out, 1);
             const int64_t place = ((y + row) * of->width + x) * fan_out + c;
             for (int64_t column = 0; column < wide; column++) {
                 const int64_t at = place + column * fan_out;
@@ -460,31 +488,41 @@ static void OWN(tile_results)(const Features *of, const Convolution *by, const O
     }
 }
 
+/* Rows y to end of the result, of which the ring has what they look at. */
+static inline __attribute__((always_inline)) void OWN(tiled)(int side, const Features *of, const Convolution *by,
+                                                             const OWN(Aside) *parts, int64_t y, int64_t end) {
+    const int64_t inner = parts->inner, outer = parts->outer, panels = outer / LANES;
+    const int64_t all = (end - y) / side * parts->tiles;
+    for (int64_t start = 0; start < all; start += TILES) {
+        const int64_t count = all - start < TILES ? all - start : TILES;
+        for (int64_t tile = 0; tile < count; tile++) {
+            const int64_t place = start + tile;
+            OWN(tile_sums)(side, parts, y + place / parts->tiles * side, place % parts->tiles * side, tile);
+        }
+        for (int64_t sum = 0; sum < parts->sums_count; sum++)
+            OWN(product)(up_to(count, ROWS), panels, of->channels, parts->sums + sum * (TILES * inner + APART), inner,
+                         by->weights + sum * panels * of->channels * LANES,
+                         parts->products + sum * (TILES * outer + APART), outer);
+        for (int64_t tile = 0; tile < count; tile++) {
+            const int64_t place = start + tile;
+            OWN(tile_results)(side, of, by, parts, y + place / parts->tiles * side, place % parts->tiles * side, tile);
+        }
+    }
+}
+
 void OWN(convolve)(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last) {
     const OWN(Aside) parts = OWN(parted)(of, by, scratch);
-    const int64_t inner = parts.inner, outer = parts.outer, panels = outer / LANES, step = TILE * parts.at_once;
-    memset(parts.ring, 0, parts.ring_rows * parts.wide * inner * 4);
+    const int64_t step = parts.tile * parts.at_once;
+    memset(parts.ring, 0, parts.ring_rows * parts.wide * parts.inner * 4);
     if (parts.seen_rows) memset(parts.seen, 0, parts.seen_rows * of->channels * 4);
     for (int64_t y = first; y < last; y += step) {
-        const int64_t end = y + up_to((y + step < last ? y + step : last) - y, TILE);
-        const int64_t all = (end - y) / TILE * parts.tiles;
+        const int64_t end = y + up_to((y + step < last ? y + step : last) - y, parts.tile);
         for (int64_t row = y == first ? y - 1 : y + 1; row <= end; row++)
             OWN(ring_row)(of, by, &parts, row, row >= first && row < last);
-        for (int64_t start = 0; start < all; start += TILES) {
-            const int64_t count = all - start < TILES ? all - start : TILES;
-            for (int64_t tile = 0; tile < count; tile++) {
-                const int64_t place = start + tile;
-                OWN(tile_sums)(&parts, y + place / parts.tiles * TILE, place % parts.tiles * TILE, tile);
-            }
-            for (int sum = 0; sum < SUMS; sum++)
-                OWN(product)(up_to(count, ROWS), panels, of->channels, parts.sums + sum * (TILES * inner + APART), inner,
-                             by->weights + sum * panels * of->channels * LANES,
-                             parts.products + sum * (TILES * outer + APART), outer);
-            for (int64_t tile = 0; tile < count; tile++) {
-                const int64_t place = start + tile;
-                OWN(tile_results)(of, by, &parts, y + place / parts.tiles * TILE, place % parts.tiles * TILE, tile);
-            }
-        }
+        if (parts.tile == 2)
+            OWN(tiled)(2, of, by, &parts, y, end);
+        else
+            OWN(tiled)(4, of, by, &parts, y, end);
     }
 }
 

@@ -34,15 +34,16 @@ class ConvolutionArgument(ctypes.Structure):
 
     _fields_ = [
         *((name, POINTER) for name in ("weights", "bias", "added", "result", "shortcut", "skip")),
-        *((name, COUNT) for name in ("fan_out", "skip_channels")),
+        *((name, COUNT) for name in ("fan_out", "skip_channels", "tile")),
     ]
 
 
 FUNCTIONS = {
     "lanes": ([], COUNT),
-    "rows_at_once": ([PLACE], PLACE),
+    "rows_at_once": ([PLACE] * 2, PLACE),
     "aside": ([POINTER] * 2, PLACE),
     "convolve": ([POINTER] * 3 + [PLACE] * 2, None),
+    "multiply": ([POINTER] * 3 + [PLACE] * 5, None),
     "pairs": ([POINTER] * 2 + [PLACE] * 7 + [POINTER] * 2 + [PLACE], PLACE),
 }
 
@@ -59,6 +60,13 @@ def library() -> ctypes.CDLL | None:
     for name, (arguments, result) in FUNCTIONS.items():
         each = getattr(found, name)
         each.argtypes, each.restype = arguments, result
+    return found
+
+
+def loaded() -> ctypes.CDLL:
+    """The library, where `library` has found it."""
+    found = library()
+    assert found is not None
     return found
 
 
