@@ -21,7 +21,7 @@ from ..contract.limits import LARGEST_SIDE, MIN_SIDE
 from ..contract.messages import Wrap
 from ..contract.progress import ProgressCallback
 from ..contract.request import unknown_style
-from ..model.config import ImageGeneratorConfig
+from ..model.config import ImageGeneratorConfig, LabelSampling
 from ..model.semantic_input import class_shares, instance_edges, one_hot
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
@@ -60,7 +60,7 @@ class Synthesizer:
         self.label_set: LabelSet = checkpoint.label_set
         self.native_size, self.style_size = checkpoint.native_size, config.style_size
         self.trained_size = checkpoint.trained_size
-        self._label_sampling = getattr(config, "label_sampling", "nearest")
+        self._label_sampling: LabelSampling = getattr(config, "label_sampling", "nearest")
         self.looks_at_instances = config.instance_edges
         self.terms = terms_of(checkpoint.provenance).text
         """Whose weights these are, on what they were trained, and on what terms, in words."""
