@@ -29,6 +29,9 @@ def no_pairs(root: Path, split: str | None, expects: str, found: Listing) -> Bad
         fix = f"Their names end in {other}: take that away, or run {command} --format hugging-face`"
     elif unread := next((each for each in passed_over(root, found) if each.is_of_another_kind), None):
         fix = unread.why.removesuffix(".")
+    elif found.left_out and not found.unlisted:
+        message = f"Of the pairs in {root}, index.csv puts none into {split or 'train or val'}"
+        fix = "Write train or val behind each name"
     elif found.unlisted:
         fix = f"Write names as {found.unlisted[0].stem} into index.csv, and train or val behind each"
     return BadImageError(f"{message} ({seen})." if seen else f"{message}.", f"{fix}.")
