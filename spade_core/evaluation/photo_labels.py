@@ -16,8 +16,9 @@ from ..contract.errors import BadImageError, CannotWriteError, SpadeError
 from ..contract.labels import LabelSet
 from ..data.checks.contact_sheet import COLUMNS, ROWS, Cell, page
 from ..data.conversion import write_label_map
+from ..data.exports.kept import kept_photo
 from ..data.exports.photos import PHOTO_ENDINGS, files_below
-from ..data.exports.writing import file_names, kept_photo
+from ..data.exports.writing import file_names
 from ..data.layouts.layouts import OWN_LABEL_SET
 from ..data.pairs import Pair
 from ..files import cannot_write, replacing, write_text

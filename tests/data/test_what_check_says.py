@@ -118,6 +118,19 @@ def test_an_index_may_have_endings_spaces_and_the_usual_words_for_splits(data):
     assert len(find_pairs(data, "train")) == 4 and len(find_pairs(data, "val")) == 2
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([f"p{number},holdout" for number in range(6)], "puts none into train or val"),
+        ([f"photo {number},train" for number in range(6)], "Write names as p0 into index.csv"),
+    ],
+)
+def test_an_index_that_leaves_no_pair_is_what_is_blamed(data, check, rows, said):
+    (data / "index.csv").write_text("name,split\n" + "\n".join(rows))
+    code, text = check(data)
+    assert code == 2 and said in text
+
+
 def test_other_splits_of_an_index_and_test_folders_are_said(data, check):
     index = (data / "index.csv").read_text().replace("p0,train", "p0,test").replace("p1,train", "p1,spare")
     (data / "index.csv").write_text(index)
