@@ -18,7 +18,13 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, TextIO, TypeVar
 
 import tyro
-from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
+from tyro.constructors import (
+    MISSING_NONPROP,
+    ConstructorRegistry,
+    StructConstructorSpec,
+    StructFieldSpec,
+    StructTypeInfo,
+)
 
 Parsed = TypeVar("Parsed")
 
@@ -70,7 +76,7 @@ def _first_options(kind: object) -> ConstructorRegistry:
 
 def _hidden(field: StructFieldSpec) -> StructFieldSpec:
     """Out of the help, but for what has no default: that has to be known."""
-    if field.default in (tyro.MISSING, tyro.constructors.MISSING_NONPROP):
+    if field.default is tyro.MISSING or field.default is MISSING_NONPROP:
         return field
     return dataclasses.replace(field, type=Annotated[field.type, tyro.conf.Suppress])  # type: ignore[valid-type]
 
