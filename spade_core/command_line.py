@@ -126,11 +126,7 @@ def _wrapped(line: str, columns: int) -> str:
         return line
     # "usage: spade [-h] {generate,labels,...}" is one word to Python.
     line = re.sub(r"\{[^{} ]+\}", lambda choices: choices[0].replace(",", ", "), ESCAPES.sub("", line))
-    usage = re.match(r"usage: (spade\S*)", line)
+    hanging = "       " if line.startswith("usage: ") else "  " if line.startswith("- ") else ""
     return textwrap.fill(
-        line,
-        columns,
-        subsequent_indent="       " if usage else "",
-        break_long_words=False,
-        break_on_hyphens=False,
+        line, columns, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
     )
