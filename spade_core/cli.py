@@ -23,6 +23,7 @@ from .commands.evaluate import Evaluate
 from .commands.generate import Generate
 from .commands.labels import Labels
 from .commands.model import Model
+from .commands.review import ReviewTraining
 from .commands.segmenter import TrainSegmenter
 from .commands.study import Study, StudyResults
 from .commands.train import Train
@@ -39,6 +40,7 @@ Command = (
     | Annotated[Model, tyro.conf.subcommand("model")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[ReviewTraining, tyro.conf.subcommand("review")]
     | Annotated[TrainSegmenter, tyro.conf.subcommand("train-segmenter")]
     | Annotated[Study, tyro.conf.subcommand("study")]
     | Annotated[StudyResults, tyro.conf.subcommand("study-results")]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -125,6 +126,10 @@ class ExportOnnx:
     """a model by name, a .safetensors checkpoint, or a training's folder"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="MODEL.onnx")]
     """where the network goes"""
+    size: Annotated[str | None, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = None
+    """of all its pictures, for programs that want one, as in 512x512; without it any multiple of its step will do"""
+    opset: int = 18
+    """version of the operators, 11 to 18; below 18 only with a size"""
 
     def run(self) -> int:
         from ..checkpoint.file import load_checkpoint
@@ -135,12 +140,24 @@ class ExportOnnx:
         if self.output.suffix != ".onnx":
             raise CannotWriteError(f"'{self.output.name}' does not name an ONNX file.", "End it in .onnx.")
         file = model_file(self.file)
-        written = export_onnx(load_checkpoint(file), self.output, file.stem)
+        written = export_onnx(load_checkpoint(file), self.output, file.stem, self._size(), self.opset)
         for name, shape in written.shapes.items():
             print(f"{name:<12}{shape}")
         megabytes = self.output.stat().st_size / 1e6
         print(f"{self.output}: {megabytes:.1f} MB, differs from PyTorch by {written.difference:.1g} at most")
         return 0
+
+    def _size(self) -> tuple[int, int] | None:
+        """(height, width)"""
+        from ..contract.errors import BadOptionError
+
+        if self.size is None:
+            return None
+        match = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", self.size)
+        if match is None:
+            raise BadOptionError(f"'{self.size}' is no size.", "Write --size 512x512.")
+        width, height = match.groups()
+        return int(height or width), int(width)
 
 
 @dataclass(frozen=True)
@@ -203,8 +220,11 @@ class Checkpoint:
 
 def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
     from ..checkpoint.file import file_digest
+    from ..checkpoint.terms import terms_of
+    from ..upscaling.names import available
+    from ..upscaling.terms import upscaler_terms
 
-    label_set = checkpoint.label_set
+    label_set, terms = checkpoint.label_set, terms_of(checkpoint.provenance, path)
     weights = [*checkpoint.generator_weights.values(), *checkpoint.encoder_weights.values()]
     kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in weights})
     config = checkpoint.generator
@@ -221,6 +241,9 @@ def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
         "style encoder": checkpoint.style_encoder or "none",
         "styles": _styles(checkpoint),
         "discriminator": "kept" if checkpoint.discriminator_weights else "none",
+        "whose weights": terms.weights,
+        "whose data": terms.data,
+        "enlarged by": f"{available()[0]}, where nothing else is named. {upscaler_terms(available()[0])}",
         **checkpoint.provenance,
     }
     width = max(map(len, rows))

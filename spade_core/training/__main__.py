@@ -164,7 +164,12 @@ def ending(config: TrainingConfig, seen: int) -> list[str]:
         return [f"Stopped at {seen} of {config.images} photos; the same command goes on."]
     if not models:
         return []
-    return [str(models[-1]), f"Look at {config.output / 'samples'}, then: {served}"]
+    reviewed = f"spade review {config.output} --data {config.data}"
+    return [
+        str(models[-1]),
+        f"Look at {config.output / 'samples'}, then: {served}",
+        f"What it gave, and what would help: {reviewed}",
+    ]
 
 
 if __name__ == "__main__":

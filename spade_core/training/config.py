@@ -62,7 +62,7 @@ class TrainingConfig:
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     bf16: bool = True
-    """Mixed precision; on CPUs that only emulate it float32 can be faster."""
+    """Mixed precision; left out: not on a CPU that would only emulate it, which takes ten times as long."""
     threads: int = 0
     """CPU threads; 0 takes torch's choice."""
 

@@ -33,6 +33,14 @@ def tiny_checkpoint(label_set: str = "landscape") -> Checkpoint:
     )  # fmt: skip
 
 
+def with_instance_edges(checkpoint: Checkpoint) -> Checkpoint:
+    """The same network, one that looks at the borders between objects too."""
+    torch.manual_seed(4)
+    assert isinstance(checkpoint.generator, GeneratorConfig)
+    config = replace(checkpoint.generator, instance_edges=True)
+    return replace(checkpoint, generator=config, generator_weights=Generator(config).state_dict())
+
+
 def seeing_objects(folder: Path) -> Path:
     """A network for Cityscapes that sees where objects end, without styles."""
     config = GeneratorConfig(
