@@ -124,8 +124,9 @@ def _broken(error: Exception) -> int:
 
 def _not_installed(error: ImportError | OSError) -> tuple[str, str] | None:
     """What is said, and the fix, where a library is missing or does not load; None where it is something else."""
-    from .doctor import AGAIN, FAIL, check_torch
+    from .doctor import AGAIN, check_torch
     from .extras import extra_of, install
+    from .verdicts import FAIL
 
     found = check_torch()
     if found.verdict == FAIL:

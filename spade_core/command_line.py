@@ -18,7 +18,13 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, TextIO, TypeVar
 
 import tyro
-from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
+from tyro.constructors import (
+    MISSING_NONPROP,
+    ConstructorRegistry,
+    StructConstructorSpec,
+    StructFieldSpec,
+    StructTypeInfo,
+)
 
 Parsed = TypeVar("Parsed")
 
@@ -70,7 +76,7 @@ def _first_options(kind: object) -> ConstructorRegistry:
 
 def _hidden(field: StructFieldSpec) -> StructFieldSpec:
     """Out of the help, but for what has no default: that has to be known."""
-    if field.default in (tyro.MISSING, tyro.constructors.MISSING_NONPROP):
+    if field.default is tyro.MISSING or field.default is MISSING_NONPROP:
         return field
     return dataclasses.replace(field, type=Annotated[field.type, tyro.conf.Suppress])  # type: ignore[valid-type]
 
@@ -120,11 +126,7 @@ def _wrapped(line: str, columns: int) -> str:
         return line
     # "usage: spade [-h] {generate,labels,...}" is one word to Python.
     line = re.sub(r"\{[^{} ]+\}", lambda choices: choices[0].replace(",", ", "), ESCAPES.sub("", line))
-    usage = re.match(r"usage: (spade\S*)", line)
+    hanging = "       " if line.startswith("usage: ") else "  " if line.startswith("- ") else ""
     return textwrap.fill(
-        line,
-        columns,
-        subsequent_indent="       " if usage else "",
-        break_long_words=False,
-        break_on_hyphens=False,
+        line, columns, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
     )

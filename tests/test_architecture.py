@@ -28,6 +28,7 @@ FLOORS = (
     ("spade_core.upscaling", "spade_core.data"),
     ("spade_core.synthesis",),
     ("spade_core.training", "spade_core.evaluation"),
+    ("spade_core.verdicts",),
     ("spade_core.doctor",),
     ("spade_core.commands",),
     ("spade_core.cli",),

@@ -40,17 +40,9 @@ class Import:
     """Turn the weights of the published SPADE or pix2pixHD code into a checkpoint that paints the same."""
 
     FIRST: ClassVar = (
-        "output",
-        "preset",
-        "epoch",
-        "classes",
-        "dont_care",
-        "edges",
-        "label_set",
-        "upsampling",
-        "aspect_ratio",
-        "crop_size",
-    )
+        "output", "preset", "epoch", "classes", "dont_care", "edges", "label_set", "upsampling",
+        "aspect_ratio", "crop_size",
+    )  # fmt: skip
 
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR_OR_PTH")]
     """the folder with latest_net_G.pth (and _E, _D), or a generator's .pth alone"""

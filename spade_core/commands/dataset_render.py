@@ -15,17 +15,9 @@ class Render:
     """Render training pairs from a labelled Blender scene; the same command goes on where it was stopped."""
 
     FIRST: ClassVar = (
-        "output",
-        "count",
-        "size",
-        "samples",
-        "seed",
-        "cameras",
-        "lights",
-        "instances",
-        "val_every",
+        "output", "count", "size", "samples", "seed", "cameras", "lights", "instances", "val_every",
         "label_by_name",
-    )
+    )  # fmt: skip
 
     scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE.blend")]
     """the scene, labelled with the add-on; it is not changed"""

@@ -14,8 +14,9 @@ class Doctor:
         from rich.table import Table
         from rich.text import Text
 
-        from ..doctor import FAIL, OK, examine
+        from ..doctor import examine
         from ..terminal import Terminal
+        from ..verdicts import FAIL, OK
 
         colors = {OK: "green", FAIL: "red"}
         table = Table(box=None, pad_edge=False, show_header=False)

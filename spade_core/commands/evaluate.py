@@ -22,17 +22,8 @@ class Evaluate:
     """Measure the pictures of one or several models on label maps with photos: distances, mIoU, diversity."""
 
     FIRST: ClassVar = (
-        "model",
-        "data",
-        "output",
-        "protocol",
-        "size",
-        "limit",
-        "segmenter",
-        "inception",
-        "seed",
-        "device",
-    )
+        "model", "data", "output", "protocol", "size", "limit", "segmenter", "inception", "seed", "device",
+    )  # fmt: skip
 
     model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME_OR_FILE")]
     """embedded models by name, or checkpoint files; several are compared on the same maps"""

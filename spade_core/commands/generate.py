@@ -29,17 +29,9 @@ class Generate:
     """Paint a picture from a label map."""
 
     FIRST: ClassVar = (
-        "output",
-        "model",
-        "seed",
-        "style",
-        "mix",
-        "strength",
-        "label_set",
-        "upscale",
-        "natural_edges",
+        "output", "model", "seed", "style", "mix", "strength", "label_set", "upscale", "natural_edges",
         "server",
-    )
+    )  # fmt: skip
 
     labels: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="LABELS.png")]
     """the label map: a one-channel or palette PNG of class ids, or one in exactly the label set's colours"""

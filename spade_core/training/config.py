@@ -20,16 +20,8 @@ class TrainingConfig:
     """One commented line an option; the whole of it is saved with every checkpoint."""
 
     FIRST: ClassVar = (
-        "data",
-        "output",
-        "label_set",
-        "start_from",
-        "images",
-        "recipe",
-        "save_every",
-        "seed",
-        "device",
-    )
+        "data", "output", "label_set", "start_from", "images", "recipe", "save_every", "seed", "device",
+    )  # fmt: skip
 
     data: Path
     """A data set: a folder with images/ and labels/, or one laid out as COCO-Stuff, ADE20K or Cityscapes are."""

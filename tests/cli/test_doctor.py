@@ -3,7 +3,7 @@
 
 import pytest
 
-from spade_core.doctor import (
+from spade_core.verdicts import (
     FAIL,
     OK,
     WARN,

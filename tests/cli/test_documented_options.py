@@ -33,7 +33,7 @@ from tests.data.test_coco_instances import annotations
 from tests.features.inception_weights import named_weights
 from tests.model.test_losses import vgg_weights
 from tests.server.running import RunningServer
-from tests.support import published_data
+from tests.support import exports, published_data
 from tests.support.stripes_set import write_set
 from tests.support.tiny import seeing_objects, tiny_model
 
@@ -109,6 +109,14 @@ RUNS = (
         "--unknown nearby",
         "{out}/p.png",
     ),
+    Run("dataset convert", "{export} -o {out} --format labelme --photos {export}", "{out}/label_set.toml"),
+    Run(
+        "dataset label",
+        "{data}/images -o {out} --segmenter {segmenter} --label-set {data}/label_set.toml --sure 0 --smallest 0.001 "
+        "--at-least 0 --side 64 --device cpu",
+        "{out}/label_set.toml",
+        slow=True,
+    ),
     Run("dataset instances", "{annotations} --data {coco} --split train"),
     Run(
         "dataset render",
@@ -121,6 +129,7 @@ RUNS = (
         "--strength 0.5 --label-set landscape --upscale off --natural-edges 0.3",
         "{out}/o.png",
     ),
+    Run("generate", "{labels} -o {out}/o.png --model {landscape} --wrap horizontal", "{out}/o.png"),
     Run("generate", "{street} -o {out}/o.png --model {edges} --instances {street}", "{out}/o.png"),
     Run("generate", "{labels} -o {out}/o.png --server {server}", "{out}/o.png"),
 )
@@ -177,6 +186,8 @@ def things(place: Path) -> Iterator[Callable[[str], str]]:
                 return published_data.cityscapes(file)
         if name == "coco":
             return published_data.coco_stuff(file, instances=False)
+        if name == "export":
+            return exports.labelme(file)
         if name == "annotations":
             return annotations(thing("coco"))
         if name == "model":

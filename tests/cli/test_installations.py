@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from spade_core.doctor import OLDEST_TORCH, WARN, judge_extras
 from spade_core.extras import EXTRAS, extra_of
+from spade_core.verdicts import OLDEST_TORCH, WARN, judge_extras
 from tests.cli.conftest import Ended
 
 ROOT = Path(__file__).parents[2]
