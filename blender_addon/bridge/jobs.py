@@ -270,6 +270,7 @@ class JobBoard:
             if looks and job.objects_can_come:
                 job.state, job.wants_objects = JobState.TAKING, True
                 continue
+            job.objects_can_come = False
             try:
                 if not looks and job.request.instance_map is not None:
                     job.request = replace(job.request, instance_map=None)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -66,8 +65,9 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
 
     def run(self, context) -> None:
         """The way of scripts: return when the picture is placed, raise when there is none."""
-        job = submit_scene(context, in_background=False)
+        job = submit_scene(context, in_background=False, objects_later=True)
         self.warn_of_unlabelled(context.scene)
+        take_wanted_objects(context, job)
         wait_for_picture(job)
 
     def warn_of_unlabelled(self, scene: bpy.types.Scene) -> None:
@@ -113,21 +113,28 @@ class SPADE_OT_new_seed(ReportsErrors, bpy.types.Operator):
         setattr(settings(context.scene), self.which, random.randrange(1_000_000))
 
 
-def submit_scene(context: bpy.types.Context, in_background: bool | None = None) -> Job:
+def submit_scene(
+    context: bpy.types.Context, in_background: bool | None = None, objects_later: bool = False
+) -> Job:
     """Check, and hand the request to the board; the picture comes later. Raises SpadeError.
 
     in_background: whether the labels may be taken there, as they are where Blender has a window; the job is in state
     TAKING until they are. Else, or where only this Blender can take them, the call takes as long as the label pass.
+    objects_later: where it is not known yet whether the model looks at objects, the caller will `take_wanted_objects`;
+    else they are taken in case it does.
     """
     scene, pressed_at, board = context.scene, time.monotonic(), current_session().board
     shape, label_set = label_map_shape(scene), scene_label_set(scene)
     style = ready_to_paint(scene, shape)
     wanted_pass = _written_for_background(context, shape, in_background)
     if wanted_pass is None:
-        may_wait = in_background is False or bpy.app.background
-        taken = _take_labels(context, scene, shape, may_wait)
+        looks = current_session().connection.looks_at_objects(settings(scene).model)
+        with_objects = bool(looks) or (looks is None and not objects_later)
+        taken = _take_labels(context, scene, shape, with_objects)
         request = scene_request(scene, taken.label_map, style, pressed_at)
-        return board.add(replace(request, instance_map=taken.instance_map), pressed_at)
+        job = board.add(request, pressed_at, JobState.TAKING)
+        board.labels_taken(job, taken.label_map, taken.instance_map, looks is None and objects_later)
+        return job
     none_yet = np.full(shape, label_set.ignore_id, label_set.dtype)
     job = board.add(scene_request(scene, none_yet, style, pressed_at), pressed_at, JobState.TAKING)
     current_labels().add(job, wanted_pass)
@@ -189,29 +196,22 @@ def _written_for_background(
     return current_labels().write(context.scene, shape)
 
 
+def take_wanted_objects(context: bpy.types.Context, job: Job) -> None:
+    """For scripts: wait until it is known whether a job's model looks at objects, and take them where it does."""
+    scene = context.scene
+    run_until(
+        lambda: job.wants_objects or not (job.objects_can_come and job.state is JobState.WAITING),
+        SCRIPT_PATIENCE_S,
+    )
+    if job.wants_objects and job.is_live:
+        taken = _take_labels(context, scene, job.request.label_map.shape, with_objects=True)
+        current_session().board.labels_taken(job, taken.label_map, taken.instance_map)
+
+
 def _take_labels(
-    context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int], may_wait: bool
-) -> LabelPass:
-    """Take them at once, with the mouse as a bar; and the objects, where the model looks at them.
-
-    may_wait: for the server to say whether it does; else they are taken in case it does.
-    """
-
-    def looks() -> bool | None:
-        return current_session().connection.looks_at_objects(settings(scene).model)
-
-    known = looks()
-    taken = _rendered(context, scene, shape, with_objects=bool(known) or (known is None and not may_wait))
-    if known is None and may_wait:
-        run_until(lambda: looks() is not None, SCRIPT_PATIENCE_S)
-        if looks():
-            return _rendered(context, scene, shape, with_objects=True)
-    return taken
-
-
-def _rendered(
     context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int], with_objects: bool
 ) -> LabelPass:
+    """Take them at once, with the mouse as a bar."""
     manager, window = context.window_manager, context.window
     manager.progress_begin(0, 100)
     if window:

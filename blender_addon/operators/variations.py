@@ -14,7 +14,7 @@ from ..properties import settings
 from ..session import current_session
 from ..sidebar import redraw
 from ..timer import run_until, wake
-from .generate import submit_scene
+from .generate import submit_scene, take_wanted_objects
 from .reports_errors import ReportsErrors
 from .waiting import SCRIPT_PATIENCE_S, too_late, wait_for_picture
 
@@ -47,7 +47,10 @@ class SPADE_OT_vary(ReportsErrors, bpy.types.Operator):
 
     def run(self, context) -> None:
         """The way of scripts: return when all are there."""
-        varied = self.submit(context)
+        varied = self.submit(context, objects_later=True)
+        job = current_session().board.live_in(context.scene.session_uid)
+        if job is not None:
+            take_wanted_objects(context, job)
         if not run_until(lambda: not varied.is_live, SCRIPT_PATIENCE_S * len(varied.seeds)):
             varied.stop()
             raise too_late()
@@ -56,10 +59,11 @@ class SPADE_OT_vary(ReportsErrors, bpy.types.Operator):
         if len(varied.pictures) < len(varied.seeds):
             raise CancelledError("The variations were cancelled.", fix="Press Variations again.")
 
-    def submit(self, context) -> Variations:
+    def submit(self, context, objects_later: bool = False) -> Variations:
         """The label pass, and the first of the pictures."""
         thumbnails.forget()
-        return current_session().vary(submit_scene(context), SIDES[self.grid] ** 2)
+        job = submit_scene(context, objects_later=objects_later)
+        return current_session().vary(job, SIDES[self.grid] ** 2)
 
 
 class SPADE_OT_pick_variation(ReportsErrors, bpy.types.Operator):

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 
 def picture(path) -> np.ndarray:
@@ -19,7 +19,15 @@ def test_a_label_map_becomes_a_picture_of_its_size(spade, labels, tiny_model, tm
     with Image.open(tmp_path / "out.png") as made:
         assert made.size == (64, 48) and made.mode == "RGB"
         assert made.info["spade:seed"] == "3" and "spade:model-digest" in made.info
-        assert "Trained with this program" in made.info["spade:model-terms"]
+        assert "weights come from is not known" in made.info["spade:model-terms"]
+
+
+def test_other_kinds_of_pictures_say_the_same_in_their_exif(spade, labels, tiny_model, tmp_path):
+    for kind in ("jpg", "webp", "tif"):
+        assert spade("generate", labels, "-o", f"out.{kind}", "--model", tiny_model, "--seed", 3).code == 0
+        with Image.open(tmp_path / f"out.{kind}") as made:
+            told = made.getexif()[ExifTags.Base.ImageDescription]
+        assert "spade:seed: 3" in told and "weights come from is not known" in told
 
 
 def test_the_seed_decides_the_picture(spade, labels, tiny_model, tmp_path):
@@ -101,3 +109,4 @@ def test_checkpoint_info_tells_what_a_file_holds(spade, tiny_model):
     ended = spade("checkpoint", "info", tiny_model)
     assert ended.code == 0
     assert all(word in ended.out for word in ("landscape (17 classes)", "float16", "untrained", "64 x 64"))
+    assert all(word in ended.out for word in ("whose weights", "whose data", "enlarged by", "BSD-3-Clause"))
