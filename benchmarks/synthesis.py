@@ -203,8 +203,9 @@ def measured(
 ) -> None:
     ids = label_map(kind, side, network.config.label_channels, 1)
     first = inputs_of(network, ids, 0)
-    with torch.inference_mode():
+    with torch.no_grad():  # in inference mode spectral norms cannot be folded
         painted = dict(systems(network, first, autocast))
+    with torch.inference_mode():
         exact = painted["plain"](first)
         given = {
             name: [inputs_of(network, each, step) for step, each in enumerate(maps_of(name, ids, rounds))]
