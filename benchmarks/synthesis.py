@@ -85,7 +85,7 @@ def inputs_of(network: Generator, ids: np.ndarray, seed: int) -> Inputs:
     random = torch.Generator().manual_seed(seed)
     style = torch.randn(1, config.style_size, generator=random) if config.style_size else None
     planes = one_hot(classes, config.label_channels, classes if config.instance_edges else None)
-    return Inputs(classes, planes, style, network.draw_noise(1, *ids.shape, random))
+    return Inputs(classes, planes, style, network.draw_noise(1, ids.shape[0], ids.shape[1], random))
 
 
 def embedded() -> Generator:
@@ -161,7 +161,7 @@ def _onnx_runtime(network: nn.Module, seen: Inputs) -> Painting:
     with contextlib.redirect_stdout(io.StringIO()):
         program = torch.onnx.export(network, seen.tensors(), dynamo=True, opset_version=18, verbose=False)
     assert program is not None
-    program.save(file)
+    file.write(program.model_proto.SerializeToString())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])

@@ -46,7 +46,7 @@ class Dispatcher:
         """The job, and others that are painted at the same size by the same model, in turn; one that has lost a
         worker runs alone, for it may be what took it down."""
         jobs, admitted = [first], first.admitted
-        alone = first.tries or admitted.painted_pixels > BATCH_PIXELS
+        alone = first.tries or admitted.painted_pixels > BATCH_PIXELS or any(admitted.submit.output.wrap)
         if alone or not self._models.can_batch(worker, admitted.submit.model):
             return jobs
         most = min(most, int(BATCH_S / max(self.expected_s(admitted), 1e-3)))
@@ -93,4 +93,5 @@ class Dispatcher:
 
 def _alike(job: AdmittedJob, other: AdmittedJob) -> bool:
     """Whether one batch may hold both."""
-    return job.submit.model == other.submit.model and job.painted_size == other.painted_size
+    alike = job.submit.model == other.submit.model and job.painted_size == other.painted_size
+    return alike and job.submit.output.wrap == other.submit.output.wrap

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8
 """mallopt's parameters, as glibc's malloc.h numbers them."""
-LARGEST = 2**31 - 1
+NEVER = -1
 LARGE = 2**18
 
 
@@ -42,6 +42,19 @@ def chosen_device(wanted: str) -> torch.device:
     return device
 
 
+def fastest_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device multiplies it faster than float32 (CUDA, processors with avx512_bf16), else float32.
+
+    Emulated, it takes ten times as long.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    fast = device.type == "cpu" and getattr(torch.cpu, "get_capabilities", dict)().get("avx512_bf16", False)
+    return torch.bfloat16 if fast else torch.float32
+
+
 def physical_cores() -> int:
     """Cores this process may use, hyper-threads not counted: two threads on one core only slow each other."""
     try:
@@ -60,7 +73,7 @@ def keep_freed_memory() -> bool:
     glibc = _glibc()
     if glibc is None:
         return False
-    taken = [glibc.mallopt(M_MMAP_MAX, 0), glibc.mallopt(M_TRIM_THRESHOLD, LARGEST)]
+    taken = [glibc.mallopt(M_MMAP_MAX, 0), glibc.mallopt(M_TRIM_THRESHOLD, NEVER)]
     return taken == [1, 1]
 
 

@@ -15,6 +15,8 @@ from spade_core.contract.messages import ModelInfo, Problem, Submit
 UPSCALER_BYTES, UPSCALED_BYTES_A_PIXEL = 100_000_000, 60
 """Of a picture that an upscaler makes: its tiles, and a few copies of the picture. Measured with benchmarks.upscaling:
 0.12 to 0.14 GB in all at 1024x576, 0.47 (embedded) and 0.61 (x4plus) at 4096x2304, 1.63 at 8192x4608."""
+PARTED_BYTES_A_PIXEL = 16
+"""Of a picture that is painted in parts: its labels, noise and colours, and a copy of those to send."""
 LARGE_PICTURES = 1.3
 """How much more a large picture takes than the difference between two small ones says: 14.2 GB at 2048 squared, where
 that said 11.2."""
@@ -35,7 +37,7 @@ class Assignment:
     upscalers: dict[str, str]
     """Files by name."""
     broker_key: str
-    """The public key of the broker's socket for workers."""
+    """The public key of the broker's socket for workers; empty where that is a private file."""
     set_aside: tuple[CheckpointVersion, ...] = ()
     """What ended the workers before this one whenever it was loaded."""
     log_format: str = "text"
@@ -84,21 +86,32 @@ class PaintingCost:
     """What it takes to paint with a model: memory beside the model's own, measured, and 0 where it cannot be.
 
     batches: whether several at once may be worth it; not where they were seen to differ from each alone.
+    whole_pixels: of the largest picture that is painted as a whole (0: every one is). A larger one is painted in parts,
+    which take parted_bytes at most.
     """
 
     bytes_a_picture: float = 0.0
     bytes_a_pixel: float = 0.0
     batches: bool = True
+    whole_pixels: int = 0
+    parted_bytes: float = 0.0
 
     def memory(self, painted_pixels: int, upscaled_pixels: int = 0) -> float:
         """Bytes for a picture; upscaled_pixels: its size where it is enlarged from what is painted."""
-        painting = self.bytes_a_picture + LARGE_PICTURES * self.bytes_a_pixel * painted_pixels
+        if self.whole_pixels and painted_pixels > self.whole_pixels:
+            painting = self.bytes_a_picture + self.parted_bytes + PARTED_BYTES_A_PIXEL * painted_pixels
+        else:
+            painting = self.bytes_a_picture + LARGE_PICTURES * self.bytes_a_pixel * painted_pixels
         upscaling = UPSCALER_BYTES + UPSCALED_BYTES_A_PIXEL * upscaled_pixels if upscaled_pixels else 0
         return max(painting, upscaling)
 
     def largest_side(self, room: float) -> int:
         """Of a square picture that `room` bytes can hold, in whole steps of 32 pixels; 0 where none can."""
-        pixels = max(0.0, room - self.bytes_a_picture) / max(LARGE_PICTURES * self.bytes_a_pixel, 1.0)
+        left = max(0.0, room - self.bytes_a_picture)
+        pixels = left / max(LARGE_PICTURES * self.bytes_a_pixel, 1.0)
+        if self.whole_pixels:
+            parted = (left - self.parted_bytes) / PARTED_BYTES_A_PIXEL
+            pixels = parted if parted > self.whole_pixels else min(pixels, self.whole_pixels)
         return int(pixels**0.5) // 32 * 32
 
 

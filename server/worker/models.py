@@ -12,6 +12,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from spade_core.upscaling.upscaler import Upscaler
 
 LOOK_S = 1.0
+_MOST_TERMS = 1000
+"""Letters of a model's terms: a file may say anything."""
 _SPREAD_S = 0.05
 """For the word that a file is loaded to get out of this process, which the file may end."""
 
@@ -131,6 +134,8 @@ class ModelLoader:
             file=version.file_name if self.source.is_run else "",
             trained_size=synthesizer.trained_size,
             styles=tuple(style.name for style in synthesizer.named_styles),
+            instance_edges=synthesizer.looks_at_instances,
+            terms=synthesizer.terms[:_MOST_TERMS],
         )
         return LoadedModel(version, synthesizer, info, speed, cost, Batches(synthesizer))
 
@@ -235,6 +240,9 @@ def _nothing_yet(run: ModelSource) -> Problem:
 def _warm_up(synthesizer: Synthesizer) -> tuple[float, PaintingCost]:
     """Milliseconds for a megapixel, and memory for a picture. The first picture of a size also fills caches."""
     side, device = synthesizer.native_size, str(synthesizer.device)
+    parted = synthesizer.parted
+    if parted is not None and (all_of_it := room(device)):
+        parted.fit(all_of_it)
     small = max(MIN_SIDE, side // 2)
     few, many = (_stripes(synthesizer, each) for each in (small, side))
     synthesizer.render(few, None, 0)
@@ -244,7 +252,10 @@ def _warm_up(synthesizer: Synthesizer) -> tuple[float, PaintingCost]:
     synthesizer.render(many, None, 1)
     speed = (time.perf_counter() - began) * 1e3 / (side * side / 1e6)
     a_pixel = max(0, high - low) / max(1, many.size - few.size)
-    return speed, PaintingCost(max(0.0, high - a_pixel * many.size), a_pixel)
+    cost = PaintingCost(max(0.0, high - a_pixel * many.size), a_pixel)
+    if parted is not None:
+        cost = replace(cost, whole_pixels=parted.whole_pixels, parted_bytes=parted.parted_bytes)
+    return speed, cost
 
 
 def _stripes(synthesizer: Synthesizer, side: int) -> np.ndarray:

@@ -12,12 +12,17 @@ The graph takes what a program has at hand, a label map of ids, and gives what i
 
 The metadata say which label set it is, and the rest that has to be known. Nothing is added around the map here, as
 Synthesizer does so that the border looks like the rest.
+
+Engines want one size, and know older operators only. PyTorch's exporter writes OPSET at the oldest, and what converts
+its files fails at their padding; so the graph is taken down for one size first, and then by the exporter before it,
+which knows older ones.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import json
 import logging
 import warnings
@@ -31,7 +36,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..contract.errors import CannotWriteError, InternalError, UnavailableError
+from ..contract.errors import BadOptionError, CannotWriteError, InternalError, UnavailableError
 from ..contract.limits import LARGEST_SIDE
 from ..files import replacing
 from ..model.interface import ImageGenerator
@@ -41,7 +46,7 @@ from .folding import fold_spectral_norms
 if TYPE_CHECKING:
     import onnx
 
-OPSET = 18
+OPSET, OLDEST_OPSET = 18, 11
 
 TOLERANCE = 1e-3
 """A quarter of a step of 8-bit colour. Most networks agree within 1e-6; ONNX Runtime sums up a layer norm over a whole
@@ -80,8 +85,12 @@ class PaintFromIds(nn.Module):
 
     def examples(self, rows: int, columns: int) -> dict[str, Tensor]:
         """Random inputs by name, for so many times the smallest step of a picture's sides."""
-        generator, step = self.generator, self.generator.multiple
-        height, width = generator.fixed_size or (rows * step, columns * step)
+        step = self.generator.multiple
+        return self.examples_of(self.generator.fixed_size or (rows * step, columns * step))
+
+    def examples_of(self, size: tuple[int, int]) -> dict[str, Tensor]:
+        """Random inputs by name for a picture of (height, width)."""
+        generator, (height, width) = self.generator, size
         labels = torch.randint(len(self.channel_of_id), (1, height, width), dtype=torch.int32)
         inputs = {"labels": labels}
         if self.edges:
@@ -112,11 +121,19 @@ class Written:
     """The largest between the pictures of ONNX Runtime and PyTorch."""
 
 
-def export_onnx(checkpoint: Checkpoint, path: Path, name: str) -> Written:
+def export_onnx(
+    checkpoint: Checkpoint,
+    path: Path,
+    name: str,
+    size: tuple[int, int] | None = None,
+    opset: int = OPSET,
+) -> Written:
     """Write the file, after comparing what it paints in ONNX Runtime with PyTorch.
 
-    Raises UnavailableError without the onnx extra, InternalError where they differ by more than TOLERANCE, and
-    CannotWriteError.
+    size: (height, width) of all its pictures; None lets them have any where the network does. opset: version of the
+    operators, OLDEST_OPSET to OPSET; an older one than OPSET needs a size.
+    Raises UnavailableError without the onnx extra, BadOptionError, InternalError where they differ by more than
+    TOLERANCE, and CannotWriteError.
     """
     if any(importlib.util.find_spec(package) is None for package in ("onnx", "onnxruntime", "onnxscript")):
         raise UnavailableError("ONNX is not installed.", "Run: pip install 'spade-backdrops[onnx]'")
@@ -125,12 +142,15 @@ def export_onnx(checkpoint: Checkpoint, path: Path, name: str) -> Written:
     import onnx
 
     network = PaintFromIds(checkpoint).eval()
+    size = _checked_size(network.generator, size, opset)
     smallest = -(-network.generator.smallest_side // network.generator.multiple)
-    model = _translated(network, smallest)
-    onnx.helper.set_model_props(model, _metadata(checkpoint, network, name))
+    model = _translated(network, smallest) if size is None else _of_one_size(network, size, opset)
+    onnx.helper.set_model_props(model, _metadata(checkpoint, network, name, size))
     onnx.checker.check_model(model)
     content = model.SerializeToString()
-    difference = _compared(content, network, smallest)
+    sizes = [(smallest + 1, smallest + 2), (smallest + 2, smallest)]
+    examples = [network.examples(*each) for each in sizes] if size is None else [network.examples_of(size)]
+    difference = max(_compared(content, network, inputs) for inputs in examples)
     if not difference < TOLERANCE:
         raise InternalError(
             f"ONNX Runtime paints another picture than PyTorch (they differ by {difference:.1g}).",
@@ -179,19 +199,84 @@ def _dynamic_shapes(
     )
 
 
-def _compared(content: bytes, network: PaintFromIds, smallest: int) -> float:
-    """The largest difference between the runtimes, on random input of two sizes."""
+def _checked_size(
+    generator: ImageGenerator, size: tuple[int, int] | None, opset: int
+) -> tuple[int, int] | None:
+    """The one size of all pictures, if there is one. Raises BadOptionError."""
+    if not OLDEST_OPSET <= opset <= OPSET:
+        raise BadOptionError(f"Opset {opset} cannot be written.", f"Use {OLDEST_OPSET} to {OPSET}.")
+    fixed, step = generator.fixed_size, generator.multiple
+    if size is None:
+        if opset < OPSET and fixed is None:
+            raise BadOptionError(
+                f"Opset {opset} can be written for one size only.",
+                "Name it with --size, as in --size 512x512.",
+            )
+        return fixed if opset < OPSET else None
+    if fixed is not None and size != fixed:
+        raise BadOptionError(f"This network paints {fixed[1]} x {fixed[0]} pixels only.", "Leave --size out.")
+    if fixed is None and any(
+        side % step or not generator.smallest_side <= side <= LARGEST_SIDE for side in size
+    ):
+        raise BadOptionError(
+            f"This network cannot paint {size[1]} x {size[0]} pixels as they are.",
+            f"Choose multiples of {step}, from {generator.smallest_side} to {LARGEST_SIDE}.",
+        )
+    return size
+
+
+class _TakenDown(nn.Module):
+    """A graph with all its sizes in it, which the older exporter would not take for constants."""
+
+    def __init__(self, network: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        super().__init__()
+        graph = torch.export.export(network, inputs).module()
+        self._run = [graph]  # in a list: the exporter would change its mode, which it does not know
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self._run[0](*inputs)
+
+
+def _of_one_size(network: PaintFromIds, size: tuple[int, int], opset: int) -> onnx.ModelProto:
+    import onnx
+
+    inputs = network.examples_of(size)
+    tensors = tuple(inputs.values())
+    written = io.BytesIO()
+    with _quiet():
+        if opset == OPSET:
+            program = torch.onnx.export(
+                network,
+                tensors,
+                input_names=list(inputs),
+                output_names=["image"],
+                opset_version=opset,
+                external_data=False,
+                verbose=False,
+            )
+            assert program is not None
+            return program.model_proto
+        torch.onnx.export(
+            _TakenDown(network, tensors).eval(),
+            tensors,
+            written,  # type: ignore[arg-type]  # it takes files too
+            input_names=list(inputs),
+            output_names=["image"],
+            opset_version=opset,
+            dynamo=False,
+        )
+    return onnx.load_from_string(written.getvalue())
+
+
+def _compared(content: bytes, network: PaintFromIds, inputs: dict[str, Tensor]) -> float:
+    """The largest difference between the runtimes on these inputs."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    differences = []
-    for rows, columns in ((smallest + 1, smallest + 2), (smallest + 2, smallest)):
-        inputs = network.examples(rows, columns)
-        with torch.inference_mode():
-            expected = network(*inputs.values()).numpy()
-        [image] = session.run(None, {key: value.numpy() for key, value in inputs.items()})
-        differences.append(float(np.abs(image - expected).max()))
-    return max(differences)
+    with torch.inference_mode():
+        expected = network(*inputs.values()).numpy()
+    [image] = session.run(None, {key: value.numpy() for key, value in inputs.items()})
+    return float(np.abs(image - expected).max())
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, str]:
@@ -206,8 +291,10 @@ def _shapes(model: onnx.ModelProto) -> dict[str, str]:
     }
 
 
-def _metadata(checkpoint: Checkpoint, network: PaintFromIds, name: str) -> dict[str, str]:
-    fixed = network.generator.fixed_size
+def _metadata(
+    checkpoint: Checkpoint, network: PaintFromIds, name: str, size: tuple[int, int] | None
+) -> dict[str, str]:
+    fixed = network.generator.fixed_size or size
     return {
         "name": name,
         "label_set": checkpoint.label_set.to_toml(),

@@ -74,14 +74,19 @@ def layout(channels: np.ndarray, count: int) -> np.ndarray:
     channels: (H, W) numbers below `count`, one a class, of a label map. Returns (GRID * GRID * count,) uint8, 255 for
     all of a cell.
     """
-    step = max(1, min(channels.shape) // FINEST)
-    channels = channels[step // 2 :: step, step // 2 :: step]
+    channels = looked_at(channels)
     height, width = channels.shape
     rows, columns = np.arange(height) * GRID // height, np.arange(width) * GRID // width
     cells = rows[:, None] * GRID + columns
     counts = np.bincount((cells * count + channels).ravel(), minlength=GRID * GRID * count)
     shares = counts.reshape(GRID * GRID, count) / np.bincount(cells.ravel(), minlength=GRID * GRID)[:, None]
     return np.round(shares * 255).astype(np.uint8).ravel()
+
+
+def looked_at(label_map: np.ndarray) -> np.ndarray:
+    """What a layout is counted on: (h, w) of (H, W); all of it where that is looked at again."""
+    step = max(1, min(label_map.shape) // FINEST)
+    return label_map[step // 2 :: step, step // 2 :: step]
 
 
 def thinned(codes: np.ndarray, count: int) -> np.ndarray:

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
+
+from .checkpoint_hub import Download, ExportHub
 
 if TYPE_CHECKING:
     from ..checkpoint.file import Checkpoint as LoadedCheckpoint
@@ -35,6 +38,19 @@ class Info:
 @dataclass(frozen=True)
 class Import:
     """Turn the weights of the published SPADE or pix2pixHD code into a checkpoint that paints the same."""
+
+    FIRST: ClassVar = (
+        "output",
+        "preset",
+        "epoch",
+        "classes",
+        "dont_care",
+        "edges",
+        "label_set",
+        "upsampling",
+        "aspect_ratio",
+        "crop_size",
+    )
 
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR_OR_PTH")]
     """the folder with latest_net_G.pth (and _E, _D), or a generator's .pth alone"""
@@ -118,6 +134,10 @@ class ExportOnnx:
     """a model by name, a .safetensors checkpoint, or a training's folder"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="MODEL.onnx")]
     """where the network goes"""
+    size: Annotated[str | None, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = None
+    """of all its pictures, for programs that want one, as in 512x512; without it any multiple of its step will do"""
+    opset: int = 18
+    """version of the operators, 11 to 18; below 18 only with a size"""
 
     def run(self) -> int:
         from ..checkpoint.file import load_checkpoint
@@ -128,12 +148,24 @@ class ExportOnnx:
         if self.output.suffix != ".onnx":
             raise CannotWriteError(f"'{self.output.name}' does not name an ONNX file.", "End it in .onnx.")
         file = model_file(self.file)
-        written = export_onnx(load_checkpoint(file), self.output, file.stem)
+        written = export_onnx(load_checkpoint(file), self.output, file.stem, self._size(), self.opset)
         for name, shape in written.shapes.items():
             print(f"{name:<12}{shape}")
         megabytes = self.output.stat().st_size / 1e6
         print(f"{self.output}: {megabytes:.1f} MB, differs from PyTorch by {written.difference:.1g} at most")
         return 0
+
+    def _size(self) -> tuple[int, int] | None:
+        """(height, width)"""
+        from ..contract.errors import BadOptionError
+
+        if self.size is None:
+            return None
+        match = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", self.size)
+        if match is None:
+            raise BadOptionError(f"'{self.size}' is no size.", "Write --size 512x512.")
+        width, height = match.groups()
+        return int(height or width), int(width)
 
 
 @dataclass(frozen=True)
@@ -178,13 +210,15 @@ class AddStyles:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Look into model files; give them styles; bring published weights in and out; write ONNX."""
+    """Look into model files; give them styles; bring published weights in and out; write ONNX; share them."""
 
     action: (
         Annotated[Info, tyro.conf.subcommand("info")]
         | Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[ExportOnnx, tyro.conf.subcommand("export-onnx")]
+        | Annotated[ExportHub, tyro.conf.subcommand("export-hub")]
+        | Annotated[Download, tyro.conf.subcommand("download")]
         | Annotated[AddStyles, tyro.conf.subcommand("add-styles")]
     )
 
@@ -194,8 +228,11 @@ class Checkpoint:
 
 def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
     from ..checkpoint.file import file_digest
+    from ..checkpoint.terms import terms_of
+    from ..upscaling.names import available
+    from ..upscaling.terms import upscaler_terms
 
-    label_set = checkpoint.label_set
+    label_set, terms = checkpoint.label_set, terms_of(checkpoint.provenance, path)
     weights = [*checkpoint.generator_weights.values(), *checkpoint.encoder_weights.values()]
     kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in weights})
     config = checkpoint.generator
@@ -212,6 +249,9 @@ def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
         "style encoder": checkpoint.style_encoder or "none",
         "styles": _styles(checkpoint),
         "discriminator": "kept" if checkpoint.discriminator_weights else "none",
+        "whose weights": terms.weights,
+        "whose data": terms.data,
+        "enlarged by": f"{available()[0]}, where nothing else is named. {upscaler_terms(available()[0])}",
         **checkpoint.provenance,
     }
     width = max(map(len, rows))

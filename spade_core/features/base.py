@@ -30,7 +30,7 @@ class Features:
 
     def rows(self) -> np.ndarray:
         """The vectors, (B, D) float64."""
-        return self.pooled.double().cpu().numpy()
+        return self.pooled.cpu().double().numpy()  # in this order: MPS has no float64
 
     def __getitem__(self, places: list[int]) -> Features:
         """Some pictures of the batch."""
@@ -74,5 +74,5 @@ def perceptual_distance(first: Features, second: Features) -> np.ndarray:
     total = torch.zeros(len(first.pooled), dtype=torch.float64)
     for a, b in zip(first.taps, second.taps, strict=True):
         apart = (F.normalize(a, dim=1, eps=1e-6) - F.normalize(b, dim=1, eps=1e-6)).square()
-        total += apart.sum(1).mean((1, 2)).double().cpu()
+        total += apart.sum(1).mean((1, 2)).cpu().double()
     return total.numpy()

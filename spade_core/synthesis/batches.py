@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..contract.messages import Wrap
 from ..contract.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Canvas:
     style: np.ndarray | None = None
     seed: int = 0
     instance_map: np.ndarray | None = None
+    wrap: Wrap = (False, False)
 
 
 class Batches:
@@ -42,6 +44,8 @@ class Batches:
         self, canvases: Sequence[Canvas], size: tuple[int, int], progress: ProgressCallback
     ) -> list[np.ndarray]:
         """One picture a canvas, all of this (height, width): bytes as Synthesizer.render gives them."""
+        if any(any(canvas.wrap) for canvas in canvases):
+            return self._singly(canvases, size, progress)
         shape = (len(canvases), *size)
         if len(canvases) > 1 and shape in self._equal:
             return self._synthesizer.render_batch(canvases, progress, size)

@@ -9,6 +9,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..contract.messages import Wrap
 from ..model.interface import ImageGenerator
 
 
@@ -23,19 +24,42 @@ class Framing:
     bottom: int = 0
     left: int = 0
     right: int = 0
+    wrap: Wrap = (False, False)
 
     @classmethod
-    def of(cls, generator: ImageGenerator, height: int, width: int, margin: int) -> Framing:
+    def of(
+        cls,
+        generator: ImageGenerator,
+        height: int,
+        width: int,
+        margin: int,
+        wrap: Wrap = (False, False),
+    ) -> Framing:
         """At least `margin` pixels beyond each side, up to the next size that the generator paints as asked.
 
-        A generator of one fixed size gets the whole map at that size.
+        An axis that wraps has nothing beyond it, and is painted a little longer than asked where that has to be. A
+        generator of one fixed size gets the whole map at that size.
         """
         if generator.fixed_size is not None:
             return cls(height, width, generator.fixed_size)
         step, smallest = generator.multiple, generator.smallest_side
-        extra = [max(-(-(side + 2 * margin) // step) * step, smallest) - side for side in (height, width)]
+        asked = [
+            max(-(-side // step) * step, smallest) if goes_on else side
+            for side, goes_on in zip((height, width), wrap, strict=True)
+        ]
+        extra = [
+            0 if goes_on else max(-(-(side + 2 * margin) // step) * step, smallest) - side
+            for side, goes_on in zip(asked, wrap, strict=True)
+        ]
         top, left = extra[0] // 2, extra[1] // 2
-        return cls(height, width, None, top, extra[0] - top, left, extra[1] - left)
+        return cls(asked[0], asked[1], None, top, extra[0] - top, left, extra[1] - left, wrap)
+
+    @property
+    def framed_size(self) -> tuple[int, int]:
+        """(height, width) of what the generator paints."""
+        if self.fixed_size is not None:
+            return self.fixed_size
+        return self.top + self.height + self.bottom, self.left + self.width + self.right
 
     def sampled(self, ids: np.ndarray) -> np.ndarray:
         """Ids of any size at the picture's: the middle of what each of its pixels covers; averages would invent ids."""

@@ -12,14 +12,16 @@ import torch
 from torch import Tensor
 
 from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
-from ..checkpoint.sources import model_file
-from ..checkpoint.style_bank import NamedStyle, layout
+from ..checkpoint.sources import model_file, model_name
+from ..checkpoint.style_bank import NamedStyle, layout, looked_at
+from ..checkpoint.terms import terms_of
 from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
-from ..contract.limits import MAX_SIDE, MIN_SIDE
+from ..contract.limits import LARGEST_SIDE, MIN_SIDE
+from ..contract.messages import Wrap
 from ..contract.progress import ProgressCallback
 from ..contract.request import unknown_style
-from ..model.config import ImageGeneratorConfig
+from ..model.config import ImageGeneratorConfig, LabelSampling
 from ..model.semantic_input import class_shares, instance_edges, one_hot
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
@@ -31,6 +33,11 @@ from .compiled.keys import KeyMap
 from .framing import Framing
 from .painting_size import painting_size
 from .row_bands import RowBands
+from .tiles.labels import IdLabels, Labels, PlaneLabels
+from .tiles.pictures import PartedPictures
+from .tiles.plan import Part
+from .tiles.sheet import Sheet
+from .wrapping import NOWHERE
 
 MARGIN = 16
 """Pixels painted beyond every side and cut away: a network that sees zeros past its border paints a frame."""
@@ -53,11 +60,15 @@ class Synthesizer:
         self.label_set: LabelSet = checkpoint.label_set
         self.native_size, self.style_size = checkpoint.native_size, config.style_size
         self.trained_size = checkpoint.trained_size
-        self._label_sampling = getattr(config, "label_sampling", "nearest")
+        self._label_sampling: LabelSampling = getattr(config, "label_sampling", "nearest")
         self.looks_at_instances = config.instance_edges
+        self.terms = terms_of(checkpoint.provenance).text
+        """Whose weights these are, on what they were trained, and on what terms, in words."""
         self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
+        self.parted = PartedPictures(self._generator, device)
+        """What paints large pictures, and those whose ends meet."""
         self._compiled = CompiledGenerator.inside(self._generator, device)
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
@@ -65,12 +76,15 @@ class Synthesizer:
 
     @classmethod
     def load(cls, model: str | Path = "landscape", device: str = "auto") -> Synthesizer:
-        """An embedded model by name, or a checkpoint file.
+        """An embedded model by name, a checkpoint file, a training's folder, or org/name in the Hugging Face cache.
 
         Raises UnknownModelError, BadCheckpointError, UnavailableError.
         """
         path = model_file(model)
-        return cls(load_checkpoint(path), path.stem, file_digest(path), chosen_device(device))
+        checkpoint = load_checkpoint(path)
+        made = cls(checkpoint, model_name(path), file_digest(path), chosen_device(device))
+        made.terms = terms_of(checkpoint.provenance, path).text
+        return made
 
     def render(
         self,
@@ -80,18 +94,21 @@ class Synthesizer:
         progress: ProgressCallback | None = None,
         instance_map: np.ndarray | None = None,
         size: tuple[int, int] | None = None,
+        wrap: Wrap = NOWHERE,
     ) -> np.ndarray:
         """Paint a picture.
 
-        label_map: (H, W) ids of label_set, sides of 32 to 4096 pixels. style: (style_size,) float32, or None to draw
+        label_map: (H, W) ids of label_set, sides of 32 to 8192 pixels. style: (style_size,) float32, or None to draw
         it from the seed; the seed also draws the noise. progress is told the stage and a fraction of 0 to 1, and may
         raise to stop. instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between
         objects; where None is given, the borders between labels stand in for them. size: (height, width) to paint at
-        in place of the label map's: smaller, for an upscaler, with labels sampled as the model sees them.
-        Returns (H, W, 3) uint8, or of that size. Raises BadLabelError, BadShapeError, TooLargeError.
+        in place of the label map's: smaller, for an upscaler, with labels sampled as the model sees them. wrap:
+        whether rows go on from the bottom to the top, and columns from right to left, as those of seamless tiles and
+        panoramas.
+        Returns (H, W, 3) uint8, or of that size. Raises BadLabelError, BadShapeError, TooLargeError, and
+        BadOptionError where the model cannot wrap.
         """
-        canvas = Canvas(label_map, style, seed, instance_map)
-        return to_rgb(self._painted([canvas], progress, size)[0])
+        return self._alone(Canvas(label_map, style, seed, instance_map, wrap), progress, size, as_bytes=True)
 
     def render_batch(
         self,
@@ -100,6 +117,8 @@ class Synthesizer:
         size: tuple[int, int] | None = None,
     ) -> list[np.ndarray]:
         """As render, several at once, all of one size; the bytes may differ a little from those of each alone."""
+        if any(self._planned(canvas, size)[1] for canvas in canvases):
+            return [self._alone(canvas, progress, size, as_bytes=True) for canvas in canvases]
         return [to_rgb(image) for image in self._painted(canvases, progress, size)]
 
     def render_float(
@@ -108,9 +127,66 @@ class Synthesizer:
         style: np.ndarray | None = None,
         seed: int = 0,
         instance_map: np.ndarray | None = None,
+        wrap: Wrap = NOWHERE,
     ) -> np.ndarray:
         """As render, but what the network gives before it is cut to bytes: (H, W, 3) float32 in [-1, 1]."""
-        return as_array(self._painted([Canvas(label_map, style, seed, instance_map)], None, None)[0])
+        return self._alone(Canvas(label_map, style, seed, instance_map, wrap), None, None, as_bytes=False)
+
+    def _alone(
+        self,
+        canvas: Canvas,
+        progress: ProgressCallback | None,
+        size: tuple[int, int] | None,
+        as_bytes: bool,
+    ) -> np.ndarray:
+        """(H, W, 3) uint8, or float32 in [-1, 1]."""
+        frame, plan = self._planned(canvas, size)
+        if plan is not None:
+            sheet = Sheet(frame, size or canvas.label_map.shape, as_bytes)  # type: ignore[arg-type]
+            self._paint_in_parts(canvas, frame, plan, sheet, progress or _say_nothing)
+            return sheet.picture()
+        image = self._painted([canvas], progress, size)[0]
+        return to_rgb(image) if as_bytes else as_array(image)
+
+    def _planned(self, canvas: Canvas, size: tuple[int, int] | None) -> tuple[Framing, Part | None]:
+        """The plan is None where the generator paints it as it is."""
+        height, width = size or self._checked(canvas.label_map).shape
+        frame = Framing.of(self._generator, height, width, self._margin, canvas.wrap)
+        return frame, self.parted.plan(frame, canvas.wrap)
+
+    def _paint_in_parts(
+        self, canvas: Canvas, frame: Framing, plan: Part, sheet: Sheet, progress: ProgressCallback
+    ) -> None:
+        ids = self._checked(canvas.label_map)
+        code = self._checked_style(canvas.style, canvas.seed, ids)
+        objects = self._checked_objects(ids, canvas.instance_map) if self.looks_at_instances else None
+        style = None if code is None else self._placed(code)
+        random = torch.Generator().manual_seed(canvas.seed % 2**63)
+        noise = self._generator.draw_noise(1, *frame.framed_size, random)
+        done = 0.0
+
+        def report(share: float = 0.0) -> None:
+            nonlocal done
+            done = min(done + share, 1.0)
+            progress("painting", done)
+
+        if self._bands is not None:
+            self._bands.after_band = report
+        with torch.inference_mode():
+            labels = self._labels_in_parts(ids, objects, frame)
+            for region, image in self.parted.paint(plan, labels, style, noise, canvas.wrap, report):
+                self._refuse_no_picture(image)
+                sheet.put(region, image)
+        progress("painting", 1.0)
+
+    def _labels_in_parts(self, ids: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Labels:
+        sampling, wrap = self._label_sampling, frame.wrap
+        if self._takes_shares(ids, frame):
+            planes = self._semantic_input(self._channels.indices(ids), objects, frame)
+            return PlaneLabels(planes, sampling, wrap)
+        framed = frame.framed(frame.sampled(ids))
+        framed_objects = None if objects is None else frame.framed(frame.sampled(objects))
+        return IdLabels(framed, framed_objects, self._channels, sampling, wrap, self._placed)
 
     def _painted(
         self, canvases: Sequence[Canvas], progress: ProgressCallback | None, size: tuple[int, int] | None
@@ -141,14 +217,17 @@ class Synthesizer:
             labels: Any = _all_labels([each[0] for each in inputs])
             image = self._generator(labels, _together(codes) if codes else None, noise, after_block)
             image = frame.unframed(image.float())
-            if not torch.isfinite(image).all():
-                raise BadCheckpointError(
-                    f"The model '{self.name}' gives no picture: its weights, or the style, lead beyond all numbers.",
-                    "Copy or train the model again, or choose another style.",
-                )
+            self._refuse_no_picture(image)
         if progress is not None:
             progress("painting", 1.0)
         return image
+
+    def _refuse_no_picture(self, image: Tensor) -> None:
+        if not torch.isfinite(image).all():
+            raise BadCheckpointError(
+                f"The model '{self.name}' gives no picture: its weights, or the style, lead beyond all numbers.",
+                "Copy or train the model again, or choose another style.",
+            )
 
     def _inputs(
         self, canvas: Canvas, ids: np.ndarray, frame: Framing
@@ -173,7 +252,7 @@ class Synthesizer:
 
     def _semantic_input(self, channels: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Tensor:
         """(1, input_channels, H', W'), as large as the frame wants it."""
-        shares = self._label_sampling == "area" and channels.shape != (frame.height, frame.width)
+        shares = self._takes_shares(channels, frame)
         instances = None if objects is None else self._placed(frame.framed(frame.sampled(objects)))
         if not shares:
             framed = self._placed(frame.framed(frame.sampled(channels)))
@@ -184,6 +263,11 @@ class Synthesizer:
             if instances is not None:
                 labels = torch.cat([labels, instance_edges(instances[:, None])], dim=1)
         return labels.contiguous(memory_format=torch.channels_last)
+
+    def _takes_shares(self, ids: np.ndarray, frame: Framing) -> bool:
+        """Whether a label map is averaged where it is brought to the painting's size."""
+        smaller = frame.height < ids.shape[0] or frame.width < ids.shape[1]
+        return self._label_sampling == "area" and smaller
 
     def painting_size(self, wanted: tuple[int, int]) -> tuple[int, int]:
         """(height, width) to paint at, for an upscaler that brings it to the size wanted; small ones stay."""
@@ -225,7 +309,7 @@ class Synthesizer:
         if self._styles is not None:
             like = None
             if label_map is not None:
-                like = layout(self._channels.indices(label_map), self._channels.count)
+                like = layout(self._channels.indices(looked_at(label_map)), self._channels.count)
             return self._styles.drawn(seed, like)
         random = torch.Generator().manual_seed(seed % 2**63)
         return torch.randn(self.style_size, generator=random).numpy()
@@ -258,9 +342,9 @@ class Synthesizer:
                 f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the smallest side is {MIN_SIDE}.",
                 "Make it larger.",
             )
-        if max(ids.shape) > MAX_SIDE:
+        if max(ids.shape) > LARGEST_SIDE:
             raise TooLargeError(
-                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the largest side is {MAX_SIDE}.",
+                f"The label map is {ids.shape[1]} x {ids.shape[0]} pixels, the largest side is {LARGEST_SIDE}.",
                 "Make it smaller and scale the picture up.",
             )
         return ids
@@ -304,6 +388,10 @@ def _together(parts: Sequence[Tensor]) -> Tensor:
         return parts[0]
     batch = torch.cat(list(parts))
     return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch
+
+
+def _say_nothing(stage: str, done: float) -> None:
+    """To nobody."""
 
 
 def _paints_a_frame(config: ImageGeneratorConfig) -> bool:

@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..contract.messages import Wrap
+
 SIDE = 256
 """Pixels of a tile's longest side at a network's input: x4plus holds 0.5 GB of such a one where it is largest."""
 
-Wrap = tuple[bool, bool]
-"""Whether an axis goes on at its other end: (rows, columns)."""
 Layer = Callable[[Tensor], Tensor]
 
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 
 from spade_core.checkpoint.file import Checkpoint
 from spade_core.checkpoint.onnx_export import export_onnx
-from spade_core.contract.errors import CannotWriteError, UnavailableError
+from spade_core.contract.errors import BadOptionError, CannotWriteError, UnavailableError
 from spade_core.contract.labels import load_label_set, parse_label_set
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.checkpoint.test_reference_import import import_recorded
@@ -99,3 +100,33 @@ def test_without_the_packages_it_says_how_to_get_them(tmp_path: Path, monkeypatc
 def test_a_missing_folder_is_said_before_the_work_begins(tmp_path: Path):
     with pytest.raises(CannotWriteError, match="no folder"):
         export_onnx(tiny_checkpoint(), tmp_path / "missing" / "model.onnx", "small")
+
+
+@pytest.mark.parametrize("opset", [11, 15, 18])
+def test_engines_get_one_size_and_the_operators_they_know(tmp_path: Path, opset: int):
+    checkpoint = tiny_checkpoint()
+    written = export_onnx(checkpoint, tmp_path / "model.onnx", "small", size=(64, 96), opset=opset)
+    assert written.difference < TOLERANCE
+    assert written.shapes["labels"] == "int32 (1, 64, 96)"
+    assert written.shapes["image"] == "float32 (1, 3, 64, 96)"
+    [version] = [each.version for each in onnx.load(tmp_path / "model.onnx").opset_import if not each.domain]
+    assert version == opset
+    session = onnxruntime.InferenceSession((tmp_path / "model.onnx").read_bytes())
+    assert session.get_modelmeta().custom_metadata_map["fixed_size"] == "64 96"
+
+
+@pytest.mark.parametrize(
+    ("size", "opset", "says"),
+    [
+        (None, 15, "--size"),
+        ((64, 64), 8, "11 to 18"),
+        ((64, 64), 30, "11 to 18"),
+        ((50, 64), 18, "multiples of 32"),
+        ((0, 64), 18, "multiples of 32"),
+    ],
+)
+def test_what_cannot_be_exported_says_what_can(tmp_path: Path, size, opset: int, says: str):
+    with pytest.raises(BadOptionError) as caught:
+        export_onnx(tiny_checkpoint(), tmp_path / "model.onnx", "small", size=size, opset=opset)
+    assert says in caught.value.fix
+    assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ import torch
 
 from spade_core.contract.errors import BadCheckpointError
 from spade_core.features import efficientnet_lite
-from spade_core.features.base import perceptual_distance
+from spade_core.features.base import Features, perceptual_distance
 from spade_core.features.build import feature_network
 from spade_core.features.efficientnet_lite import FrozenPyramid, Lite2Features
 from spade_core.features.inception import InceptionFeatures, InceptionV3
@@ -136,3 +136,26 @@ def test_a_pickle_with_code_in_it_is_refused_and_not_run(tmp_path: Path):
     with pytest.raises(BadCheckpointError):
         feature_network(tmp_path / "inception.pth")
     assert not (tmp_path / "exploded").exists()
+
+
+class WithoutFloat64(torch.Tensor):
+    """As MPS holds tensors: whole and half numbers, and what has come to the processor is like any other."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.double:
+            raise TypeError("MPS has no float64")
+        result = super().__torch_function__(func, types, args, kwargs or {})
+        return result.as_subclass(torch.Tensor) if func is torch.Tensor.cpu else result
+
+
+def test_a_device_without_float64_can_judge_pictures(network):
+    first, second = (network.extract(pictures(2, seed)) for seed in (0, 1))
+    there = [
+        Features(
+            each.pooled.as_subclass(WithoutFloat64), [tap.as_subclass(WithoutFloat64) for tap in each.taps]
+        )
+        for each in (first, second)
+    ]
+    assert np.array_equal(there[0].rows(), first.rows()) and there[0].rows().dtype == np.float64
+    assert np.array_equal(perceptual_distance(*there), perceptual_distance(first, second))

@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spade_core.contract.errors import OutOfMemoryError
+from spade_core.checkpoint.file import Checkpoint, save_checkpoint
+from spade_core.contract.errors import CancelledError, OutOfMemoryError
+from spade_core.contract.labels import load_label_set
 from spade_core.contract.messages import Failed, Finished
 from spade_core.contract.request import Delivery, PictureRequest
+from spade_core.model.build import build_generator
+from spade_core.model.spade import GeneratorConfig
 from tests.server.running import RunningServer, resident_mib
 from tests.server.test_batches import ends_of
 from tests.server.trivial import NEEDS_MUCH, SLOW
@@ -20,9 +24,21 @@ REAL = "spade_core.synthesis.synthesizer:Synthesizer"
 GROUPS = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
 
 
+def uncut_model(folder: Path) -> Path:
+    """Of a network that looks at all of a picture at once: nobody can paint it in parts."""
+    config = GeneratorConfig(18, base_width=16, norm="instance", spectral=False, spade_hidden=256)
+    checkpoint = Checkpoint(
+        config, build_generator(config).state_dict(), load_label_set("landscape"), native_size=64
+    )
+    save_checkpoint(folder / "uncut.safetensors", checkpoint)
+    return folder / "uncut.safetensors"
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with RunningServer(tmp_path_factory.mktemp("memory"), synthesizer=REAL, wait=False) as server:
+    folder = tmp_path_factory.mktemp("memory")
+    models = "--models", "landscape", str(uncut_model(folder))
+    with RunningServer(folder, *models, synthesizer=REAL, wait=False) as server:
         server.wait_for(lambda status: status.state != "warming", timeout_s=120)
         yield server
 
@@ -52,17 +68,31 @@ def test_a_picture_that_the_device_cannot_hold_is_refused_at_once_and_says_what_
         pytest.skip("this machine could hold a picture of 4096 x 4096 pixels")
     began = time.monotonic()
     with pytest.raises(OutOfMemoryError, match=r"needs about \d+\.\d GB of memory") as refused:
-        client.generate(PictureRequest(all_sky(4096), landscape, upscale="off"))
+        client.generate(PictureRequest(all_sky(4096), landscape, "uncut", upscale="off"))
     assert time.monotonic() - began < 5
     assert "upscaling on" in refused.value.fix and " x " in refused.value.fix
     assert server.status().running == 0
+
+
+def test_a_picture_that_the_device_cannot_hold_at_once_is_painted_in_parts(server, client, landscape):
+    began: list[str] = []
+
+    def stop(stage: str, done: float) -> None:
+        began.append(stage)
+        if done > 0:
+            raise CancelledError("That is enough.")
+
+    with pytest.raises(CancelledError):
+        client.generate(PictureRequest(all_sky(4096), landscape, upscale="off"), progress=stop)
+    assert "painting" in began
+    server.wait_for(lambda status: status.running == 0, timeout_s=30)
 
 
 def test_a_picture_for_which_memory_runs_out_fails_alone(server, client, landscape):
     # After it was let in, the worker is left with less than it needs.
     worker = server.status().pids[1]
     before = limit_of(worker)
-    limit_of(worker, limits=(addresses(worker) + 500 * 2**20, before[1]))
+    limit_of(worker, limits=(addresses(worker) + 100 * 2**20, before[1]))
     try:
         large = client.submit(
             PictureRequest(all_sky(1024), landscape, upscale="off"), Delivery(deadline_s=120)

@@ -100,7 +100,7 @@ def test_garbage_frames_get_a_typed_refusal(peer, frames, code):
         ({"raw_bytes": 2**40}, [GRASS], "TOO_LARGE"),
         ({"output": Output((64, 9999))}, [GRASS], "TOO_LARGE"),
         ({"output": Output((1, 1))}, [GRASS], "BAD_SHAPE"),
-        ({"output": Output(mode="panorama")}, [GRASS], "BAD_HEADER"),
+        ({"output": Output(wrap=(True,))}, [GRASS], "BAD_HEADER"),
         ({"output": Output(encoding="exe")}, [GRASS], "BAD_HEADER"),
         ({"dtype": "float32"}, [GRASS], "BAD_SHAPE"),
         ({"dtype": "object"}, [GRASS], "BAD_SHAPE"),
@@ -143,7 +143,7 @@ def test_a_bad_job_gets_its_code_and_a_fix(peer, submit, changes, buffers, code)
         ({"model": "unheard-of"}, UnknownModelError),
         ({"seed": NEEDS_TOO_MUCH}, OutOfMemoryError),
         ({"seed": IS_BROKEN}, InternalError),
-        ({"mode": "tile"}, BadHeaderError),
+        ({"wrap": (True, True, True)}, BadHeaderError),
         ({"style": CodeStyle(np.zeros(5, np.float32))}, BadShapeError),
     ],
 )
