@@ -2,6 +2,7 @@
 """How long a picture takes: the plain network, engines that are installed, and the compiled generator.
 
 python -m benchmarks.synthesis [--model embedded coco] [--size 256 512] [--map median hard] [--threads 1] [--rounds 7]
+    [--bf16] [--no-engines]
 
 All are timed in turns in one process, so that whatever else the machine does hits each alike; a ratio is that of two
 neighbours, plain : system, its median over the rounds and the smallest and largest. Seconds are of the processor with
@@ -106,7 +107,9 @@ def coco() -> Generator:
     return network.eval()
 
 
-def systems(network: Generator, seen: Inputs, autocast: bool) -> Iterator[tuple[str, Painting]]:
+def systems(
+    network: Generator, seen: Inputs, autocast: bool, engines: bool
+) -> Iterator[tuple[str, Painting]]:
     """Names, and what paints; the first is the plain network."""
     last, compiled = copy.deepcopy(network).to(memory_format=torch.channels_last), copy.deepcopy(network)  # type: ignore[call-overload]
     fold_spectral_norms(compiled)
@@ -122,9 +125,9 @@ def systems(network: Generator, seen: Inputs, autocast: bool) -> Iterator[tuple[
         yield "bf16 channels_last", in_bf16
     folded = _Positional(copy.deepcopy(network))
     fold_spectral_norms(folded)
-    if find_spec("onnxruntime") and find_spec("onnxscript"):
+    if engines and find_spec("onnxruntime") and find_spec("onnxscript"):
         yield "ONNX Runtime", _onnx_runtime(folded, seen)
-    if find_spec("openvino"):
+    if engines and find_spec("openvino"):
         yield "OpenVINO f32", _openvino(folded, seen, "f32")
         yield "OpenVINO bf16", _openvino(folded, seen, "bf16")
 
@@ -199,12 +202,18 @@ def maps_of(name: str, ids: np.ndarray, count: int) -> list[np.ndarray]:
 
 
 def measured(
-    network: Generator, kind: str, side: int, rounds: int, clock: Callable[[], float], autocast: bool
+    network: Generator,
+    kind: str,
+    side: int,
+    rounds: int,
+    clock: Callable[[], float],
+    autocast: bool,
+    engines: bool,
 ) -> None:
     ids = label_map(kind, side, network.config.label_channels, 1)
     first = inputs_of(network, ids, 0)
     with torch.no_grad():  # in inference mode spectral norms cannot be folded
-        painted = dict(systems(network, first, autocast))
+        painted = dict(systems(network, first, autocast, engines))
     with torch.inference_mode():
         exact = painted["plain"](first)
         given = {
@@ -253,6 +262,7 @@ def main() -> None:
     words.add_argument(
         "--bf16", action="store_true", help="autocast, too: slow where the processor has no bfloat16"
     )
+    words.add_argument("--no-engines", action="store_true", help="neither ONNX Runtime nor OpenVINO")
     chosen = words.parse_args()
     keep_freed_memory()  # as the server and the command line do
     torch.set_num_threads(chosen.threads)
@@ -268,7 +278,7 @@ def main() -> None:
                 keys = torch.from_numpy(label_map(kind, side, network.config.label_channels, 1))[None].int()
                 new = len(Patches.of(keys, 3, True, 1.0).members) / keys.numel()
                 print(f"(of all 3x3 neighbourhoods {new:.1%} are different ones)")
-                measured(network, kind, side, chosen.rounds, clock, chosen.bf16)
+                measured(network, kind, side, chosen.rounds, clock, chosen.bf16, not chosen.no_engines)
 
 
 if __name__ == "__main__":
