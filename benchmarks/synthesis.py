@@ -20,7 +20,7 @@ import copy
 import io
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from server.worker.memory import peak_of
 from spade_core.checkpoint.file import load_checkpoint
-from spade_core.checkpoint.folding import fold_spectral_norms
+from spade_core.checkpoint.folding import plain_state
 from spade_core.checkpoint.sources import model_file
 from spade_core.model.semantic_input import instance_edges, one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
@@ -111,9 +111,8 @@ def systems(
     network: Generator, seen: Inputs, autocast: bool, engines: bool
 ) -> Iterator[tuple[str, Painting]]:
     """Names, and what paints; the first is the plain network."""
-    last, compiled = copy.deepcopy(network).to(memory_format=torch.channels_last), copy.deepcopy(network)  # type: ignore[call-overload]
-    fold_spectral_norms(compiled)
-    ours = CompiledGenerator(compiled.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    last = copy.deepcopy(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ours = CompiledGenerator(_folded(network).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
     yield "plain", lambda seen: network(seen.planes, seen.style, seen.noise)
     yield "channels_last", lambda seen: last(_channels_last(seen.planes), seen.style, seen.noise)
     if autocast:
@@ -123,8 +122,7 @@ def systems(
                 return last(_channels_last(seen.planes), seen.style, seen.noise).float()
 
         yield "bf16 channels_last", in_bf16
-    folded = _Positional(copy.deepcopy(network))
-    fold_spectral_norms(folded)
+    folded = _Positional(_folded(network))
     if engines and find_spec("onnxruntime") and find_spec("onnxscript"):
         yield "ONNX Runtime", _onnx_runtime(folded, seen)
     if engines and find_spec("openvino"):
@@ -139,6 +137,13 @@ def systems(
     yield "ours", exact
     yield "ours, new style", exact
     yield "ours, moved object", exact
+
+
+def _folded(network: Generator) -> Generator:
+    """Another, with its spectral norms in its weights."""
+    folded = Generator(replace(network.config, spectral=False))
+    folded.load_state_dict(plain_state(network))
+    return folded.eval()
 
 
 def _channels_last(planes: Tensor) -> Tensor:
@@ -212,7 +217,7 @@ def measured(
 ) -> None:
     ids = label_map(kind, side, network.config.label_channels, 1)
     first = inputs_of(network, ids, 0)
-    with torch.no_grad():  # in inference mode spectral norms cannot be folded
+    with torch.no_grad():
         painted = dict(systems(network, first, autocast, engines))
     with torch.inference_mode():
         exact = painted["plain"](first)
