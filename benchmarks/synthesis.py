@@ -2,6 +2,7 @@
 """How long a picture takes: the plain network, engines that are installed, and the compiled generator.
 
 python -m benchmarks.synthesis [--model embedded coco] [--size 256 512] [--map median hard] [--threads 1] [--rounds 7]
+    [--bf16] [--no-engines]
 
 All are timed in turns in one process, so that whatever else the machine does hits each alike; a ratio is that of two
 neighbours, plain : system, its median over the rounds and the smallest and largest. Seconds are of the processor with
@@ -19,7 +20,7 @@ import copy
 import io
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -29,7 +30,7 @@ from torch import Tensor, nn
 
 from server.worker.memory import peak_of
 from spade_core.checkpoint.file import load_checkpoint
-from spade_core.checkpoint.folding import fold_spectral_norms
+from spade_core.checkpoint.folding import plain_state
 from spade_core.checkpoint.sources import model_file
 from spade_core.model.semantic_input import instance_edges, one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
@@ -106,11 +107,12 @@ def coco() -> Generator:
     return network.eval()
 
 
-def systems(network: Generator, seen: Inputs, autocast: bool) -> Iterator[tuple[str, Painting]]:
+def systems(
+    network: Generator, seen: Inputs, autocast: bool, engines: bool
+) -> Iterator[tuple[str, Painting]]:
     """Names, and what paints; the first is the plain network."""
-    last, compiled = copy.deepcopy(network).to(memory_format=torch.channels_last), copy.deepcopy(network)  # type: ignore[call-overload]
-    fold_spectral_norms(compiled)
-    ours = CompiledGenerator(compiled.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    last = copy.deepcopy(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ours = CompiledGenerator(_folded(network).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
     yield "plain", lambda seen: network(seen.planes, seen.style, seen.noise)
     yield "channels_last", lambda seen: last(_channels_last(seen.planes), seen.style, seen.noise)
     if autocast:
@@ -120,11 +122,10 @@ def systems(network: Generator, seen: Inputs, autocast: bool) -> Iterator[tuple[
                 return last(_channels_last(seen.planes), seen.style, seen.noise).float()
 
         yield "bf16 channels_last", in_bf16
-    folded = _Positional(copy.deepcopy(network))
-    fold_spectral_norms(folded)
-    if find_spec("onnxruntime") and find_spec("onnxscript"):
+    folded = _Positional(_folded(network))
+    if engines and find_spec("onnxruntime") and find_spec("onnxscript"):
         yield "ONNX Runtime", _onnx_runtime(folded, seen)
-    if find_spec("openvino"):
+    if engines and find_spec("openvino"):
         yield "OpenVINO f32", _openvino(folded, seen, "f32")
         yield "OpenVINO bf16", _openvino(folded, seen, "bf16")
 
@@ -136,6 +137,13 @@ def systems(network: Generator, seen: Inputs, autocast: bool) -> Iterator[tuple[
     yield "ours", exact
     yield "ours, new style", exact
     yield "ours, moved object", exact
+
+
+def _folded(network: Generator) -> Generator:
+    """Another, with its spectral norms in its weights."""
+    folded = Generator(replace(network.config, spectral=False))
+    folded.load_state_dict(plain_state(network))
+    return folded.eval()
 
 
 def _channels_last(planes: Tensor) -> Tensor:
@@ -199,12 +207,19 @@ def maps_of(name: str, ids: np.ndarray, count: int) -> list[np.ndarray]:
 
 
 def measured(
-    network: Generator, kind: str, side: int, rounds: int, clock: Callable[[], float], autocast: bool
+    network: Generator,
+    kind: str,
+    side: int,
+    rounds: int,
+    clock: Callable[[], float],
+    autocast: bool,
+    engines: bool,
 ) -> None:
     ids = label_map(kind, side, network.config.label_channels, 1)
     first = inputs_of(network, ids, 0)
+    with torch.no_grad():
+        painted = dict(systems(network, first, autocast, engines))
     with torch.inference_mode():
-        painted = dict(systems(network, first, autocast))
         exact = painted["plain"](first)
         given = {
             name: [inputs_of(network, each, step) for step, each in enumerate(maps_of(name, ids, rounds))]
@@ -252,6 +267,7 @@ def main() -> None:
     words.add_argument(
         "--bf16", action="store_true", help="autocast, too: slow where the processor has no bfloat16"
     )
+    words.add_argument("--no-engines", action="store_true", help="neither ONNX Runtime nor OpenVINO")
     chosen = words.parse_args()
     keep_freed_memory()  # as the server and the command line do
     torch.set_num_threads(chosen.threads)
@@ -267,7 +283,7 @@ def main() -> None:
                 keys = torch.from_numpy(label_map(kind, side, network.config.label_channels, 1))[None].int()
                 new = len(Patches.of(keys, 3, True, 1.0).members) / keys.numel()
                 print(f"(of all 3x3 neighbourhoods {new:.1%} are different ones)")
-                measured(network, kind, side, chosen.rounds, clock, chosen.bf16)
+                measured(network, kind, side, chosen.rounds, clock, chosen.bf16, not chosen.no_engines)
 
 
 if __name__ == "__main__":

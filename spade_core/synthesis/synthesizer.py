@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,11 @@ class Synthesizer:
         self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
-        self.parted = PartedPictures(self._generator, device)
-        """What paints large pictures, and those whose ends meet."""
         self._compiled = CompiledGenerator.inside(self._generator, device)
+        self.parted = PartedPictures(
+            self._generator, device, None if self._compiled is None else self._compiled.run_block
+        )
+        """What paints large pictures, and those whose ends meet."""
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
         self._margin = MARGIN if _paints_a_frame(config) else 0
@@ -170,8 +172,7 @@ class Synthesizer:
             done = min(done + share, 1.0)
             progress("painting", done)
 
-        if self._bands is not None:
-            self._bands.after_band = report
+        self._ask_between_bands(report)
         with torch.inference_mode():
             labels = self._labels_in_parts(ids, objects, frame)
             for region, image in self.parted.paint(plan, labels, style, noise, canvas.wrap, report):
@@ -206,10 +207,7 @@ class Synthesizer:
             done = index + 1
             report()
 
-        if self._bands is not None:
-            self._bands.after_band = report
-        if self._compiled is not None:
-            self._compiled.after_band = report
+        self._ask_between_bands(report)
         with torch.inference_mode():
             inputs = [self._inputs(canvas, ids, frame) for canvas, ids in zip(canvases, checked, strict=True)]
             codes = [code for _, code, _ in inputs if code is not None]
@@ -221,6 +219,12 @@ class Synthesizer:
         if progress is not None:
             progress("painting", 1.0)
         return image
+
+    def _ask_between_bands(self, report: Callable[[], None]) -> None:
+        """Whether anybody still waits."""
+        for each in (self._bands, self._compiled):
+            if each is not None:
+                each.after_band = report
 
     def _refuse_no_picture(self, image: Tensor) -> None:
         if not torch.isfinite(image).all():
@@ -244,7 +248,7 @@ class Synthesizer:
         """What the network is shown, compiled or not."""
         if self._compiled is None:
             return self._semantic_input(channels, objects, frame)
-        if self._label_sampling == "area" and channels.shape != (frame.height, frame.width):
+        if self._takes_shares(channels, frame):
             return self._compiled.keys(self._semantic_input(channels, objects, frame))
         instances = None if objects is None else self._placed(frame.framed(frame.sampled(objects)))
         framed = self._placed(frame.framed(frame.sampled(channels)))

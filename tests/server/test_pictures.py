@@ -205,9 +205,10 @@ def test_an_idle_client_knows_that_the_server_is_there(client):
 
 
 def test_a_flood_is_told_to_wait_and_every_job_ends(server, landscape, label_map):
+    larger = np.kron(label_map, np.ones((3, 3), np.uint8))  # small ones would be painted as fast as they come
     with server.client() as client:
         jobs = {
-            client.submit(PictureRequest(label_map, landscape, seed=seed), Delivery(no_cache=True))
+            client.submit(PictureRequest(larger, landscape, seed=seed), Delivery(no_cache=True))
             for seed in range(40)
         }
         ended, delayed, end = [], 0, time.monotonic() + 20

@@ -13,11 +13,17 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from spade_core.model.layers import conv
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
+from spade_core.synthesis import row_bands
 from spade_core.synthesis.compiled import convolution, matrices, patches
+from spade_core.synthesis.compiled.convolution import Convolution
+from spade_core.synthesis.compiled.features import Features
 from spade_core.synthesis.compiled.generator import CompiledGenerator
+from spade_core.synthesis.compiled.keys import KeyMap
 from spade_core.synthesis.compiled.library import library
+from spade_core.synthesis.compiled.patches import Patches
 from tests.support.published import VARIANTS, recorded
 
 TOLERANCE = 1e-4
@@ -163,3 +169,126 @@ def test_any_spade_generator_paints_any_map_as_the_network_does(case: Case):
     # Instance norms bring what is flat to a spread of one: there, the network's own picture is of rounding errors.
     assume((plain - exact).abs().max() < TOLERANCE / 4)
     assert (painted - exact).abs().max() < TOLERANCE
+
+
+@needs_compiler
+@pytest.mark.parametrize("few_weights", [0, 2**16])
+@pytest.mark.parametrize("replicate_padding", [False, True])
+def test_tiles_of_both_sizes_give_the_convolution(
+    few_weights: int, replicate_padding: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Of maps whose sides are no multiples of a tile, and of channels that fill no register."""
+    monkeypatch.setattr(convolution, "FEW_WEIGHTS", few_weights)
+    torch.manual_seed(0)
+    for fan_in, fan_out, height, width in ((5, 3, 1, 1), (8, 16, 9, 30), (33, 7, 26, 31), (3, 40, 5, 4)):
+        layer = conv(fan_in, fan_out, 3)
+        x = torch.randn(2, fan_in, height, width).contiguous(memory_format=torch.channels_last)
+        features = Features(x, slope=0.2, repeat_edge=replicate_padding)
+        with torch.inference_mode():
+            by_tiles, _ = Convolution.of(layer)(features)
+            plain, _ = Convolution.of(layer).plain(features, None, None, False)
+        assert torch.allclose(by_tiles, plain, atol=1e-5)
+
+
+@pytest.fixture
+def small() -> Generator:
+    torch.manual_seed(5)
+    return network_of(
+        GeneratorConfig(
+            label_channels=4, style_size=3, base_width=4, max_width=24, norm="pixel", start="labels+style",
+            noise=True, smooth_upsampling=True, replicate_padding=True, label_sampling="area", spade_hidden=6,
+            share_hidden=True, pointwise_from_step=3, style_in_blocks=True, spectral=False,
+        )
+    )  # fmt: skip
+
+
+def blocks_of(seed: int) -> Tensor:
+    """(1, 64, 64) classes."""
+    ids = np.random.default_rng(seed).integers(0, 4, (1, 8, 8))
+    return torch.from_numpy(np.kron(ids, np.ones((1, 8, 8), int)))
+
+
+@ways
+def test_what_is_kept_of_a_label_map_changes_no_picture(small: Generator, way: str):
+    compiled, noise = CompiledGenerator(small), small.draw_noise(1, 64, 64)
+    styles = torch.randn(2, 1, 3)
+    for ids, style in ((0, 0), (0, 1), (1, 1), (0, 0), (0, 1)):
+        keys = compiled.keys_of_classes(blocks_of(ids), None)
+        afresh = CompiledGenerator(small)(keys, styles[style], noise)
+        assert torch.equal(compiled(keys, styles[style], noise), afresh)
+
+
+@needs_compiler
+def test_a_picture_that_was_stopped_leaves_nothing_to_the_next(small: Generator, monkeypatch):
+    monkeypatch.setattr(row_bands, "BAND_PIXELS", 64)
+    compiled, noise, style = CompiledGenerator(small), small.draw_noise(1, 64, 64), torch.randn(1, 3)
+    first, second = (compiled.keys_of_classes(blocks_of(seed), None) for seed in (0, 1))
+    expected = compiled(second, style, noise)
+    for bands in range(1, 30, 7):
+        compiled(first, style, noise)
+        compiled.after_band = iter([*[None] * bands]).__next__  # type: ignore[assignment]
+        with pytest.raises(StopIteration):
+            compiled(second, style, noise)
+        compiled.after_band = lambda: None
+        assert torch.equal(compiled(second, style, noise), expected)
+
+
+@needs_compiler
+def test_several_pictures_at_once_are_what_each_is_alone(small: Generator):
+    compiled, styles = CompiledGenerator(small), torch.randn(3, 3)
+    noise = small.draw_noise(3, 64, 64)
+    keys = [compiled.keys_of_classes(blocks_of(seed), None) for seed in range(3)]
+    together = compiled(KeyMap.together(keys), styles, noise)
+    for index in range(3):
+        part = slice(index, index + 1)
+        alone = compiled(keys[index], styles[part], [plane[part] for plane in noise])
+        assert (together[part] - alone).abs().max() < 1e-5
+
+
+@needs_compiler
+def test_neither_threads_nor_bands_change_a_bit(monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(0)
+    x = torch.randn(1, 12, 50, 70).contiguous(memory_format=torch.channels_last)
+    layer, features = Convolution.of(conv(12, 20, 3)), Features(x, "bilinear", norm="pixel", slope=0.2)
+    alone, threads = layer(features)[0], torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert torch.equal(layer(features)[0], alone)
+        monkeypatch.setattr(row_bands, "BAND_PIXELS", 1000)
+        assert torch.equal(layer(features)[0], alone)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@needs_compiler
+def test_a_block_alone_gives_what_the_networks_block_gives(small: Generator):
+    compiled = CompiledGenerator(small)
+    planes = one_hot(blocks_of(2), 4)
+    for index, (_, block) in enumerate(small.blocks()):
+        x = torch.randn(1, block.conv_0.in_channels, 64, 64)
+        style, noise = torch.randn(1, 3), torch.randn(1, 1, 64, 64)
+        with torch.no_grad():
+            expected = block(x, planes, style, noise)
+        assert (compiled.run_block(index, x, planes, style, noise) - expected).abs().max() < TOLERANCE
+
+
+@ways
+def test_equal_neighbourhoods_have_one_id_and_others_another(way: str):
+    random = torch.Generator().manual_seed(0)
+    keys = torch.randint(0, 3, (2, 9, 14), generator=random, dtype=torch.int32)
+    for kernel, repeat_edge in ((3, True), (3, False), (5, True), (5, False)):
+        found = Patches.of(keys, kernel, repeat_edge, 1.0)
+        each = Patches.of(keys, kernel, repeat_edge, 0.0)
+        assert each.ids is None and found.ids is not None
+        assert torch.equal(found.members[found.ids.flatten().long()], each.members)
+        assert len(found.members.unique(dim=0)) == len(found.members)
+
+
+def test_gradients_and_other_devices_are_left_to_the_network(small: Generator):
+    planes, style, noise = one_hot(blocks_of(0), 4), torch.randn(1, 3), small.draw_noise(1, 64, 64)
+    plain = small(planes, style, noise)
+    assert CompiledGenerator.inside(small, torch.device("meta")) is None
+    CompiledGenerator.inside(small, torch.device("cpu"))
+    assert torch.equal(small(planes, style, noise), plain) and plain.requires_grad
+    with torch.no_grad():
+        assert (small(planes, style, noise) - plain).abs().max() < TOLERANCE

@@ -19,6 +19,9 @@ from .plan import Part, Planner
 from .reach import convolution_reach
 from .region import Region
 
+RunBlock = Callable[[int, Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
+"""A block's index, and what its forward takes: features, planes, style and noise."""
+
 
 class Painter:
     """Paints one picture with a decoder."""
@@ -32,9 +35,12 @@ class Painter:
         noise: Sequence[Tensor],
         wrap: Wrap,
         after_run: Callable[[float], None],
+        run_block: RunBlock | None = None,
     ) -> None:
         """style: (1, Z). noise: as Decoder.draw_noise gives it for the whole picture, on the CPU. after_run is told
-        which share of all the work a block's run was, and may raise to stop."""
+        which share of all the work a block's run was, and may raise to stop. run_block runs blocks that do not look
+        around."""
+        self._run_block = run_block
         self._decoder, self._wrapping, self._wrap = decoder, wrapping, wrap
         self._labels, self._style, self._noise = labels, style, noise
         self._planner, self._after_run = Planner(decoder), after_run
@@ -56,8 +62,13 @@ class Painter:
             finer, block = self._blocks[run.block]
             x = self._brought(x, region, step, run.region, finer)
             region, step = run.region, finer
-            with self._around(region.circles(*self._size(step), self._wrap)):
-                x = block(x, self._planes(region, step), self._style, self._noise_at(run.block, region))
+            seen = self._planes(region, step), self._style, self._noise_at(run.block, region)
+            axes = region.circles(*self._size(step), self._wrap)
+            if self._run_block is not None and axes == NOWHERE:
+                x = self._run_block(run.block, x, *seen)
+            else:
+                with self._around(axes):
+                    x = block(x, *seen)
             self._after_run(self._planner.work_of(run) / self._total)
         for each in part.parts:
             yield from self._part(each, x, region, step)
