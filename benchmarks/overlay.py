@@ -4,8 +4,8 @@
     python build.py addon
     SPADE_GUI_BLENDER=blender .venv/bin/python -m benchmarks.overlay
 
-Needs Xvfb and xdotool, and a Blender with a window as tests/window does. Blender draws with a processor where there is no
-graphics card, so the time of a whole drawing is told with the overlay and without; the add-on's own share is what it
+Needs Xvfb and xdotool, and a Blender with a window as tests/window does. Blender draws with a processor where there is
+no graphics card, so the time of a whole drawing is told with the overlay and without; the add-on's own share is what it
 takes to take up changes, before the graphics card is asked.
 """
 
