@@ -63,7 +63,9 @@ class Generate:
 
         self._check_options()
         with picture_to_write(self.output, source=self.labels) as result:
-            labels = open_picture(self.labels, LARGEST_SIDE)  # what is wrong with the input is said before torch is loaded
+            labels = open_picture(
+                self.labels, LARGEST_SIDE
+            )  # what is wrong with the input is said before torch is loaded
             stated = self._stated_label_set()
             instances = None if self.instances is None else read_instances(self.instances)
             styles = [read_style(style) for style in (self.style, self.style_mix) if style is not None]
