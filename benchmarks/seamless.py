@@ -58,7 +58,7 @@ def contrasts_in_photos(folder: Path, id: int) -> Iterator[float]:
         labels = np.asarray(Image.open(pair.labels))
         if (labels == id).mean() < 0.1:
             continue
-        rgb = np.asarray(Image.open(pair.image).convert("RGB").resize(labels.shape[::-1]))
+        rgb = np.asarray(Image.open(pair.image).convert("RGB").resize((labels.shape[1], labels.shape[0])))
         share = F.avg_pool2d(torch.from_numpy((labels == id).astype(np.float32))[None], WINDOW, 1)[0].numpy()
         if (share > 0.999).sum() > 200:
             yield float(contrast(luma(rgb))[share > 0.999].mean())
@@ -71,7 +71,7 @@ def contrast(values: np.ndarray) -> np.ndarray:
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
-    return rgb.astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
+    return rgb.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def around(rgb: np.ndarray) -> np.ndarray:

@@ -16,10 +16,10 @@ from ..checkpoint.style_bank import NamedStyle, layout, looked_at
 from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
 from ..contract.limits import LARGEST_SIDE, MIN_SIDE
-from ..contract.messages import Wrap
+from ..contract.messages import NOWHERE, Wrap
 from ..contract.progress import ProgressCallback
 from ..contract.request import unknown_style
-from ..model.config import ImageGeneratorConfig
+from ..model.config import ImageGeneratorConfig, LabelSampling
 from ..model.semantic_input import class_shares, instance_edges, one_hot
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
@@ -33,7 +33,6 @@ from .tiles.labels import IdLabels, Labels, PlaneLabels
 from .tiles.pictures import PartedPictures
 from .tiles.plan import Part
 from .tiles.sheet import Sheet
-from .wrapping import NOWHERE
 
 MARGIN = 16
 """Pixels painted beyond every side and cut away: a network that sees zeros past its border paints a frame."""
@@ -56,7 +55,7 @@ class Synthesizer:
         self.label_set: LabelSet = checkpoint.label_set
         self.native_size, self.style_size = checkpoint.native_size, config.style_size
         self.trained_size = checkpoint.trained_size
-        self._label_sampling = getattr(config, "label_sampling", "nearest")
+        self._label_sampling: LabelSampling = getattr(config, "label_sampling", "nearest")
         self.looks_at_instances = config.instance_edges
         self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

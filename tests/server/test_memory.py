@@ -26,9 +26,11 @@ GROUPS = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
 
 def uncut_model(folder: Path) -> Path:
     """Of a network that looks at all of a picture at once: nobody can paint it in parts."""
-    config = GeneratorConfig(18, base_width=16, norm="instance", spectral=False, spade_hidden=256)
+    config = GeneratorConfig(
+        18, base_width=16, norm="instance", spectral=False, spade_kernel=1, spade_hidden=256
+    )
     checkpoint = Checkpoint(
-        config, build_generator(config).state_dict(), load_label_set("landscape"), native_size=256
+        config, build_generator(config).state_dict(), load_label_set("landscape"), native_size=128
     )
     save_checkpoint(folder / "uncut.safetensors", checkpoint)
     return folder / "uncut.safetensors"

@@ -13,6 +13,7 @@ import torch
 from spade_core.checkpoint.file import Checkpoint
 from spade_core.contract.errors import BadOptionError, CancelledError
 from spade_core.contract.labels import load_label_set
+from spade_core.contract.messages import NOWHERE
 from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.build import AnyGeneratorConfig, build_generator
 from spade_core.model.clade import CladeConfig
@@ -21,7 +22,7 @@ from spade_core.model.decoder import Decoder
 from spade_core.model.spade import GeneratorConfig
 from spade_core.synthesis.synthesizer import Synthesizer
 from spade_core.synthesis.tiles.reach import block_reach
-from spade_core.synthesis.wrapping import NOWHERE, Wrapping
+from spade_core.synthesis.wrapping import Wrapping
 
 LANDSCAPE = load_label_set("landscape")
 OURS = GeneratorConfig(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...contract.messages import Wrap
+from ...contract.messages import NOWHERE, Wrap
 from ...model.config import LabelSampling
 from ...model.label_channels import LabelChannels
 from ...model.semantic_input import instance_edges, one_hot, resize_labels
@@ -25,8 +25,10 @@ BAND_FLOATS = 2**22
 class Labels(Protocol):
     """Of a picture of (height, width)."""
 
-    height: int
-    width: int
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
 
     def planes(self, region: Region, times: int) -> Tensor:
         """(1, input_channels, h, w) float32 of a region at a scale that is `times` coarser than the picture."""
@@ -114,7 +116,7 @@ class IdLabels:
         return region.cut(edges, seen)
 
     def _cut(self, array: np.ndarray, region: Region) -> np.ndarray:
-        if region == region.within(*array.shape, (False, False)):
+        if region == region.within(array.shape[0], array.shape[1], NOWHERE):
             return array[region.top : region.bottom, region.left : region.right]
         rows = np.arange(region.top, region.bottom) % array.shape[0]
         return array[rows[:, None], np.arange(region.left, region.right) % array.shape[1]]

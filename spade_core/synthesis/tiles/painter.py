@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...contract.messages import Wrap
+from ...contract.messages import NOWHERE, Wrap
 from ...model.decoder import Decoder
 from ...model.layers import LEAK
-from ..wrapping import NOWHERE, Wrapping, around
+from ..wrapping import Wrapping, around
 from .labels import Labels
 from .plan import Part, Planner
 from .reach import convolution_reach

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from ...contract.errors import BadOptionError
-from ...contract.messages import Wrap
+from ...contract.messages import NOWHERE, Wrap
 from ...model.interface import ImageGenerator
 from ..framing import Framing
-from ..wrapping import NOWHERE, Wrapping
+from ..wrapping import Wrapping
 from .labels import Labels
 from .painter import Painter
 from .plan import Part, Planner
