@@ -107,6 +107,26 @@ def test_a_wrapped_picture_has_no_place_where_it_begins(model, kind, wrap):
     assert np.abs(painter.render_float(labels, seed=5) - plain).max() > 1e-3
 
 
+def test_a_faster_way_to_run_a_block_is_taken_where_nothing_has_to_see_around(model):
+    painter, ran = model("published"), []
+    blocks = [block for _, block in painter.parted._generator.blocks()]
+
+    def run_block(index, x, labels, style, noise):
+        ran.append(index)
+        return blocks[index](x, labels, style, noise)
+
+    labels = patchwork(128, 128)
+    expected = in_parts(painter, labels), painter.render_float(labels, wrap=(True, True), seed=5)
+    painter.parted.run_block = run_block
+    try:
+        assert np.array_equal(in_parts(painter, labels), expected[0]) and set(ran) == set(range(len(blocks)))
+        ran.clear()
+        assert np.array_equal(painter.render_float(labels, wrap=(True, True), seed=5), expected[1])
+        assert not ran
+    finally:
+        painter.parted.run_block = None
+
+
 def test_noise_lies_where_it_lies_in_the_whole_picture(model):
     flat = np.zeros((128, 128), np.uint8)
     whole = model("ours").render_float(flat, seed=5)

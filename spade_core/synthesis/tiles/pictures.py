@@ -16,7 +16,7 @@ from ...model.interface import ImageGenerator
 from ..framing import Framing
 from ..wrapping import Wrapping
 from .labels import Labels
-from .painter import Painter
+from .painter import Painter, RunBlock
 from .plan import Part, Planner
 from .reach import goes_around, is_local
 from .region import Region
@@ -38,6 +38,8 @@ class PartedPictures:
         self.whole_bytes, self.part_bytes = usual_bytes(device)
         """What a block's run may take: a picture for which it would be more than the first is painted in parts, whose
         runs take no more than the second."""
+        self.run_block: RunBlock | None = None
+        """A faster way to run a block, where there is one."""
         self._generator: Any = generator
         self._wrapping = Wrapping(generator)
         self._planner = Planner(self._generator) if goes_around(generator) else None
@@ -83,7 +85,10 @@ class PartedPictures:
         after_run: Callable[[float], None],
     ) -> Iterator[tuple[Region, Tensor]]:
         """Regions of what the generator paints and their images, (1, 3, h, w) in [-1, 1]; the rest as of Painter."""
-        return Painter(self._generator, self._wrapping, labels, style, noise, wrap, after_run).paint(plan)
+        painter = Painter(
+            self._generator, self._wrapping, labels, style, noise, wrap, after_run, self.run_block
+        )
+        return painter.paint(plan)
 
 
 def usual_bytes(device: torch.device) -> tuple[float, float]:
