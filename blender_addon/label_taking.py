@@ -4,6 +4,9 @@
 The scene is written to a file at the press, which takes moments, and a Blender in the background takes the labels from
 it: whatever the user does meanwhile, the labels are those of the press, to the byte what the pass in this Blender
 gives. Where a file cannot say all of a scene, or no second Blender runs, the labels are taken here.
+
+For models that look at the borders between objects, the pass finds out which object each pixel shows, too. Where the
+server has not said yet which models it has, the scene file is kept until it has.
 """
 
 from __future__ import annotations
@@ -12,12 +15,12 @@ import contextlib
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 
-from .bridge.jobs import Job
+from .bridge.jobs import Job, JobState
 from .contract.errors import SpadeError, UnavailableError
 from .scene.coverage import remember
 from .scene.label_pass import LabelPass, check_pass
@@ -45,6 +48,7 @@ class LabelTaking:
 
     def __init__(self) -> None:
         self._waiting: list[_Taking] = []
+        self._kept: list[_Taking] = []  # their labels are there, and perhaps their objects are wanted, too
         self._asked: _Taking | None = None
         self._worker: LabelWorker | None = None
         self._folder: Path | None = None
@@ -107,6 +111,8 @@ class LabelTaking:
         for taking in [each for each in self._waiting if not each.job.is_live]:
             self._waiting.remove(taking)
             _delete(taking)
+        for taking in list(self._kept):
+            self._look_at_kept(taking)
         if self._asked is not None:
             self._hear(self._asked)
         if self._asked is None and self._waiting:
@@ -126,6 +132,16 @@ class LabelTaking:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._worker = self._folder = None
+        self._kept.clear()
+
+    def _look_at_kept(self, taking: _Taking) -> None:
+        job = taking.job
+        if job.wants_objects and job.is_live:
+            self._kept.remove(taking)
+            self._waiting.append(taking)
+        elif job.state is not JobState.WAITING:
+            self._kept.remove(taking)
+            _delete(taking)
 
     def _ask(self, taking: _Taking) -> None:
         self.warm()
@@ -134,6 +150,8 @@ class LabelTaking:
             return
         self._asked, taking.asked_at = taking, time.monotonic()
         taking.tries += 1
+        if current_session().connection.looks_at_objects(taking.job.request.model):
+            taking.request = replace(taking.request, with_objects=True)
         self._worker.ask(taking.request)
 
     def _hear(self, taking: _Taking) -> None:
@@ -174,16 +192,23 @@ class LabelTaking:
         )
 
     def _end(self, taking: _Taking, taken: LabelPass | SpadeError) -> None:
-        _delete(taking)
-        job = taking.job
+        job, session = taking.job, current_session()
         if isinstance(taken, SpadeError):
-            current_session().board.fail(job, taken)
+            _delete(taking)
+            session.board.fail(job, taken)
             return
+        looks = session.connection.looks_at_objects(job.request.model)
+        is_kept = taken.instance_map is None and looks is not False
+        if is_kept:
+            taking.tries = 0
+            self._kept.append(taking)
+        else:
+            _delete(taking)
         self._seconds_a_pixel = (time.monotonic() - taking.asked_at) / taken.label_map.size
         scene = next((each for each in bpy.data.scenes if each.session_uid == job.request.scene_uid), None)
         if scene is not None:
-            remember(scene, job.request.label_set, taken.unlabelled, taken.sky_share)
-        current_session().board.labels_taken(job, taken.label_map)
+            remember(scene, job.request.label_set, taken.unlabelled, taken.sky_share, taken.object_count)
+        session.board.labels_taken(job, taken.label_map, taken.instance_map, is_kept)
 
 
 def _delete(taking: _Taking) -> None:

@@ -26,7 +26,7 @@ PACKAGES = ROOT / "setup.py"
 LOG = ROOT / "build" / "logs" / "setup.log"
 SECOND: Version = (3, 13)
 GIGABYTES = {"main": 5.0, "second": 2.0}  # installed, plus the downloads that pip unpacks
-SPADE = [".[train,onnx,upscale,data,cluster,dev]"]
+SPADE = [".[train,onnx,upscale,data,hub,cluster,dev]"]
 
 
 @dataclass(frozen=True)

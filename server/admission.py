@@ -13,8 +13,8 @@ from spade_core.contract.codec import first_ids
 from spade_core.contract.errors import BadHeaderError, LabelSetMismatchError, TooLargeError
 from spade_core.contract.labels import LabelSet
 from spade_core.contract.limits import Limits, refuse_size
-from spade_core.contract.messages import PICTURE_ENCODINGS, PRIORITIES, ModelInfo, Submit
-from spade_core.contract.request import require, unknown_style
+from spade_core.contract.messages import PICTURE_ENCODINGS, PRIORITIES, InstancesPart, ModelInfo, Submit
+from spade_core.contract.request import PictureRequest, not_looked_at, require, unknown_style
 from spade_core.contract.submission import Buffer, request_from, style_parts
 from spade_core.synthesis.painting_size import painting_size
 
@@ -87,7 +87,9 @@ def job_key(submit: Submit, user: str) -> JobKey:
 
 def announced_bytes(submit: Submit, buffers: Sequence[Buffer]) -> int:
     """What the job would hold, as far as its header tells."""
-    return max(0, submit.raw_bytes) + sum(len(buffer) for buffer in buffers[1:])
+    instances = 0 if submit.instances is None else max(0, submit.instances.raw_bytes)
+    styles = buffers[1:] if submit.instances is None else buffers[1:-1]
+    return max(0, submit.raw_bytes) + sum(len(buffer) for buffer in styles) + instances
 
 
 def admit(
@@ -96,10 +98,12 @@ def admit(
     """The job, checked as PictureRequest.check does.
 
     Raises what that raises, what ServedModels.require raises, and LabelSetMismatchError, BadFramesError,
-    SizeMismatchError.
+    SizeMismatchError, and BadOptionError for an instance map that the model does not look at.
     """
     model = models.require(submit.model)
     refuse_other_labels(submit, model.info.name, model.label_set)
+    if submit.instances is not None and not model.info.instance_edges:
+        raise not_looked_at(model.info.name)
     _refuse_sizes(submit, limits)
     require(submit.priority in PRIORITIES, "The priority", "0, 1 or 2")
     require(submit.deadline_ms is None or submit.deadline_ms > 0, "The deadline", "more than 0 ms")
@@ -108,9 +112,7 @@ def admit(
     )
     if submit.encoding == "zlib" and buffers and (begin := first_ids(buffers[0], submit.dtype)).size:
         model.label_set.check(begin)
-    label_map = request_from(submit, buffers, model.label_set).check(limits).label_map
-    checked = [label_map.data.cast("B"), *buffers[1:]]
-    raw = replace(submit, dtype=label_map.dtype.name, raw_bytes=label_map.nbytes, encoding="raw")
+    raw, checked = _raw(submit, request_from(submit, buffers, model.label_set).check(limits), buffers)
     if submit.output.upscale not in ("auto", "off", *models.upscalers):
         raise BadHeaderError(
             f"This server has no upscaler '{submit.output.upscale}'.",
@@ -123,6 +125,18 @@ def admit(
     job = AdmittedJob(raw, checked, _content(raw, checked), model.info.digest, size, user)
     models.refuse_too_large(submit.model, job.painted_pixels, job.upscaled_pixels)
     return job
+
+
+def _raw(
+    submit: Submit, request: PictureRequest, buffers: Sequence[Buffer]
+) -> tuple[Submit, Sequence[Buffer]]:
+    """The job with its maps as `request` has them: checked, and not deflated."""
+    label_map, objects = request.label_map, request.instance_map
+    raw = replace(submit, dtype=label_map.dtype.name, raw_bytes=label_map.nbytes, encoding="raw")
+    if objects is None:
+        return raw, [label_map.data.cast("B"), *buffers[1:]]
+    raw = replace(raw, instances=InstancesPart(objects.dtype.name, objects.nbytes))
+    return raw, [label_map.data.cast("B"), *buffers[1:-1], objects.data.cast("B")]
 
 
 def _painted_size(submit: Submit, model: ModelInfo) -> tuple[int, int]:
@@ -146,17 +160,19 @@ def _refuse_sizes(submit: Submit, limits: Limits) -> None:
     """What the header alone shows, before anything is inflated."""
     refuse_size(submit.shape, "label map", limits)
     refuse_size(submit.output.size or submit.shape, "picture", limits)
-    if not 0 <= submit.raw_bytes <= limits.max_bytes:
-        raise TooLargeError(
-            f"A label map of {submit.raw_bytes} bytes is over the limit.", "Choose a smaller size."
-        )
+    for what, part in (("A label map", submit), ("An instance map", submit.instances)):
+        if part is not None and not 0 <= part.raw_bytes <= limits.max_bytes:
+            raise TooLargeError(
+                f"{what} of {part.raw_bytes} bytes is over the limit.", "Choose a smaller size."
+            )
     for part in style_parts(submit.style):
         if part.kind == "image" and part.shape is not None:
             refuse_size(part.shape, "style image", limits)
 
 
 def _content(submit: Submit, buffers: Sequence[Buffer]) -> str:
-    parts = (submit.seed, submit.shape, asdict(submit.style), asdict(submit.output))
+    kinds = (submit.dtype, None if submit.instances is None else submit.instances.dtype)
+    parts = (submit.seed, submit.shape, kinds, asdict(submit.style), asdict(submit.output))
     digest = hashlib.sha256(json.dumps(parts).encode())
     for buffer in buffers:
         digest.update(buffer)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import tyro
+from spade_core.command_line import parsed_command
 
 from .config import ServerConfig
 from .config_file import default_files, read_config
@@ -25,7 +25,7 @@ def parse(arguments: Sequence[str]) -> ServerConfig:
     early, _ = before.parse_known_args(rest)
     file = early.config or (None if early.parent_pid else default_file())
     default = ServerConfig() if file is None else read_config(file)
-    said = tyro.cli(ServerConfig, prog="spade-server", args=rest, default=default)
+    said = parsed_command(ServerConfig, rest, prog="spade-server", default=default)
     return replace(said, config=file, synthesizer=found.synthesizer)
 
 

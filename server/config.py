@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 
@@ -26,6 +26,11 @@ class ServerConfig:
 
     Other first words are keys, status, top, drain and config; each has a --help of its own.
     """
+
+    FIRST: ClassVar = (
+        "models", "upscalers", "bind", "devices", "threads", "max_side", "unload_after", "metrics_port", "log_format",
+        "config",
+    )  # fmt: skip
 
     models: tuple[str, ...] = ("landscape",)
     """Models to serve: names, checkpoint files, or folders of training runs, whose newest checkpoint is served."""

@@ -29,7 +29,7 @@ RESERVED_DESCRIPTORS = 64
 """For workers, files and the sockets themselves."""
 _MOST_CONNECTIONS = 4000
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
-_RECEIVED_AT = 128  # tcpi_bytes_received in Linux's struct tcp_info, since 4.1
+_ACKED_AT, _RECEIVED_AT = 120, 128  # tcpi_bytes_acked and _received in Linux's struct tcp_info, since 4.1
 _CURVE_BYTES = 33  # around the content of a frame
 
 Answer = TypeVar("Answer")
@@ -84,6 +84,10 @@ class Connections:
             connection.heard = True
             connection.read += sum(_on_the_wire(len(frame)) for frame in frames)
 
+    def taken(self, descriptor: int) -> int:
+        """Bytes that the other side has taken of what was sent; 0 where the system does not say."""
+        return _counted(descriptor, _ACKED_AT)
+
     def shut(self, descriptor: int) -> None:
         """End a connection, with all that libzmq holds for it."""
         if self._open.pop(descriptor, None) is None:
@@ -98,7 +102,7 @@ class Connections:
         self.monitor.close()
 
     def _shut_hoarders(self) -> None:
-        unread = {fd: _received(fd) - each.read for fd, each in self._open.items()}
+        unread = {fd: _counted(fd, _RECEIVED_AT) - each.read for fd, each in self._open.items()}
         total = sum(unread.values())
         for descriptor in sorted(unread, key=lambda fd: -unread[fd]):
             if unread[descriptor] <= UNREAD_BYTES and total <= ALL_UNREAD_BYTES:
@@ -137,13 +141,12 @@ def _of_socket(descriptor: int, question: Callable[[tcp.socket], Answer], otherw
         borrowed.detach()
 
 
-def _received(descriptor: int) -> int:
-    """Bytes that came in at a connection; 0 where the system does not say."""
+def _counted(descriptor: int, at: int) -> int:
+    """A number of the system's own count of a connection; 0 where it does not say."""
     if sys.platform != "linux":
         return 0
-    size = _RECEIVED_AT + 8
-    facts = _of_socket(descriptor, lambda it: it.getsockopt(tcp.IPPROTO_TCP, tcp.TCP_INFO, size), b"")
-    return struct.unpack_from("=Q", facts, _RECEIVED_AT)[0] if len(facts) >= size else 0
+    facts = _of_socket(descriptor, lambda it: it.getsockopt(tcp.IPPROTO_TCP, tcp.TCP_INFO, at + 8), b"")
+    return struct.unpack_from("=Q", facts, at)[0] if len(facts) >= at + 8 else 0
 
 
 def _on_the_wire(size: int) -> int:

@@ -6,13 +6,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from spade_core.contract.messages import Cancelled, Failed, Finished, ServerMessage
+from spade_core.contract.messages import (
+    SENDING,
+    Cancelled,
+    Failed,
+    Finished,
+    Progress,
+    ServerMessage,
+)
 from spade_core.contract.submission import Buffer
 
 from .admission import JobKey
 from .reply_cache import CachedReply, ReplyCache
 
 REPEAT_S = 5.0
+ANNOUNCED_BYTES = 256 * 1024
+"""Of a picture: what may take so long to arrive that its client has to know that it comes."""
 KEPT_BYTES = 50 * 2**20  # the largest picture, which is in the cache of pictures, too
 
 FinalReply = Finished | Failed | Cancelled
@@ -63,5 +72,7 @@ class FinalReplies:
         self._sent.forget_old(now)
 
     def _say(self, sent: CachedReply, now: float) -> None:
+        if isinstance(sent.message, Finished) and sum(map(len, sent.buffers)) > ANNOUNCED_BYTES:
+            self._reply(sent.peer, Progress(sent.message.id, SENDING, 1.0))
         was_said = self._reply(sent.peer, sent.message, sent.buffers)
         sent.said_at = now if was_said else -REPEAT_S

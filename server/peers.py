@@ -14,6 +14,7 @@ from typing import Any
 
 import zmq
 
+from spade_core.contract.pending_jobs import SLOWEST_BYTES_S
 from spade_core.contract.sockets import Socket
 
 from .allowance import Allowance
@@ -25,6 +26,7 @@ ALL_BYTES = 12 * 2**20
 """Waiting for all of them; who has read nothing for STUCK_S makes room."""
 STUCK_S = 1.0
 OUTBOX_S = 30.0
+PACE_S = 0.5
 IDLE_S = 600.0
 _LARGE = 64 * 1024
 _OVERHEAD = 1024  # of any message, in Python and libzmq
@@ -43,6 +45,9 @@ class Peer:
     heard_at: float = 0.0
     moved_at: float = 0.0
     """When it last took what was sent to it."""
+    taken: int = 0
+    """Bytes that its system has taken, when that was looked at last, at `weighed_at`."""
+    weighed_at: float = 0.0
     outbox: deque[tuple[list[Any], int]] = field(default_factory=deque)
     waiting: int = 0
     """Bytes in the outbox."""
@@ -63,6 +68,12 @@ class Peer:
     def drop_first(self) -> None:
         """The message that waited longest waits no more."""
         self.waiting -= self.outbox.popleft()[1]
+
+    def note_pace(self, taken: int, now: float) -> None:
+        """Who takes a large picture slowly, but steadily, is not stuck. taken: bytes, as Connections counts them."""
+        if taken - self.taken > SLOWEST_BYTES_S * (now - self.weighed_at):
+            self.moved_at = now
+        self.taken, self.weighed_at = taken, now
 
     def note_taken(self, now: float) -> None:
         """Forget what libzmq has put on the wire."""
@@ -133,6 +144,8 @@ class Peers:
         self._note_those_who_left(now)
         for peer in list(self._peers.values()):
             peer.note_taken(now)
+            if peer.held and now - peer.weighed_at > PACE_S:
+                peer.note_pace(self.connections.taken(peer.descriptor), now)
             while peer.outbox and self._sent(peer, *peer.outbox[0], now):
                 peer.drop_first()
             if peer.outbox and now - peer.moved_at > OUTBOX_S:

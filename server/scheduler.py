@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from spade_core.contract.codec import as_many_as_fit
 from spade_core.contract.errors import BusyError, DrainingError, error_from
@@ -24,6 +25,7 @@ from spade_core.contract.messages import (
 )
 from spade_core.contract.submission import Buffer
 from spade_core.contract.version import PROTOCOL_MINOR, VERSION
+from spade_core.upscaling.terms import upscaler_terms
 
 from .admission import JobKey
 from .allowance import Allowances
@@ -48,6 +50,7 @@ from .served_models import ServedModels
 PROGRESS_S = 0.5
 ABSENT_S = 1.0
 _MODEL_BYTES = 7000
+_UPSCALER_TERMS = 8
 """Of a header's 16 KiB."""
 
 
@@ -119,12 +122,14 @@ class Scheduler:
             minor=PROTOCOL_MINOR,
             epoch=self._epoch,
             limits=self._limits,
-            models=as_many_as_fit(self.models, _MODEL_BYTES),
+            # Older clients read these; there is room for the terms beside the header.
+            models=as_many_as_fit([replace(model, terms="") for model in self.models], _MODEL_BYTES),
             encodings=PICTURE_ENCODINGS,
             state=self.state,
             problems=self._models.problems,
             software=f"spade-server {VERSION}",
             upscalers=self._models.upscalers,
+            upscaler_terms=tuple(map(upscaler_terms, self._models.upscalers[:_UPSCALER_TERMS])),
         )
 
     def status(self, now: float) -> ServerStatus:

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import tyro
 
+from .command_line import parsed_command
 from .commands.checkpoint import Checkpoint
 from .commands.dataset import Dataset
 from .commands.doctor import Doctor
@@ -22,6 +23,7 @@ from .commands.evaluate import Evaluate
 from .commands.generate import Generate
 from .commands.labels import Labels
 from .commands.model import Model
+from .commands.review import ReviewTraining
 from .commands.segmenter import TrainSegmenter
 from .commands.study import Study, StudyResults
 from .commands.train import Train
@@ -38,6 +40,7 @@ Command = (
     | Annotated[Model, tyro.conf.subcommand("model")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[ReviewTraining, tyro.conf.subcommand("review")]
     | Annotated[TrainSegmenter, tyro.conf.subcommand("train-segmenter")]
     | Annotated[Study, tyro.conf.subcommand("study")]
     | Annotated[StudyResults, tyro.conf.subcommand("study-results")]
@@ -94,11 +97,11 @@ def _run(arguments: list[str]) -> int:
 
 def parsed(arguments: list[str]) -> Command:
     """The command of these words, all but `train`, which reads its own. Leaves with 2 where they make none."""
-    return tyro.cli(
-        Command,
+    return parsed_command(
+        Command,  # type: ignore[arg-type]
+        arguments,
         prog="spade",
         description="Paint pictures from label maps, and look after label sets and checkpoints.",
-        args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
 
@@ -109,12 +112,29 @@ def _say_no_more() -> None:
 
 
 def _broken(error: Exception) -> int:
-    """A fault of the program itself."""
+    """A fault of the installation, or of the program itself."""
     if os.environ.get(DEBUG):
         raise error
+    if isinstance(error, (ImportError, OSError)) and (found := _not_installed(error)):
+        return _failed(*found, USER_ERROR)
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     fix = f"This should not happen: run it again with {DEBUG}=1 and report what it prints."
     return _failed(f"Something broke inside spade ({what}).", fix, BROKEN)
+
+
+def _not_installed(error: ImportError | OSError) -> tuple[str, str] | None:
+    """What is said, and the fix, where a library is missing or does not load; None where it is something else."""
+    from .doctor import AGAIN, FAIL, check_torch
+    from .extras import extra_of, install
+
+    found = check_torch()
+    if found.verdict == FAIL:
+        return f"{found.said[0].upper()}{found.said[1:]}.", found.fix
+    module = error.name if isinstance(error, ModuleNotFoundError) else None
+    if module is None or module.startswith(("spade_core", "spade_server")):
+        return None
+    extra = extra_of(module)
+    return f"The library {module} is not installed.", install(extra) if extra else AGAIN
 
 
 def _failed(message: str, fix: str, code: int) -> int:

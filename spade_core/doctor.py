@@ -6,18 +6,23 @@ The judgements are pure functions of plain facts: what is said of a GPU can be t
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .extras import EXTRAS, PACKAGE, install, is_installed
+
 OK, WARN, FAIL = "ok", "warn", "fail"
 GPU_PAGE = "pytorch.org/get-started"
+OLDEST_TORCH = (2, 11)
+"""As in pyproject.toml."""
+NEED_TORCH = {"models", "upscalers", "training"}
+AGAIN = f"Install the package again with all that it needs: pip install --force-reinstall {PACKAGE}."
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,20 @@ class TorchFacts:
 
 def examine() -> Iterator[CheckResult]:
     """Every check, in order. One that breaks is itself a finding, never a traceback."""
+    torch_works = True
     for what, check in CHECKS.items():
+        if what in NEED_TORCH and not torch_works:
+            yield CheckResult(WARN, what, "not looked at: that takes torch")
+            continue
         try:
-            yield check()
+            found = check()
+        except ImportError as error:
+            found = CheckResult(FAIL, what, f"a library does not load: {error}", AGAIN)
         except Exception as error:
-            yield CheckResult(FAIL, what, f"the check itself failed: {error}", "Report this.")
+            found = CheckResult(FAIL, what, f"the check itself failed: {error}", "Report this.")
+        if what == "torch":
+            torch_works = found.verdict != FAIL
+        yield found
 
 
 def judge_python(version: tuple[int, int]) -> CheckResult:
@@ -63,6 +77,11 @@ def judge_python(version: tuple[int, int]) -> CheckResult:
 def judge_torch(facts: TorchFacts) -> CheckResult:
     """What torch can compute on, and why it is not the GPU where there is one."""
     said = f"torch {facts.version}"
+    if _numbers(facts.version) < OLDEST_TORCH:
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        return CheckResult(
+            FAIL, "torch", f"{said} is too old", f"Run: pip install --upgrade 'torch>={oldest}' ({GPU_PAGE})."
+        )
     if facts.cuda_works:
         return CheckResult(OK, "torch", f"{said} on {facts.device_name or 'CUDA'}")
     if facts.mps_works:
@@ -96,6 +115,17 @@ def judge_torch(facts: TorchFacts) -> CheckResult:
     return CheckResult(OK, "torch", f"{said} on the CPU (no GPU found)")
 
 
+def judge_extras(there: Collection[str]) -> CheckResult:
+    """Which extras are installed, and what those that are not would bring."""
+    lacking = [f"{name} ({extra.brings})" for name, extra in EXTRAS.items() if name not in there]
+    said = ", ".join(name for name in EXTRAS if name in there) or "none"
+    if lacking:
+        said += f"; not there: {', '.join(lacking)}"
+    if "train" not in there:
+        return CheckResult(WARN, "extras", said, f"To train and evaluate: {install('train')}")
+    return CheckResult(OK, "extras", said)
+
+
 def judge_memory(total_gb: float | None) -> CheckResult:
     if total_gb is None:
         return CheckResult(OK, "memory", "size unknown on this system")
@@ -121,15 +151,32 @@ def judge_blender(where: str, version: tuple[int, ...] | None) -> CheckResult:
     return CheckResult(OK, "Blender", said)
 
 
-def _torch() -> CheckResult:
-    if importlib.util.find_spec("torch") is None:
-        return CheckResult(FAIL, "torch", "not installed", "Run `python build.py setup`.")
-    import torch
+def check_torch() -> CheckResult:
+    """Whether torch is there, loads, and is new enough; and what it computes on."""
+    if not is_installed("torch"):
+        return CheckResult(
+            FAIL,
+            "torch",
+            "torch is not installed",
+            f"Choose a build at {GPU_PAGE}, or run: pip install torch.",
+        )
+    try:
+        import torch
 
-    cuda = torch.cuda.is_available()
+        version = str(torch.__version__)
+        if _numbers(version) < OLDEST_TORCH:  # of such a one no more is asked
+            return judge_torch(TorchFacts(version, sys.platform))
+        cuda = torch.cuda.is_available()
+    except (
+        Exception
+    ) as error:  # a missing library is an OSError or an ImportError, a half installation anything
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        visual = " and Microsoft's Visual C++ Redistributable" if sys.platform == "win32" else ""
+        fix = f"Install it{visual} again: pip install --force-reinstall torch, or a build of {GPU_PAGE}."
+        return CheckResult(FAIL, "torch", f"torch is installed, but does not load: {first[:200]}", fix)
     return judge_torch(
         TorchFacts(
-            version=torch.__version__,
+            version=version,
             system=sys.platform,
             cuda_build=torch.version.cuda or "",
             cuda_works=cuda,
@@ -139,6 +186,15 @@ def _torch() -> CheckResult:
             apple_silicon=sys.platform == "darwin" and os.uname().machine == "arm64",
         )
     )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """(2, 13) of "2.13.0+cpu"; () where it does not begin with numbers."""
+    return tuple(map(int, re.findall(r"\d+", version.partition("+")[0])[:2]))
+
+
+def _extras() -> CheckResult:
+    return judge_extras([name for name, extra in EXTRAS.items() if extra.is_there])
 
 
 def _nvidia_driver() -> str:
@@ -252,11 +308,12 @@ def _server() -> CheckResult:
 
 CHECKS: dict[str, Callable[[], CheckResult]] = {
     "Python": lambda: judge_python(sys.version_info[:2]),
-    "torch": _torch,
+    "torch": check_torch,
     "memory": _memory,
     "models": _weights,
     "upscalers": _upscaler,
     "training": _training,
+    "extras": _extras,
     "ZeroMQ": _zeromq,
     "Blender": _blender,
     "server": _server,

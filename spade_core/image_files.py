@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from .contract.errors import BadImageError, CannotWriteError, TooLargeError
 from .contract.limits import MAX_SIDE
@@ -206,7 +206,10 @@ class PictureFile:
         self.path = path
 
     def save(self, rgb: np.ndarray, notes: Mapping[str, str] | None = None) -> None:
-        """Write (H, W, 3) uint8 in one piece; PNG files carry `notes` as text. Raises CannotWriteError."""
+        """Write (H, W, 3) uint8 in one piece, with `notes` as text in PNG, and as EXIF in the other formats.
+
+        Raises CannotWriteError.
+        """
         image = Image.fromarray(rgb)
         kind = FORMATS[self.path.suffix.lower()]
         options: dict = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
@@ -214,6 +217,12 @@ class PictureFile:
             options["pnginfo"] = text = PngImagePlugin.PngInfo()
             for key, value in notes.items():
                 text.add_itxt(key, value)
+        elif notes:
+            options["exif"] = exif = image.getexif()
+            exif[ExifTags.Base.Software] = notes.get("Software", "")
+            exif[ExifTags.Base.ImageDescription] = "; ".join(
+                f"{key}: {value}" for key, value in notes.items()
+            )
         with replacing(self.path) as part:
             image.save(part, kind, **options)
 

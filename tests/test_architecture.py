@@ -14,6 +14,8 @@ PACKAGES = ("spade_core", "server", "blender_addon")
 FLOORS = (
     ("spade_core.contract",),
     (
+        "spade_core.command_line",
+        "spade_core.extras",
         "spade_core.files",
         "spade_core.pixels",
         "spade_core.progress",

@@ -29,11 +29,10 @@ from upscaler_crops import CROPS_A_FILE, CropStore, to_bytes
 from spade_core.features.efficientnet_lite import FrozenPyramid
 from spade_core.files import replacing
 from spade_core.model.norms import spectral_norm
-from spade_core.runtime import keep_freed_memory
+from spade_core.runtime import fastest_dtype, keep_freed_memory
 from spade_core.upscaling.compact import SCALE, CompactConfig, CompactNet
 from spade_core.upscaling.ncnn_weights import fill
 from spade_core.upscaling.networks import save_network
-from spade_core.upscaling.precision import fastest_dtype
 from spade_core.upscaling.x4plus import DIGEST, packaged_bytes
 
 START = "REALESRGAN_ANIMAVIDEOV3_UP4X.bin"

@@ -140,6 +140,19 @@ class Connection:
             fix="Take over the model's label set, or choose another model.",
         )
 
+    def terms(self, model_name: str, upscaler: str) -> tuple[str, str]:
+        """Whose weights a model and an upscaler have, and on what terms, in words; empty where nobody said."""
+        model = self.model_named(model_name)
+        said = self.welcome.terms_of_upscaler(upscaler) if self.welcome else ""
+        return model.terms if model else "", said
+
+    def looks_at_objects(self, model_name: str) -> bool | None:
+        """Whether a model wants to know which object each pixel shows; None while the server may still say so."""
+        if self.is_starting:
+            return None
+        model = self.model_named(model_name) if self.state is ConnectionState.READY else None
+        return model is not None and model.instance_edges
+
     def missing_style(self, model_name: str, names: Iterable[str]) -> UnknownStyleError | None:
         """Why this model cannot paint in the styles of these names; None where it can, or nobody knows yet."""
         model = self.model_named(model_name) if self.state is ConnectionState.READY else None

@@ -23,6 +23,7 @@ from ..contract.messages import Accepted, Cancelled, Failed, Finished, Painting,
 from ..contract.request import Delivery, NamedStyle, PictureRequest, Style
 from ..contract.style_images import fitted
 from .connection import Connection, ConnectionState
+from .made_with import MadeWith
 
 # Results that nobody placed: a handful is a safety net, more would be a memory leak.
 KEPT_RESULTS = 8
@@ -50,9 +51,10 @@ LIVE_STATES = frozenset({JobState.TAKING, JobState.WAITING, JobState.SENT, JobSt
 class SceneRequest:
     """One generation, complete: nothing is read from the scene after the press.
 
-    label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id.
+    label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id. instance_map:
+    (H, W) uint16, which object each pixel shows; None where the model does not look at them, or they are not known.
     style, strength, upscale, natural_edges: as in PictureRequest; a picture of a style may have any size. style_facts:
-    what the stored picture says of its style.
+    what the stored picture says of its style. made_with: of a picture that is painted again.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -70,6 +72,8 @@ class SceneRequest:
     style: Style | None = None
     strength: float = 1.0
     style_facts: dict[str, str | int | float] = field(default_factory=dict)
+    instance_map: np.ndarray | None = None
+    made_with: MadeWith | None = None
 
     def picture(self, limits: Limits) -> PictureRequest:
         """What to ask a server for that has these limits."""
@@ -80,6 +84,7 @@ class SceneRequest:
             self.seed,
             fitted(self.style, limits),
             self.strength,
+            instance_map=self.instance_map,
             upscale=self.upscale,
             natural_edges=self.natural_edges,
         )
@@ -90,7 +95,9 @@ class Job:
     """A request on its way. rgb: (H, W, 3) uint8 once it is FINISHED, picture_digest: SHA-256 of its bytes.
 
     painting: (h, w, 3) uint8, the small picture that the server is enlarging; None where it painted at full size.
+    terms, upscaler_terms: whose weights painted and enlarged it, and on what terms, in words, as far as is known.
     lands: whether its picture is placed by itself when it is there. is_new: whether placing it changed anything.
+    objects_can_come: whether it can still be found out which objects the pixels show; wants_objects: that it shall.
     """
 
     request: SceneRequest
@@ -104,8 +111,14 @@ class Job:
     picture_digest: str = ""
     model_digest: str = ""
     upscaler: str = ""
+    terms: str = ""
+    upscaler_terms: str = ""
     lands: bool = True
     is_new: bool = True
+    notes: list[str] = field(default_factory=list)
+    """Of one that is painted again: what is no longer as it was, in sentences."""
+    objects_can_come: bool = False
+    wants_objects: bool = False
     error: SpadeError | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -159,11 +172,24 @@ class JobBoard:
         self._send_waiting()
         return job
 
-    def labels_taken(self, job: Job, label_map: np.ndarray) -> None:
-        """The (H, W) label map of a job in state TAKING is there: from now on it waits for the server."""
+    def labels_taken(
+        self,
+        job: Job,
+        label_map: np.ndarray,
+        instance_map: np.ndarray | None = None,
+        objects_can_come: bool = False,
+    ) -> None:
+        """The (H, W) label map of a job in state TAKING is there, perhaps with that of the objects: from now on it
+        waits for the server.
+
+        objects_can_come: of a job without them: it goes back to TAKING where the server's model wants them.
+        """
         seconds = self._clock() - job.pressed_at
-        job.request = replace(job.request, label_map=label_map, label_seconds=seconds)
+        job.request = replace(
+            job.request, label_map=label_map, instance_map=instance_map, label_seconds=seconds
+        )
         job.state, job.fraction = JobState.WAITING, 0.0
+        job.objects_can_come, job.wants_objects = objects_can_come, False
         self._send_waiting()
 
     def fail(self, job: Job, problem: SpadeError) -> None:
@@ -222,6 +248,10 @@ class JobBoard:
                 job.state, job.rgb, job.fraction = JobState.FINISHED, event.rgb, 1.0
                 job.model_digest, job.upscaler = event.model_digest, event.upscaler
                 job.picture_digest = event.digest
+                made = job.request.made_with
+                if made is not None and not job.notes:
+                    job.notes = made.unlike(event.model_digest, event.upscaler)
+                job.terms, job.upscaler_terms = self.connection.terms(job.request.model, event.upscaler)
                 job.seconds["run"] = event.timings.run_ms / 1000
                 self._ended.append(job)
             case Failed():
@@ -236,14 +266,31 @@ class JobBoard:
         if self.connection.state is not ConnectionState.READY or client is None:
             return
         for job in [job for job in self._jobs if job.state is JobState.WAITING]:
+            looks = self.connection.looks_at_objects(job.request.model)
+            if looks and job.objects_can_come:
+                job.state, job.wants_objects = JobState.TAKING, True
+                continue
             try:
+                if not looks and job.request.instance_map is not None:
+                    job.request = replace(job.request, instance_map=None)
                 wanted = job.request.picture(client.limits)
                 self._check_model(wanted)
+                wanted = self._as_before(job, wanted)
                 # The small painting is a preview of the whole, seconds before it.
                 job.id = client.submit(wanted, Delivery(painting=wanted.upscale != "off"))
                 job.state = JobState.SENT
             except SpadeError as problem:
                 self.fail(job, problem)
+
+    def _as_before(self, job: Job, request: PictureRequest) -> PictureRequest:
+        """One that is painted again: enlarged as it was, where that can be had; notes what cannot."""
+        made, welcome = job.request.made_with, self.connection.welcome
+        if made is None or welcome is None:
+            return request
+        job.notes = made.gone_from(welcome)
+        if request.upscale == "auto" and made.upscaler_name in welcome.upscalers:
+            return replace(request, upscale=made.upscaler_name)
+        return request
 
     def _check_model(self, request: PictureRequest) -> None:
         """What the server would refuse anyway, said with the names that the user knows."""

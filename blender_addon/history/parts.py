@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pictures were made of: label maps and pictures of styles, as packed images that are stored once.
+"""What pictures were made of: label maps, instance maps and pictures of styles, as packed images that are stored once.
 
 Their names begin with a dot, so Blender lists them nowhere. They are in the file as long as a picture points at them.
 """
@@ -21,12 +21,13 @@ from ..style.reference import rgb_of
 DIGEST, LABEL_SET = "spade_digest", "spade_label_set"
 """Custom properties of a part: SHA-256 of what it holds; the TOML text of a label map's label set."""
 
-LABEL_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE = (
+LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE = (
     "spade_label_map",
+    "spade_instance_map",
     "spade_style_image",
     "spade_second_style_image",
 )
-PARTS = (LABEL_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE)
+PARTS = (LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE)
 """Custom properties of a picture, each points at a part."""
 
 
@@ -61,6 +62,22 @@ def label_map_in(picture: bpy.types.Image) -> tuple[np.ndarray, LabelSet]:
             "Generate from the scene; pictures that are painted now keep theirs.",
         )
     return ids_in(bytes(part.packed_file.data)), parse_label_set(part[LABEL_SET])
+
+
+def instance_map_part(instance_map: np.ndarray) -> bpy.types.Image:
+    """The part that holds an instance map, (H, W) uint16; made unless the file has it."""
+    digest = _digest(instance_map)
+    part = _part_with(digest)
+    if part is None:
+        part = pack_file(png(instance_map), f".Objects {digest[:8]}")
+        part[DIGEST] = digest
+    return part
+
+
+def instance_map_in(picture: bpy.types.Image) -> np.ndarray | None:
+    """The instance map that a picture was painted from, if any. Raises BadImageError where it cannot be read."""
+    part = picture.get(INSTANCE_MAP)
+    return None if part is None or part.packed_file is None else ids_in(bytes(part.packed_file.data))
 
 
 def style_part(rgb: np.ndarray, name: str) -> bpy.types.Image:

@@ -7,12 +7,23 @@ import bpy
 import numpy as np
 
 from ..bridge.jobs import SceneRequest
+from ..bridge.made_with import MadeWith
 from ..contract.request import ImageStyle, MixedStyle
 from ..place.image import PROVENANCE, generated_images, provenance_of
 from ..place.painting import is_painting
 from ..style.settings import PREFIXES
 from ..style.wanted import style_of
-from .parts import LABEL_MAP, label_map_in, label_map_part, parts_of, remove_unused, style_part
+from .parts import (
+    INSTANCE_MAP,
+    LABEL_MAP,
+    instance_map_in,
+    instance_map_part,
+    label_map_in,
+    label_map_part,
+    parts_of,
+    remove_unused,
+    style_part,
+)
 from .thumbnails import set_thumbnail
 
 FAVOURITE = "spade_favourite"
@@ -33,6 +44,8 @@ def record(picture: bpy.types.Image, request: SceneRequest, rgb: np.ndarray) -> 
     if LABEL_MAP in picture:
         return
     picture[LABEL_MAP] = label_map_part(request.label_map, request.label_set)
+    if request.instance_map is not None:
+        picture[INSTANCE_MAP] = instance_map_part(request.instance_map)
     style = request.style
     plain = (style.first, style.second) if isinstance(style, MixedStyle) else (style,)
     for prefix, part in zip(PREFIXES, plain, strict=False):
@@ -63,6 +76,16 @@ def request_of(picture: bpy.types.Image, scene: bpy.types.Scene) -> SceneRequest
         style_facts={
             name: fact for name, fact in facts.items() if name.startswith(("style_", "second_style_"))
         },
+        instance_map=instance_map_in(picture),
+        made_with=made_with(picture),
+    )
+
+
+def made_with(picture: bpy.types.Image) -> MadeWith:
+    """The model and the upscaler of a result, as far as it says."""
+    facts = provenance_of(picture)
+    return MadeWith(
+        str(facts.get("model", "")), str(facts.get("model_digest", "")), str(facts.get("upscaler", ""))
     )
 
 

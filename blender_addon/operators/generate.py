@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -19,7 +20,7 @@ from ..label_taking import current_labels
 from ..place.colors import find_colors
 from ..properties import settings
 from ..scene.coverage import last_coverage
-from ..scene.label_pass import render_label_map
+from ..scene.label_pass import LabelPass, render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.label_worker import PassRequest
 from ..scene.view import flat_camera_of, label_map_shape
@@ -27,9 +28,9 @@ from ..session import current_session
 from ..sidebar import redraw
 from ..style.settings import SECOND, chosen_names
 from ..style.wanted import WantedStyle, wanted_style
-from ..timer import wake
+from ..timer import run_until, wake
 from .reports_errors import ReportsErrors
-from .waiting import wait_for_picture
+from .waiting import SCRIPT_PATIENCE_S, wait_for_picture
 
 
 class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
@@ -123,8 +124,10 @@ def submit_scene(context: bpy.types.Context, in_background: bool | None = None) 
     style = ready_to_paint(scene, shape)
     wanted_pass = _written_for_background(context, shape, in_background)
     if wanted_pass is None:
-        label_map = _take_labels(context, scene, shape)
-        return board.add(scene_request(scene, label_map, style, pressed_at), pressed_at)
+        may_wait = in_background is False or bpy.app.background
+        taken = _take_labels(context, scene, shape, may_wait)
+        request = scene_request(scene, taken.label_map, style, pressed_at)
+        return board.add(replace(request, instance_map=taken.instance_map), pressed_at)
     none_yet = np.full(shape, label_set.ignore_id, label_set.dtype)
     job = board.add(scene_request(scene, none_yet, style, pressed_at), pressed_at, JobState.TAKING)
     current_labels().add(job, wanted_pass)
@@ -186,21 +189,41 @@ def _written_for_background(
     return current_labels().write(context.scene, shape)
 
 
-def _take_labels(context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray:
-    """Take them at once, with the mouse as a bar."""
+def _take_labels(
+    context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int], may_wait: bool
+) -> LabelPass:
+    """Take them at once, with the mouse as a bar; and the objects, where the model looks at them.
+
+    may_wait: for the server to say whether it does; else they are taken in case it does.
+    """
+
+    def looks() -> bool | None:
+        return current_session().connection.looks_at_objects(settings(scene).model)
+
+    known = looks()
+    taken = _rendered(context, scene, shape, with_objects=bool(known) or (known is None and not may_wait))
+    if known is None and may_wait:
+        run_until(lambda: looks() is not None, SCRIPT_PATIENCE_S)
+        if looks():
+            return _rendered(context, scene, shape, with_objects=True)
+    return taken
+
+
+def _rendered(
+    context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int], with_objects: bool
+) -> LabelPass:
     manager, window = context.window_manager, context.window
     manager.progress_begin(0, 100)
     if window:
         window.cursor_modal_set("WAIT")
     try:
-        taken = render_label_map(
-            scene, shape, progress=lambda fraction: manager.progress_update(100 * fraction)
+        return render_label_map(
+            scene, shape, lambda fraction: manager.progress_update(100 * fraction), with_objects
         )
     finally:
         manager.progress_end()
         if window:
             window.cursor_modal_restore()
-    return taken.label_map
 
 
 CLASSES = (SPADE_OT_generate, SPADE_OT_cancel, SPADE_OT_new_seed)

@@ -9,7 +9,6 @@ from bpy.props import StringProperty
 from ..bridge.jobs import Job
 from ..contract.errors import BadImageError, BusyError
 from ..history.records import FAVOURITE, is_in_use, remove_result, request_of, results, style_images
-from ..place.image import provenance_of
 from ..place.placement import place
 from ..place.show import show_landed
 from ..properties import settings
@@ -63,19 +62,18 @@ class SPADE_OT_paint_again(OfResult, bpy.types.Operator):
         return self.reporting_errors(self.start, context)
 
     def start(self, context) -> None:
-        """Send it off; the timer does the rest."""
-        self.submit(context)
+        """Send it off, and say what is no longer as it was; the timer does the rest."""
+        job = self.submit(context)
+        if job.notes:
+            self.report({"WARNING"}, " ".join(job.notes))
         wake()
 
     def run(self, context) -> None:
         """The way of scripts: return when the picture is placed, raise when there is none."""
-        job, before = self.submit(context), provenance_of(self.result(context))
+        job = self.submit(context)
         wait_for_picture(job)
-        if job.model_digest != before["model_digest"]:
-            self.report(
-                {"WARNING"},
-                f"The model '{job.request.model}' has been trained on since: the picture differs.",
-            )
+        if job.notes:
+            self.report({"WARNING"}, " ".join(job.notes))
 
     def submit(self, context) -> Job:
         """The same request as then."""

@@ -17,7 +17,7 @@ from .reports_errors import ReportsErrors
 
 
 class SPADE_OT_export_label_map(ReportsErrors, ExportHelper, bpy.types.Operator):
-    """Write the labels the camera sees as a PNG of class ids"""
+    """Write the labels the camera sees as a PNG of class ids, or which object each pixel shows"""
 
     bl_idname = "spade.export_label_map"
     bl_label = "Export Label Map"
@@ -27,11 +27,17 @@ class SPADE_OT_export_label_map(ReportsErrors, ExportHelper, bpy.types.Operator)
     colored: bpy.props.BoolProperty(
         name="Class Colours", description="A picture for people, in the colours of the classes, and no ids"
     )
+    objects: bpy.props.BoolProperty(
+        name="Objects",
+        description="Numbers of objects in place of classes, for models that look at the borders between them",
+    )
 
     def run(self, context) -> None:
         scene = context.scene
-        taken = render_label_map(scene, label_map_shape(scene))
+        taken = render_label_map(scene, label_map_shape(scene), with_objects=self.objects)
         pixels = scene_label_set(scene).colorize(taken.label_map) if self.colored else taken.label_map
+        if taken.instance_map is not None:
+            pixels = taken.instance_map
         path = Path(bpy.path.abspath(self.filepath))
         try:
             path.write_bytes(png(pixels))

@@ -12,8 +12,6 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
-
 from ..contract.errors import BadImageError, CannotWriteError
 from ..contract.labels import LabelSet
 from ..scene.png import png
@@ -62,9 +60,7 @@ class PairFolder:
                 )
             self._write(self._folder / "labels" / f"{name}.png", png(pair.labels.label_map))
             if pair.instances is not None:
-                # What counts is that neighbours differ: with more objects than 16 bits have, numbers come again.
-                numbers = np.where(pair.instances > 0, (pair.instances - 1) % 65535 + 1, 0).astype(np.uint16)
-                self._write(self._folder / "instances" / f"{name}.png", png(numbers))
+                self._write(self._folder / "instances" / f"{name}.png", png(pair.instances))
             os.replace(self.unfinished, photo)
             self._rows[name] = row
             self._write(self._folder / "index.csv", self._index_text().encode())

@@ -17,31 +17,24 @@ import bpy
 import numpy as np
 
 from ..contract.errors import InternalError, NothingLabelledError, UnavailableError
-from ..properties import settings
 from ..scene.blocks import blocks_in_sight
 from ..scene.borrow import borrowed, set_if_known
 from ..scene.evaluated import prepared_renders
-from ..scene.exr import read_channels
 from ..scene.label_pass import (
     LabelPass,
-    channel,
     hide_backdrops,
-    labels_in,
-    render_labels,
     render_still,
     scene_copy,
+    take_labels,
 )
 from ..scene.label_rules import scene_label_set
 from ..scene.label_table import has_labels
-from ..scene.pass_indices import PassIndices
-from ..scene.render_copy import aim
+from ..scene.render_copy import TRANSPARENT_BOUNCES, aim
 from ..scene.unkeyed import unkeyed_edits_restored
 from ..scene.view import camera_data, camera_of, frame_aspect
 from ..scene.visible import active_view_layer
 from .camera_sampler import View
 from .daylight import Daylight, lit
-
-_COMBINED, _OBJECT = (".Combined.R",), (".IndexOB.X", ".Object Index.X")
 
 
 @dataclass(frozen=True)
@@ -88,7 +81,7 @@ class SeenFrom:
 
 @dataclass(frozen=True)
 class RenderedPair:
-    """labels: as the label pass has them. instances: (H, W) int32, a number for each object that is seen, or None."""
+    """labels: as the label pass has them. instances: (H, W) uint16, a number for each object that is seen, or None."""
 
     labels: LabelPass
     instances: np.ndarray | None
@@ -107,7 +100,7 @@ def render_pair(
 
     The user's scene is as it was when this returns. Raises NothingLabelledError (nothing of the scene, or nothing
     that is
-    seen), NoCameraError, UnavailableError (Cycles is switched off), BusyError, TooLargeError and InternalError.
+    seen), NoCameraError, UnavailableError (Cycles is switched off), BusyError and InternalError.
     """
     label_set = scene_label_set(scene)
     if not has_labels(scene, label_set):
@@ -115,7 +108,6 @@ def render_pair(
             f"Nothing in the scene '{scene.name}' has a label.",
             "Label it in Blender, or add --label-by-name to go by the names of things.",
         )
-    make_indices = PassIndices.by_object if with_instances else PassIndices.by_class
     layer, aspect = active_view_layer(scene).name, frame_aspect(scene)
     with (
         tempfile.TemporaryDirectory(prefix="spade-") as folder,
@@ -132,12 +124,8 @@ def render_pair(
             render_still(copy)
         seen_from = SeenFrom.of(camera_of(copy))
         _save_photo(copy, photo)
-        file = Path(folder) / "labels.exr"
-        indices = render_labels(scene, copy, shape, file, make_indices)
-        found = labels_in(file, indices, label_set, settings(scene).background_class)
-        file = Path(folder) / "objects.exr"
-        objects = _instances(copy, indices, shape, aspect, file) if with_instances else None
-    return RenderedPair(found, objects, seen_from)
+        found = take_labels(scene, copy, shape, Path(folder), with_instances)
+    return RenderedPair(found, found.instance_map, seen_from)
 
 
 @contextmanager
@@ -209,6 +197,8 @@ def _prepare(copy: bpy.types.Scene, layer_name: str, samples: int, shot: Shot) -
         time_limit=0.0,
         seed=shot.seed % 2**31,
         use_animated_seed=False,
+        # Past as many leaf cards as the label pass.
+        transparent_max_bounces=max(copy.cycles.transparent_max_bounces, TRANSPARENT_BOUNCES),
     )
     for layer in copy.view_layers:
         layer.use = layer.name == layer_name
@@ -229,42 +219,3 @@ def _save_photo(copy: bpy.types.Scene, photo: Path) -> None:
         raise InternalError(
             f"The picture could not be written: {problem}".strip(), "Is there room?"
         ) from None
-
-
-def _instances(
-    copy: bpy.types.Scene, indices: PassIndices, shape: tuple[int, int], aspect: float, file: Path
-) -> np.ndarray:
-    """(H, W) int32: 0 where nothing is, else a number for each object, its copies by instancing told apart.
-
-    A render of the copy as it was stripped for the labels, in which everything glows with the number that Cycles gives
-    each instance. It makes cut-out leaves solid: what is seen through them counts as part of them.
-    """
-
-    def prepare(graph: bpy.types.Depsgraph) -> None:
-        hide_backdrops(graph)
-        indices.write(graph)
-
-    glow = bpy.data.materials.new("Instances")
-    try:
-        set_if_known(glow, use_nodes=True)
-        tree = glow.node_tree
-        assert tree is not None
-        tree.nodes.clear()
-        info, emit = tree.nodes.new("ShaderNodeObjectInfo"), tree.nodes.new("ShaderNodeEmission")
-        tree.links.new(info.outputs["Random"], emit.inputs["Color"])
-        end = tree.nodes.new("ShaderNodeOutputMaterial")
-        tree.links.new(emit.outputs["Emission"], end.inputs["Surface"])
-        layer = next(layer for layer in copy.view_layers if layer.use)
-        layer.material_override, layer.use_pass_combined = glow, True
-        aim(copy, shape, aspect, file)
-        with prepared_renders(copy, prepare):
-            render_still(copy)
-        layer.material_override = None
-    finally:
-        bpy.data.materials.remove(glow)
-    channels = read_channels(file, _COMBINED + _OBJECT)
-    thing, number = channel(channels, _OBJECT), channel(channels, _COMBINED)
-    both = np.stack([thing.ravel(), np.where(thing == 0, 0.0, number).ravel()], axis=1)
-    kinds, instance = np.unique(both, axis=0, return_inverse=True)
-    first = 0 if kinds[0, 0] == 0 else 1  # 0 is nothing, and may not occur
-    return (instance.reshape(thing.shape) + first).astype(np.int32)

@@ -22,7 +22,8 @@ from .view_inverse import View
 PROVENANCE = "spade_provenance"
 """Custom property of a generated picture: how it was made, as JSON."""
 
-_OF_THE_MOMENT = ("made", "seconds")
+_OF_THE_MOMENT = ("made", "seconds", "model_terms", "upscaler_terms")
+"""What may differ between two pictures that are the same."""
 
 # By view transform; anything else shows sRGB. A version that lacks the space falls back to sRGB, too.
 _COLOR_SPACES = {

@@ -114,6 +114,9 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         facts["seconds"] = round(job.seconds["run"], 2)
     if job.upscaler:
         facts["upscaler"] = job.upscaler
+    for name, terms in (("model_terms", job.terms), ("upscaler_terms", job.upscaler_terms)):
+        if terms:
+            facts[name] = terms
     if job.picture_digest:
         facts["picture_digest"] = job.picture_digest
     return facts

@@ -13,6 +13,8 @@ are not written.
 - Past everything there is the background class; on a surface without label there is the ignore id.
 - Holdouts count as background, as does what lies beyond the camera's clip end. Grease pencil is looked through.
 - Hidden things, this add-on's own backdrops, and what the active view layer leaves out are not seen.
+
+Which object each pixel shows is told, where a network wants to know, by the same render: see `object_numbers`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -36,6 +38,7 @@ from .exr import read_channels
 from .label_rules import scene_label_set
 from .label_shaders import decide_shaders
 from .label_table import LabelTable, has_labels
+from .object_numbers import everything_glows, hide_what_has_materials, instance_map_of, let_objects_glow
 from .pass_indices import PassIndices
 from .render_copy import aim, strip
 from .unkeyed import unkeyed_edits_kept
@@ -46,6 +49,7 @@ from .visible import COPY_MARK, active_view_layer, is_backdrop
 _OBJECT = (".IndexOB.X", ".Object Index.X")
 _MATERIAL = (".IndexMA.X", ".Material Index.X")
 _DEPTH = (".Depth.Z", ".Depth.V")
+_GLOW = (".Emit.R", ".Emission.R")
 _HOW_TO_LABEL = "Press Label by Name, or select an object and choose its class."
 
 
@@ -55,6 +59,8 @@ class LabelPass:
 
     `shares`: how much of the picture each id in it takes, 0..1. `unlabelled`: how much each object without a label
     takes, by its name, the largest first. `sky_share`: how much is past everything.
+    `instance_map`: where it was asked for, (H, W) uint16, 0 where nothing is, else a number an object, of which there
+    are `object_count`: with more than 65,535 numbers come again.
     """
 
     label_map: np.ndarray
@@ -62,6 +68,8 @@ class LabelPass:
     shares: dict[int, float]
     unlabelled: dict[str, float]
     sky_share: float
+    instance_map: np.ndarray | None = None
+    object_count: int = 0
 
     @property
     def unlabelled_share(self) -> float:
@@ -70,13 +78,16 @@ class LabelPass:
 
 
 def render_label_map(
-    scene: bpy.types.Scene, shape: tuple[int, int], progress: Callable[[float], None] | None = None
+    scene: bpy.types.Scene,
+    shape: tuple[int, int],
+    progress: Callable[[float], None] | None = None,
+    with_objects: bool = False,
 ) -> LabelPass:
     """Render the labels the scene's camera sees: `shape` (height, width) pixels over exactly its frame.
 
-    Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCameraError,
-    NothingLabelledError, BadLabelSetError, BadShapeError, BusyError (Blender is rendering), UnavailableError (Cycles
-    is switched off).
+    with_objects: find out which object each pixel shows, too; the labels are the same. Takes the main thread while it
+    renders; `progress` is told 0..1 in between. Raises NoCameraError, NothingLabelledError, BadLabelSetError,
+    BadShapeError, BusyError (Blender is rendering), UnavailableError (Cycles is switched off).
     """
     report = progress or (lambda done: None)
     check_pass(scene, shape)
@@ -89,11 +100,9 @@ def render_label_map(
     ):
         report(0.05)
         with scene_copy(scene) as copy:
-            file = Path(folder) / "labels.exr"
-            indices = render_labels(scene, copy, shape, file, PassIndices.by_class)
+            found = take_labels(scene, copy, shape, Path(folder), with_objects)
         report(0.95)
-        found = labels_in(file, indices, label_set, settings(scene).background_class)
-    remember(scene, label_set, found.unlabelled, found.sky_share)
+    remember(scene, label_set, found.unlabelled, found.sky_share, found.object_count)
     report(1.0)
     return found
 
@@ -111,20 +120,53 @@ def check_pass(scene: bpy.types.Scene, shape: tuple[int, int]) -> None:
         raise BusyError("Blender is rendering.", "Try again when the render has finished.")
 
 
-def render_labels(
+def take_labels(
+    scene: bpy.types.Scene, copy: bpy.types.Scene, shape: tuple[int, int], folder: Path, with_objects: bool
+) -> LabelPass:
+    """The label pass of a copy of a scene, which is stripped for it. Raises NothingLabelledError and InternalError."""
+    aspect, label_set = frame_aspect(scene), scene_label_set(scene)
+    background, file = settings(scene).background_class, folder / "labels.exr"
+    strip(copy, active_view_layer(scene).name)
+    if not with_objects:
+        indices = _render(scene, copy, shape, aspect, file, PassIndices.by_class)
+        return labels_in(file, indices, label_set, background)
+    next(layer for layer in copy.view_layers if layer.use).use_pass_emit = True
+    indices = _render(scene, copy, shape, aspect, file, PassIndices.by_object, let_objects_glow)
+    found = labels_in(file, indices, label_set, background)
+    things, numbers = _numbers_in(file)
+    bare = (things > 0) & (numbers == 0)
+    if bare.any():
+        with everything_glows(copy):
+            file = folder / "bare.exr"
+            _render(scene, copy, shape, aspect, file, PassIndices.by_object, hide_what_has_materials)
+        in_front, theirs = _numbers_in(file)
+        numbers = np.where(bare & (in_front == things), theirs, numbers)
+    instances, count = instance_map_of(found.label_map, things, numbers)
+    return replace(found, instance_map=instances, object_count=count)
+
+
+def _numbers_in(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    channels = read_channels(file, _OBJECT + _GLOW)
+    return channel(channels, _OBJECT), channel(channels, _GLOW)
+
+
+def _render(
     scene: bpy.types.Scene,
     copy: bpy.types.Scene,
     shape: tuple[int, int],
+    aspect: float,
     file: Path,
     make_indices: Callable[[LabelTable], PassIndices],
+    prepare_more: Callable[[bpy.types.Depsgraph], None] = lambda graph: None,
 ) -> PassIndices:
-    """Render a copy of a scene, which is stripped for it, into an EXR file of indices and depth."""
-    aspect, label_set = frame_aspect(scene), scene_label_set(scene)
+    """Render a stripped copy of a scene into an EXR file of indices and depth."""
+    label_set = scene_label_set(scene)
     made: list[PassIndices] = []
 
     def prepare(graph: bpy.types.Depsgraph) -> None:
         table = LabelTable(scene, label_set, graph)
         decide_shaders(graph, table)
+        prepare_more(graph)
         made.append(make_indices(table))
         made[-1].write(graph)
         # Depth of field throws rays off the pixel centres.
@@ -132,7 +174,6 @@ def render_labels(
         camera_data(camera).dof.use_dof = False
         hide_backdrops(graph)
 
-    strip(copy, active_view_layer(scene).name)
     aim(copy, shape, aspect, file)
     with prepared_renders(copy, prepare):
         render_still(copy)

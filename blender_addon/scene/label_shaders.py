@@ -80,8 +80,10 @@ def _decide(tree: Tree, groups: Groups, alpha: float) -> None:
                 _threshold(tree, socket, smallest(socket))
         elif node.type == "BSDF_TRANSPARENT":
             socket = node.inputs["Color"]
-            if not socket.is_linked and 1.0 - sum(socket.default_value[:3]) / 3.0 >= alpha:
-                socket.default_value = (0.0, 0.0, 0.0, 1.0)
+            if not socket.is_linked:
+                # Behind many tinted panes Cycles would give up: one looks through them undimmed, or not at all.
+                seen = 1.0 - sum(socket.default_value[:3]) / 3.0 >= alpha
+                socket.default_value = (0.0, 0.0, 0.0, 1.0) if seen else (1.0, 1.0, 1.0, 1.0)
         elif node.type == "MIX_SHADER":
             factor, first, second = (
                 node.inputs[0],

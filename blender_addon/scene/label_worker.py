@@ -31,12 +31,16 @@ _PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class PassRequest:
-    """scene_file: as `write_scene_file` wrote it. scene: its full name in there. shape: (height, width)."""
+    """scene_file: as `write_scene_file` wrote it. scene: its full name in there. shape: (height, width).
+
+    with_objects: as of `render_label_map`.
+    """
 
     scene_file: Path
     scene: str
     layer: str
     shape: tuple[int, int]
+    with_objects: bool = False
 
 
 class LabelWorker:
@@ -85,6 +89,7 @@ class LabelWorker:
             "scene": request.scene,
             "layer": request.layer,
             "shape": request.shape,
+            "with_objects": request.with_objects,
             "arrays": str(self._arrays),
         }
         assert self._process.stdin is not None
@@ -148,11 +153,20 @@ class LabelWorker:
         try:
             with np.load(self._arrays) as arrays:
                 label_map, depth = arrays["label_map"], arrays["depth"]
+                instance_map = arrays["instance_map"] if "instance_map" in arrays else None
         except (OSError, ValueError) as problem:
             return InternalError(
                 f"The labels cannot be read: {problem}.", "Check the folder for temporary files."
             )
-        return LabelPass(label_map, depth, dict(answer["shares"]), answer["unlabelled"], answer["sky_share"])
+        return LabelPass(
+            label_map,
+            depth,
+            dict(answer["shares"]),
+            answer["unlabelled"],
+            answer["sky_share"],
+            instance_map,
+            answer["object_count"],
+        )
 
 
 def _command(folder: Path) -> list[str]:

@@ -76,10 +76,17 @@ def _answer(label_pass: ModuleType, request: dict) -> dict:
         scene = next(each for each in bpy.data.scenes if each.name_full == request["scene"])
         window = bpy.context.window_manager.windows[0]
         window.scene, window.view_layer = scene, scene.view_layers[request["layer"]]
-        taken = label_pass.render_label_map(scene, tuple(request["shape"]))
-        np.savez(request["arrays"], label_map=taken.label_map, depth=taken.depth)
-        shares = [[class_id, share] for class_id, share in taken.shares.items()]
-        return {"shares": shares, "unlabelled": taken.unlabelled, "sky_share": taken.sky_share}
+        taken = label_pass.render_label_map(
+            scene, tuple(request["shape"]), with_objects=request["with_objects"]
+        )
+        objects = {} if taken.instance_map is None else {"instance_map": taken.instance_map}
+        np.savez(request["arrays"], label_map=taken.label_map, depth=taken.depth, **objects)
+        return {
+            "shares": [[class_id, share] for class_id, share in taken.shares.items()],
+            "unlabelled": taken.unlabelled,
+            "sky_share": taken.sky_share,
+            "object_count": taken.object_count,
+        }
     except Exception as problem:
         fault = f"The label pass failed in the background ({type(problem).__name__}: {problem})."
         return {

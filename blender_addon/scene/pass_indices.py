@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import bpy
 import numpy as np
 
-from ..contract.errors import TooLargeError
 from ..contract.labels import LabelSet
 from .evaluated import evaluated_materials, evaluated_objects, original_of
 from .label_sets import background_of
@@ -49,12 +48,10 @@ class PassIndices:
 
     @classmethod
     def by_object(cls, table: LabelTable) -> PassIndices:
-        """One index an object, so that objects of one class can be told apart. Raises TooLargeError."""
+        """One index an object, so that objects of one class can be told apart; in files with more objects than there
+        are indices one a class."""
         if len(bpy.data.objects) > LARGEST_INDEX:
-            raise TooLargeError(
-                f"The file has {len(bpy.data.objects)} objects; instance maps know at most {LARGEST_INDEX}.",
-                "Render without instance maps, or purge what is not used.",
-            )
+            return cls.by_class(table)
         codes, classes = _codes(table)
         objects = {thing: index for index, thing in enumerate(bpy.data.objects, start=1)}
         object_classes = np.array([-1, *(table.objects.get(thing, -1) for thing in objects)], np.int64)

@@ -12,7 +12,7 @@ from .borrow import set_if_known
 from .view import pixel_aspect_for
 
 # A leaf card in front of a leaf card in front of ...: each cut-out a ray passes is one of these.
-_TRANSPARENT_BOUNCES = 256
+TRANSPARENT_BOUNCES = 256
 
 
 def strip(scene: bpy.types.Scene, layer_name: str) -> None:
@@ -82,9 +82,12 @@ def _strip_cycles(scene: bpy.types.Scene) -> None:
         use_guiding=False,
         time_limit=0.0,
         max_bounces=0,
-        transparent_max_bounces=_TRANSPARENT_BOUNCES,
+        transparent_max_bounces=TRANSPARENT_BOUNCES,
         use_fast_gi=False,
         use_light_tree=False,
+        # What objects glow with is read as numbers.
+        sample_clamp_direct=0.0,
+        film_exposure=1.0,
     )
 
 

@@ -9,12 +9,13 @@ import bpy
 
 from ..history.comparison import compared
 from ..history.parts import LABEL_MAP
-from ..history.records import FAVOURITE, is_in_use, results, size_of
+from ..history.records import FAVOURITE, is_in_use, made_with, results, size_of
 from ..history.thumbnails import icon_of
 from ..place.image import provenance_of
 from ..place.placement import placed_picture
 from ..properties import settings
-from .layout import Layout, layout_of
+from ..session import current_session
+from .layout import Layout, layout_of, wrapped
 from .panel import CATEGORY
 
 _MB = 2**20
@@ -59,7 +60,7 @@ class SPADE_PT_history(bpy.types.Panel):
         pictures = results()
         chosen = next((image for image in pictures if image.name == spade.history_name), None)
         if chosen is not None:
-            _draw_chosen(layout, chosen)
+            _draw_chosen(layout, context, chosen)
         foot = layout.row(align=True)
         taken = size_of(pictures) / _MB
         foot.label(text=f"{len(pictures)} in {taken:.1f} MB" if pictures else "Nothing yet")
@@ -104,12 +105,16 @@ def described(picture: bpy.types.Image) -> str:
     return "  ".join([f"Seed {facts.get('seed', '?')}", *style, when])
 
 
-def _draw_chosen(layout: Layout, picture: bpy.types.Image) -> None:
+def _draw_chosen(layout: Layout, context: bpy.types.Context, picture: bpy.types.Image) -> None:
     """What can be done with it first: below the picture the buttons would leave a window of usual height."""
     name, facts = picture.name, provenance_of(picture)
     row = layout.row(align=True)
     row.operator("spade.place_again", text="Place", icon="IMAGE_BACKGROUND").name = name
     row.operator("spade.compare", icon="ARROW_LEFTRIGHT").name = name
+    welcome = current_session().connection.welcome
+    for sentence in made_with(picture).gone_from(welcome) if welcome is not None else ():
+        for number, text in enumerate(wrapped(context, sentence)):
+            layout.label(text=text, icon="BLANK1" if number else "ERROR")
     row = layout.row(align=True)
     again = row.row(align=True)
     again.enabled = LABEL_MAP in picture
@@ -120,7 +125,8 @@ def _draw_chosen(layout: Layout, picture: bpy.types.Image) -> None:
     remove.operator("spade.remove_result", text="", icon="TRASH").name = name
     column = layout.column(align=True)
     column.template_icon(icon_value=icon_of(picture), scale=8.0)
-    for text in _facts(picture, facts):
+    terms = [str(facts[name]) for name in ("model_terms", "upscaler_terms") if name in facts]
+    for text in (*_facts(picture, facts), *(line for each in terms for line in wrapped(context, each))):
         line = column.row()
         line.active, line.scale_y = False, 0.8
         line.label(text=text)

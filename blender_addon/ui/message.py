@@ -91,6 +91,8 @@ def _draw_state(layout: Layout, context: bpy.types.Context, next_step: str) -> N
     if last is not None and last.request.scene_uid == scene.session_uid:
         took = f"Done in {last.seconds['total']:.1f} s"
         done = took if last.is_new else f"{took}: nothing had changed"
+        if last.notes:
+            done = f"{took}. What painted it then is no longer here: see History"
         # Its sentences are many: they would push the buttons below down.
         menu = "SPADE_MT_caveats" if _caveats(scene) else ""
         draw_box(layout, context, [done], "CHECKMARK", menu=menu)

@@ -57,6 +57,7 @@ class SPADE_PT_server(bpy.types.Panel):
             checkpoint = layout.row()
             checkpoint.active = False
             checkpoint.label(text=f"Paints with {model.file}", icon="FILE")
+        _draw_terms(layout, context, connection)
         last = current_session().board.last_placed
         if last is not None:
             _draw_times(layout, last)
@@ -85,6 +86,18 @@ def _draw_state(layout: Layout, context: bpy.types.Context, connection: Connecti
         reason.scale_y = 0.8
         for number, line in enumerate(wrapped(context, str(connection.error))):
             reason.label(text=line, icon="BLANK1" if number else "ERROR")
+
+
+def _draw_terms(layout: Layout, context: bpy.types.Context, connection: Connection) -> None:
+    """Whose weights paint and enlarge, and on what terms."""
+    wanted, welcome = settings(context.scene), connection.welcome
+    auto = welcome.upscalers[:1] if welcome is not None and wanted.upscale else ()
+    column = layout.column(align=True)
+    column.active = False
+    column.scale_y = 0.8
+    for terms in connection.terms(wanted.model, auto[0] if auto else ""):
+        for number, line in enumerate(wrapped(context, terms) if terms else ()):
+            column.label(text=line, icon="BLANK1" if number else "INFO")
 
 
 def _draw_times(layout: Layout, job: Job) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import tyro
 
+from spade_core.command_line import parsed_command
 from spade_core.contract.connection import ConnectionInfo, process_is_alive
 from spade_core.contract.errors import BadOptionError, DeadlineError
 
@@ -34,7 +35,7 @@ class DrainOptions:
 
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit code. Raises SpadeError."""
-    options = tyro.cli(DrainOptions, prog="spade-server drain", args=list(arguments))
+    options = parsed_command(DrainOptions, list(arguments), prog="spade-server drain")
     if not 0 <= options.within <= 86400:
         raise BadOptionError(f"--within is {options.within:g}.", "Give seconds, from 0 to 86400.")
     client, connection = control(options.server)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import tyro
 
+from spade_core.command_line import parsed_command
 from spade_core.contract.console import print_error
 from spade_core.contract.errors import ForbiddenError, SpadeError
 from spade_core.contract.messages import ModelInfo, ServerStatus
@@ -36,7 +37,7 @@ class StatusOptions:
 
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
-    options = tyro.cli(StatusOptions, prog="spade-server status", args=list(arguments))
+    options = parsed_command(StatusOptions, list(arguments), prog="spade-server status")
     try:
         client, address = own_or_at(options.server)
         with client:

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from spade_core.command_line import parsed_command
 from spade_core.contract.client import Client
 from spade_core.contract.errors import BadOptionError
 from spade_core.contract.messages import ServerStatus
@@ -41,7 +42,7 @@ class TopOptions:
 
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit code. Raises SpadeError, also where the server leaves meanwhile."""
-    options = tyro.cli(TopOptions, prog="spade-server top", args=list(arguments))
+    options = parsed_command(TopOptions, list(arguments), prog="spade-server top")
     if not 0.1 <= options.interval <= 3600:
         raise BadOptionError(f"--interval is {options.interval:g}.", "Give seconds, from 0.1 to 3600.")
     client, _ = control(options.server)

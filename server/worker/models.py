@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from spade_core.upscaling.upscaler import Upscaler
 
 LOOK_S = 1.0
+_MOST_TERMS = 1000
+"""Letters of a model's terms: a file may say anything."""
 _SPREAD_S = 0.05
 """For the word that a file is loaded to get out of this process, which the file may end."""
 
@@ -132,6 +134,8 @@ class ModelLoader:
             file=version.file_name if self.source.is_run else "",
             trained_size=synthesizer.trained_size,
             styles=tuple(style.name for style in synthesizer.named_styles),
+            instance_edges=synthesizer.looks_at_instances,
+            terms=synthesizer.terms[:_MOST_TERMS],
         )
         return LoadedModel(version, synthesizer, info, speed, cost, Batches(synthesizer))
 

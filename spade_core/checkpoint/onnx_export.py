@@ -259,7 +259,7 @@ def _of_one_size(network: PaintFromIds, size: tuple[int, int], opset: int) -> on
         torch.onnx.export(
             _TakenDown(network, tensors).eval(),
             tensors,
-            written,  # type: ignore[arg-type]  # this exporter writes to files
+            written,  # type: ignore[arg-type]  # it takes files too
             input_names=list(inputs),
             output_names=["image"],
             opset_version=opset,

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..contract.errors import BadOptionError, UnknownModelError
+from .hub import cached_model, hub_name, is_hub_name
 from .names import MODELS, photos_seen
 
 EMBEDDED = Path(__file__).parents[1] / "weights"
@@ -47,10 +48,13 @@ class ModelSource:
 def model_source(model: str) -> ModelSource:
     """What the word on the command line means; asked once, for a folder may go while it is served.
 
-    A run is called by its folder ("runs/my" is "my"), a file by its name without suffix. A bare name means an
-    embedded model before it means a folder; a path that is not there yet means a folder if it has no suffix.
+    A run is called by its folder ("runs/my" is "my"), a file by its name without suffix, a model of the Hugging Face
+    cache by its own name. A bare name means an embedded model before it means a folder; a path that is not there means
+    what the cache has under it, and else a folder that will be, if it has no suffix.
     """
     path, is_bare = Path(model), Path(model).name == model
+    if is_hub_name(model) and (cached := cached_model(model)) is not None:
+        return ModelSource(path.name, str(cached))
     if is_bare and (EMBEDDED / f"{model}.safetensors").exists():
         return ModelSource(model, model)
     if path.is_dir() or not (is_bare or path.suffix or path.exists()):
@@ -112,9 +116,11 @@ def _times_and_size(path: str) -> tuple[int, ...]:
 
 
 def model_file(model: str | Path) -> Path:
-    """The file of a model: a path as it is, a training's newest model by its folder, a bare name among the embedded
-    ones. Raises UnknownModelError."""
+    """The file of a model: a path as it is, a training's newest model by its folder, org/name in the Hugging Face
+    cache, a bare name among the embedded ones. Raises UnknownModelError."""
     path = Path(model)
+    if is_hub_name(str(model)):
+        return _cached_file(str(model))
     embedded = EMBEDDED / f"{model}.safetensors"
     is_bare = not path.suffix and len(path.parts) == 1
     if is_bare and embedded.exists():
@@ -134,3 +140,18 @@ def model_file(model: str | Path) -> Path:
             f"There is no embedded model '{model}'.", f"Use one of: {known}; or name a .safetensors file."
         )
     return embedded
+
+
+def model_name(path: Path) -> str:
+    """What a model's file is called for people: org/name from the Hugging Face cache, or its name without suffix."""
+    return hub_name(path) or path.stem
+
+
+def _cached_file(name: str) -> Path:
+    cached = cached_model(name)
+    if cached is None:
+        raise UnknownModelError(
+            f"There is no file or folder '{name}', and no model of that name in the Hugging Face cache.",
+            f"Check the path; `spade checkpoint download {name}` fetches one from the hub.",
+        )
+    return cached

@@ -6,9 +6,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
+
+from .checkpoint_hub import Download, ExportHub
 
 if TYPE_CHECKING:
     from ..checkpoint.file import Checkpoint as LoadedCheckpoint
@@ -36,6 +38,19 @@ class Info:
 @dataclass(frozen=True)
 class Import:
     """Turn the weights of the published SPADE or pix2pixHD code into a checkpoint that paints the same."""
+
+    FIRST: ClassVar = (
+        "output",
+        "preset",
+        "epoch",
+        "classes",
+        "dont_care",
+        "edges",
+        "label_set",
+        "upsampling",
+        "aspect_ratio",
+        "crop_size",
+    )
 
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR_OR_PTH")]
     """the folder with latest_net_G.pth (and _E, _D), or a generator's .pth alone"""
@@ -195,13 +210,15 @@ class AddStyles:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Look into model files; give them styles; bring published weights in and out; write ONNX."""
+    """Look into model files; give them styles; bring published weights in and out; write ONNX; share them."""
 
     action: (
         Annotated[Info, tyro.conf.subcommand("info")]
         | Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[ExportOnnx, tyro.conf.subcommand("export-onnx")]
+        | Annotated[ExportHub, tyro.conf.subcommand("export-hub")]
+        | Annotated[Download, tyro.conf.subcommand("download")]
         | Annotated[AddStyles, tyro.conf.subcommand("add-styles")]
     )
 
@@ -211,8 +228,11 @@ class Checkpoint:
 
 def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
     from ..checkpoint.file import file_digest
+    from ..checkpoint.terms import terms_of
+    from ..upscaling.names import available
+    from ..upscaling.terms import upscaler_terms
 
-    label_set = checkpoint.label_set
+    label_set, terms = checkpoint.label_set, terms_of(checkpoint.provenance, path)
     weights = [*checkpoint.generator_weights.values(), *checkpoint.encoder_weights.values()]
     kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in weights})
     config = checkpoint.generator
@@ -229,6 +249,9 @@ def _print_info(path: Path, checkpoint: LoadedCheckpoint) -> None:
         "style encoder": checkpoint.style_encoder or "none",
         "styles": _styles(checkpoint),
         "discriminator": "kept" if checkpoint.discriminator_weights else "none",
+        "whose weights": terms.weights,
+        "whose data": terms.data,
+        "enlarged by": f"{available()[0]}, where nothing else is named. {upscaler_terms(available()[0])}",
         **checkpoint.provenance,
     }
     width = max(map(len, rows))

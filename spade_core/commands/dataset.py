@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`spade dataset`: look at training data before training, turn colours into ids, render pairs in Blender."""
+"""`spade dataset`: look at training data before training, convert other programs' data, render pairs in Blender."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from .dataset_convert import Convert
 from .dataset_instances import Instances
+from .dataset_label import Label
 from .dataset_render import Render
 
 if TYPE_CHECKING:
     from ..contract.labels import LabelSet
     from ..data.checks.checks import DatasetReport
-    from ..data.conversion import Converted
-    from ..data.palette import Palette
-    from ..terminal import Terminal
 
 # The names of data.layouts, which a test compares: importing it here would make every command wait for it.
 LayoutName = Literal[
@@ -36,7 +35,6 @@ LayoutName = Literal[
 ]
 SetName = Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_FILE")]
 Folder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
-SHOWN = 12  # unknown colours listed
 
 
 @dataclass(frozen=True)
@@ -88,44 +86,13 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Convert:
-    """Turn coloured label images, or label maps with other ids, into label maps of a label set."""
-
-    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
-    """the folder of the images; folders inside are looked through"""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
-    """where the label maps go, under the same names"""
-    label_set: Annotated[str, tyro.conf.arg(metavar="NAME_OR_FILE")] = "landscape"
-    """the set whose ids are written"""
-    palette: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_FILE")] = None
-    """what the colours mean, if not what they mean in the label set: another set with the same class names, or a CSV
-    table with the columns color,class or r,g,b,class; for other ids, id,class. A class is a name, an id or 'ignore'"""
-    tolerance: int = 0
-    """how much each channel may differ from a colour of the palette (0 to 255); the nearest such colour counts"""
-    unknown: Literal["refuse", "ignore", "nearby"] = "refuse"
-    """pixels of any other colour: refuse the picture, give them the ignore id, or the id of the nearest known pixel"""
-
-    def run(self) -> int:
-        from ..contract.labels import load_label_set
-        from ..data.conversion import convert
-        from ..data.palette import Palette
-        from ..progress import progress_bar
-
-        label_set = load_label_set(self.label_set)
-        palette = Palette.read(self.palette, label_set) if self.palette else Palette.of(label_set)
-        with progress_bar() as progress:
-            done = convert(self.source, self.output, palette, self.tolerance, self.unknown, progress)
-        _show_conversion(done, palette, self.source)
-        return 1 if done.refused else 0
-
-
-@dataclass(frozen=True)
 class Dataset:
-    """Look at training data before training, turn colours into ids, render pairs in Blender, make instance maps."""
+    """Look at training data before training, convert other programs' data, render pairs in Blender."""
 
     action: (
         Annotated[Check, tyro.conf.subcommand("check")]
         | Annotated[Convert, tyro.conf.subcommand("convert")]
+        | Annotated[Label, tyro.conf.subcommand("label")]
         | Annotated[Render, tyro.conf.subcommand("render")]
         | Annotated[Instances, tyro.conf.subcommand("instances")]
     )
@@ -156,8 +123,13 @@ def _show_report(report: DatasetReport, label_set: LabelSet) -> None:
     for finding in report.findings:
         style = "red" if finding.severity == "error" else "yellow"
         more = f" ({finding.count} in all)" if finding.count > 1 and len(finding.files) > 1 else ""
-        console.print(Text(f"{finding.severity}: ", style=style) + Text(finding.message + more))
-        console.print(Text(f"  fix: {finding.fix}", style="italic"))
+        # In one line, whatever the width: commands and paths in it are there to be copied.
+        console.print(
+            Text(f"{finding.severity}: ", style=style) + Text(finding.message + more), soft_wrap=True
+        )
+        console.print(Text(f"  fix: {finding.fix}", style="italic"), soft_wrap=True)
+    for note in report.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
     console.print("Nothing would go wrong." if not report.findings else _verdict(report))
 
 
@@ -165,33 +137,3 @@ def _verdict(report: DatasetReport) -> str:
     doubts = len(report.findings) - report.errors
     parts = [f"{report.errors} to mend"] if report.errors else ["Ready to train"]
     return f"{', '.join(parts + ([f'{doubts} to look at'] if doubts else []))}."
-
-
-def _show_conversion(done: Converted, palette: Palette, source: Path) -> None:
-    from ..terminal import Terminal
-
-    console = Terminal(highlight=False)
-    there = f", {len(done.skipped)} were there already" if done.skipped else ""
-    console.print(f"{len(done.written)} converted{there}, {len(done.refused)} refused.")
-    for file, problem in list(done.refused.items())[:SHOWN]:
-        console.print(f"[red]refused:[/] {file.relative_to(source)}: {problem.message}", soft_wrap=True)
-        console.print(f"  fix: {problem.fix}", style="italic", soft_wrap=True)
-    if done.unmapped:
-        _show_unmapped(console, done, palette)
-
-
-def _show_unmapped(console: Terminal, done: Converted, palette: Palette) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("", "unknown", "pixels", "pictures", "nearest class", "off by", box=None, pad_edge=False)
-    for code, pixels in done.unmapped.most_common(SHOWN):
-        color = palette.of_colors and code >= 0
-        nearest, off = palette.nearest(code) if color else ("", 0)
-        shown = f"#{code:06X}" if color else "transparent" if code < 0 else f"id {code}"
-        swatch = Text("  ", style=f"on {shown}" if color else "")
-        row = (shown, str(pixels), str(done.unmapped_in[code]), nearest, str(off) if color else "")
-        table.add_row(swatch, *row)
-    console.print(table)
-    if len(done.unmapped) > SHOWN:
-        console.print(f"and {len(done.unmapped) - SHOWN} more")

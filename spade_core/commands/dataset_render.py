@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 
@@ -13,6 +13,19 @@ import tyro
 @dataclass(frozen=True)
 class Render:
     """Render training pairs from a labelled Blender scene; the same command goes on where it was stopped."""
+
+    FIRST: ClassVar = (
+        "output",
+        "count",
+        "size",
+        "samples",
+        "seed",
+        "cameras",
+        "lights",
+        "instances",
+        "val_every",
+        "label_by_name",
+    )
 
     scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE.blend")]
     """the scene, labelled with the add-on; it is not changed"""

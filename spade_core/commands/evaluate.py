@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Evaluate:
     """Measure the pictures of one or several models on label maps with photos: distances, mIoU, diversity."""
+
+    FIRST: ClassVar = (
+        "model",
+        "data",
+        "output",
+        "protocol",
+        "size",
+        "limit",
+        "segmenter",
+        "inception",
+        "seed",
+        "device",
+    )
 
     model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME_OR_FILE")]
     """embedded models by name, or checkpoint files; several are compared on the same maps"""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
@@ -28,12 +28,25 @@ if TYPE_CHECKING:
 class Generate:
     """Paint a picture from a label map."""
 
+    FIRST: ClassVar = (
+        "output",
+        "model",
+        "seed",
+        "style",
+        "mix",
+        "strength",
+        "label_set",
+        "upscale",
+        "natural_edges",
+        "server",
+    )
+
     labels: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="LABELS.png")]
     """the label map: a one-channel or palette PNG of class ids, or one in exactly the label set's colours"""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="OUT.png")]
     """where the picture goes (.png, .jpg, .webp or .tif)"""
     model: Annotated[str, tyro.conf.arg(metavar="NAME_OR_FILE")] = "landscape"
-    """an embedded model by name, or a checkpoint file"""
+    """an embedded model by name, a checkpoint file, a training's folder, or ORG/NAME in the Hugging Face cache"""
     seed: int = 0
     """another seed, another picture"""
     style: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_IMAGE")] = None
@@ -53,7 +66,7 @@ class Generate:
     natural_edges: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.0
     """moves the straight borders of grey boxes as nature would draw them; water and buildings stay exact"""
     wrap: Literal["off", "horizontal", "both"] = "off"
-    """horizontal joins the left edge to the right one, for panoramas; both all four, for seamless tiles"""
+    """horizontal joins the left edge to the right one, for panoramas; both also top to bottom, for seamless tiles"""
     server: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """a running spade-server (tcp://host:port, or its connection file) instead of this process"""
 
@@ -63,9 +76,8 @@ class Generate:
 
         self._check_options()
         with picture_to_write(self.output, source=self.labels) as result:
-            labels = open_picture(
-                self.labels, LARGEST_SIDE
-            )  # what is wrong with the input is said before torch is loaded
+            # What is wrong with the input is said before torch is loaded.
+            labels = open_picture(self.labels, LARGEST_SIDE)
             stated = self._stated_label_set()
             instances = None if self.instances is None else read_instances(self.instances)
             styles = [read_style(style) for style in (self.style, self.style_mix) if style is not None]
@@ -73,10 +85,7 @@ class Generate:
             with _progress() as progress:
                 paint = self._by_server if self.server else self._in_process
                 picture = paint(inputs, progress)
-            made = {"spade:model": picture.model, "spade:model-digest": picture.model_digest}
-            if picture.upscaler:
-                made["spade:upscaler"] = picture.upscaler
-            result.save(picture.rgb, {"Software": "Spade Backdrops", "spade:seed": str(self.seed), **made})
+            result.save(picture.rgb, self._facts(picture))
         height, width = picture.rgb.shape[:2]
         print(f"{self.output}: {width} x {height}, model {picture.model}, seed {self.seed}")
         return 0
@@ -92,8 +101,6 @@ class Generate:
             raise BadOptionError(f"--strength is {self.strength:g}.", "Give a number from 0 to 2.")
         if not 0 <= self.natural_edges <= 1:
             raise BadOptionError(f"--natural-edges is {self.natural_edges:g}.", "Give a number from 0 to 1.")
-        if self.server and self.instances is not None:
-            raise BadOptionError("A server takes no instance map.", "Leave --server out, or --instances.")
 
     def _in_process(self, inputs: Inputs, progress: ProgressCallback) -> Picture:
         progress("loading the model", 0.0)
@@ -142,6 +149,19 @@ class Generate:
             natural_edges=self.natural_edges,
             wrap=(self.wrap == "both", self.wrap != "off"),
         )
+
+    def _facts(self, picture: Picture) -> dict[str, str]:
+        """What the file says of itself; what is not known is left out."""
+        facts = {
+            "Software": "Spade Backdrops",
+            "spade:seed": str(self.seed),
+            "spade:model": picture.model,
+            "spade:model-digest": picture.model_digest,
+            "spade:model-terms": picture.terms,
+            "spade:upscaler": picture.upscaler,
+            "spade:upscaler-terms": picture.upscaler_terms,
+        }
+        return {name: fact for name, fact in facts.items() if fact}
 
     def _style(self, styles: list[PlainStyle]) -> Style | None:
         """Two are mixed with each other; one, where a mix is asked for, with the seed's own."""

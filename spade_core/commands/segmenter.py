@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -16,6 +16,8 @@ from .dataset import LayoutName
 @dataclass(frozen=True)
 class TrainSegmenter:
     """Train a segmenter on photos and label maps, for `spade evaluate`. Ctrl-C saves; the same command goes on."""
+
+    FIRST: ClassVar = ("data", "output", "label_set", "training", "device")
 
     data: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """a data set as docs/data.md describes them"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Study:
     """Write a page that shows people pictures of models, other systems and cameras, and saves what they prefer."""
+
+    FIRST: ClassVar = ("data", "output", "ask", "split", "pairs", "size", "aspect", "crop", "seed", "device")
 
     compared: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="MODEL|FOLDER|photos")]
     """two or more: embedded models by name, checkpoint files, folders of pictures that are named as the label maps are

@@ -154,12 +154,23 @@ class Client(Session):
             raise last.error
         if isinstance(last, Finished):
             rgb = last.rgb if last.encoding == "raw" else decoded(last.file)
-            return Picture(rgb, request.model, last.model_digest, request.seed, last.file, last.upscaler)
+            return Picture(
+                *(rgb, request.model, last.model_digest, request.seed, last.file, last.upscaler),
+                *self._terms(request.model, last.upscaler),
+            )
         if last is None:
             raise DeadlineError(
                 f"There was no picture in {timeout_s:g} s.", "Allow more time, or a smaller size."
             )
         raise CancelledError("The job was cancelled.", "Start it again.")
+
+    def _terms(self, model: str, upscaler: str) -> tuple[str, str]:
+        """Of a model and of what enlarged its picture, as far as the server has said."""
+        welcome = self.welcome
+        if welcome is None:
+            return "", ""
+        terms = next((each.terms for each in welcome.models if each.name == model), "")
+        return terms, welcome.terms_of_upscaler(upscaler)
 
     def events(self, timeout_s: float | None = None) -> Iterator[Event]:
         """What happens to the live jobs, waited for, until none is live; one that another event made the caller submit

@@ -85,38 +85,44 @@ def id_in(frames: Sequence[bytes | memoryview]) -> str:
     return identity if isinstance(identity, str) and len(identity) <= 64 else ""
 
 
-def pack_label_map(label_map: np.ndarray, encoding: str) -> bytes | memoryview:
+def pack_map(numbers: np.ndarray, encoding: str) -> bytes | memoryview:
     """The bytes of a C-contiguous map: as they are ("raw") or deflated at level 1 ("zlib")."""
-    raw = label_map.data.cast("B")
+    raw = numbers.data.cast("B")
     return zlib.compress(raw, 1) if encoding == "zlib" else raw
 
 
-def unpack_label_map(
-    buffer: bytes | memoryview, shape: tuple[int, int], dtype: str, encoding: str, raw_bytes: int
+def unpack_map(
+    buffer: bytes | memoryview,
+    shape: tuple[int, int],
+    dtype: str,
+    encoding: str,
+    raw_bytes: int,
+    what: str = "label map",
 ) -> np.ndarray:
-    """The (H, W) map in a buffer, read-only; the caller has checked `raw_bytes` against the limits.
+    """The (H, W) label or instance map in a buffer, read-only; the caller has checked `raw_bytes` against the limits.
 
     Raises BadShapeError, BadHeaderError (encoding) and SizeMismatchError; never inflates more than `raw_bytes` + 1.
     """
-    itemsize = _label_dtype(dtype).itemsize
+    kind = _map_dtype(dtype, what)
+    itemsize = kind.itemsize
     if shape[0] < 1 or shape[1] < 1 or shape[0] * shape[1] * itemsize != raw_bytes:
         raise SizeMismatchError(
             f"A {shape[0]} by {shape[1]} map of {dtype} does not have {raw_bytes} bytes.", _UPDATE
         )
     if encoding == "zlib":
-        buffer = _inflate(buffer, raw_bytes)
+        buffer = _inflate(buffer, raw_bytes, what)
     elif encoding != "raw":
-        raise BadHeaderError(f"The server cannot read a label map encoded as '{encoding}'.", _UPDATE)
+        raise BadHeaderError(f"The server cannot read a {what} encoded as '{encoding[:40]}'.", _UPDATE)
     if len(buffer) != raw_bytes:
         raise SizeMismatchError(
-            f"The label map has {len(buffer)} bytes where {raw_bytes} were promised.", _UPDATE
+            f"The {what} has {len(buffer)} bytes where {raw_bytes} were promised.", _UPDATE
         )
-    return np.frombuffer(buffer, _label_dtype(dtype)).reshape(shape)
+    return np.frombuffer(buffer, kind).reshape(shape)
 
 
-def _label_dtype(dtype: str) -> np.dtype[Any]:
+def _map_dtype(dtype: str, what: str = "label map") -> np.dtype[Any]:
     if dtype not in ("uint8", "uint16"):
-        raise BadShapeError(f"A label map is uint8 or uint16, not '{dtype[:40]}'.", _UPDATE)
+        raise BadShapeError(f"The {what} has to be uint8 or uint16, not '{dtype[:40]}'.", _UPDATE)
     return np.dtype(dtype).newbyteorder("<")
 
 
@@ -125,7 +131,7 @@ def first_ids(buffer: bytes | memoryview, dtype: str) -> np.ndarray:
 
     Raises BadShapeError and SizeMismatchError.
     """
-    kind = _label_dtype(dtype)
+    kind = _map_dtype(dtype)
     try:
         begin = zlib.decompressobj().decompress(buffer, _GLANCE_BYTES)
     except zlib.error:
@@ -158,15 +164,15 @@ def unpack_thumbnails(reply: Thumbnails, buffer: memoryview) -> np.ndarray:
     return np.frombuffer(buffer, np.uint8).reshape(-1, height, width, 3)
 
 
-def _inflate(buffer: bytes | memoryview, promised: int) -> bytes:
+def _inflate(buffer: bytes | memoryview, promised: int, what: str) -> bytes:
     stream = zlib.decompressobj()
     try:
         raw = stream.decompress(buffer, promised + 1)
     except zlib.error:
-        raise SizeMismatchError("The label map's zlib stream is damaged.", "Send it again.") from None
+        raise SizeMismatchError(f"The {what}'s zlib stream is damaged.", "Send it again.") from None
     if len(raw) != promised or not stream.eof or stream.unused_data:
         raise SizeMismatchError(
-            f"The label map does not inflate to the promised {promised} bytes.", "Send it again."
+            f"The {what} does not inflate to the promised {promised} bytes.", "Send it again."
         )
     return raw
 

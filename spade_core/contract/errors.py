@@ -97,6 +97,12 @@ class UnknownStyleError(BadHeaderError):
     code = "UNKNOWN_STYLE"
 
 
+class BadOptionError(SpadeError):
+    """An option's value is out of range, or does not go together with another option or with the model."""
+
+    code = "BAD_OPTION"
+
+
 class TooLargeError(SpadeError):
     """A side or a buffer is over the server's limits."""
 
@@ -191,12 +197,6 @@ class NeedsDetailError(SpadeError):
     code = "NEEDS_DETAIL"
 
 
-class BadOptionError(SpadeError):
-    """An option's value is out of range, or does not go together with another option or with the model."""
-
-    code = "BAD_OPTION"
-
-
 class TooFewImagesError(SpadeError):
     """There are fewer images than a statistic needs."""
 
@@ -243,9 +243,9 @@ WIRE_ERRORS: dict[str, type[SpadeError]] = {
     kind.code: kind
     for kind in (
         BadFramesError, BadVersionError, BadHeaderError, BadKindError, BadShapeError, BadLabelError, BadImageError,
-        SizeMismatchError, LabelSetMismatchError, UnknownModelError, UnknownStyleError, TooLargeError, ForbiddenError,
-        PoisonError, OutOfMemoryError, DeadlineError, CancelledError, InternalError, BusyError, DrainingError,
-        UnavailableError, WarmingError,
+        SizeMismatchError, LabelSetMismatchError, UnknownModelError, UnknownStyleError, BadOptionError, TooLargeError,
+        ForbiddenError, PoisonError, OutOfMemoryError, DeadlineError, CancelledError, InternalError, BusyError,
+        DrainingError, UnavailableError, WarmingError,
     )
 }  # fmt: skip
 

@@ -88,11 +88,23 @@ class Hello:
 
 
 @dataclass(frozen=True)
+class InstancesPart:
+    """An instance map in the last buffer: whole numbers of the label map's shape, as "uint8" or "uint16".
+
+    `encoding` and `raw_bytes` are as of the label map."""
+
+    dtype: str
+    raw_bytes: int
+    encoding: str = "raw"
+
+
+@dataclass(frozen=True)
 class Submit:
     """One picture to paint; `submission` makes it from a PictureRequest. Buffers: the label map as `encoding` says,
-    then that of each style which has one.
+    then that of each style which has one, then the instance map.
 
     painting: whether the small picture is sent, as Painting, before an upscaler enlarges it (since minor version 3).
+    instances: for a model of `ModelInfo.instance_edges` (since minor version 7).
     """
 
     id: str
@@ -111,6 +123,7 @@ class Submit:
     replaces: str | None = None
     no_cache: bool = False
     painting: bool = False
+    instances: InstancesPart | None = None
 
 
 @dataclass(frozen=True)
@@ -172,7 +185,8 @@ class ModelInfo:
     A training run's model changes under its name while the run goes on: `digest` tells two of them apart, `file`
     is the checkpoint's name for people (empty for a model that stays as it is; since minor version 1). trained_size:
     [height, width] of what it paints best, where that is known (since minor version 3). styles: names of its styles
-    (since minor version 4).
+    (since minor version 4). instance_edges: whether it looks at the borders between objects, and takes an instance map;
+    terms: whose weights it has, on what it was trained, and on what terms, in words (since minor version 7).
     """
 
     name: str
@@ -184,6 +198,8 @@ class ModelInfo:
     file: str = ""
     trained_size: tuple[int, int] | None = None
     styles: tuple[str, ...] = ()
+    instance_edges: bool = False
+    terms: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,7 +219,8 @@ class Welcome:
     since minor version 5 all of them as a table in the buffer. encodings: those of a picture that this server can send.
     state: "warming" | "ready" | "failed" | "released" | "draining". problems: what is wrong, as
     many as fit (since minor version 2). upscalers: names that a request may ask for beside "auto" and "off"; the
-    first is what "auto" takes (since minor version 3).
+    first is what "auto" takes (since minor version 3). upscaler_terms: those of each of them, in words, as many as fit
+    (since minor version 7).
     """
 
     minor: int
@@ -215,6 +232,12 @@ class Welcome:
     problems: tuple[Problem, ...] = ()
     software: str = ""
     upscalers: tuple[str, ...] = ()
+    upscaler_terms: tuple[str, ...] = ()
+
+    def terms_of_upscaler(self, upscaler: str) -> str:
+        """In words; empty where the server did not say. upscaler: its name, or the description of a picture's."""
+        terms = dict(zip(self.upscalers, self.upscaler_terms, strict=False))
+        return terms.get(upscaler.split(" ")[0], "")
 
     def problem_with(self, model: str) -> Problem | None:
         """Why a model cannot paint: what is wrong with itself, or with the server."""
@@ -228,6 +251,10 @@ class Accepted:
     id: str
     state: str
     position: int = 0
+
+
+SENDING = "sending"
+"""The stage of a job whose picture is large, and comes next over the same connection: nothing else can until then."""
 
 
 @dataclass(frozen=True)

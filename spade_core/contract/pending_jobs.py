@@ -4,6 +4,9 @@
 A server says twice a second how each job is. Silence of a second: the unanswered jobs are sent again under their ids
 (the server knows them and just answers). Silence of two: over a new connection, backing off. Beyond one's patience:
 they are Unavailable. Three seconds without a word of one job, while it talks: that one is asked for again.
+
+While a large picture is on its way nothing else can come over the same connection, so then silence says nothing, unless
+the connection ends.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from .errors import SpadeError
 REPEAT_S = 1.0
 RECONNECT_S = 2.0
 FORGOTTEN_S = 3.0
+SLOWEST_BYTES_S = 128 * 1024
+"""What a net must carry in a second: a picture that takes longer counts as lost."""
 _BACK_OFF_S = (0.05, 1.0)
 LONGEST_RETRY_S = 60.0  # whatever a server says
 _RETRY_S = 0.25  # where a refusal does not say when to come back
@@ -53,6 +58,7 @@ class PendingJobs:
         self._ever_heard = False
         self._heard_at = self._listened_at = self._pinged_at = self._repeat_at = now
         self._back_off_s = _BACK_OFF_S[0]
+        self._arrives_by: float | None = None
 
     def add(
         self, identity: str, frames: list[Any], now: float, patience_s: float, size: tuple[int, int]
@@ -67,14 +73,30 @@ class PendingJobs:
         self._ever_heard = True
         self._heard_at = now
         self._back_off_s = _BACK_OFF_S[0]
+        if self._arrives_by is not None:
+            self._arrives_by = None
+            for job in self.jobs.values():
+                job.heard_at = now  # its words waited behind the picture
 
     def heard_of(self, identity: str, now: float) -> None:
         """The server said something about a job."""
         if identity in self.jobs:
             self.jobs[identity].heard_at = now
 
+    def arriving(self, identity: str, now: float) -> None:
+        """The server sends the picture of a job now."""
+        if identity in self.jobs:
+            height, width = self.jobs[identity].size
+            self._arrives_by = now + 3 * height * width / SLOWEST_BYTES_S
+
+    def disconnected(self) -> None:
+        """The connection has ended, and what was on its way with it."""
+        self._arrives_by = None
+
     def silent_s(self, now: float) -> float:
-        """How long the server has been silent while this side listened."""
+        """How long the server has been silent while this side listened, and nothing large was arriving."""
+        if self._arrives_by is not None and now < self._arrives_by:
+            return 0.0
         return now - self._heard_at
 
     def listening(self, now: float) -> None:
@@ -104,7 +126,7 @@ class PendingJobs:
             if job.resend_at is not None and now >= job.resend_at:
                 job.resend_at, job.heard_at = None, now
                 actions.resend.append(job.frames)
-            elif job.resend_at is None and silent_s < REPEAT_S and now - job.heard_at > job.patience_s:
+            elif self._is_forgotten(job, silent_s, now):
                 job.heard_at, job.patience_s = now, 2 * job.patience_s
                 actions.resend.append(job.frames)
         if not self.jobs:
@@ -119,6 +141,10 @@ class PendingJobs:
             if actions.reconnect:
                 self._back_off_s = min(_BACK_OFF_S[1], self._back_off_s * 2)
         return actions
+
+    def _is_forgotten(self, job: PendingJob, silent_s: float, now: float) -> bool:
+        talks = silent_s < REPEAT_S and self._arrives_by is None
+        return job.resend_at is None and talks and now - job.heard_at > job.patience_s
 
     def unanswered(self) -> list[list[Any]]:
         """The frames of every job that the server should be working on."""

@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .errors import BadHeaderError, BadImageError, BadShapeError, TooLargeError, UnknownStyleError
+from .errors import (
+    BadHeaderError,
+    BadImageError,
+    BadOptionError,
+    BadShapeError,
+    TooLargeError,
+    UnknownStyleError,
+)
 from .labels import LabelSet
 from .limits import Limits, refuse_size
 from .messages import NOWHERE, PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL, Wrap
@@ -18,6 +25,8 @@ MAX_SEED = 2**63
 UPSCALER_NAME = re.compile(r"[\w.-]{1,64}")
 MAX_CODE_SIZE = 4096
 MAX_STYLE_NAME = 64
+MAX_INSTANCES = 65535
+"""The largest number that an object has in an instance map which travels."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,8 @@ class PictureRequest:
     label_map: (H, W) ids of `label_set`, row 0 at the top. model: its name, for a server that has several.
     seed: 0 to 2^63 - 1; it draws the noise, and the style too where `style` is None. strength: 0 is the average
     look, 1 the style as it is, at most 2. size: (height, width) of the picture; None means the label map's own.
-    instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between objects.
+    instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between objects; without
+    one, such a model sees the borders between labels.
     upscale: "auto" paints at about the size that the model was trained at and enlarges that, where the picture is
     larger; "off" paints at the picture's size; or the name of the upscaler to take.
     natural_edges: 0 to 1: how far the borders of grey boxes are moved as nature would draw them, by about a hundredth
@@ -84,14 +94,14 @@ class PictureRequest:
     style: Style | None = None
     strength: float = 1.0
     size: tuple[int, int] | None = None
-    # Only in this process: it travels to a server as soon as one serves models that look at it.
     instance_map: np.ndarray | None = None
     upscale: str = "auto"
     natural_edges: float = 0.0
     wrap: Wrap = NOWHERE
 
     def check(self, limits: Limits) -> PictureRequest:
-        """This request with its label map as it travels: C-contiguous, of the label set's dtype.
+        """This request with its maps as they travel: C-contiguous, the label map of the label set's dtype, the instance
+        map of uint8 or uint16, its objects numbered anew where their numbers are larger.
 
         Raises BadLabelError, BadShapeError, BadImageError, TooLargeError, and BadHeaderError where a number is out of
         range.
@@ -118,9 +128,15 @@ class PictureRequest:
             _check_style(style, limits)
         if isinstance(self.style, MixedStyle):
             require(0 <= self.style.share <= 1, "The share of a mixed style", "0 to 1")
-        if self.instance_map is not None:
-            _check_instances(self.instance_map, label_map)
-        return replace(self, label_map=label_map)
+        instance_map = self.instance_map
+        if instance_map is not None:
+            instance_map = _travelling(instance_map, label_map)
+            if instance_map.nbytes > limits.max_bytes:
+                raise TooLargeError(
+                    f"The instance map has {instance_map.nbytes} bytes, the server takes {limits.max_bytes}.",
+                    "Choose a smaller size.",
+                )
+        return replace(self, label_map=label_map, instance_map=instance_map)
 
     @property
     def plain_styles(self) -> tuple[PlainStyle, ...]:
@@ -165,6 +181,8 @@ class Picture:
 
     rgb: (H, W, 3) uint8. file: where a client asked a server for an encoded file, that file, of which rgb is read.
     upscaler: what enlarged it, its digest, precision and share put back; empty where nothing did.
+    terms, upscaler_terms: whose weights painted and enlarged it, and on what terms, in words; empty where a server did
+    not say.
     """
 
     rgb: np.ndarray
@@ -173,6 +191,8 @@ class Picture:
     seed: int
     file: bytes = b""
     upscaler: str = ""
+    terms: str = ""
+    upscaler_terms: str = ""
 
 
 def require(holds: bool, what: str, allowed: str) -> None:
@@ -188,6 +208,11 @@ def unknown_style(name: str, model: str, known: Sequence[str]) -> UnknownStyleEr
     return UnknownStyleError(
         f"The model '{model}' has no style '{name}'.", f"Use one of: {', '.join(known)}."
     )
+
+
+def not_looked_at(model: str) -> BadOptionError:
+    """What to say where a model is given an instance map and has no use for it."""
+    return BadOptionError(f"The model '{model}' does not look at instances.", "Leave the instance map out.")
 
 
 def _check_style(style: PlainStyle, limits: Limits) -> None:
@@ -223,10 +248,21 @@ def _check_style(style: PlainStyle, limits: Limits) -> None:
             )
 
 
-def _check_instances(instance_map: np.ndarray, label_map: np.ndarray) -> None:
+def _travelling(instance_map: np.ndarray, label_map: np.ndarray) -> np.ndarray:
+    """An instance map as uint8 or uint16. Raises BadShapeError, and TooLargeError for too many objects."""
     if instance_map.shape != label_map.shape or instance_map.dtype.kind not in "ui":
         raise BadShapeError(
             f"The instance map is {instance_map.dtype} of the shape {instance_map.shape}, "
             f"the label map's is {label_map.shape}.",
             "Give one whole number for each pixel of the label map.",
         )
+    if instance_map.size and not 0 <= instance_map.min() <= instance_map.max() <= MAX_INSTANCES:
+        objects, numbers = np.unique(instance_map, return_inverse=True)
+        if len(objects) > MAX_INSTANCES + 1:
+            raise TooLargeError(
+                f"The instance map has {len(objects)} objects, {MAX_INSTANCES + 1} can be told apart.",
+                "Give small things of one kind one number together.",
+            )
+        instance_map = numbers.reshape(instance_map.shape)
+    kind = np.uint8 if instance_map.max(initial=0) < 256 else np.uint16
+    return np.ascontiguousarray(instance_map, kind)

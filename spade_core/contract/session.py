@@ -25,6 +25,7 @@ from .errors import (
 )
 from .limits import Limits
 from .messages import (
+    SENDING,
     Cancel,
     Cancelled,
     Failed,
@@ -37,6 +38,7 @@ from .messages import (
     Painting,
     Ping,
     Pong,
+    Progress,
     ReleaseDevice,
     ServerMessage,
     Thumbnails,
@@ -60,8 +62,9 @@ class Delayed:
 Event = ServerMessage | Delayed
 
 _DELIVERY = Delivery()
-MINOR_OF_WRAP = 7
-"""The version that an older server would paint without, and not say so."""
+INSTANCES_SINCE = WRAP_SINCE = 7
+"""The minor version from which on a server takes instance maps, and makes ends meet: older ones would leave it out
+without a word."""
 
 
 class Transport(Protocol):
@@ -71,10 +74,13 @@ class Transport(Protocol):
     refusal: SpadeError | None
     """Why the server lets nobody in with these keys, as far as is known."""
 
+    @property
+    def local(self) -> bool: ...
     def send(self, frames: list[Any]) -> None: ...
     def wait(self, seconds: float) -> bool: ...
     def receive(self) -> list[bytes] | None: ...
     def reconnect(self) -> None: ...
+    def lost_connection(self) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -109,17 +115,24 @@ class Session:
 
     @property
     def silent_s(self) -> float:
-        """Seconds without a word from the server; stays under 3 while it lives and `poll` is called."""
+        """Seconds without a word from the server, none while a large picture arrives; stays under 3 while it lives and
+        `poll` is called."""
         return self._pending.silent_s(time.monotonic())
 
     def submit(self, request: PictureRequest, delivery: Delivery = _DELIVERY) -> str:
         """Send one job and return its id; its events come from `poll`.
 
-        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map, or
-        where the server is too old for a picture that wraps.
+        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map or a
+        wrapping that the server is known not to take.
         """
+        delivery = replace(delivery, compress=delivery.compress or not self._transport.local)
         submit, buffers = submit_from(request, delivery, self.id, self.limits)
-        if self.welcome is not None and any(request.wrap) and self.welcome.minor < MINOR_OF_WRAP:
+        if submit.instances is not None and self.welcome is not None and self.welcome.minor < INSTANCES_SINCE:
+            raise BadOptionError(
+                "This server is of an earlier version, which takes no instance map.",
+                "Update the server, or leave the instance map out.",
+            )
+        if self.welcome is not None and any(request.wrap) and self.welcome.minor < WRAP_SINCE:
             raise BadOptionError(
                 "This server cannot paint a picture whose ends meet.",
                 "Update the server, or leave wrapping out.",
@@ -189,6 +202,8 @@ class Session:
                 self._on_frames(frames)
         now = time.monotonic()
         self._pending.listening(now)
+        if self._transport.lost_connection():
+            self._pending.disconnected()
         actions = self._pending.due(now)
         if actions.unavailable or self._transport.refusal is not None:
             for identity in self.live:
@@ -232,6 +247,8 @@ class Session:
             self._on_epoch(reply.epoch)
         identity = getattr(reply, "id", "")
         self._pending.heard_of(identity, now)
+        if isinstance(reply, Progress) and reply.stage == SENDING:
+            self._pending.arriving(identity, now)
         if not identity or identity in self._questions:
             self._events.append(reply)
         elif identity not in self._pending.jobs:

@@ -8,6 +8,8 @@ by TCP itself.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import zmq
 
 from .keys import Credentials, KeyPair
@@ -51,21 +53,28 @@ def router(context: zmq.Context, address: str, keys: KeyPair, domain: bytes) -> 
 
 
 def worker_dealer(context: zmq.Context, address: str, token: bytes, broker_key: str) -> Socket:
-    """A worker's, connected to its broker on this machine, which knows it by the token."""
+    """A worker's, connected to its broker on this machine, which knows it by the token.
+
+    broker_key: empty where the address is a file that only this user can reach."""
     socket = _made(context, zmq.DEALER, _WORKER_FRAME_BYTES)
-    _show_key(socket, Credentials(broker_key, KeyPair.new()))
+    if broker_key:
+        _show_key(socket, Credentials(broker_key, KeyPair.new()))
     socket.routing_id = token
     socket.connect(address)
     return socket
 
 
-def worker_router(context: zmq.Context, keys: KeyPair) -> Socket:
-    """A broker's for its workers, at a free loopback port; who does not know its public key cannot say a word."""
+def worker_router(context: zmq.Context, place: Path | KeyPair) -> Socket:
+    """A broker's for its workers: a file in a private folder, or a free loopback port, where who does not know the
+    public key cannot say a word."""
     socket = _made(context, zmq.ROUTER, _WORKER_FRAME_BYTES)
-    _ask_for_keys(socket, keys)
     socket.router_mandatory = 1
     socket.handshake_ivl = _HANDSHAKE_MS
-    socket.bind("tcp://127.0.0.1:*")
+    if isinstance(place, KeyPair):
+        _ask_for_keys(socket, place)
+        socket.bind("tcp://127.0.0.1:*")
+    else:
+        socket.bind(f"ipc://{place}")
     return socket
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A PictureRequest as a Submit message with its buffers, and back: the one place that knows their order.
 
-Buffers: the label map, then for each style, in order, an image's rgb or a code's float32; a seed or a name needs none.
+Buffers: the label map, then for each style, in order, an image's rgb or a code's float32 (a seed or a name needs none),
+then the instance map, if there is one.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .codec import pack_label_map, unpack_label_map
-from .errors import BadFramesError, BadHeaderError, BadOptionError, SizeMismatchError, TooLargeError
+from .codec import pack_map, unpack_map
+from .errors import BadFramesError, BadHeaderError, SizeMismatchError, TooLargeError
 from .labels import LabelSet
 from .limits import MAX_MESSAGE_BYTES, Limits
-from .messages import Output, StylePart, Submit, SubmitStyle
+from .messages import InstancesPart, Output, StylePart, Submit, SubmitStyle
 from .request import (
     CodeStyle,
     Delivery,
@@ -31,7 +32,7 @@ from .request import (
 Buffer = bytes | memoryview
 _CODE = np.dtype("<f4")
 _ALWAYS_COMPRESSED = 4 * 2**20
-"""From here on a label map is deflated sooner than enciphered, and a server does not let many wait on its socket."""
+"""From here on a map is deflated sooner than enciphered, and a server does not let many wait on its socket."""
 _WITHOUT_BUFFER = ("seed", "named")
 
 
@@ -39,12 +40,11 @@ def submit_from(
     request: PictureRequest, delivery: Delivery, client: str, limits: Limits
 ) -> tuple[Submit, list[Buffer]]:
     """A new job and its buffers, which share no memory with the arrays. Raises what `check` of both raises, and
-    BadOptionError for an instance map, and TooLargeError where all of it is too much for one message."""
+    TooLargeError where all of it is too much for one message."""
     delivery.check()
     request = request.check(limits)
-    if request.instance_map is not None:
-        raise BadOptionError("A server takes no instance map.", "Paint in this process, or leave it out.")
-    label_map, encoding = request.label_map, "zlib" if _compresses(request, delivery) else "raw"
+    label_map, encoding = request.label_map, _encoding(request.label_map, delivery)
+    instances, objects = _instances_part(request.instance_map, delivery)
     deadline_s = delivery.deadline_s
     submit = Submit(
         id=uuid.uuid4().hex,
@@ -69,20 +69,32 @@ def submit_from(
         replaces=delivery.replaces,
         no_cache=delivery.no_cache,
         painting=delivery.painting,
+        instances=instances,
     )
-    buffers = [bytes(pack_label_map(label_map, encoding)), *style_buffers(request)]
+    buffers = [bytes(pack_map(label_map, encoding)), *style_buffers(request), *objects]
     _refuse_large(sum(map(len, buffers)))
     return submit, buffers
 
 
-def _compresses(request: PictureRequest, delivery: Delivery) -> bool:
-    return delivery.compress or request.label_map.nbytes > _ALWAYS_COMPRESSED
+def _encoding(numbers: np.ndarray, delivery: Delivery) -> str:
+    return "zlib" if delivery.compress or numbers.nbytes > _ALWAYS_COMPRESSED else "raw"
+
+
+def _instances_part(
+    instance_map: np.ndarray | None, delivery: Delivery
+) -> tuple[InstancesPart | None, list[Buffer]]:
+    if instance_map is None:
+        return None, []
+    encoding = _encoding(instance_map, delivery)
+    part = InstancesPart(instance_map.dtype.name, instance_map.nbytes, encoding)
+    return part, [bytes(pack_map(instance_map, encoding))]
 
 
 def _refuse_large(size: int) -> None:
     if size > MAX_MESSAGE_BYTES - 2**16:
         raise TooLargeError(
-            f"The label map and its style have {size >> 20} MiB together, {MAX_MESSAGE_BYTES >> 20} can be sent.",
+            f"The label map, its style and its instance map have {size >> 20} MiB together, "
+            f"{MAX_MESSAGE_BYTES >> 20} can be sent.",
             "Choose smaller pictures.",
         )
 
@@ -90,11 +102,11 @@ def _refuse_large(size: int) -> None:
 def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet) -> PictureRequest:
     """What a job asks for; nothing but its form is checked. The arrays are read-only and share the buffers' memory.
 
-    Raises BadFramesError, BadHeaderError, BadShapeError, SizeMismatchError; never inflates more than the job's
-    `raw_bytes`.
+    Raises BadFramesError, BadHeaderError, BadShapeError, SizeMismatchError; never inflates more than `raw_bytes` of the
+    job and of its instance map.
     """
     parts = style_parts(submit.style)
-    wanted = 1 + sum(part.kind not in _WITHOUT_BUFFER for part in parts)
+    wanted = 1 + sum(part.kind not in _WITHOUT_BUFFER for part in parts) + (submit.instances is not None)
     if len(buffers) != wanted:
         raise BadFramesError(
             f"The job has {len(buffers)} buffers where {wanted} belong.", "Send the arrays it names."
@@ -102,7 +114,7 @@ def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet)
     rest = iter(buffers[1:])
     styles = [_plain_style(part, b"" if part.kind in _WITHOUT_BUFFER else next(rest)) for part in parts]
     return PictureRequest(
-        unpack_label_map(buffers[0], submit.shape, submit.dtype, submit.encoding, submit.raw_bytes),
+        unpack_map(buffers[0], submit.shape, submit.dtype, submit.encoding, submit.raw_bytes),
         label_set,
         submit.model,
         submit.seed,
@@ -111,8 +123,16 @@ def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet)
         submit.output.size,
         upscale=submit.output.upscale,
         natural_edges=submit.output.natural_edges,
+        instance_map=_instance_map(submit, buffers[-1]),
         wrap=submit.output.wrap,
     )
+
+
+def _instance_map(submit: Submit, buffer: Buffer) -> np.ndarray | None:
+    part = submit.instances
+    if part is None:
+        return None
+    return unpack_map(buffer, submit.shape, part.dtype, part.encoding, part.raw_bytes, "instance map")
 
 
 def style_buffers(request: PictureRequest) -> list[Buffer]:

@@ -30,7 +30,7 @@ class DealerTransport:
         """Raises UnavailableError where `address` is not an address; nothing is waited for."""
         self.address, self._credentials = address, credentials
         self.refusal: SpadeError | None = None
-        self._ended_handshakes = 0
+        self._ended_handshakes, self._lost = 0, False
         self._process, self._closed = os.getpid(), False
         self._context = zmq.Context()
         try:
@@ -40,6 +40,11 @@ class DealerTransport:
             raise UnavailableError(
                 f"'{address}' is not an address.", "Write it like tcp://127.0.0.1:5555"
             ) from None
+
+    @property
+    def local(self) -> bool:
+        """Whether the server is on this machine, where nothing is gained by making messages smaller."""
+        return self.address.startswith(("tcp://127.", "tcp://localhost:", "tcp://[::1]:"))
 
     def send(self, frames: list[Any]) -> None:
         self._refuse_unusable()
@@ -52,8 +57,17 @@ class DealerTransport:
         self._refuse_unusable()
         readable = bool(self._socket.poll(round(seconds * 1000)))
         while self._monitor.poll(0):
-            self._on_handshake(recv_monitor_message(self._monitor)["event"])
+            event = recv_monitor_message(self._monitor)["event"]
+            if event == zmq.EVENT_DISCONNECTED:
+                self._lost = True
+            else:
+                self._on_handshake(event)
         return readable
+
+    def lost_connection(self) -> bool:
+        """Whether a connection ended since this was asked last."""
+        lost, self._lost = self._lost, False
+        return lost
 
     def receive(self) -> list[bytes] | None:
         self._refuse_unusable()
@@ -89,7 +103,7 @@ class DealerTransport:
         # By a name of its own: pyzmq makes one of the descriptor's number, which the socket before may have had, and
         # libzmq may still be closing that one.
         watched = f"inproc://handshakes-{uuid.uuid4().hex}"
-        self._socket.monitor(watched, _REFUSALS | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._socket.monitor(watched, _REFUSALS | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
         self._monitor = self._context.socket(zmq.PAIR)
         self._monitor.connect(watched)
 

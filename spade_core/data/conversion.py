@@ -118,7 +118,7 @@ def ids_by(
         raise UnmappedColorsError(unmapped, palette)
     label_map = ids[position].reshape(picture.height, picture.width)
     if unmapped and unknown == "nearby":
-        label_map = _spread(label_map)
+        label_map = spread(label_map)
     label_map = np.where(label_map < 0, palette.label_set.ignore_id, label_map)
     return palette.label_set.check(label_map.astype(palette.label_set.dtype)), unmapped
 
@@ -187,7 +187,7 @@ def _note(
         done.unmapped_in[code] += 1
 
 
-def _spread(label_map: np.ndarray) -> np.ndarray:
+def spread(label_map: np.ndarray) -> np.ndarray:
     """Every pixel below 0 takes the id of the nearest one that is not (by steps to its four neighbours)."""
     label_map = label_map.copy()
     while (empty := label_map < 0).any() and not empty.all():

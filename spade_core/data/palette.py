@@ -46,13 +46,13 @@ class Palette:
         """
         if not source.lower().endswith(".csv"):
             colors = load_label_set(source)
-            entries = [(int(each.color[1:], 16), _class_id(each.name, label_set)) for each in colors.classes]
+            entries = [(int(each.color[1:], 16), class_id(each.name, label_set)) for each in colors.classes]
             return cls(label_set, _distinct(entries))
         try:
             with Path(source).open(newline="", encoding="utf-8-sig") as file:
                 rows = list(csv.DictReader(file))
             codes = [_code(row) for row in rows]
-            ids = [_class_id(row["class"], label_set) for row in rows]
+            ids = [class_id(row["class"], label_set) for row in rows]
         except OSError as problem:
             raise BadLabelSetError(
                 f"{source} cannot be read: {problem.strerror}.", "Check the path."
@@ -132,7 +132,7 @@ def _code(row: dict[str, str]) -> int:
     return parts[0] << 16 | parts[1] << 8 | parts[2]
 
 
-def _class_id(text: str, label_set: LabelSet) -> int:
+def class_id(text: str, label_set: LabelSet) -> int:
     """A class by name or id; "ignore" and the ignore id itself stand for no class. Raises BadLabelSetError."""
     text = text.strip()
     found = label_set.class_named(text)

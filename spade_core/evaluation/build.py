@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import torch
 
 from ..contract.errors import LabelSetMismatchError
-from ..contract.labels import LabelSet
+from ..contract.labels import LabelSet, load_label_set
 from .own_segmenter import OwnSegmenter, SegmenterFile
 from .segmenter import Segmenter
 
@@ -30,3 +31,23 @@ def load_segmenter(path: Path, label_set: LabelSet, device: torch.device) -> Seg
             "Train one on pairs of that label set with: spade train-segmenter",
         )
     return OwnSegmenter(file, path.name, device)
+
+
+def label_set_for(path: Path, named: str | None) -> LabelSet:
+    """The label set that was named, or that of our own segmenter; for a folder, whose classes have names only,
+    landscape. Raises BadLabelSetError and BadCheckpointError."""
+    if named:
+        return load_label_set(named)
+    return load_label_set("landscape") if path.is_dir() else SegmenterFile.load(path).label_set
+
+
+def segmenter_digest(path: Path) -> str:
+    """Equal for equal files: of our own segmenter by content, of a checkpoint's folder by names, sizes and dates."""
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for file in sorted(path.iterdir()):
+            about = file.stat()
+            digest.update(f"{file.name}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+    else:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

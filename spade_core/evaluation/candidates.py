@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..checkpoint.file import file_digest, load_checkpoint
 from ..checkpoint.names import photos_seen
-from ..checkpoint.sources import model_file
+from ..checkpoint.sources import model_file, model_name
 from ..contract.errors import LabelSetMismatchError
 from ..runtime import chosen_device
 from ..synthesis.synthesizer import Synthesizer
@@ -36,10 +36,10 @@ def load_candidates(names_or_files: Sequence[str], device: str) -> list[Candidat
     for path, given in zip(paths, names_or_files, strict=True):
         checkpoint = load_checkpoint(path)
         seen = checkpoint.provenance.get("images_seen")
-        model = Synthesizer(checkpoint, path.stem, file_digest(path), chosen_device(device))
+        model = Synthesizer(checkpoint, model_name(path), file_digest(path), chosen_device(device))
         # Runs name their models alike: runs/first/model_00002000, runs/second/model_00002000.
-        alone = [other.stem for other in paths].count(path.stem) == 1
-        name = path.stem if alone else f"{path.resolve().parent.name}/{path.stem}"
+        alone = [model_name(other) for other in paths].count(model_name(path)) == 1
+        name = model_name(path) if alone else f"{path.resolve().parent.name}/{path.stem}"
         training = str(path.resolve().parent) if photos_seen(path) >= 0 else None
         candidates.append(Candidate(name, model, given, seen if isinstance(seen, int) else None, training))
     return candidates

@@ -21,6 +21,9 @@ from ..contract.labels import LabelSet
 from ..contract.matching import AliasTable
 from .segmenter import Segmenter
 
+LOOKED_AT = 512
+"""Short side of the pictures that it is given; its preprocessing says how they go on from there."""
+
 MASK_SIDE = 384
 """Masks are brought to this size before they are weighed, as the library's own post-processing does."""
 
@@ -46,8 +49,19 @@ class HuggingFaceSegmenter(Segmenter):
                 f"No class of the segmenter {folder.name} has the name of a class of '{label_set.name}'.",
                 "Use one that was trained on similar classes, or add its names as aliases to the label set.",
             )
+        self.side = LOOKED_AT
         kind, count = type(self._network).__name__, int(self.known_classes.sum())
         self.title = f"{folder.name} ({kind}; tells {count} of {len(label_set.classes)} classes by name)"
+
+    def shares(self, picture: np.ndarray) -> Tensor:
+        rgb = torch.from_numpy(picture[None].copy()).to(self.device).permute(0, 3, 1, 2).float()
+        with torch.inference_mode():
+            answer = self._network(pixel_values=self._preprocessing.prepared(rgb))
+            likely = _class_shares(answer)[0].float()
+        found = likely.new_zeros(len(self.known_classes) + 1, *likely.shape[1:])
+        # Several of its classes may be one of ours: their shares add up. -1 is the last one, none of ours.
+        places = torch.from_numpy(self._class_index % len(found)).to(likely.device)
+        return found.index_add_(0, places, likely)
 
     def predict(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         rgb = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2).float()
@@ -68,6 +82,14 @@ def _class_scores(answer: Any) -> Tensor:
         )
         return torch.einsum("bqc,bqhw->bchw", classes, masks.sigmoid())
     return answer.logits
+
+
+def _class_shares(answer: Any) -> Tensor:
+    """(B, classes, h, w) that add up to 1. Mask2Former's scores do not: a pixel may be in several masks, or in none."""
+    scores = _class_scores(answer)
+    if hasattr(answer, "masks_queries_logits"):
+        return scores / scores.sum(1, keepdim=True).clamp(min=1e-6)
+    return scores.softmax(1)
 
 
 class _Preprocessing:

@@ -29,6 +29,9 @@ FORMAT = "spade-backdrops segmenter 1"
 USED_TAPS = (1, 2, 3, 4)
 """Of the frozen network, at strides 4, 8, 16 and 32: the first one costs most and says least about classes."""
 
+USUAL_SIDE = 256
+"""What a segmenter is measured at that says nothing of its training."""
+
 _FIX = "Make one with: spade train-segmenter --data DIR -o FILE.safetensors"
 
 
@@ -88,6 +91,7 @@ class OwnSegmenter(Segmenter):
         self.title = f"{name} (pyramid decoder on EfficientNet-Lite2)"
         self.device = device
         self.known_classes = np.ones(file.config.class_count, bool)
+        self.side = 2 * int(file.provenance.get("training", {}).get("size", USUAL_SIDE // 2))
         self._frozen = Lite2().eval().to(device)
         self._decoder = PyramidDecoder(file.config)
         try:
@@ -97,6 +101,12 @@ class OwnSegmenter(Segmenter):
                 f"The weights of {name} do not fit what it says of itself.", _FIX
             ) from None
         self._decoder.eval().to(device)
+
+    def shares(self, picture: np.ndarray) -> Tensor:
+        rgb = torch.from_numpy(picture[None].copy()).to(self.device)
+        with torch.inference_mode():
+            likely = self._decoder(frozen_maps(self._frozen, rgb)).float().softmax(1)[0]
+        return torch.cat([likely, torch.zeros_like(likely[:1])])  # it has learned no class but those
 
     def predict(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         rgb = torch.from_numpy(np.stack(pictures)).to(self.device)

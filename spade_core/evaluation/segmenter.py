@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
+from torch import Tensor
 
 
 class Segmenter(ABC):
@@ -20,6 +21,17 @@ class Segmenter(ABC):
     """What it is, for people."""
     known_classes: np.ndarray
     """(classes,) bool: which classes of the label set it can tell at all."""
+
+    side: int
+    """Short side of a picture, in pixels, at which it sees best."""
+
+    @abstractmethod
+    def shares(self, picture: np.ndarray) -> Tensor:
+        """picture: (H, W, 3) uint8, with sides of multiples of 32.
+
+        Returns (classes + 1, h, w) float at a resolution of its own: how likely each class of the label set is, and at
+        the end none of them; they add up to 1.
+        """
 
     @abstractmethod
     def predict(self, pictures: Sequence[np.ndarray]) -> np.ndarray:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -14,6 +14,8 @@ from ..contract.errors import BadOptionError
 @dataclass(frozen=True)
 class SegmenterTraining:
     """What a segmenter is trained with; kept in its file."""
+
+    FIRST: ClassVar = ("crops", "passes", "size", "seed")
 
     crops: Annotated[int, tyro.conf.arg(aliases=["--squares"])] = 8000
     """augmented crops whose frozen features are kept on disk while it trains (100 KB each at 128)"""

@@ -46,8 +46,13 @@ def with_natural_edges(
 
     amount: 0 leaves them exact, 1 moves them by about a hundredth of the picture's height. wrap: as in PictureRequest.
     """
-    if amount == 0:
-        return label_map
+    return label_map[natural_places(label_map, label_set, amount, seed, wrap)] if amount else label_map
+
+
+def natural_places(
+    label_map: np.ndarray, label_set: LabelSet, amount: float, seed: int, wrap: Wrap = (False, False)
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows and columns, each (H, W) intp, from which a displaced map takes its ids; of objects, its numbers."""
     height, width = label_map.shape
     down, right = _displacement(height, width, seed, wrap) * (amount * FULL * height)
     rows = _inside(np.arange(height)[:, None] + down, height, wrap[0])
@@ -57,7 +62,8 @@ def with_natural_edges(
     for entry in label_set.classes:
         if entry.id < len(straight) and STRAIGHT & {name.casefold() for name in (entry.name, *entry.aliases)}:
             straight[entry.id] = True
-    return np.where(straight[label_map] | straight[moved], label_map, moved)
+    stays = straight[label_map] | straight[moved]
+    return np.where(stays, np.arange(height)[:, None], rows), np.where(stays, np.arange(width), columns)
 
 
 def _inside(places: np.ndarray, length: int, wraps: bool) -> np.ndarray:

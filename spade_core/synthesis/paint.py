@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..contract.errors import BadOptionError, BadShapeError
+from ..contract.errors import BadShapeError
 from ..contract.labels import LabelSet
 from ..contract.progress import ProgressCallback
 from ..contract.request import (
@@ -20,9 +20,11 @@ from ..contract.request import (
     PictureRequest,
     PlainStyle,
     SeedStyle,
+    not_looked_at,
 )
 from ..upscaling.choice import loaded
 from ..upscaling.outlines import outlined
+from ..upscaling.terms import upscaler_terms
 from .batches import Canvas
 from .style import at_strength, between
 
@@ -76,9 +78,7 @@ class Plan:
 def plan_of(synthesizer: Synthesizer, request: PictureRequest, upscaler: Upscaler | None = None) -> Plan:
     """All that comes before the painting. upscaler: as in paint; raises what paint does."""
     if request.instance_map is not None and not synthesizer.looks_at_instances:
-        raise BadOptionError(
-            f"The model '{synthesizer.name}' does not look at instances.", "Leave --instances out."
-        )
+        raise not_looked_at(synthesizer.name)
     code = _style_code(synthesizer, request)
     request = _with_natural_edges(request, synthesizer.label_set)
     size = request.size or (request.label_map.shape[0], request.label_map.shape[1])
@@ -101,13 +101,18 @@ def finished(
     """What comes after the painting, (h, w, 3) uint8; progress and on_painting as in paint."""
     seed = plan.request.seed
     if plan.upscaler is None:
-        return Picture(painting, synthesizer.name, synthesizer.digest, seed)
+        return Picture(painting, synthesizer.name, synthesizer.digest, seed, terms=synthesizer.terms)
     _, rest = _shares(progress, plan.upscaling)
     if on_painting is not None:
         on_painting(painting)
     outlines = _outlines(plan.request, plan.size, synthesizer.label_set)
     rgb = plan.upscaler.upscale(painting, plan.size, rest, plan.request.wrap, outlines)
-    return Picture(rgb, synthesizer.name, synthesizer.digest, seed, upscaler=plan.upscaler.description)
+    return Picture(
+        *(rgb, synthesizer.name, synthesizer.digest, seed),
+        upscaler=plan.upscaler.description,
+        terms=synthesizer.terms,
+        upscaler_terms=upscaler_terms(plan.upscaler.description),
+    )
 
 
 def _shares(
@@ -160,12 +165,15 @@ def _plain_code(synthesizer: Synthesizer, style: PlainStyle, label_map: np.ndarr
 def _with_natural_edges(request: PictureRequest, label_set: LabelSet) -> PictureRequest:
     if not request.natural_edges:
         return request
-    from .natural_edges import with_natural_edges
+    from .natural_edges import natural_places
 
-    moved = with_natural_edges(
-        request.label_map, label_set, request.natural_edges, request.seed, request.wrap
+    places = natural_places(request.label_map, label_set, request.natural_edges, request.seed, request.wrap)
+    objects = request.instance_map
+    return replace(
+        request,
+        label_map=request.label_map[places],
+        instance_map=None if objects is None else objects[places],
     )
-    return replace(request, label_map=moved)
 
 
 def _outlines(request: PictureRequest, size: tuple[int, int], label_set: LabelSet) -> np.ndarray | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
-from ..checkpoint.sources import model_file
+from ..checkpoint.sources import model_file, model_name
 from ..checkpoint.style_bank import NamedStyle, layout, looked_at
+from ..checkpoint.terms import terms_of
 from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
 from ..contract.limits import LARGEST_SIDE, MIN_SIDE
@@ -26,6 +28,8 @@ from ..model.style_encoder import sample_style
 from ..pixels import as_array, to_rgb
 from ..runtime import chosen_device
 from .batches import Canvas
+from .compiled.generator import CompiledGenerator
+from .compiled.keys import KeyMap
 from .framing import Framing
 from .painting_size import painting_size
 from .row_bands import RowBands
@@ -36,6 +40,11 @@ from .tiles.sheet import Sheet
 
 MARGIN = 16
 """Pixels painted beyond every side and cut away: a network that sees zeros past its border paints a frame."""
+
+
+LIGHTNESS = 3.0
+"""How many times as much memory a plain block takes as a compiled one: of the embedded model, a picture's pixel takes
+2250 bytes and 560 (a worker measures them when it loads a model)."""
 
 
 class Synthesizer:
@@ -57,23 +66,31 @@ class Synthesizer:
         self.trained_size = checkpoint.trained_size
         self._label_sampling: LabelSampling = getattr(config, "label_sampling", "nearest")
         self.looks_at_instances = config.instance_edges
+        self.terms = terms_of(checkpoint.provenance).text
+        """Whose weights these are, on what they were trained, and on what terms, in words."""
         self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
         self.parted = PartedPictures(self._generator, device)
         """What paints large pictures, and those whose ends meet."""
+        self._compiled = CompiledGenerator.inside(self._generator, device)
+        if self._compiled is not None:
+            self.parted.run_block, self.parted.lightness = self._compiled.run_block, LIGHTNESS
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
         self._margin = MARGIN if _paints_a_frame(config) else 0
 
     @classmethod
     def load(cls, model: str | Path = "landscape", device: str = "auto") -> Synthesizer:
-        """An embedded model by name, or a checkpoint file.
+        """An embedded model by name, a checkpoint file, a training's folder, or org/name in the Hugging Face cache.
 
         Raises UnknownModelError, BadCheckpointError, UnavailableError.
         """
         path = model_file(model)
-        return cls(load_checkpoint(path), path.stem, file_digest(path), chosen_device(device))
+        checkpoint = load_checkpoint(path)
+        made = cls(checkpoint, model_name(path), file_digest(path), chosen_device(device))
+        made.terms = terms_of(checkpoint.provenance, path).text
+        return made
 
     def render(
         self,
@@ -197,11 +214,13 @@ class Synthesizer:
 
         if self._bands is not None:
             self._bands.after_band = report
+        if self._compiled is not None:
+            self._compiled.after_band = report
         with torch.inference_mode():
             inputs = [self._inputs(canvas, ids, frame) for canvas, ids in zip(canvases, checked, strict=True)]
-            labels = _together([each[0] for each in inputs])
             codes = [code for _, code, _ in inputs if code is not None]
             noise = [_together(planes) for planes in zip(*(each[2] for each in inputs), strict=True)]
+            labels: Any = _all_labels([each[0] for each in inputs])
             image = self._generator(labels, _together(codes) if codes else None, noise, after_block)
             image = frame.unframed(image.float())
             self._refuse_no_picture(image)
@@ -218,14 +237,24 @@ class Synthesizer:
 
     def _inputs(
         self, canvas: Canvas, ids: np.ndarray, frame: Framing
-    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+    ) -> tuple[Tensor | KeyMap, Tensor | None, list[Tensor]]:
         """Labels, style code and noise planes of one picture."""
         code = self._checked_style(canvas.style, canvas.seed, ids)
         objects = self._checked_objects(ids, canvas.instance_map) if self.looks_at_instances else None
-        labels = self._semantic_input(self._channels.indices(ids), objects, frame)
+        labels = self._seen(self._channels.indices(ids), objects, frame)
         random = torch.Generator().manual_seed(canvas.seed % 2**63)
         noise = self._generator.draw_noise(1, *labels.shape[2:], random)
         return labels, None if code is None else self._placed(code), noise
+
+    def _seen(self, channels: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Tensor | KeyMap:
+        """What the network is shown, compiled or not."""
+        if self._compiled is None:
+            return self._semantic_input(channels, objects, frame)
+        if self._label_sampling == "area" and channels.shape != (frame.height, frame.width):
+            return self._compiled.keys(self._semantic_input(channels, objects, frame))
+        instances = None if objects is None else self._placed(frame.framed(frame.sampled(objects)))
+        framed = self._placed(frame.framed(frame.sampled(channels)))
+        return self._compiled.keys_of_classes(framed, instances)
 
     def _semantic_input(self, channels: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Tensor:
         """(1, input_channels, H', W'), as large as the frame wants it."""
@@ -351,6 +380,12 @@ class Synthesizer:
         """A batch of one on the device: whole numbers as int64, others as they are."""
         kind = np.int64 if array.dtype.kind in "ui" else array.dtype
         return torch.from_numpy(array.astype(kind)[None]).to(self.device)
+
+
+def _all_labels(parts: Sequence[Tensor | KeyMap]) -> Tensor | KeyMap:
+    """One batch of several, all of them planes or all of them keys."""
+    keys = [each for each in parts if isinstance(each, KeyMap)]
+    return KeyMap.together(keys) if keys else _together([each for each in parts if isinstance(each, Tensor)])
 
 
 def _together(parts: Sequence[Tensor]) -> Tensor:

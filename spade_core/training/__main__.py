@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import distributed
 from ..checkpoint.names import models_of
 from ..checkpoint.sources import model_file
+from ..command_line import parsed_command
 from ..contract.console import print_error
 from ..contract.errors import BadOptionError, SpadeError
 from ..runtime import chosen_device, keep_freed_memory
@@ -26,6 +27,7 @@ from .fitted import fitted
 from .presets import PRESETS
 from .run import Run
 from .summary import summary
+from .trackers import refuse_missing
 
 MISSING: Any = tyro.MISSING
 STOPPED = 130
@@ -40,16 +42,16 @@ def wanted(arguments: Sequence[str], default: TrainingConfig | None = None) -> T
     default: what is changed in place of the recipe.
     """
     named = arguments[0] if arguments and arguments[0] in PRESETS else None
-    recipes = "\n\n".join(f"{known}: {what}" for known, (what, _) in PRESETS.items())
-    return tyro.cli(
+    recipes = "\n".join(f"- {known}: {what}" for known, (what, _) in PRESETS.items())
+    return parsed_command(
         TrainingConfig,
+        arguments[1:] if named else arguments,
         prog="spade train",
         description=(
             "Train a model, or continue what the output folder holds.\n\nspade train [RECIPE] --data DIR -o DIR\n\n"
             f"Recipes:\n\n{recipes}\n\nThe numbers below are those of: {named or 'frozen'}; sizes, batch and length of "
             "a run that are not named fit the data and the device."
         ),
-        args=arguments[1:] if named else arguments,
         default=default or TrainingConfig(MISSING, MISSING, recipe=PRESETS[named or "frozen"][1]),
         # The recipe says which kinds of networks; their numbers are options.
         config=(tyro.conf.AvoidSubcommands,),
@@ -60,6 +62,7 @@ def parsed(arguments: Sequence[str]) -> TrainingConfig:
     """As wanted; what is not named fits the data, the device and the model to begin with. Raises what fitted raises."""
     first = with_start_file(wanted(arguments))
     refuse_impossible(first)
+    refuse_missing(first.tracker)
     return with_start_file(wanted(arguments, replace(fitted(first), data=MISSING, output=MISSING)))
 
 
@@ -161,7 +164,12 @@ def ending(config: TrainingConfig, seen: int) -> list[str]:
         return [f"Stopped at {seen} of {config.images} photos; the same command goes on."]
     if not models:
         return []
-    return [str(models[-1]), f"Look at {config.output / 'samples'}, then: {served}"]
+    reviewed = f"spade review {config.output} --data {config.data}"
+    return [
+        str(models[-1]),
+        f"Look at {config.output / 'samples'}, then: {served}",
+        f"What it gave, and what would help: {reviewed}",
+    ]
 
 
 if __name__ == "__main__":

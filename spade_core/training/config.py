@@ -6,17 +6,30 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import tyro
 
 from .presets import FROZEN
 from .recipe import Recipe
+from .trackers import TrackerName
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """One commented line an option; the whole of it is saved with every checkpoint."""
+
+    FIRST: ClassVar = (
+        "data",
+        "output",
+        "label_set",
+        "start_from",
+        "images",
+        "recipe",
+        "save_every",
+        "seed",
+        "device",
+    )
 
     data: Path
     """A data set: a folder with images/ and labels/, or one laid out as COCO-Stuff, ADE20K or Cityscapes are."""
@@ -43,6 +56,9 @@ class TrainingConfig:
     """Of weights, squares, styles and augmentation."""
     save_every: int = 2_000
     """Photos between checkpoints and sample grids."""
+    tracker: TrackerName = "none"
+    """Where curves and samples go beside TensorBoard's files: trackio keeps them on this machine, wandb sends them to
+    Weights & Biases."""
     accumulate: int = 1
     """Parts in which a batch goes through the networks, one after the other: less memory, the same step."""
     recompute: bool = False
@@ -54,7 +70,7 @@ class TrainingConfig:
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     bf16: bool = True
-    """Mixed precision; on CPUs that only emulate it float32 can be faster."""
+    """Mixed precision; left out: not on a CPU that would only emulate it, which takes ten times as long."""
     threads: int = 0
     """CPU threads; 0 takes torch's choice."""
 

@@ -15,7 +15,7 @@ from ..contract.errors import BadImageError
 from ..data.layouts.layouts import find_pairs, label_set_of, layout_of
 from ..data.pairs import Pair
 from ..model.config import DecoderConfig
-from ..runtime import chosen_device
+from ..runtime import chosen_device, fastest_dtype
 from .config import TrainingConfig
 from .recipe import Recipe
 from .state import begun_with_own_channels
@@ -41,7 +41,9 @@ def fitted(config: TrainingConfig) -> TrainingConfig:
         config = replace(config, recipe=_of_model(config))
     images = min(max(epochs * len(pairs), FEWEST_IMAGES), MOST_IMAGES)
     batch = config.recipe.crops.batch
-    return replace(config, images=images, save_every=max(images // 20 // batch, 1) * batch)
+    # An epoch of emulated bfloat16 takes as long as ten of float32.
+    bf16 = device.type != "cpu" or fastest_dtype(device) == torch.bfloat16
+    return replace(config, images=images, save_every=max(images // 20 // batch, 1) * batch, bf16=bf16)
 
 
 def _own(recipe: Recipe, pairs: list[Pair], device: torch.device) -> Recipe:

@@ -94,6 +94,22 @@ def label_channels(recipe: Recipe, label_set: LabelSet) -> LabelChannels:
     return LabelChannels.of(label_set) if recipe.channels == "own" else trained_channels(label_set)
 
 
+def refuse_lone_values(recipe: Recipe, parts: int, ranks: int) -> None:
+    """Raises BadOptionError where a norm over the batch would see one number a channel, which has no spread.
+
+    parts: in which a batch goes through the networks, on each of so many ranks.
+    """
+    config, shape = recipe.generator, recipe.crops.shape
+    if not isinstance(config, DecoderConfig) or config.norm not in ("batch", "syncbatch") or shape is None:
+        return
+    pictures = recipe.crops.batch // (parts * (ranks if config.norm == "batch" else 1))
+    if pictures == 1 and all(side >> config.steps == 1 for side in shape):
+        raise BadOptionError(
+            f"Squares of {recipe.crops.size} pixels begin as one cell, and a norm over one picture of it is nothing.",
+            fix=f"Choose a --size of {2 * recipe.crops.size}, a larger --batch, or --generator.norm instance.",
+        )
+
+
 def generator_config(recipe: Recipe, label_channels: int) -> AnyGeneratorConfig:
     """The recipe's, with the label set's channels, and a start grid where the generator needs one.
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 
@@ -22,6 +22,8 @@ Channels = Literal["own", "published"]
 @dataclass(frozen=True)
 class CropConfig:
     """What a photo and its label map become."""
+
+    FIRST: ClassVar = ("size", "batch")
 
     size: int = 128
     """Side of the training squares in pixels."""
@@ -125,6 +127,8 @@ class OptimizerConfig:
 @dataclass(frozen=True)
 class Recipe:
     """A way to train. The label set fills in the networks' label channels, the generator the encoder's style size."""
+
+    FIRST: ClassVar = ("crops",)
 
     generator: AnyGeneratorConfig
     encoder: StyleEncoderConfig | None

@@ -32,7 +32,7 @@ from ..synthesis.synthesizer import Synthesizer
 from .batch import Batch
 from .config import TrainingConfig, plain_values
 from .curves import Curves
-from .networks import label_channels
+from .networks import label_channels, refuse_lone_values
 from .samples import sample_grid, save_grid
 from .state import load_state, restore, save_state
 from .trainer import Trainer
@@ -122,7 +122,10 @@ class Run:
         CannotWriteError.
         """
         trainer, last_saved = self.trainer, self.trainer.images_seen
-        self.curves = Curves(self.config.output, last_saved) if distributed.rank() == 0 else None
+        if distributed.rank() == 0:
+            self.curves = Curves(
+                self.config.output, last_saved, self.config.tracker, plain_values(self.config)
+            )
         with self.loader as loader:
             batches = iter(loader)
             while trainer.images_seen < self.config.images and not distributed.any_rank(self.stopped):
@@ -266,6 +269,7 @@ def crop_sampler(config: TrainingConfig, label_set: LabelSet, rank: int, ranks: 
             f"A batch of {crops.batch} cannot go through {ranks} processes in {config.accumulate} parts.",
             fix=f"Choose a --batch that is a multiple of {ranks * config.accumulate}.",
         )
+    refuse_lone_values(config.recipe, config.accumulate, ranks)
     return CropSampler(
         find_pairs(config.data, "train", config.layout), label_set, crops.rule, crops.batch, config.seed,
         grey_box=crops.grey_box if crops.grey_box.share else None, rank=rank, ranks=ranks,

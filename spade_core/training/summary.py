@@ -7,7 +7,9 @@ import numpy as np
 
 from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
+from ..data.checks.seen import PLAIN, is_black_and_white
 from ..data.layouts.layouts import OWN_LABEL_SET, VAL, indoors, layout_of, list_files
+from ..data.layouts.passed_over import passed_over
 from ..data.pairs import Pair, read_labels
 from .config import TrainingConfig
 from .run import Run
@@ -45,6 +47,8 @@ def _photos(run: Run) -> str:
         "photos in no split": len({file.name for file in listing.unlisted}),
     }
     told = [f"{count} {what}" for what, count in left_out.items() if count]
+    if layout in PLAIN:
+        told += [each.words for each in passed_over(config.data, listing) if each.is_picture_like]
     if layout.startswith("ade20k-outdoor"):
         told.append(indoors(config.data, layout))
     return said + (f" Left out: {', '.join(told)}." if told else "")
@@ -80,7 +84,12 @@ def _classes(pairs: list[Pair], label_set: LabelSet) -> list[str]:
     more = f" and {len(seen) - LISTED} more" if len(seen) > LISTED else ""
     lines = [f"Classes, in {len(chosen)} label maps: {listed or 'none'}{more}."]
     unlabelled = sum(count for id, count in counts.items() if id not in names) / total
-    if unlabelled > 0.5:
+    if is_black_and_white(counts.keys(), label_set):
+        lines.append(
+            "  They hold only 0 and 255, black and white: nothing can be learned from that. `spade dataset check` "
+            "names the command that makes two classes of them."
+        )
+    elif unlabelled > 0.5:
         lines.append(
             f"  Of their pixels {unlabelled:.0%} have no class: is this the label set they were made with?"
         )
@@ -94,7 +103,8 @@ def _networks(run: Run) -> str:
     doublings = f", {upsampling} upsampling" if upsampling != "normal" else ""
     channels = f"{generator.label_channels} label channels ({run.config.recipe.channels}){edges}{doublings}"
     size = "photos of their own sizes" if crops.shape is None else f"{crops.shape[1]} x {crops.shape[0]}"
-    return f"Networks: {generator.kind}, {channels}; {size}, {crops.batch} in a batch."
+    precision = "mixed precision" if run.config.bf16 else "float32"
+    return f"Networks: {generator.kind}, {channels}; {size}, {crops.batch} in a batch, {precision}."
 
 
 def _origin(run: Run) -> list[str]:

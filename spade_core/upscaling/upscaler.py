@@ -21,10 +21,9 @@ from ..checkpoint.file import file_digest
 from ..contract.errors import BadShapeError, TooLargeError, UnknownModelError
 from ..contract.limits import LARGEST_SIDE
 from ..contract.progress import ProgressCallback
-from ..runtime import chosen_device
+from ..runtime import chosen_device, fastest_dtype
 from .compact import CompactNet
 from .networks import UpscalingNetwork, is_own, load_network
-from .precision import fastest_dtype
 from .resampling import resampled
 from .silhouettes import fitted
 from .spandrel_files import SpandrelNetwork, load_with_spandrel

@@ -14,9 +14,9 @@ PYTHON = os.environ.get("SPADE_SERVER_PYTHON") or str(ROOT / ".venv" / "bin" / "
 SYNTHESIZER = "tests.server.trivial:TrivialSynthesizer"
 
 
-def command(*extra: str) -> str:
+def command(*extra: str, synthesizer: str = SYNTHESIZER) -> str:
     """What a user would write as the server command."""
-    return " ".join((PYTHON, "-m", "server", "--synthesizer", SYNTHESIZER, *extra))
+    return " ".join((PYTHON, "-m", "server", "--synthesizer", synthesizer, *extra))
 
 
 def painting_command() -> str:

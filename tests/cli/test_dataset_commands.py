@@ -13,6 +13,7 @@ from PIL import Image
 from spade_core.commands.dataset import LayoutName
 from spade_core.contract.labels import load_label_set
 from spade_core.data.layouts.layouts import LAYOUTS
+from tests.support import exports
 
 LANDSCAPE = load_label_set("landscape")
 IDS = np.repeat(np.array([0, 3, 6, 8], np.uint8), 12)[:, None] * np.ones((1, 64), np.uint8)
@@ -99,6 +100,28 @@ def test_convert_names_unknown_colours_with_counts_and_leaves_with_1(spade, colo
 def test_convert_into_a_folder_nobody_may_write_to_is_refused(spade, coloured, tmp_path):
     (tmp_path / "out").mkdir(mode=0o500)
     assert spade("dataset", "convert", coloured, "-o", "out").is_a_plain_refusal
+
+
+def test_an_export_that_cannot_be_written_is_refused_and_leaves_nothing(spade, tmp_path):
+    exports.cvat(tmp_path / "export")
+    (tmp_path / "locked").mkdir(mode=0o500)
+    assert spade("dataset", "convert", "export", "-o", "locked/out").is_a_plain_refusal
+    assert not list((tmp_path / "locked").iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_FSIZE stands for a full disk")
+@pytest.mark.parametrize("room", [2_000, 9_000], ids=["for no photo", "for no sheet"])
+def test_an_export_on_a_full_disk_is_refused_and_leaves_nothing(tmp_path, room):
+    import resource
+
+    words = ["dataset", "convert", str(exports.cvat(tmp_path / "export")), "-o", str(tmp_path / "out")]
+    ended = subprocess.run(
+        [sys.executable, "-m", "spade_core.cli", *words],
+        capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )  # fmt: skip
+    assert ended.returncode == 2 and "error: " in ended.stderr and "Traceback" not in ended.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["export"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_FSIZE stands for a full disk")

@@ -33,13 +33,17 @@ def test_the_docs_show_commands():
     }
 
 
+def asks_for_help(words: list[str]) -> bool:
+    return not {"--help", "--help-all"}.isdisjoint(words)
+
+
 @pytest.mark.parametrize(("page", "line"), SHOWN, ids=[f"{page}: {line[:60]}" for page, line in SHOWN])
 def test_a_command_of_the_docs_is_one(page: str, line: str):
     words = shlex.split(line, comments=True)[1:]
     if words[0] == "train":
         refuse_unknown_recipe(words[1:])
-        assert "--help" in words or wanted(words[1:]) is not None
-    elif "--help" not in words:
+        assert asks_for_help(words) or wanted(words[1:]) is not None
+    elif not asks_for_help(words):
         assert parsed(words) is not None
 
 

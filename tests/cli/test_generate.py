@@ -19,6 +19,7 @@ def test_a_label_map_becomes_a_picture_of_its_size(spade, labels, tiny_model, tm
     with Image.open(tmp_path / "out.png") as made:
         assert made.size == (64, 48) and made.mode == "RGB"
         assert made.info["spade:seed"] == "3" and "spade:model-digest" in made.info
+        assert "Trained with this program" in made.info["spade:model-terms"]
 
 
 def test_the_seed_decides_the_picture(spade, labels, tiny_model, tmp_path):

@@ -61,6 +61,25 @@ def test_two_style_pictures_and_a_style_code_travel_as_they_are_mixed_in_this_pr
     assert added("--style", "golden-hour", "--style-mix", "dark.png") == [55]
 
 
+def test_an_instance_map_travels_to_a_model_that_looks_at_it(spade, labels, tmp_path):
+    with Image.open(labels) as opened:
+        objects = np.zeros((opened.height, opened.width), np.uint16)
+    objects[10:20, 30:40] = 7
+    Image.fromarray(objects).save(tmp_path / "objects.png")
+    looking = "tests.server.trivial:InstancesSynthesizer"
+    with RunningServer(tmp_path / "server", synthesizer=looking) as looks:
+        plain = np.asarray(paint(spade, labels, looks, tmp_path)).astype(int)
+        seen = np.asarray(paint(spade, labels, looks, tmp_path, "--instances", "objects.png")).astype(int)
+    assert np.array_equal((seen - plain) % 256, np.repeat(objects[..., None], 3, axis=2))
+
+
+def test_an_instance_map_for_a_model_that_does_not_look_at_it_is_refused(spade, labels, server, tmp_path):
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save(tmp_path / "objects.png")
+    words = ("--server", server.file, "--instances", "objects.png")
+    ended = spade("generate", labels, "-o", "out.png", *words)
+    assert ended.is_a_plain_refusal and "does not look at instances" in ended.err
+
+
 def test_a_style_that_the_served_model_does_not_have_is_refused_with_those_it_has(spade, labels, server):
     ended = spade("generate", labels, "-o", "out.png", "--server", server.file, "--style", "dawn")
     assert ended.is_a_plain_refusal and "dawn" in ended.err and "golden-hour, night" in ended.err

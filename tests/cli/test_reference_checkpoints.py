@@ -107,7 +107,6 @@ def damaged(good: bytes, mark, path) -> dict:
     few = dict(list(state.items())[:-7])
     strangers = {**state, **{f"extra.{index}": torch.zeros(1) for index in range(8)}}
     misshapen = {**state, "conv_img.weight": torch.zeros(3, 9, 3, 3)}
-    wrapped = {f"module.{key}": value for key, value in state.items()}
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(3))]).state_dict()
 
     def saved(what, **how):
@@ -123,13 +122,14 @@ def damaged(good: bytes, mark, path) -> dict:
         "a web page": (lambda: path.write_bytes(b"<!DOCTYPE html><p>Quota exceeded"), "not a PyTorch file"),
         "a zip archive": (lambda: path.write_bytes(b"PK\x05\x06" + bytes(18)), "zip archive"),
         "an optimizer": (saved(optimizer), "state of an optimizer"),
-        "a training state": (saved({"state_dict": state, "epoch": 7}), "'state_dict', 'epoch'"),
+        "settings": (saved({"epoch": 7, "name": "best"}), "'epoch', 'name'"),
+        "two networks": (saved({"netG": state, "netD": state}), "'netG', 'netD'"),
         "a whole module": (saved(torch.nn.Linear(2, 2)), "whole module"),
         "a tensor": (saved(torch.zeros(3)), "one tensor"),
         "missing keys": (saved(few), "7 missing ("),
         "extra keys": (saved(strangers), "8 extra (extra.0, extra.1, extra.2, extra.3, extra.4 and 3 more)"),
         "a misshapen key": (saved(misshapen), "conv_img.weight 3x9x3x3 in place of 3x1x3x3"),
-        "a wrapper": (saved(wrapped), "DataParallel"),
+        "weights that broke": (saved({**state, "fc.bias": state["fc.bias"] / 0}), "not numbers"),
         "another network": (saved({"features.0.weight": torch.zeros(64, 3, 3, 3)}), "VGG"),
     }  # fmt: skip
 

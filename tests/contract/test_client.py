@@ -110,7 +110,12 @@ def test_a_replaced_job_is_cancelled(nowhere):
         (GRASS, {"strength": 3}, BadHeaderError),
         (GRASS, {"wrap": (True, True, True)}, BadHeaderError),
         (GRASS, {"instance_map": np.zeros((64, 65), np.int32)}, BadShapeError),
-        (GRASS, {"instance_map": np.zeros((64, 64), np.int32)}, BadOptionError),
+        (GRASS, {"instance_map": np.zeros((64, 64), np.float32)}, BadShapeError),
+        (
+            np.zeros((256, 257), np.uint8),
+            {"instance_map": np.arange(256 * 257).reshape(256, 257)},
+            TooLargeError,
+        ),
     ],
 )
 def test_a_bad_job_is_refused_before_it_is_sent(nowhere, label_map, options, refusal):

@@ -13,9 +13,9 @@ from spade_core.contract.codec import (
     decode_server_message,
     encode,
     id_in,
-    pack_label_map,
+    pack_map,
     pack_picture,
-    unpack_label_map,
+    unpack_map,
     unpack_picture,
 )
 from spade_core.contract.errors import (
@@ -38,6 +38,7 @@ SUBMIT = m.Submit(
     m.SubmitStyle("mixed", 3, (64, 48), 0.5, 0.25, (m.StylePart("code"), m.StylePart("image", 2, (64, 48)))),
     m.Output((512, 1024), "png", "x4plus", wrap=(False, True)),
     deadline_ms=5000, priority=2, replaces=ID, no_cache=True, painting=True,
+    instances=m.InstancesPart("uint16", 262144, "zlib"),
 )  # fmt: skip
 REQUESTS = [
     m.Hello(0, "test", ID), SUBMIT, m.Cancel(ID), m.GetLabelSet("d" * 64, ID),
@@ -119,7 +120,7 @@ def test_another_version_is_told_the_one_spoken_here():
     [
         ("seed", "1"), ("seed", 1.5), ("seed", True), ("seed", 2**63), ("shape", [1]), ("shape", [1, 2, 3]),
         ("shape", ["1", 2]), ("style", 3), ("style", {"strength": "big"}), ("style", {"shape": [1]}),
-        ("style", {"parts": [{}]}), ("style", {"parts": [1]}),
+        ("style", {"parts": [{}]}), ("style", {"parts": [1]}), ("instances", 1), ("instances", {"dtype": "uint8"}),
         ("no_cache", 1), ("deadline_ms", "soon"), ("output", []), ("model", None),
     ],
 )  # fmt: skip
@@ -164,8 +165,8 @@ def test_a_header_that_would_be_refused_there_is_refused_here():
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_label_map_arrives_as_it_was_sent(encoding, dtype):
     label_map = np.random.default_rng(1).integers(0, 255, (37, 53)).astype(dtype)
-    packed = pack_label_map(label_map, encoding)
-    arrived = unpack_label_map(packed, (37, 53), label_map.dtype.name, encoding, label_map.nbytes)
+    packed = pack_map(label_map, encoding)
+    arrived = unpack_map(packed, (37, 53), label_map.dtype.name, encoding, label_map.nbytes)
     assert arrived.dtype == dtype and np.array_equal(arrived, label_map)
 
 
@@ -173,7 +174,7 @@ def test_a_label_map_arrives_as_it_was_sent(encoding, dtype):
 def test_a_zlib_bomb_is_refused_before_it_inflates(size):
     bomb = zlib.compress(bytes(size), 9)
     with pytest.raises(SizeMismatchError, match="promised 64"):
-        unpack_label_map(bomb, (8, 8), "uint8", "zlib", 64)
+        unpack_map(bomb, (8, 8), "uint8", "zlib", 64)
 
 
 @pytest.mark.parametrize(
@@ -188,20 +189,20 @@ def test_a_zlib_bomb_is_refused_before_it_inflates(size):
 )
 def test_a_damaged_zlib_stream_is_refused(stream):
     with pytest.raises(SizeMismatchError):
-        unpack_label_map(stream, (8, 8), "uint8", "zlib", 64)
+        unpack_map(stream, (8, 8), "uint8", "zlib", 64)
 
 
 def test_a_buffer_that_is_not_what_the_header_says_is_refused():
     with pytest.raises(SizeMismatchError):
-        unpack_label_map(bytes(63), (8, 8), "uint8", "raw", 64)
+        unpack_map(bytes(63), (8, 8), "uint8", "raw", 64)
     with pytest.raises(SizeMismatchError):
-        unpack_label_map(bytes(64), (8, 9), "uint8", "raw", 64)
+        unpack_map(bytes(64), (8, 9), "uint8", "raw", 64)
     with pytest.raises(SizeMismatchError):
-        unpack_label_map(bytes(64), (-8, -8), "uint8", "raw", 64)
+        unpack_map(bytes(64), (-8, -8), "uint8", "raw", 64)
     with pytest.raises(BadShapeError):
-        unpack_label_map(bytes(64), (8, 8), "object", "raw", 64)
+        unpack_map(bytes(64), (8, 8), "object", "raw", 64)
     with pytest.raises(BadHeaderError):
-        unpack_label_map(bytes(64), (8, 8), "uint8", "lzma", 64)
+        unpack_map(bytes(64), (8, 8), "uint8", "lzma", 64)
 
 
 @pytest.mark.parametrize("shape", [(5, 7, 3), (3000, 2500, 3)])

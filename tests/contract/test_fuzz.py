@@ -17,7 +17,7 @@ from spade_core.contract.codec import (
     decode_server_message,
     encode,
     id_in,
-    unpack_label_map,
+    unpack_map,
     unpack_picture,
     unpack_table,
 )
@@ -97,7 +97,7 @@ def test_any_label_map_has_the_promised_shape_or_is_refused_in_words(
     buffer, shape, dtype, encoding, raw_bytes
 ):
     try:
-        assert unpack_label_map(buffer, shape, dtype, encoding, raw_bytes).shape == shape
+        assert unpack_map(buffer, shape, dtype, encoding, raw_bytes).shape == shape
     except SpadeError as error:
         assert error.message
 

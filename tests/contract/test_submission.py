@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from spade_core.contract.codec import decode_client_message, encode
+from spade_core.contract.errors import BadFramesError, SizeMismatchError
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.limits import Limits
 from spade_core.contract.messages import PRIORITY_INTERACTIVE, Submit
@@ -71,6 +73,37 @@ def test_every_style_arrives_as_it_was_sent(style, compress):
     assert shown(there.style) == shown(style)
     assert (there.model, there.seed, there.strength, there.size) == ("my", 5, 1.5, (80, 120))
     assert (there.natural_edges, there.wrap) == (0.25, (False, True))
+
+
+@pytest.mark.parametrize("style", [None, ImageStyle(PHOTO), MixedStyle(ImageStyle(PHOTO), CodeStyle(CODE))])
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("largest", [200, 60_000])
+def test_an_instance_map_arrives_as_it_was_sent(style, compress, largest):
+    objects = np.random.default_rng(3).integers(0, largest, LABEL_MAP.shape)
+    request = PictureRequest(LABEL_MAP, LANDSCAPE, style=style, instance_map=objects)
+    submit, there = arrived(request, Delivery(compress=compress))
+    assert there.instance_map is not None and np.array_equal(there.instance_map, objects)
+    assert submit.instances is not None and submit.instances.dtype == ("uint8" if largest < 256 else "uint16")
+    assert shown(there.style) == shown(style) and np.array_equal(there.label_map, LABEL_MAP)
+
+
+def test_objects_of_larger_numbers_stay_the_same_objects():
+    objects = np.where(LABEL_MAP > 8, 2**40, -3) + (LABEL_MAP > 12)
+    _, there = arrived(PictureRequest(LABEL_MAP, LANDSCAPE, instance_map=objects), Delivery())
+    assert there.instance_map is not None
+    pairs = {*zip(objects.ravel().tolist(), there.instance_map.ravel().tolist(), strict=True)}
+    assert len(pairs) == len({old for old, _ in pairs}) == len({new for _, new in pairs}) == 3
+
+
+def test_an_instance_map_is_inflated_no_further_than_it_says():
+    objects = np.zeros(LABEL_MAP.shape, np.uint8)
+    request = PictureRequest(LABEL_MAP, LANDSCAPE, instance_map=objects)
+    submit, buffers = submit_from(request, Delivery(compress=True), "c" * 32, Limits())
+    bomb = zlib.compress(bytes(10**6))
+    with pytest.raises(SizeMismatchError, match="instance map"):
+        request_from(submit, [*buffers[:-1], bomb], LANDSCAPE)
+    with pytest.raises(BadFramesError):
+        request_from(submit, buffers[:-1], LANDSCAPE)
 
 
 def test_what_a_picture_does_not_depend_on_travels_beside_the_request():

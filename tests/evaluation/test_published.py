@@ -13,12 +13,9 @@ import pytest
 
 from spade_core.checkpoint.file import save_checkpoint
 from spade_core.cli import main
-from spade_core.contract.labels import load_label_set
 from spade_core.evaluation.published import PROTOCOLS
-from spade_core.model.label_channels import LabelChannels
-from spade_core.model.spade import Generator, GeneratorConfig
 from tests.support.small_data import save
-from tests.support.tiny import tiny_checkpoint, tiny_model
+from tests.support.tiny import seeing_objects, tiny_checkpoint, tiny_model
 
 PAIRS = 10
 
@@ -42,16 +39,7 @@ def cityscapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def with_edges(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network that sees where objects end."""
-    labels = load_label_set("cityscapes")
-    channels = LabelChannels.of(labels).count
-    config = GeneratorConfig(channels, base_width=2, max_width=8, spade_hidden=4, instance_edges=True)
-    path = tmp_path_factory.mktemp("edges") / "edges.safetensors"
-    made = replace(
-        tiny_checkpoint("cityscapes"), generator=config, generator_weights=Generator(config).state_dict(),
-        style_encoder=None, encoder_weights={},
-    )  # fmt: skip
-    save_checkpoint(path, made)
-    return path
+    return seeing_objects(tmp_path_factory.mktemp("edges"))
 
 
 def evaluated(data: Path, output: Path, models: list[Path], *words: str) -> dict:

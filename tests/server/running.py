@@ -48,9 +48,13 @@ class RunningServer:
                 stderr=console,
                 env=os.environ | {"TRIVIAL_MARKS": str(folder)},
             )
-        self.connection = self._announced()
-        if wait:
-            self.wait_for(lambda status: status.state != "warming")
+        try:
+            self.connection = self._announced()
+            if wait:
+                self.wait_for(lambda status: status.state != "warming")
+        except BaseException:
+            self.__exit__()
+            raise
 
     @property
     def console(self) -> str:

@@ -146,6 +146,15 @@ def test_the_same_question_is_answered_from_the_cache(client, landscape, label_m
     assert np.array_equal(first.rgb, again.rgb) and first.digest == again.digest != other.digest
 
 
+def test_the_terms_of_models_and_upscalers_come_in_words_and_with_every_picture(client, landscape, label_map):
+    welcome = client.fetch_welcome()
+    assert {model.terms for model in welcome.models} == {"A trivial generator, for tests."}
+    assert len(welcome.upscaler_terms) == len(welcome.upscalers)
+    assert "BSD-3-Clause" in welcome.terms_of_upscaler("embedded 0123 float32 0.5")
+    assert welcome.terms_of_upscaler("nobody") == ""
+    assert client.generate(PictureRequest(label_map, landscape)).terms == "A trivial generator, for tests."
+
+
 def test_progress_is_told_while_a_picture_is_made(client, landscape, label_map):
     events = []
     client.generate(PictureRequest(label_map, landscape, seed=SLOW + 600), on_event=events.append)

@@ -57,6 +57,7 @@ class TrivialSynthesizer:
         for name, number in (("golden-hour", 30), ("night", 60))
     )
     looks_at_instances = False
+    terms = "A trivial generator, for tests."
     parted = None
 
     def __init__(self, name):
@@ -133,6 +134,16 @@ class StylelessSynthesizer(TrivialSynthesizer):
     """As the models of earlier versions are."""
 
     named_styles = ()
+
+
+class InstancesSynthesizer(TrivialSynthesizer):
+    """As a network that looks at objects: it adds their numbers to the colours."""
+
+    looks_at_instances = True
+
+    def render(self, label_map, style=None, seed=0, progress=None, instance_map=None):
+        rgb = super().render(label_map, style, seed, progress)
+        return rgb if instance_map is None else rgb + instance_map[..., None].astype(np.uint8)
 
 
 def _already_tried() -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,6 +31,29 @@ def tiny_checkpoint(label_set: str = "landscape") -> Checkpoint:
         config, generator.state_dict(), labels, native_size=64, style_encoder=encoder_config,
         encoder_weights=StyleEncoder(encoder_config).state_dict(), provenance={"images_seen": 0},
     )  # fmt: skip
+
+
+def with_instance_edges(checkpoint: Checkpoint) -> Checkpoint:
+    """The same network, one that looks at the borders between objects too."""
+    torch.manual_seed(4)
+    assert isinstance(checkpoint.generator, GeneratorConfig)
+    config = replace(checkpoint.generator, instance_edges=True)
+    return replace(checkpoint, generator=config, generator_weights=Generator(config).state_dict())
+
+
+def seeing_objects(folder: Path) -> Path:
+    """A network for Cityscapes that sees where objects end, without styles."""
+    config = GeneratorConfig(
+        LabelChannels.of(load_label_set("cityscapes")).count, base_width=2, max_width=8, spade_hidden=4,
+        instance_edges=True,
+    )  # fmt: skip
+    made = replace(
+        tiny_checkpoint("cityscapes"), generator=config, generator_weights=Generator(config).state_dict(),
+        style_encoder=None, encoder_weights={},
+    )  # fmt: skip
+    path = folder / "edges.safetensors"
+    save_checkpoint(path, made)
+    return path
 
 
 def tiny_model(folder: Path, label_set: str = "landscape") -> Path:

@@ -134,6 +134,18 @@ def test_numbers_of_which_there_is_nothing_to_train_are_refused(
     assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
+def test_a_norm_that_would_see_one_number_is_refused_with_what_to_change(
+    photos: Path, tmp_path: Path, capsys
+):
+    words = (
+        "paper --generator.upsampling more --size 64 --generator.base-width 2 --perceptual taps --device cpu"
+    )
+    assert main([*words.split(), "--batch", "1", "--data", str(photos), "-o", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert "one cell" in said and "--size of 128" in said and "--batch" in said
+    assert not list(tmp_path.glob("run/*.pt"))
+
+
 def test_an_unknown_recipe_names_those_there_are(capsys):
     assert main(["papper", "--data", "x", "-o", "y"]) == 2
     said = capsys.readouterr().err

@@ -74,6 +74,13 @@ def test_what_is_not_named_fits_the_data(flags: Path):
     assert (named.recipe.crops.size, named.recipe.crops.batch, named.images) == (96, 2, 50)
 
 
+def test_precision_is_mixed_only_where_the_processor_has_it_or_somebody_asks(flags: Path):
+    words = f"--data {flags} -o o --device cpu"
+    native = "avx512_bf16" in Path("/proc/cpuinfo").read_text()
+    assert parsed(words.split()).bf16 is native
+    assert parsed(f"{words} --bf16".split()).bf16 and not parsed(f"{words} --no-bf16".split()).bf16
+
+
 def test_the_published_recipes_cut_as_the_reference_cuts_the_data_set(flags: Path):
     folder = parsed(f"paper --data {flags} -o o".split()).recipe.crops
     assert (folder.mode, folder.load_size, folder.size) == ("resize_and_crop", 286, 256)

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from PIL import Image
 
 from spade_core.contract.errors import BadCheckpointError, BadShapeError, TooLargeError, UnknownModelError
+from spade_core.runtime import fastest_dtype
 from spade_core.upscaling.compact import CompactConfig, CompactNet
 from spade_core.upscaling.networks import load_network, save_network
-from spade_core.upscaling.precision import fastest_dtype
 from spade_core.upscaling.upscaler import EMBEDDED, Upscaler, passes
 
 

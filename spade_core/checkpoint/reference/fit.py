@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from ...contract.errors import BadCheckpointError
@@ -38,6 +39,16 @@ def check_fit(network: nn.Module, state: Mapping[str, Tensor], file: str) -> dic
         f"The weights in {file} do not make up the network they look like: {'; '.join(filter(None, parts))}.",
         _cause(missing, extra, misshapen),
     )
+
+
+def refuse_non_numbers(state: Mapping[str, Tensor], file: str) -> None:
+    """Raises BadCheckpointError where a weight is NaN or infinite: such a network paints black."""
+    broken = [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise BadCheckpointError(
+            f"Weights in {file} are not numbers: {_list('tensors', [published_name(key) for key in broken])}.",
+            "Its training had broken down by then, or the file is damaged: import an earlier one, or copy it again.",
+        )
 
 
 def _list(kind: str, keys: list[str]) -> str:

@@ -17,10 +17,11 @@ from ...model.style_encoder import StyleEncoderConfig
 from ..file import Checkpoint, file_digest
 from . import shapes
 from .facts import LABEL_SETS, PRESETS, Facts, PresetName, facts_beside, preset_of
-from .fit import check_fit
+from .fit import check_fit, refuse_non_numbers
 from .keys import completed, our_name
 from .labels import AdeIds, ade20k_channels, numbered_label_set, published_channels
 from .networks import empty_networks, fixed_size
+from .others import refuse_relatives
 from .read import network_files, read_state
 
 USUAL_CROP = 256
@@ -50,7 +51,9 @@ def import_reference(request: ImportRequest) -> Checkpoint:
     Raises BadCheckpointError, NeedsDetailError and BadLabelSetError.
     """
     files = network_files(request.source, request.epoch)
-    states = {network: _ours(read_state(path)) for network, path in files.items()}
+    found = {network: read_state(path) for network, path in files.items()}
+    refuse_relatives(found["G"].state, files["G"].name)
+    states = {network: _ours(each.state) for network, each in found.items()}
     preset, facts = _settled(request, facts_beside(files["G"].parent), states["G"], files["G"].name)
     assert facts.classes is not None and facts.dont_care is not None and facts.edges is not None
     label_set, label_channels = _labels(request, preset, facts.classes, facts.dont_care)
@@ -59,7 +62,10 @@ def import_reference(request: ImportRequest) -> Checkpoint:
     _refuse_strangers(config.style_size, encoder, files)
     networks = empty_networks(states, config, encoder)
     fitted = {key: check_fit(network, states[key], files[key].name) for key, network in networks.items()}
+    for key, state in fitted.items():
+        refuse_non_numbers(state, files[key].name)
     own_size = fixed_size(config)
+    taken = {files[network].name: each.taken for network, each in found.items() if each.taken}
     return Checkpoint(
         generator=config,
         generator_weights=fitted["G"],
@@ -73,6 +79,7 @@ def import_reference(request: ImportRequest) -> Checkpoint:
             "imported": "from files of the published code",
             "preset": preset or "none",
             **({"ADE20K ids": request.ade20k_ids} if preset == "ade20k" else {}),
+            **({"taken": taken} if taken else {}),
             "files": {path.name: file_digest(path) for path in files.values()},
         },
     )

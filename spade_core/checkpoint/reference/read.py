@@ -11,13 +11,15 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from safetensors.torch import load_file
 
 from ...contract.errors import BadCheckpointError
+from ..names import models_of
+from .file_kinds import is_safetensors, refuse_other_files
+from .wrapping import Unwrapped, unwrapped
 
 NETWORKS = ("G", "E", "D")
 
@@ -37,30 +39,51 @@ def network_files(source: Path, epoch: str | None = None) -> dict[str, Path]:
     if not source.is_dir():
         return {"G": source}
     found = [match for file in source.iterdir() if (match := NAME.fullmatch(file.name))]
-    epochs = sorted({match["epoch"] for match in found if match["network"] == "G"})
+    epochs = sorted({str(match["epoch"]) for match in found if match["network"] == "G"})
     if epoch is None:
         epoch = epochs[0] if len(epochs) == 1 else "latest"
     if epoch not in epochs:
-        there = ", ".join(f"{known}_net_G.pth" for known in epochs[:5])
-        raise BadCheckpointError(
-            f"There is no {epoch}_net_G.pth in {source}" + (f", but {there}." if there else "."),
-            f"Choose one with --epoch, as in --epoch {epochs[0]}."
-            if there
-            else "Name the folder that holds it.",
-        )
+        raise _no_such_set(source, epoch, epochs)
     wanted = [match for match in found if match["epoch"] == epoch]
     return {match["network"]: source / match.string for match in wanted}
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The state dict of one network as it is in the file. Raises BadCheckpointError.
+def _no_such_set(folder: Path, epoch: str, epochs: list[str]) -> BadCheckpointError:
+    if epochs:
+        there = ", ".join(f"{known}_net_G.pth" for known in epochs[:5])
+        return BadCheckpointError(
+            f"There is no {epoch}_net_G.pth in {folder}, but {there}.",
+            f"Choose one with --epoch, as in --epoch {epochs[0]}.",
+        )
+    if models_of(folder):
+        return BadCheckpointError(
+            f"{folder} is the folder of a training of this program.",
+            "Use it as it is: --model takes the folder, and its newest model.",
+        )
+    others = sorted(file.name for file in folder.iterdir() if ".pth" in file.name or ".pt" in file.suffixes)
+    there = f", but {', '.join(others[:5])}" if others else ""
+    fix = (
+        f"Name the file if it is a generator's: {folder / others[0]}."
+        if others
+        else "Name the folder that holds it."
+    )
+    return BadCheckpointError(f"There is no {epoch}_net_G.pth in {folder}{there}.", fix)
+
+
+def read_state(path: Path) -> Unwrapped:
+    """The state dict of one network in the file, a .pth or a .safetensors by what is in it. Raises BadCheckpointError.
 
     Tensors of a present-day file stay on disk until they are used.
     """
     try:
+        refuse_other_files(path)
+        if is_safetensors(path):
+            return unwrapped(path, load_file(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on pickle protocols and storages; what matters is raised
             loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=_can_be_mapped(path))
+    except BadCheckpointError:
+        raise
     except FileNotFoundError:
         raise BadCheckpointError(f"There is no file {path}.", "Check the path.") from None
     except pickle.UnpicklingError as problem:
@@ -72,7 +95,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         ) from None
     except Exception as problem:  # a broken file raises what its first broken byte happens to lead to
         raise BadCheckpointError(f"{path.name} {_broken(path, str(problem))}.", GET_AGAIN) from None
-    return _state_dict(path, loaded)
+    return unwrapped(path, loaded)
 
 
 def _can_be_mapped(path: Path) -> bool:
@@ -118,30 +141,3 @@ def _broken(path: Path, said: str) -> str:
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(4)
-
-
-def _state_dict(path: Path, loaded: object) -> dict[str, Tensor]:
-    """Raises BadCheckpointError where it is something else, and says what."""
-    if isinstance(loaded, Mapping) and loaded and all(isinstance(value, Tensor) for value in loaded.values()):
-        state = {str(key): value.detach() for key, value in loaded.items()}
-        strange = [key for key, value in state.items() if value.layout != torch.strided or value.is_quantized]
-        if strange:
-            raise BadCheckpointError(
-                f"'{strange[0]}' in {path.name} is not a plain tensor.", "Save dense weights."
-            )
-        return state
-    raise BadCheckpointError(
-        f"{path.name} holds {_kind(loaded)}, not the state dict of one network.",
-        "Name {latest or epoch}_net_G.pth, as the published code saves it, or its folder.",
-    )
-
-
-def _kind(loaded: object) -> str:
-    if not isinstance(loaded, Mapping):
-        return "one tensor" if isinstance(loaded, Tensor) else f"a {type(loaded).__name__}"
-    if "param_groups" in loaded:
-        return "the state of an optimizer"
-    if not loaded:
-        return "nothing"
-    parts = ", ".join(f"'{key}'" for key in list(loaded)[:5])
-    return f"a dictionary of {parts}"

@@ -20,6 +20,7 @@ from ...model.discriminators.patchgan import MultiscaleConfig
 from ...model.spade import GeneratorConfig
 from ...model.style_encoder import StyleEncoderConfig
 from .facts import Facts
+from .others import described
 
 StateDict = Mapping[str, Tensor]
 
@@ -44,16 +45,11 @@ ENCODER_LAYERS = 6
 
 def input_channels(state: StateDict) -> int:
     """Of the generator's semantic input. Raises BadCheckpointError where these are no published generator's weights."""
-    if all(key.startswith("module.") for key in state):
-        raise BadCheckpointError(
-            "The weights were saved inside a DataParallel wrapper: all their names begin with 'module.'.",
-            "Save the state_dict() of the wrapper's .module instead.",
-        )
     first = r"model\.1\.0\..*" if _is_pix2pixhd(state) else r".*\.mlp_shared\.0\.weight"
     found = _most_common(kernel.shape[1] for key, kernel in _kernels(state) if re.fullmatch(first, key))
     if found is None:
         raise BadCheckpointError(
-            f"These are not the weights of a published generator, but of {_what(state)}.",
+            f"These are not the weights of a published generator, but of {described(state)}.",
             "Name {latest or epoch}_net_G.pth, or the folder that holds it.",
         )
     return found
@@ -131,7 +127,7 @@ def encoder_config(state: StateDict) -> StyleEncoderConfig:
         )
     if mean is None or not layers:
         raise BadCheckpointError(
-            f"The style encoder's file holds {_what(state)}.",
+            f"The style encoder's file holds {described(state)}.",
             "Name the right folder, or the generator's file alone.",
         )
     if len(layers) != ENCODER_LAYERS:
@@ -155,7 +151,7 @@ def discriminator_config(state: StateDict) -> MultiscaleConfig:
     first = state.get("discriminator_0.model0.0.weight")
     if first is None:
         raise BadCheckpointError(
-            f"The discriminator's file holds {_what(state)}.",
+            f"The discriminator's file holds {described(state)}.",
             "Name the right folder, or the generator's file alone.",
         )
     scales = {key.split(".")[0] for key in state}
@@ -244,12 +240,3 @@ def _kernels(state: StateDict) -> list[tuple[str, Tensor]]:
 
 def _most_common(values: Iterable[int]) -> int | None:
     return next((value for value, _ in Counter(values).most_common(1)), None)
-
-
-def _what(state: StateDict) -> str:
-    kinds = (
-        ("discriminator_", "a discriminator"), ("layer1.", "a style encoder"), ("features.", "a VGG network"),
-        ("up_", "a generator"), ("model.", "a pix2pixHD generator"),
-    )  # fmt: skip
-    found = next((what for start, what in kinds if any(key.startswith(start) for key in state)), None)
-    return found or f"another network ({', '.join(list(state)[:3])}, ...)"

@@ -6,14 +6,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ...contract.labels import LabelSet
 from ...progress import Progress, silent
-from ..layouts.layouts import TRAIN, VAL, find_pairs, list_files
+from ..layouts.layouts import TRAIN, VAL, find_pairs, layout_of, list_files
 from ..layouts.listing import Listing
+from ..layouts.passed_over import PassedOver, passed_over
 from .inspection import ERROR, WARNING, Finding, Inspected, inspect_pair
+from .seen import BY_RULE, PLAIN, black_and_white, notes_on
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class DatasetReport:
     findings: list[Finding]
     """The worst first."""
     inspected: list[Inspected]
+    notes: list[str] = field(default_factory=list)
+    """What was seen besides, each a sentence: nothing that has to be mended."""
 
     @property
     def errors(self) -> int:
@@ -49,7 +53,7 @@ class DatasetReport:
         """Plain dicts and lists: pairs, sizes, classes, findings."""
         kept = {name: value for name, value in vars(self).items() if name in ("pairs", "sizes")}
         lists = {name: [asdict(each) for each in getattr(self, name)] for name in ("classes", "findings")}
-        return {"ready": not self.errors, **kept, **lists}
+        return {"ready": not self.errors, **kept, **lists, "notes": self.notes}
 
 
 def check(
@@ -73,9 +77,14 @@ def check(
         ):
             inspected.append(each)
             progress("reading pairs", len(inspected), len(every.pairs))
+    by_rule = layout_of(root, layout).name.startswith(BY_RULE)
+    over = [] if by_rule else passed_over(root, every)
+    plain = layout_of(root, layout).name in PLAIN
     findings = [
         *_by_fix(inspected, ERROR),
+        *black_and_white(root, inspected, label_set),
         *_unpaired(every, root),
+        *(_passed(over) if plain else []),
         *_splits(splits, batch),
         *_by_fix(inspected, WARNING),
         *_shared(splits, inspected),
@@ -87,7 +96,10 @@ def check(
     pairs = {split: len(found.pairs) for split, found in splits.items()}
     if splits[TRAIN] == splits[VAL]:
         pairs = {TRAIN: pairs[TRAIN]}
-    return DatasetReport(pairs, dict(sizes.most_common()), _shares(inspected, label_set), findings, inspected)
+    notes = notes_on(root, layout, every, [each for each in over if not (plain and each.is_picture_like)])
+    return DatasetReport(
+        pairs, dict(sizes.most_common()), _shares(inspected, label_set), findings, inspected, notes
+    )
 
 
 def _by_fix(inspected: Iterable[Inspected], severity: str) -> list[Finding]:
@@ -114,6 +126,17 @@ def _unpaired(found: Listing, root: Path) -> list[Finding]:
             names = tuple(file.relative_to(root).as_posix() for file in files)
             findings.append(Finding(WARNING, f"{names[0]} has {what}.", fix, len(files), names))
     return findings
+
+
+def _passed(over: list[PassedOver]) -> list[Finding]:
+    """Pictures that somebody may have meant to be trained on."""
+    return [
+        Finding(
+            WARNING, f"{each.words} are passed over.", each.why, len(each.files), tuple(map(str, each.files))
+        )
+        for each in over
+        if each.is_picture_like
+    ]
 
 
 def _splits(splits: dict[str, Listing], batch: int) -> list[Finding]:
@@ -191,7 +214,8 @@ def _classes_found(
         findings.append(Finding(WARNING, message, "Move some of those pairs to train.", len(unseen)))
     absent = [entry.name for entry in label_set.classes if entry.id not in shown[TRAIN] | shown[VAL]]
     if absent and len(absent) < len(label_set.classes):
-        message = f"{len(absent)} classes never occur ({', '.join(absent[:6])}{', ...' if len(absent) > 6 else ''})."
+        occur = "1 class never occurs" if len(absent) == 1 else f"{len(absent)} classes never occur"
+        message = f"{occur} ({', '.join(absent[:6])}{', ...' if len(absent) > 6 else ''})."
         fix = "A model will paint nothing sensible for them: add pairs, or leave them out of the label set."
         findings.append(Finding(WARNING, message, fix, len(absent)))
     return findings

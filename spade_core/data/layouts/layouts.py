@@ -13,10 +13,14 @@ from pathlib import Path
 
 from ...contract.errors import BadImageError
 from ...contract.labels import LabelSet, load_label_set
+from ..exports.base import Format
+from ..exports.masks import common_ending
+from ..exports.registry import format_named, how_to_convert, recognised, titles
 from ..pairs import Pair
 from ..placement import Preprocess
 from .listing import IMAGE_ENDINGS, LABEL_ENDINGS, Listing, paired, pictures, pictures_below
 from .outdoor import dropped_scenes, is_outdoor_by_classes, is_outdoor_by_scene
+from .passed_over import passed_over, what_there_is
 
 TRAIN, VAL = "train", "val"
 
@@ -54,11 +58,36 @@ def find_pairs(root: Path, split: str | None, layout: str = "auto") -> list[Pair
     chosen = layout_of(root, layout)
     found = list_files(root, split, chosen.name)
     if not found.pairs:
-        where = f" for '{split}'" if split else ""
-        raise BadImageError(
-            f"No photo with a label map of the same name was found in {root}{where}.", f"{chosen.expects}."
-        )
+        raise _no_pairs(root, split, chosen, found)
     return found.pairs
+
+
+def _no_pairs(root: Path, split: str | None, layout: Layout, found: Listing) -> BadImageError:
+    """With what there is instead, and the command where it is another program's export."""
+    exports = recognised(root)
+    if exports:
+        return _to_convert(root, exports)
+    where = f" for '{split}'" if split else ""
+    seen = what_there_is(root)
+    message = f"No photo with a label map of the same name was found in {root}{where}"
+    fix = layout.expects
+    endings = (common_ending([file.stem for file in some]) for some in (found.unlabelled, found.unpictured))
+    if any(pair_endings := tuple(endings)):
+        other = " and ".join(f"'{ending}'" for ending in pair_endings if ending)
+        command = how_to_convert(root, [format_named("hugging-face")]).removesuffix("`")
+        fix = f"Their names end in {other}: take that away, or run {command} --format hugging-face`"
+    elif unread := next((each for each in passed_over(root, found) if each.is_of_another_kind), None):
+        fix = unread.why.removesuffix(".")
+    elif found.unlisted:
+        fix = f"Write names as {found.unlisted[0].stem} into index.csv, and train or val behind each"
+    return BadImageError(f"{message} ({seen})." if seen else f"{message}.", f"{fix}.")
+
+
+def _to_convert(root: Path, exports: list[Format]) -> BadImageError:
+    return BadImageError(
+        f"{root} looks like {titles(exports)}, which has to be converted.",
+        f"Run {how_to_convert(root, exports)}.",
+    )
 
 
 def list_files(root: Path, split: str | None, layout: str = "auto") -> Listing:
@@ -84,12 +113,18 @@ def layout_of(root: Path, name: str = "auto") -> Layout:
     if name != "auto":
         raise BadImageError(f"There is no layout '{name}'.", f"Choose one of {', '.join(LAYOUTS)}.")
     if not root.is_dir():
+        if exports := recognised(root):  # a file
+            raise _to_convert(root, exports)
         raise BadImageError(f"There is no folder {root}.", "Check the path.")
     for layout in LAYOUTS.values():
         if layout.recognises(root):
             return layout
+    exports = recognised(root)
+    if exports:
+        raise _to_convert(root, exports)
+    seen = what_there_is(root)
     raise BadImageError(
-        f"{root} is laid out as none of the known data sets.",
+        f"{root} is laid out as none of the known data sets{f' ({seen})' if seen else ''}.",
         f"{LAYOUTS['folder'].expects}; or name one of {', '.join(LAYOUTS)}.",
     )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import csv
 import os
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...contract.errors import BadImageError
+from ..exports.splits import NAMES as SPLITS
 from ..pairs import Pair
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
@@ -27,7 +29,9 @@ class Listing:
     unpictured: list[Path] = field(default_factory=list)
     """Label maps without a photo."""
     unlisted: list[Path] = field(default_factory=list)
-    """Photos that an index puts into no split."""
+    """Photos that an index says nothing of."""
+    left_out: list[Path] = field(default_factory=list)
+    """Other files that an index keeps out of every split."""
 
     def __add__(self, other: Listing) -> Listing:
         """Both; a file that is in both lists counts once."""
@@ -42,7 +46,12 @@ class Listing:
         """The pairs that index.csv puts into this split. Raises BadImageError."""
         splits = read_index(index)
         unlisted = [pair.image for pair in self.pairs if pair.name not in splits]
-        return replace(self.only(lambda name: splits.get(name) == split), unlisted=unlisted)
+        out = [pair for pair in self.pairs if splits.get(pair.name) not in ("train", "val")]
+        files = [file for pair in out for file in (pair.image, pair.labels, pair.instances) if file]
+        left_out = [file for file in files if file not in set(unlisted)]
+        return replace(
+            self.only(lambda name: splits.get(name) == split), unlisted=unlisted, left_out=left_out
+        )
 
 
 def paired(
@@ -81,11 +90,12 @@ def read_index(file: Path) -> dict[str, str]:
     try:
         with file.open(newline="", encoding="utf-8-sig") as rows:
             found: dict[str, str] = {}
-            table = csv.DictReader(rows)
+            table = csv.DictReader(rows, skipinitialspace=True)
             if not {"name", "split"} <= set(table.fieldnames or ()):
                 raise csv.Error
             for row in table:
-                name, split = row["name"], row["split"]
+                name, split = _index_name(row["name"]), (row["split"] or "").strip().lower()
+                split = SPLITS.get(split, split)
                 if name in found and found[name] != split:
                     raise BadImageError(
                         f"{file} puts {name} into '{found[name]}' and into '{split}'.",
@@ -98,6 +108,12 @@ def read_index(file: Path) -> dict[str, str]:
             f"{file} is no table with the columns 'name' and 'split'.",
             "Give it a first line 'name,split', and rows like 'photo_01,train'.",
         ) from None
+
+
+def _index_name(text: str | None) -> str:
+    """As pairs are called: without a photo's ending, which people leave on."""
+    name = unicodedata.normalize("NFC", (text or "").strip())
+    return name[: -len(ending)] if (ending := Path(name).suffix).lower() in IMAGE_ENDINGS else name
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -124,6 +140,8 @@ def _by_name(
         name = named(file)
         if name is None:
             continue
+        # macOS writes an umlaut as two characters (NFD), others as one (NFC): the names look the same, and are.
+        name = unicodedata.normalize("NFC", name)
         if name in found:
             raise BadImageError(
                 f"{found[name]} and {file} have the same name.",

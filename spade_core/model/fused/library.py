@@ -73,13 +73,18 @@ def _threads(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, "pixels")
 
 
+def wanted() -> bool:
+    """Whether anything may be compiled."""
+    return os.environ.get("SPADE_FUSED") != "0"
+
+
 @cache
 def library() -> ctypes.CDLL | None:
     """Every function of ARGUMENTS, for each of KINDS; None where they cannot be had."""
-    if os.environ.get("SPADE_FUSED") == "0":
+    if not wanted():
         return None
     try:
-        found = ctypes.CDLL(str(_built()))
+        found = ctypes.CDLL(str(built(SOURCE)))
     except (OSError, subprocess.SubprocessError):
         return None
     for name, arguments in ARGUMENTS.items():
@@ -89,19 +94,22 @@ def library() -> ctypes.CDLL | None:
     return found
 
 
-def _built() -> Path:
-    """The library's file, made where this machine has none of this source yet. Raises what `library` takes for none."""
+def built(source: Path) -> Path:
+    """The file of a library of one C source, made where this machine has none of it yet.
+
+    Raises OSError or subprocess.SubprocessError where it cannot be had.
+    """
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         raise OSError("no C compiler")
-    made_of = SOURCE.read_bytes() + " ".join((compiler, *FLAGS, platform.machine())).encode()
-    file = cache_folder() / f"pixels-{hashlib.sha256(made_of).hexdigest()[:16]}.so"
+    made_of = source.read_bytes() + " ".join((compiler, *FLAGS, platform.machine())).encode()
+    file = cache_folder() / f"{source.stem}-{hashlib.sha256(made_of).hexdigest()[:16]}.so"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         # In a folder of its own: all processes of one training may be at it at once.
         with tempfile.TemporaryDirectory(dir=file.parent) as folder:
             made = Path(folder) / file.name
-            command = [compiler, *FLAGS, str(SOURCE), "-o", str(made), "-lm"]
+            command = [compiler, *FLAGS, str(source), "-o", str(made), "-lm"]
             subprocess.run(command, check=True, capture_output=True, timeout=120)
             os.replace(made, file)
     return file

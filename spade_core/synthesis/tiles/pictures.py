@@ -39,7 +39,9 @@ class PartedPictures:
         """What a block's run may take: a picture for which it would be more than the first is painted in parts, whose
         runs take no more than the second."""
         self.run_block: RunBlock | None = None
-        """A faster way to run a block, where there is one."""
+        """A faster way to run a block, where there is one and nothing has to see around."""
+        self.lightness = 1.0
+        """How many times as much the plain block takes as that way."""
         self._generator: Any = generator
         self._wrapping = Wrapping(generator)
         self._planner = Planner(self._generator) if goes_around(generator) else None
@@ -54,10 +56,11 @@ class PartedPictures:
                     "Leave wrapping out, or use another model.",
                 )
             return None
-        size = frame.framed_size
-        if not self._is_local or size[0] * size[1] <= self._planner.whole_pixels(self.whole_bytes):
+        size, lightness = frame.framed_size, self.lightness if wrap == NOWHERE else 1.0
+        whole = self._planner.whole_pixels(self.whole_bytes * lightness)
+        if not self._is_local or size[0] * size[1] <= whole:
             return None if wrap == NOWHERE else self._planner.plan(*size, wrap, math.inf)
-        return self._planner.plan(*size, wrap, self.part_bytes)
+        return self._planner.plan(*size, wrap, self.part_bytes * lightness)
 
     def fit(self, room: float) -> None:
         """Take no more than a device of `room` bytes has: a power of two, which a few bytes do not move."""
@@ -73,7 +76,9 @@ class PartedPictures:
     @property
     def whole_pixels(self) -> int:
         """Of the largest picture that is painted in one part; 0 where every one is."""
-        return self._planner.whole_pixels(self.whole_bytes) if self._planner and self._is_local else 0
+        if self._planner is None or not self._is_local:
+            return 0
+        return self._planner.whole_pixels(self.whole_bytes * self.lightness)
 
     def paint(
         self,

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 import bpy
 import numpy as np
 import pytest
@@ -75,6 +77,48 @@ def test_it_is_painted_again_in_another_session_from_the_saved_file(valley, tmp_
     bpy.ops.wm.open_mainfile(filepath=file)
     bpy.ops.spade.paint_again(name=results()[0].name)
     np.testing.assert_array_equal(current_session().board.last_placed.rgb, rgb)
+
+
+def remade(picture, **facts) -> None:
+    """As if it had been made otherwise."""
+    picture[PROVENANCE] = json.dumps(provenance_of(picture) | facts)
+
+
+def test_a_picture_carries_the_terms_of_what_painted_it_and_the_panels_show_them(valley):
+    picture = generated(8)
+    assert provenance_of(picture)["model_terms"] == "A trivial generator, for tests."
+    settings(valley).history_name = picture.name
+    for panel in ("SPADE_PT_server", "SPADE_PT_history"):
+        assert "A trivial generator, for tests." in " ".join(drawn(panel))
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"model_digest": "f" * 64}, "The model 'landscape' that painted it is no longer here"),
+        ({"upscaler": "x9 0123 float32 0.5"}, "The upscaler 'x9' that enlarged it is no longer here"),
+    ],
+)
+def test_what_is_no_longer_here_is_said_before_and_when_it_is_painted_again(valley, facts, said):
+    picture = generated(9)
+    assert bpy.ops.spade.paint_again(name=picture.name) == {"FINISHED"}
+    assert current_session().board.last_placed.notes == [], "all is here"
+    remade(picture, **facts)
+    settings(valley).history_name = picture.name
+    assert said in " ".join(drawn("SPADE_PT_history"))
+    bpy.ops.spade.paint_again(name=picture.name)
+    (note,) = current_session().board.last_placed.notes
+    assert said in note and "differs" in note
+    assert "no longer here" in " ".join(drawn("SPADE_PT_backdrop"))
+
+
+def test_a_model_of_another_name_is_an_error_that_names_it(valley):
+    picture = generated(10)
+    remade(picture, model="gone")
+    settings(valley).history_name = picture.name
+    assert "The model 'gone' that painted it is no longer here" in " ".join(drawn("SPADE_PT_history"))
+    with pytest.raises(RuntimeError, match="no model 'gone'"):
+        bpy.ops.spade.paint_again(name=picture.name)
 
 
 def test_its_settings_are_taken_to_go_on_from_there(valley):

@@ -100,6 +100,39 @@ def test_copies_of_one_thing_are_different_instances(scene, view, pixels, tmp_pa
     assert all((pair.instances == number).sum() in (36, 100) for number in numbers)
 
 
+def test_behind_any_number_of_transparent_surfaces_photo_labels_and_instances_agree(
+    scene, view, pixels, tmp_path
+):
+    """Things of alpha 0 are nothing; through the holes of twelve leaf cards the same is seen in all three."""
+    scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
+    scene.cycles.transparent_max_bounces = 3
+    red, green = painted(pixels, "red", (1, 0, 0)), painted(pixels, "green", (0, 1, 0))
+    assign(scene, pixels.box("Left", (8, 8, 24, 40), 40, (red,)), "rock")
+    assign(scene, pixels.box("Right", (24, 8, 56, 40), 40, (green,)), "rock")
+    clear, leaf = pixels.principled("Clear", Alpha=0.0), pixels.cut_out("leaf")
+    blue = leaf.node_tree.nodes["Principled BSDF"].inputs
+    blue["Base Color"].default_value = (0, 0, 0, 1)
+    blue["Emission Color"].default_value, blue["Emission Strength"].default_value = (0, 0, 1, 1), 1.0
+    for number in range(12):
+        assign(scene, pixels.box(f"Nothing {number}", (4, 4, 40, 44), 5 + number, (clear,)), "tree")
+        assign(scene, pixels.box(f"Leaf {number}", (40, 16, 56, 24), 20 + number, (leaf,)), "tree")
+    pair = render_pair(scene, Shot(view, 1), SHAPE, 4, tmp_path / "p.png", with_instances=True)
+    expected = render_label_map(scene, SHAPE, with_objects=True)
+    np.testing.assert_array_equal(pair.labels.label_map, expected.label_map)
+    np.testing.assert_array_equal(pair.instances, expected.instance_map)
+    assert len(np.unique(pair.instances)) == 4, "two rocks, the leaf in front, and nothing"
+    seen = picture(tmp_path / "p.png").argmax(-1)
+    inside = np.zeros(SHAPE, bool)  # a pixel's light comes from around it, too
+    inside[1:-1, 1:-1] = True
+    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        inside &= np.roll(pair.instances, step, axis) == pair.instances
+    for (y, x), color in (((20, 10), 0), ((30, 30), 1), ((17, 41), 2), ((17, 46), 1), ((21, 46), 2)):
+        part = inside & (pair.instances == pair.instances[y, x])
+        assert part.any() and (seen[part] == color).all(), (y, x)
+    label = ids(scene)
+    assert pair.labels.label_map[30, 30] == label["rock"] and pair.labels.label_map[17, 41] == label["tree"]
+
+
 def test_a_view_moves_the_picture_and_zoom_narrows_it(scene, view, pixels, tmp_path):
     box = pixels.box("Box", (30, 20, 40, 30))
     assign(scene, box, "rock")

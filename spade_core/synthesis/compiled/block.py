@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A compiled residual block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ...model.layers import LEAK
+from ...model.norms import PixelNorm
+from ...model.spade import GeneratorConfig, SpadeNorm, SpadeResBlock
+from .convolution import Convolution, Shortcut
+from .features import EPS, Doubling, Features
+from .label_path import HiddenLabels, ScaleShift, SeenLabels
+from .table import Table, side_by_side
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Of the first layer, that of the shortcut included; and of the second."""
+
+    first: Table
+    second: Table
+
+    @property
+    def bytes(self) -> int:
+        return self.first.bytes + self.second.bytes
+
+
+class CompiledBlock:
+    """A residual block. What the last label map gave is kept until `forget`."""
+
+    def __init__(self, config: GeneratorConfig, block: SpadeResBlock) -> None:
+        norms = [block.norm_0, block.norm_1, *([] if block.norm_s is None else [block.norm_s])]
+        each = [norm for norm in norms if isinstance(norm, SpadeNorm)]
+        shared = None
+        if block.mlp_shared is not None:
+            shared = HiddenLabels(block.mlp_shared, config.label_channels)
+        sides = [_NormSide(norm, shared, config.label_channels) for norm in each]
+        self._first, self._second = [sides[0], *sides[2:]], [sides[1]]
+        self._style = block.style
+        self._uniform = all(side.scale_shift.kernel == 1 for side in sides) or config.replicate_padding
+        self._norm, self._repeat_edge = block.norm_0.param_free_norm, config.replicate_padding
+        # An instance norm brings what differs in a flat map to a spread of one, were it rounding errors: it needs a
+        # convolution that gives the same everywhere if it sees the same.
+        by_tiles = config.norm != "instance"
+        self._conv_0, self._conv_1 = (
+            Convolution.of(layer, by_tiles) for layer in (block.conv_0, block.conv_1)
+        )
+        self._shortcut = None if block.conv_s is None else Shortcut(block.conv_s)
+        strength = block.noise_strength
+        self._strength = None if strength is None else strength.detach().flatten().contiguous()
+        self._kept: Tables | None = None
+
+    @property
+    def kept_bytes(self) -> int:
+        return 0 if self._kept is None else self._kept.bytes
+
+    def forget(self) -> None:
+        self._kept = None
+
+    def tables(self, seen: SeenLabels, style: Tensor | None, room: int) -> Tables:
+        """For the label map at this block's scale, of which `forget` is told when it changes.
+
+        style: (B, Z). room: bytes that may be kept.
+        """
+        of_style = None if self._style is None or style is None else self._style(style)
+        if of_style is not None and not self._uniform:  # the style's share is another at the border
+            return self._tables(seen, of_style)
+        found = self._kept
+        if found is None:
+            found = self._tables(seen, None)
+            self._kept = found if found.bytes <= room else None
+        if of_style is None:
+            return found
+        return Tables(
+            _shifted(found.first, self._first, of_style), _shifted(found.second, self._second, of_style)
+        )
+
+    def _tables(self, seen: SeenLabels, of_style: Tensor | None) -> Tables:
+        known: dict[HiddenLabels, Tensor] = {}
+        both = []
+        for sides in (self._first, self._second):
+            both.append(side_by_side([side.table(seen, of_style, known) for side in sides]))
+        return Tables(*both)
+
+    def __call__(
+        self,
+        x: Tensor,
+        doubling: Doubling,
+        tables: Tables,
+        noise: Tensor | None,
+        after_band: Callable[[], None],
+    ) -> Tensor:
+        """x: (B, fan_in, h, w), channels_last; noise: (B, 1, H, W). Returns (B, fan_out, H, W)."""
+        features = self._features(x, tables.first, doubling, noise)
+        dx, skip = self._conv_0(features, after_band, shortcut=self._shortcut, skip=True)
+        return self._conv_1(self._features(dx, tables.second), after_band, added=skip)[0]
+
+    def _features(
+        self, x: Tensor, table: Table, doubling: Doubling = "none", noise: Tensor | None = None
+    ) -> Features:
+        of = Features(
+            x, doubling, noise, self._strength, table=table, slope=LEAK, repeat_edge=self._repeat_edge
+        )
+        if isinstance(self._norm, PixelNorm):
+            return of.with_norm("pixel")
+        if isinstance(self._norm, nn.BatchNorm2d):  # it is in the table
+            return of
+        # Every pixel four times has the same spread; what is smoothed, or has noise, has another.
+        if doubling == "bilinear" or noise is not None:
+            whole = of.with_noise().contiguous(memory_format=torch.channels_last)
+            of = Features(whole, table=table, slope=LEAK, repeat_edge=self._repeat_edge)
+        # From one pixel on: what is left of a flat map would be the rounding error of its mean, times 300.
+        one = of.x[:, :, :1, :1]
+        variance, mean = torch.var_mean(of.x - one, (2, 3), correction=0)
+        return of.with_norm("channel", (mean + one[:, :, 0, 0], torch.rsqrt(variance + EPS)))
+
+
+def _shifted(table: Table, sides: Sequence[_NormSide], of_style: Tensor) -> Table:
+    added = torch.cat([side.scale_shift.of_style(of_style) for side in sides], 1)
+    return Table(table.values + added[:, None], table.rows)
+
+
+class _NormSide:
+    """The label side of a norm."""
+
+    def __init__(self, norm: SpadeNorm, shared: HiddenLabels | None, classes: int) -> None:
+        if shared is None:
+            assert norm.mlp_shared is not None
+            shared = HiddenLabels(norm.mlp_shared, classes)
+        self._hidden, self.scale_shift = shared, ScaleShift(norm)
+
+    def table(self, seen: SeenLabels, of_style: Tensor | None, known: dict[HiddenLabels, Tensor]) -> Table:
+        """of_style: (B, hidden), added to the hidden features. known: what has been computed of this label map."""
+        hidden = self._hidden
+        if hidden not in known:
+            known[hidden] = hidden.rows(seen)
+        rows = known[hidden][None]
+        if of_style is not None:
+            if seen.first(hidden.kernel).ids is None:
+                rows = rows.unflatten(1, (len(of_style), -1))[0]
+            rows = rows + of_style[:, None]
+        return self.scale_shift.table(rows, seen, hidden.kernel)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiled generator: the same weights, the same pictures to rounding, on a processor in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from ...model.interface import AfterBlock, ImageGenerator
+from ...model.layers import LEAK
+from ...model.semantic_input import instance_edges
+from ...model.spade import Generator, GeneratorConfig, SpadeResBlock
+from .block import CompiledBlock
+from .convolution import Convolution
+from .features import Doubling, Features
+from .keys import KeyMap
+from .label_path import SeenLabels
+from .library import library
+
+MOST_KEPT = 2**28
+"""Bytes of tables that are kept for the next picture of the same label map."""
+
+
+class CompiledGenerator:
+    """A SPADE generator in eval mode, compiled. Weights are taken as they are now.
+
+    after_band is called every so often while a large map is computed, and may raise to stop.
+    """
+
+    def __init__(self, network: Generator) -> None:
+        config: GeneratorConfig = network.config
+        self._network, self._config = network, config
+        self._doubling: Doubling = "bilinear" if config.smooth_upsampling else "nearest"
+        self._blocks = [(step, CompiledBlock(config, block)) for step, block in _spade_blocks(network)]
+        self._image = Convolution.of(network.conv_img)
+        self._seen: KeyMap | None = None
+        self.after_band: Callable[[], None] = _go_on
+
+    @classmethod
+    def inside(cls, network: ImageGenerator[Any], device: torch.device) -> CompiledGenerator | None:
+        """Has a network computed by its compiled form from now on, where no gradients are wanted. Spectral norms are
+        folded into its weights.
+
+        None for other networks and devices, and where there is no compiler.
+        """
+        if not isinstance(network, Generator) or device.type != "cpu" or library() is None:
+            return None
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d) and parametrize.is_parametrized(layer, "weight"):
+                parametrize.remove_parametrizations(layer, "weight")
+        compiled = cls(network)
+        network.forward = partial(compiled._forward, network.forward)  # type: ignore[method-assign]
+        return compiled
+
+    def keys(self, planes: Tensor) -> KeyMap:
+        """planes: (B, input_channels, H, W), as the network takes them."""
+        return KeyMap.of_planes(planes, self._config.label_channels)
+
+    def keys_of_classes(self, classes: Tensor, instances: Tensor | None) -> KeyMap:
+        """classes: (B, H, W) label channels; instances: (B, H, W), a whole number an object, or None."""
+        edges = None if instances is None else instance_edges(instances[:, None])
+        return KeyMap.of_classes(classes, self._config.label_channels, edges)
+
+    def _forward(
+        self,
+        plain: Callable[..., Tensor],
+        labels: Tensor | KeyMap,
+        style: Tensor | None = None,
+        noise: Sequence[Tensor] | None = None,
+        after_block: AfterBlock | None = None,
+    ) -> Tensor:
+        """As Generator.forward."""
+        if torch.is_grad_enabled():
+            return plain(labels, style, noise, after_block)
+        pictures, _, height, width = labels.shape
+        if style is None and self._config.style_size:
+            style = torch.randn(pictures, self._config.style_size)
+        if noise is None:
+            noise = self._network.draw_noise(pictures, height, width)
+        keys = labels if isinstance(labels, KeyMap) else self.keys(labels)
+        return self(keys, style, noise, after_block)
+
+    @torch.inference_mode()
+    def run_block(
+        self, index: int, x: Tensor, labels: Tensor, style: Tensor | None, noise: Tensor | None
+    ) -> Tensor:
+        """As the forward of the network's block of this index: of any part of a picture."""
+        block = self._blocks[index][1]
+        self._forget()
+        seen = SeenLabels(self.keys(labels), self._config.replicate_padding)
+        x = x.contiguous(memory_format=torch.channels_last)
+        return block(x, "none", block.tables(seen, style, 0), noise, self.after_band)
+
+    def _forget(self) -> None:
+        self._seen = None
+        for _, block in self._blocks:
+            block.forget()
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        labels: KeyMap,
+        style: Tensor | None,
+        noise: Sequence[Tensor],
+        after_block: AfterBlock | None = None,
+    ) -> Tensor:
+        """As Generator.forward: (B, 3, H', W') in [-1, 1]. noise: empty for a network without."""
+        network, config = self._network, self._config
+        rows, columns = network.grid(*labels.ids.shape[1:])
+        if self._seen is None or not self._seen.same_as(labels):
+            self._forget()
+        self._seen = labels
+        scales = self._scales(labels, rows, columns)
+        x = network.start(scales[0].keys.planes(), style, (rows, columns))
+        x = x.contiguous(memory_format=torch.channels_last)
+        done = taken = 0
+        for index, (step, block) in enumerate(self._blocks):
+            doubling: Doubling = self._doubling if step > done else "none"
+            done = step
+            plane = noise[index].to(x.dtype) if noise else None
+            tables = block.tables(scales[step], style, MOST_KEPT - taken)
+            taken += block.kept_bytes
+            x = block(x, doubling, tables, plane, self.after_band)
+            if after_block is not None:
+                after_block(index)
+        seen = Features(x, slope=LEAK, repeat_edge=config.replicate_padding)
+        return torch.tanh_(self._image(seen, self.after_band)[0])
+
+    def _scales(self, labels: KeyMap, rows: int, columns: int) -> dict[int, SeenLabels]:
+        """The label map as each step sees it."""
+        found, keys, steps = {}, labels, self._config.steps
+        sampling = self._config.label_sampling
+        # Means of means are means, where each is of four whole pixels.
+        halves = sampling == "area" and labels.ids.shape[1:] == (rows << steps, columns << steps)
+        for step in range(steps, -1, -1):
+            keys = (keys if halves else labels).resized(rows << step, columns << step, sampling)
+            found[step] = SeenLabels(keys, self._config.replicate_padding)
+        return found
+
+
+def _spade_blocks(network: Generator) -> Iterator[tuple[int, SpadeResBlock]]:
+    for step, block in network.blocks():
+        assert isinstance(block, SpadeResBlock)
+        yield step, block
+
+
+def _go_on() -> None:
+    """Until somebody wants to be asked."""

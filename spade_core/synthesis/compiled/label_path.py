@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From labels to the scales and shifts of a norm, computed once for each neighbourhood of labels.
+
+The first convolution sees one key a pixel (keys.py): it is a sum of rows of a table, one for each place of its kernel.
+The second sees what the first makes of one neighbourhood a pixel. Where most pixels have a neighbourhood of their own,
+as in noise, the second is a convolution as ever.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...model.spade import SpadeNorm
+from .convolution import Convolution
+from .features import Features
+from .keys import KeyMap
+from .matrices import Matrix
+from .patches import Patches
+from .table import Table
+
+MOST_HIDDEN = 0.5
+"""Share of pixels with a neighbourhood of their own above which the second convolution sees every pixel."""
+MOST_TABLE = 0.7
+"""The same of the second's neighbourhoods above which its sums are taken for every pixel."""
+
+
+class SeenLabels:
+    """A label map at one scale, and its neighbourhoods."""
+
+    def __init__(self, keys: KeyMap, repeat_edge: bool) -> None:
+        self.keys, self.repeat_edge = keys, repeat_edge
+        self.size = keys.ids.shape
+        self._first: dict[int, Patches] = {}
+        self._second: dict[tuple[int, int], Patches] = {}
+
+    def first(self, kernel: int) -> Patches:
+        """The neighbourhoods of keys."""
+        if kernel not in self._first:
+            self._first[kernel] = Patches.of(self.keys.ids, kernel, self.repeat_edge, MOST_HIDDEN)
+        return self._first[kernel]
+
+    def second(self, first: int, kernel: int) -> Patches:
+        """The neighbourhoods of those neighbourhoods, of which there are `first`; 0 is what lies past the border."""
+        if (first, kernel) not in self._second:
+            ids = self.first(first).ids
+            assert ids is not None
+            self._second[first, kernel] = Patches.of(ids + 1, kernel, self.repeat_edge, MOST_TABLE)
+        return self._second[first, kernel]
+
+
+class HiddenLabels:
+    """mlp_shared: keys to hidden label features."""
+
+    def __init__(self, layers: nn.Sequential, classes: int) -> None:
+        layer = layers[0]
+        assert isinstance(layer, nn.Conv2d) and layer.bias is not None
+        self.kernel = layer.kernel_size[0]
+        weight = layer.weight.detach().permute(1, 2, 3, 0).flatten(1, 2)  # (channels, k k, hidden)
+        self._bias, self.width = layer.bias.detach(), layer.out_channels
+        self._of_mixtures = weight.flatten(1)
+        pure = [weight.new_zeros(1, *weight.shape[1:]), weight[:classes]]
+        if len(weight) > classes:
+            pure.append(weight[:classes] + weight[classes:])
+        self._of_classes = torch.cat(pure).flatten(0, 1)
+
+    def rows(self, seen: SeenLabels) -> Tensor:
+        """(U, hidden): one for each neighbourhood."""
+        mixtures = (seen.keys.mixtures @ self._of_mixtures).view(-1, self.width)
+        table = torch.cat([self._of_classes, mixtures]) if len(mixtures) else self._of_classes
+        return _sums(seen.first(self.kernel).members, table, self._bias).relu_()
+
+
+class ScaleShift:
+    """mlp_gamma and mlp_beta: hidden label features to 1 + gamma and beta. A batch norm before them is in them, too:
+    with its mean m and standard deviation s, (x - m) / s * (1 + gamma) + beta is x * scale + shift again."""
+
+    def __init__(self, norm: SpadeNorm) -> None:
+        gamma, beta = norm.mlp_gamma, norm.mlp_beta
+        assert gamma.bias is not None and beta.bias is not None
+        self.kernel, self.width = gamma.kernel_size[0], 2 * gamma.out_channels
+        each = [layer.weight.detach().double() for layer in (gamma, beta)]
+        biases = [gamma.bias.detach().double() + 1, beta.bias.detach().double()]
+        batch_norm = norm.param_free_norm
+        if isinstance(batch_norm, nn.BatchNorm2d):
+            assert batch_norm.running_mean is not None and batch_norm.running_var is not None
+            scale = torch.rsqrt(batch_norm.running_var.double() + batch_norm.eps)
+            shift = batch_norm.running_mean.double() * scale
+            each[1] = each[1] - each[0] * shift[:, None, None, None]
+            each[0] = each[0] * scale[:, None, None, None]
+            biases = [biases[0] * scale, biases[1] - biases[0] * shift]
+        weight, bias = torch.cat(each).float(), torch.cat(biases).float()
+        self._of_styles = weight.sum((2, 3)).T.contiguous()
+        self._matrix, self._bias = Matrix(weight.permute(1, 2, 3, 0).flatten(1)), bias  # (hidden, k k width)
+        self._dense = Convolution(weight, bias)
+
+    def of_style(self, style: Tensor) -> Tensor:
+        """(B, width): what hidden features that are the same everywhere, (B, hidden), add."""
+        return style @ self._of_styles
+
+    def table(self, hidden: Tensor, seen: SeenLabels, first: int) -> Table:
+        """hidden: (B, U, hidden), a row for each neighbourhood of the first convolution, whose kernel is `first`.
+
+        B is 1 where all pictures have the same.
+        """
+        patches = seen.first(first)
+        if self.kernel == 1:
+            values = self._matrix.times(hidden.flatten(0, 1)) + self._bias
+            return self._table(values.unflatten(0, hidden.shape[:2]), patches.ids, seen)
+        if patches.ids is None:
+            return self._of_all(hidden, seen)
+        second = seen.second(first, self.kernel)
+        members = second.members[None].expand(len(hidden), -1, -1)
+        if second.ids is None and len(hidden) > 1:  # those of each picture
+            members = second.members.unflatten(0, (len(hidden), -1))
+        hidden = F.pad(hidden, (0, 0, 1, 0))
+        values = torch.stack([self._projected(*each) for each in zip(hidden, members, strict=True)])
+        return self._table(values, second.ids, seen)
+
+    def _projected(self, hidden: Tensor, members: Tensor) -> Tensor:
+        """(U, width)"""
+        return _sums(members, self._matrix.times(hidden).view(-1, self.width), self._bias)
+
+    def _of_all(self, hidden: Tensor, seen: SeenLabels) -> Table:
+        pictures, height, width = seen.size
+        planes = hidden.view(pictures, height, width, -1).permute(0, 3, 1, 2)
+        result, _ = self._dense(Features(planes, repeat_edge=seen.repeat_edge))
+        return Table(result.permute(0, 2, 3, 1).flatten(1, 2), None)
+
+    def _table(self, values: Tensor, rows: Tensor | None, seen: SeenLabels) -> Table:
+        if rows is None:  # each pixel of each picture has its own
+            pictures, height, width = seen.size
+            return Table(values.view(pictures, height * width, -1), None)
+        return Table(values, rows)
+
+
+def _sums(members: Tensor, table: Tensor, bias: Tensor) -> Tensor:
+    """Sums of rows of a table, (U, C) for members, (U, places): for member m at place p the row `places` m + p."""
+    places = members.shape[1]
+    indices = members * places + torch.arange(places)
+    if places == 1:
+        return table[indices[:, 0]] + bias
+    return F.embedding_bag(indices, table, mode="sum") + bias

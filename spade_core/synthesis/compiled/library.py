@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiled form of layers.c, made as that of training is (model/fused/library.py). Nothing needs it."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from torch import Tensor
+
+from ...model.fused.library import built, wanted
+
+SOURCE = Path(__file__).with_name("layers.c")
+MOST_CHANNELS = 2048
+"""As layers.c has it."""
+POINTER, COUNT, PLACE, NUMBER = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, ctypes.c_float
+
+
+class FeaturesArgument(ctypes.Structure):
+    """Features of layers.c."""
+
+    _fields_ = [
+        *((name, POINTER) for name in ("x", "noise", "strength", "mean", "scale", "table", "rows")),
+        *((name, PLACE) for name in ("height", "width", "stride")),
+        *((name, COUNT) for name in ("channels", "doubling", "norm", "repeat_edge")),
+        *((name, NUMBER) for name in ("eps", "slope")),
+    ]
+
+
+class ConvolutionArgument(ctypes.Structure):
+    """Convolution of layers.c."""
+
+    _fields_ = [
+        *((name, POINTER) for name in ("weights", "bias", "added", "result", "shortcut", "skip")),
+        *((name, COUNT) for name in ("fan_out", "skip_channels", "tile")),
+    ]
+
+
+FUNCTIONS = {
+    "lanes": ([], COUNT),
+    "rows_at_once": ([PLACE] * 2, PLACE),
+    "aside": ([POINTER] * 2, PLACE),
+    "convolve": ([POINTER] * 3 + [PLACE] * 2, None),
+    "multiply": ([POINTER] * 3 + [PLACE] * 5, None),
+    "pairs": ([POINTER] * 2 + [PLACE] * 7 + [POINTER] * 2 + [PLACE], PLACE),
+}
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """Every function of FUNCTIONS; None where they cannot be had."""
+    if not wanted():
+        return None
+    try:
+        found = ctypes.CDLL(str(built(SOURCE)))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    for name, (arguments, result) in FUNCTIONS.items():
+        each = getattr(found, name)
+        each.argtypes, each.restype = arguments, result
+    return found
+
+
+def loaded() -> ctypes.CDLL:
+    """The library, where `library` has found it."""
+    found = library()
+    assert found is not None
+    return found
+
+
+def pointer(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a norm's scales and shifts are, pixel by pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Scales and shifts: values (B or 1, R, S), the same for all pictures or each picture its own; rows (B, h, w) int32
+    says which row is a pixel's, or pixel p has row p where it is None."""
+
+    values: Tensor
+    rows: Tensor | None
+
+    @property
+    def bytes(self) -> int:
+        return 4 * self.values.numel() + (0 if self.rows is None else 4 * self.rows.numel())
+
+    def of_picture(self, index: int) -> tuple[Tensor, Tensor | None]:
+        values = self.values[index if len(self.values) > 1 else 0]
+        return values, None if self.rows is None else self.rows[index]
+
+    def planes(self, height: int, width: int) -> Tensor:
+        """(B or 1, h, w, S)."""
+        if self.rows is None:
+            return self.values.unflatten(1, (height, width))
+        if len(self.values) == 1:
+            return F.embedding(self.rows, self.values[0])
+        return torch.stack(
+            [F.embedding(rows, each) for rows, each in zip(self.rows, self.values, strict=True)]
+        )
+
+
+def side_by_side(tables: Sequence[Table]) -> Table:
+    """One table of several with the same rows."""
+    if len(tables) == 1:
+        return tables[0]
+    return Table(torch.cat([table.values for table in tables], 2), tables[0].rows)
