@@ -97,7 +97,7 @@ def test_a_picture_for_which_memory_runs_out_fails_alone(server, client, landsca
     limit_of(worker, limits=(addresses(worker) + 500 * 2**20, before[1]))
     try:
         large = client.submit(
-            PictureRequest(all_sky(1024), landscape, "uncut", upscale="off"), Delivery(deadline_s=120)
+            PictureRequest(all_sky(1024), landscape, upscale="off"), Delivery(deadline_s=120)
         )
         small = client.submit(PictureRequest(all_sky(64), landscape), Delivery(deadline_s=120))
         ends = ends_of(client, [large, small], 120)
