@@ -35,7 +35,7 @@ def measure(way: str, side: int) -> None:
 
     keep_freed_memory()
     model = Synthesizer.load("landscape", "cpu")
-    model.parted.whole_bytes = float("inf") if way == "whole" else 0.0
+    model.parted.whole_bytes = 1e15 if way == "whole" else 0.0
     cells = np.random.default_rng(0).integers(0, 17, (side // 64, side // 64), np.uint8)
     model.render(np.zeros((256, 256), np.uint8))
     return_freed_memory()

@@ -33,9 +33,10 @@ SHOWN = (
     ("BOTH", "Both", "The blocks, and the picture behind them"),
 )
 NOT_YET = {
-    "WORLD": "a world needs a panorama, and the server paints flat pictures only: bent around the sky, one would be "
-    "stretched and have a seam",
-    "TILE": "a material that repeats needs a picture whose borders fit each other, and the server paints none",
+    "WORLD": "a world needs labels taken all around: what the server paints of a camera's view, bent around the sky, "
+    "would be stretched and have a seam",
+    "TILE": "a material that repeats needs a picture whose borders fit each other; the server paints such, but it "
+    "cannot be asked for here",
 }
 """Placements that nothing can be painted for yet, and why."""
 PLACEMENTS = (

@@ -52,3 +52,31 @@ def test_what_a_round_has_freed_serves_the_next_one_and_goes_back_when_asked():
     faults, kept, left = run("keep")
     assert faults < PAGES / 100
     assert left < kept - 150
+
+
+LARGE_BLOCKS = """
+import sys
+import torch
+from spade_core.runtime import keep_freed_memory
+
+def addresses():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmData")) // 1024
+
+if not keep_freed_memory():
+    sys.exit(77)
+before = addresses()
+block = torch.empty(3 * 2**28)  # 3 GiB that nobody writes to
+taken = addresses() - before
+del block
+print(taken, addresses() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and glibc is what is told")
+def test_what_is_kept_may_be_more_than_two_gigabytes():
+    ended = subprocess.run([sys.executable, "-c", LARGE_BLOCKS], capture_output=True, text=True)
+    if ended.returncode == 77:
+        pytest.skip("This system's allocator is not glibc's.")
+    taken, kept = map(int, ended.stdout.split())
+    assert taken > 3000 and kept > 3000

@@ -22,6 +22,7 @@ PRIORITIES = PRIORITY_BACKGROUND, PRIORITY_NORMAL, PRIORITY_INTERACTIVE = 0, 1, 
 PICTURE_ENCODINGS = ("raw", "png", "jpeg", "webp")
 Wrap = tuple[bool, bool]
 """Whether an axis goes on at its other end: (rows, columns)."""
+NOWHERE: Wrap = (False, False)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Output:
     encoding: str = "raw"
     upscale: str = "off"
     natural_edges: float = 0.0
-    wrap: Wrap = (False, False)
+    wrap: Wrap = NOWHERE
 
 
 def _beside_header(empty: Callable[[], Any]) -> Any:

@@ -19,7 +19,7 @@ from .errors import (
 )
 from .labels import LabelSet
 from .limits import Limits, refuse_size
-from .messages import PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL, Wrap
+from .messages import NOWHERE, PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL, Wrap
 
 MAX_SEED = 2**63
 UPSCALER_NAME = re.compile(r"[\w.-]{1,64}")
@@ -97,7 +97,7 @@ class PictureRequest:
     instance_map: np.ndarray | None = None
     upscale: str = "auto"
     natural_edges: float = 0.0
-    wrap: Wrap = (False, False)
+    wrap: Wrap = NOWHERE
 
     def check(self, limits: Limits) -> PictureRequest:
         """This request with its maps as they travel: C-contiguous, the label map of the label set's dtype, the instance

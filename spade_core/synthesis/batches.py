@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..contract.messages import Wrap
+from ..contract.messages import NOWHERE, Wrap
 from ..contract.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Canvas:
     style: np.ndarray | None = None
     seed: int = 0
     instance_map: np.ndarray | None = None
-    wrap: Wrap = (False, False)
+    wrap: Wrap = NOWHERE
 
 
 class Batches:

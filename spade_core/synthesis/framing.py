@@ -9,7 +9,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..contract.messages import Wrap
+from ..contract.messages import NOWHERE, Wrap
 from ..model.interface import ImageGenerator
 
 
@@ -24,7 +24,7 @@ class Framing:
     bottom: int = 0
     left: int = 0
     right: int = 0
-    wrap: Wrap = (False, False)
+    wrap: Wrap = NOWHERE
 
     @classmethod
     def of(
@@ -33,7 +33,7 @@ class Framing:
         height: int,
         width: int,
         margin: int,
-        wrap: Wrap = (False, False),
+        wrap: Wrap = NOWHERE,
     ) -> Framing:
         """At least `margin` pixels beyond each side, up to the next size that the generator paints as asked.
 

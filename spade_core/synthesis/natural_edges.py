@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from ..contract.labels import LabelSet
-from ..contract.messages import Wrap
+from ..contract.messages import NOWHERE, Wrap
 from ..upscaling.resampling import resampled
 
 FULL = 0.01
@@ -40,7 +40,7 @@ STRAIGHT = frozenset(
 
 
 def with_natural_edges(
-    label_map: np.ndarray, label_set: LabelSet, amount: float, seed: int, wrap: Wrap = (False, False)
+    label_map: np.ndarray, label_set: LabelSet, amount: float, seed: int, wrap: Wrap = NOWHERE
 ) -> np.ndarray:
     """(H, W) ids, of the same dtype, whose borders are displaced; the same for the same seed.
 

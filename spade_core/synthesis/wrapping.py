@@ -9,9 +9,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..contract.messages import Wrap
-
-NOWHERE: Wrap = (False, False)
+from ..contract.messages import NOWHERE, Wrap
 
 
 class Wrapping:

@@ -45,6 +45,15 @@ def test_a_style_picture_changes_the_result(spade, labels, tiny_model, tmp_path)
     assert not np.array_equal(picture(tmp_path / "a.png"), picture(tmp_path / "b.png"))
 
 
+def test_a_panorama_and_a_seamless_tile_are_other_pictures(spade, labels, tiny_model, tmp_path):
+    for name, wrap in (("plain", "off"), ("panorama", "horizontal"), ("tile", "both")):
+        ended = spade("generate", labels, "-o", f"{name}.png", "--model", tiny_model, "--wrap", wrap)
+        assert ended.code == 0, ended.err
+    plain, panorama, tile = (picture(tmp_path / f"{name}.png") for name in ("plain", "panorama", "tile"))
+    assert plain.shape == panorama.shape == tile.shape
+    assert not np.array_equal(plain, panorama) and not np.array_equal(panorama, tile)
+
+
 def test_bad_input_is_told_before_the_model_is_loaded(spade, labels):
     """Each of these names a model that does not exist, and is refused for another reason all the same."""
     anyway = ("--model", "no-such-model")

@@ -3,6 +3,7 @@
 
 import socket
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from spade_core.contract.errors import (
     BadHeaderError,
     BadImageError,
     BadLabelError,
+    BadOptionError,
     BadShapeError,
     TooLargeError,
     UnavailableError,
 )
 from spade_core.contract.labels import load_label_set
-from spade_core.contract.messages import Cancelled, Failed
+from spade_core.contract.limits import Limits
+from spade_core.contract.messages import Cancelled, Failed, Welcome
 from spade_core.contract.request import (
     CodeStyle,
     Delivery,
@@ -39,6 +42,15 @@ def nowhere():
         address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
     with Client(address, credentials=None, first_patience_s=1.5) as client:
         yield client
+
+
+def test_a_server_that_would_paint_without_wrapping_is_not_asked_to(nowhere):
+    old = Welcome(6, "epoch", Limits(), (), ("raw",), "ready")
+    nowhere.welcome = old
+    with pytest.raises(BadOptionError, match="ends meet"):
+        nowhere.submit(PictureRequest(GRASS, LANDSCAPE, wrap=(False, True)))
+    nowhere.welcome = replace(old, minor=7)
+    assert nowhere.submit(PictureRequest(GRASS, LANDSCAPE, wrap=(False, True)))
 
 
 def test_an_unreachable_server_is_unavailable_within_seconds(nowhere):

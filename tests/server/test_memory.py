@@ -26,9 +26,11 @@ GROUPS = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
 
 def uncut_model(folder: Path) -> Path:
     """Of a network that looks at all of a picture at once: nobody can paint it in parts."""
-    config = GeneratorConfig(18, base_width=16, norm="instance", spectral=False, spade_hidden=256)
+    config = GeneratorConfig(
+        18, base_width=16, norm="instance", spectral=False, spade_kernel=1, spade_hidden=256
+    )
     checkpoint = Checkpoint(
-        config, build_generator(config).state_dict(), load_label_set("landscape"), native_size=64
+        config, build_generator(config).state_dict(), load_label_set("landscape"), native_size=128
     )
     save_checkpoint(folder / "uncut.safetensors", checkpoint)
     return folder / "uncut.safetensors"
@@ -92,7 +94,7 @@ def test_a_picture_for_which_memory_runs_out_fails_alone(server, client, landsca
     # After it was let in, the worker is left with less than it needs.
     worker = server.status().pids[1]
     before = limit_of(worker)
-    limit_of(worker, limits=(addresses(worker) + 100 * 2**20, before[1]))
+    limit_of(worker, limits=(addresses(worker) + 500 * 2**20, before[1]))
     try:
         large = client.submit(
             PictureRequest(all_sky(1024), landscape, upscale="off"), Delivery(deadline_s=120)

@@ -55,6 +55,15 @@ def test_the_server_paints_what_this_process_paints(server):
     )  # another number of threads adds in another order
 
 
+def test_a_server_paints_what_wraps_as_this_process_does_and_keeps_it_apart(server):
+    with server.client() as client:
+        wrapped = client.generate(request(wrap=(True, True)))
+        plain = client.generate(request())
+    here = paint(Synthesizer.load("landscape", "cpu"), request(wrap=(True, True)))
+    assert np.abs(wrapped.rgb.astype(int) - here.rgb).max() <= 2
+    assert np.abs(wrapped.rgb.astype(int) - plain.rgb).max() > 20
+
+
 def test_upscaled_or_not_are_two_pictures_in_the_cache(server):
     with server.client() as client:
         off, auto = client.generate(request(upscale="off")), client.generate(request())

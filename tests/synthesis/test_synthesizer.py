@@ -119,7 +119,7 @@ def test_raising_in_progress_stops_the_work(model: Synthesizer):
         (np.zeros((64, 64), np.float32), BadShapeError),
         (np.zeros((0, 64), np.uint8), BadShapeError),
         (np.zeros((31, 64), np.uint8), BadShapeError),
-        (np.zeros((40, 4100), np.uint8), TooLargeError),
+        (np.zeros((40, 8200), np.uint8), TooLargeError),
     ],
 )
 def test_a_bad_label_map_is_refused_with_a_sentence_and_a_fix(model, label_map, error):

@@ -13,6 +13,7 @@ import torch
 from spade_core.checkpoint.file import Checkpoint
 from spade_core.contract.errors import BadOptionError, CancelledError
 from spade_core.contract.labels import load_label_set
+from spade_core.contract.messages import NOWHERE
 from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.build import AnyGeneratorConfig, build_generator
 from spade_core.model.clade import CladeConfig
@@ -21,7 +22,7 @@ from spade_core.model.decoder import Decoder
 from spade_core.model.spade import GeneratorConfig
 from spade_core.synthesis.synthesizer import Synthesizer
 from spade_core.synthesis.tiles.reach import block_reach
-from spade_core.synthesis.wrapping import NOWHERE, Wrapping
+from spade_core.synthesis.wrapping import Wrapping
 
 LANDSCAPE = load_label_set("landscape")
 OURS = GeneratorConfig(
@@ -66,12 +67,13 @@ def patchwork(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 def in_parts(model: Synthesizer, labels: np.ndarray, **more) -> np.ndarray:
-    before = model.parted.whole_bytes, model.parted.part_bytes
-    model.parted.whole_bytes, model.parted.part_bytes = 0, SMALL_PARTS
+    parted = model.parted
+    before = parted.whole_bytes, parted.part_bytes, parted.lightness
+    parted.whole_bytes, parted.part_bytes, parted.lightness = 0, SMALL_PARTS, 1.0
     try:
         return model.render_float(labels, seed=5, **more)
     finally:
-        model.parted.whole_bytes, model.parted.part_bytes = before
+        parted.whole_bytes, parted.part_bytes, parted.lightness = before
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,6 +106,28 @@ def test_a_wrapped_picture_has_no_place_where_it_begins(model, kind, wrap):
     assert np.abs(rolled - plain).max() < 1e-4
     assert np.abs(in_parts(painter, labels, wrap=wrap) - plain).max() < 1e-4
     assert np.abs(painter.render_float(labels, seed=5) - plain).max() > 1e-3
+
+
+def test_a_faster_way_to_run_a_block_is_taken_where_nothing_has_to_see_around(model):
+    painter, ran = model("published"), []
+    blocks = [block for _, block in painter.parted._generator.blocks()]
+
+    def run_block(index, x, labels, style, noise):
+        ran.append(index)
+        return blocks[index](x, labels, style, noise)
+
+    labels = patchwork(128, 128)
+    expected = in_parts(painter, labels), painter.render_float(labels, wrap=(True, True), seed=5)
+    before, painter.parted.run_block = painter.parted.run_block, run_block
+    try:
+        assert np.abs(in_parts(painter, labels) - expected[0]).max() < 1e-4 and set(ran) == set(
+            range(len(blocks))
+        )
+        ran.clear()
+        assert np.array_equal(painter.render_float(labels, wrap=(True, True), seed=5), expected[1])
+        assert not ran
+    finally:
+        painter.parted.run_block = before
 
 
 def test_noise_lies_where_it_lies_in_the_whole_picture(model):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...contract.messages import Wrap
+from ...contract.messages import NOWHERE, Wrap
 from ...model.config import LabelSampling
 from ...model.label_channels import LabelChannels
 from ...model.semantic_input import instance_edges, one_hot, resize_labels
@@ -116,7 +116,7 @@ class IdLabels:
         return region.cut(edges, seen)
 
     def _cut(self, array: np.ndarray, region: Region) -> np.ndarray:
-        if region == region.within(array.shape[0], array.shape[1], (False, False)):
+        if region == region.within(array.shape[0], array.shape[1], NOWHERE):
             return array[region.top : region.bottom, region.left : region.right]
         rows = np.arange(region.top, region.bottom) % array.shape[0]
         return array[rows[:, None], np.arange(region.left, region.right) % array.shape[1]]

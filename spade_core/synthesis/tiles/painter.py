@@ -10,17 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...contract.messages import Wrap
+from ...contract.messages import NOWHERE, Wrap
 from ...model.decoder import Decoder
 from ...model.layers import LEAK
-from ..wrapping import NOWHERE, Wrapping, around
+from ..wrapping import Wrapping, around
 from .labels import Labels
-from .plan import Part, Planner
+from .plan import Part, Planner, Run
 from .reach import convolution_reach
 from .region import Region
 
 RunBlock = Callable[[int, Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
-"""A block's index, and what its forward takes: features, planes, style and noise."""
+"""(index, x, labels, style, noise): as the forward of the network's block of this index."""
 
 
 class Painter:
@@ -38,13 +38,12 @@ class Painter:
         run_block: RunBlock | None = None,
     ) -> None:
         """style: (1, Z). noise: as Decoder.draw_noise gives it for the whole picture, on the CPU. after_run is told
-        which share of all the work a block's run was, and may raise to stop. run_block runs blocks that do not look
-        around."""
-        self._run_block = run_block
+        which share of all the work a block's run was, and may raise to stop. run_block: takes the place of a block's
+        own forward where it need not see around."""
         self._decoder, self._wrapping, self._wrap = decoder, wrapping, wrap
         self._labels, self._style, self._noise = labels, style, noise
         self._planner, self._after_run = Planner(decoder), after_run
-        self._blocks = decoder.blocks()
+        self._blocks, self._run_block = decoder.blocks(), run_block
         self._total = 1.0
 
     def paint(self, plan: Part) -> Iterator[tuple[Region, Tensor]]:
@@ -59,21 +58,23 @@ class Painter:
     def _part(self, part: Part, x: Tensor, region: Region, step: int) -> Iterator[tuple[Region, Tensor]]:
         """x: the map before the part's first run, of this region at the scale `step`."""
         for run in part.runs:
-            finer, block = self._blocks[run.block]
+            finer, _ = self._blocks[run.block]
             x = self._brought(x, region, step, run.region, finer)
             region, step = run.region, finer
-            seen = self._planes(region, step), self._style, self._noise_at(run.block, region)
-            axes = region.circles(*self._size(step), self._wrap)
-            if self._run_block is not None and axes == NOWHERE:
-                x = self._run_block(run.block, x, *seen)
-            else:
-                with self._around(axes):
-                    x = block(x, *seen)
+            x = self._ran(run, x, step)
             self._after_run(self._planner.work_of(run) / self._total)
         for each in part.parts:
             yield from self._part(each, x, region, step)
         if not part.parts:
             yield part.region, self._image(x, region, part.region)
+
+    def _ran(self, run: Run, x: Tensor, step: int) -> Tensor:
+        circles = run.region.circles(*self._size(step), self._wrap)
+        planes, noise = self._planes(run.region, step), self._noise_at(run.block, run.region)
+        if self._run_block is not None and circles == NOWHERE:
+            return self._run_block(run.block, x, planes, self._style, noise)
+        with self._around(circles):
+            return self._blocks[run.block][1](x, planes, self._style, noise)
 
     def _brought(self, x: Tensor, region: Region, step: int, wanted: Region, to: int) -> Tensor:
         """x, a region's map, at a finer scale, and there what is wanted of it."""

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from ...contract.errors import BadOptionError
-from ...contract.messages import Wrap
+from ...contract.messages import NOWHERE, Wrap
 from ...model.interface import ImageGenerator
 from ..framing import Framing
-from ..wrapping import NOWHERE, Wrapping
+from ..wrapping import Wrapping
 from .labels import Labels
 from .painter import Painter, RunBlock
 from .plan import Part, Planner
@@ -34,14 +34,14 @@ _PARTS = 4
 class PartedPictures:
     """Paints with one generator part by part, where that is needed."""
 
-    def __init__(
-        self, generator: ImageGenerator[Any], device: torch.device, run_block: RunBlock | None = None
-    ) -> None:
-        """run_block: a faster way to run a block."""
-        self._run_block = run_block
+    def __init__(self, generator: ImageGenerator[Any], device: torch.device) -> None:
         self.whole_bytes, self.part_bytes = usual_bytes(device)
         """What a block's run may take: a picture for which it would be more than the first is painted in parts, whose
         runs take no more than the second."""
+        self.run_block: RunBlock | None = None
+        """A faster way to run a block, where there is one and nothing has to see around."""
+        self.lightness = 1.0
+        """How many times as much the plain block takes as that way."""
         self._generator: Any = generator
         self._wrapping = Wrapping(generator)
         self._planner = Planner(self._generator) if goes_around(generator) else None
@@ -56,10 +56,11 @@ class PartedPictures:
                     "Leave wrapping out, or use another model.",
                 )
             return None
-        size = frame.framed_size
-        if not self._is_local or size[0] * size[1] <= self._planner.whole_pixels(self.whole_bytes):
+        size, lightness = frame.framed_size, self.lightness if wrap == NOWHERE else 1.0
+        whole = self._planner.whole_pixels(self.whole_bytes * lightness)
+        if not self._is_local or size[0] * size[1] <= whole:
             return None if wrap == NOWHERE else self._planner.plan(*size, wrap, math.inf)
-        return self._planner.plan(*size, wrap, self.part_bytes)
+        return self._planner.plan(*size, wrap, self.part_bytes * lightness)
 
     def fit(self, room: float) -> None:
         """Take no more than a device of `room` bytes has: a power of two, which a few bytes do not move."""
@@ -75,7 +76,9 @@ class PartedPictures:
     @property
     def whole_pixels(self) -> int:
         """Of the largest picture that is painted in one part; 0 where every one is."""
-        return self._planner.whole_pixels(self.whole_bytes) if self._planner and self._is_local else 0
+        if self._planner is None or not self._is_local:
+            return 0
+        return self._planner.whole_pixels(self.whole_bytes * self.lightness)
 
     def paint(
         self,
@@ -88,7 +91,7 @@ class PartedPictures:
     ) -> Iterator[tuple[Region, Tensor]]:
         """Regions of what the generator paints and their images, (1, 3, h, w) in [-1, 1]; the rest as of Painter."""
         painter = Painter(
-            self._generator, self._wrapping, labels, style, noise, wrap, after_run, self._run_block
+            self._generator, self._wrapping, labels, style, noise, wrap, after_run, self.run_block
         )
         return painter.paint(plan)
 

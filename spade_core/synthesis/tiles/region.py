@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...contract.messages import Wrap
+from ...contract.messages import NOWHERE, Wrap
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Region:
             self.top, self.bottom, middle, self.right
         )
 
-    def cut(self, x: Tensor, of: Region, circles: Wrap = (False, False)) -> Tensor:
+    def cut(self, x: Tensor, of: Region, circles: Wrap = NOWHERE) -> Tensor:
         """This region of a map x, (..., h, w), that is `of`; circles: which axes x has all of, and wrap."""
         x = _cut(x, -2, self.top - of.top, self.bottom - of.top, circles[0])
         return _cut(x, -1, self.left - of.left, self.right - of.left, circles[1])
