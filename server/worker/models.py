@@ -244,18 +244,25 @@ def _warm_up(synthesizer: Synthesizer) -> tuple[float, PaintingCost]:
     if parted is not None and (all_of_it := room(device)):
         parted.fit(all_of_it)
     small = max(MIN_SIDE, side // 2)
-    few, many = (_stripes(synthesizer, each) for each in (small, side))
+    few, many = (_noise(synthesizer, each) for each in (small, side))  # no map takes more memory
     synthesizer.render(few, None, 0)
     low = peak_of(lambda: synthesizer.render(few, None, 0), device)
     high = peak_of(lambda: synthesizer.render(many, None, 0), device)
+    usual = _stripes(synthesizer, side)
     began = time.perf_counter()
-    synthesizer.render(many, None, 1)
+    synthesizer.render(usual, None, 1)
     speed = (time.perf_counter() - began) * 1e3 / (side * side / 1e6)
     a_pixel = max(0, high - low) / max(1, many.size - few.size)
     cost = PaintingCost(max(0.0, high - a_pixel * many.size), a_pixel)
     if parted is not None:
         cost = replace(cost, whole_pixels=parted.whole_pixels, parted_bytes=parted.parted_bytes)
     return speed, cost
+
+
+def _noise(synthesizer: Synthesizer, side: int) -> np.ndarray:
+    """A square label map with any class in each pixel."""
+    ids = np.array([entry.id for entry in synthesizer.label_set.classes], synthesizer.label_set.dtype)
+    return ids[np.random.default_rng(0).integers(0, len(ids), (side, side))]
 
 
 def _stripes(synthesizer: Synthesizer, side: int) -> np.ndarray:
