@@ -36,7 +36,9 @@ EXTRAS = {
     "trackio": Extra("spade train --tracker trackio", ("trackio",)),
     "wandb": Extra("spade train --tracker wandb", ("wandb",)),
     "cluster": Extra("spade-server --ray", ("ray",)),
-    "segmenters": Extra("Hugging Face segmenters in spade evaluate and dataset label", ("transformers", "scipy")),
+    "segmenters": Extra(
+        "Hugging Face segmenters in spade evaluate and dataset label", ("transformers", "scipy")
+    ),
     "blender": Extra("spade dataset render without a Blender", ("bpy",)),
 }
 

@@ -178,20 +178,22 @@ class Synthesizer:
 
         self._ask_between_bands(report)
         with torch.inference_mode():
-            labels = self._labels_in_parts(ids, objects, frame)
+            labels = self._labels_in_parts(ids, objects, frame, report)
             for region, image in self.parted.paint(plan, labels, style, noise, canvas.wrap, report):
                 self._refuse_no_picture(image)
                 sheet.put(region, image)
         progress("painting", 1.0)
 
-    def _labels_in_parts(self, ids: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Labels:
+    def _labels_in_parts(
+        self, ids: np.ndarray, objects: np.ndarray | None, frame: Framing, after_band: Callable[[], None]
+    ) -> Labels:
         sampling, wrap = self._label_sampling, frame.wrap
         if self._takes_shares(ids, frame):
             planes = self._semantic_input(self._channels.indices(ids), objects, frame)
             return PlaneLabels(planes, sampling, wrap)
         framed = frame.framed(frame.sampled(ids))
         framed_objects = None if objects is None else frame.framed(frame.sampled(objects))
-        return IdLabels(framed, framed_objects, self._channels, sampling, wrap, self._placed)
+        return IdLabels(framed, framed_objects, self._channels, sampling, wrap, self._placed, after_band)
 
     def _painted(
         self, canvases: Sequence[Canvas], progress: ProgressCallback | None, size: tuple[int, int] | None

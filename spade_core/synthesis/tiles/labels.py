@@ -71,6 +71,8 @@ class IdLabels:
     wrap: Wrap
     place: Callable[[np.ndarray], Tensor]
     """Brings whole numbers to the device: (h, w) to (1, h, w) int64."""
+    after_band: Callable[[], None]
+    """Called between the bands of a coarse scale, which takes seconds in a large picture; may raise to stop."""
 
     @property
     def height(self) -> int:
@@ -94,6 +96,7 @@ class IdLabels:
             band = Region(top, min(top + rows, region.bottom), region.left, region.right)
             first = top - region.top
             result[:, :, first : first + band.height] = self._band(band, times)
+            self.after_band()
         return result
 
     def _band(self, region: Region, times: int) -> Tensor:
