@@ -118,7 +118,7 @@ class SPADE_OT_pick_label(ReportsErrors, bpy.types.Operator):
         known = self._read.get(region.as_pointer())
         if known is None or known[0] != looks:
             live = live_labels()
-            live.update(context)
+            live.update_now(context)
             known = self._read[region.as_pointer()] = looks, live.ids(size, matrix)
         return known[1]
 

@@ -96,7 +96,8 @@ def _guarded(draw: Callable[[bpy.types.Context, Any], None]) -> None:
 def _draw_things(context: bpy.types.Context, wanted: Any) -> None:
     live = live_labels()
     live.update(context)
-    live.draw(context.region_data.perspective_matrix, wanted.opacity)
+    if live.is_there:
+        live.draw(context.region_data.perspective_matrix, wanted.opacity)
 
 
 def _draw_map_and_legend(context: bpy.types.Context, wanted: Any) -> None:

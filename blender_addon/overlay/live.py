@@ -12,7 +12,8 @@ from mathutils import Matrix
 from ..contract.labels import LabelSet
 from ..label_image.colors import paint_colors, read_labels
 from ..properties import label_set_of, settings
-from ..scene.label_overview import LabelOverview, overview
+from ..scene.in_steps import Steps
+from ..scene.label_overview import LabelOverview, overview, overview_for_panel
 from ..scene.label_sets import background_of
 from ..scene.view import FLAT, camera_data, frame_aspect
 from .batches import LabelBatches
@@ -23,6 +24,7 @@ from .shapes import Placed, ShapeReader
 
 _PATIENCE = 4.0
 """What took a second to read is read again after four at the earliest, so that most of the time is the user's."""
+_SLICE_S, _PAUSE_S, _LABELS_S = 0.01, 0.005, 0.1
 _COUNTED = 160
 """The longer side in pixels of the picture in which shares are counted."""
 
@@ -37,27 +39,46 @@ class LiveLabels:
         self._placed: Placed | None = None
         self._labels: LabelOverview | None = None
         self._seen: tuple = ()
+        self._reading: Steps[Placed] | None = None
+        self._was_read: Placed | None = None
         self._read_at, self._read_took = 0.0, 0.0
         self._shares: dict[int, float] = {}
         self._shares_of: tuple = ()
 
     def update(self, context: bpy.types.Context) -> None:
-        """Take up what has changed, unless that was done a moment ago and takes long: then a little later."""
-        scene = context.scene
-        labels, label_set = overview(scene), label_set_of(settings(scene))
-        seen = (scene.session_uid, counted(), label_set, id(labels))
-        if seen == self._seen and labels is self._labels:
+        """Take up what has changed, unless that was done a moment ago and takes long: then a little later.
+
+        A large scene is read a few milliseconds at a time, and shown as it was until that is done.
+        """
+        self._take_up_what_was_read()
+        labels, label_set = overview_for_panel(context.scene), label_set_of(settings(context.scene))
+        if labels is None:  # it is being worked out
+            _redraw_in(_LABELS_S)
+            return
+        seen = (context.scene.session_uid, counted(), label_set, id(labels))
+        if self._reading is not None or (seen == self._seen and labels is self._labels):
             return
         wait = self._read_at + _PATIENCE * self._read_took - time.monotonic()
         if wait > 0 and self._batches is not None:
-            if not bpy.app.timers.is_registered(redraw_views):
-                bpy.app.timers.register(redraw_views, first_interval=wait)
+            _redraw_in(wait)
             return
-        began = time.monotonic()
-        self._read(context, labels, label_set, self._seen)
-        self._seen, self._labels = seen, labels
-        self._read_at = time.monotonic()
-        self._read_took = self._read_at - began
+        self._begin(context, labels, label_set, seen)
+        if self._work_on() is not None:
+            bpy.app.timers.register(self._work_on, first_interval=_PAUSE_S)
+        self._take_up_what_was_read()
+
+    def update_now(self, context: bpy.types.Context) -> None:
+        """The same at once, however long it takes."""
+        overview(context.scene)
+        self.update(context)
+        while self._reading is not None:
+            self._work_on()
+        self._take_up_what_was_read()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is something to draw yet."""
+        return self._batches is not None
 
     def draw(self, projection: Matrix, opacity: float) -> None:
         """Every thing in its class's colour, and past them the background's, over the bound frame buffer."""
@@ -104,24 +125,55 @@ class LiveLabels:
             self._shares = {int(i): int(n) / total for i, n in zip(found, counts, strict=True)}
         redraw_views()
 
-    def _read(
-        self, context: bpy.types.Context, labels: LabelOverview, label_set: LabelSet, before: tuple
+    def _begin(
+        self, context: bpy.types.Context, labels: LabelOverview, label_set: LabelSet, seen: tuple
     ) -> None:
-        colors = paint_colors(label_set)
-        palette = {entry.id: place for place, entry in enumerate(label_set.classes)}
-        now = (context.scene.session_uid, counted(), label_set)
-        if not before or (before[0], before[1][0], before[2]) != (now[0], now[1][0], now[2]):
+        """Begin to read what is to be shown as `seen`."""
+        before = self._seen
+        if not before or (before[0], before[1][0], before[2]) != (seen[0], seen[1][0], seen[2]):
             self._reader.forget()
-        placed = self._reader.read(context.evaluated_depsgraph_get(), labels.table, palette)
+        palette = {entry.id: place for place, entry in enumerate(label_set.classes)}
+        self._reading = self._reader.read_in_steps(
+            lambda: bpy.context.evaluated_depsgraph_get(), labels.table, palette
+        )
+        self._seen, self._labels, self._read_took = seen, labels, 0.0
         background = background_of(label_set, settings(context.scene).background_class)
-        self._background_id = background.id if background else label_set.ignore_id
-        self.label_set = label_set
+        self._read_of = label_set, background.id if background else label_set.ignore_id
+
+    def _work_on(self) -> float | None:
+        """A slice of the reading; called by Blender's timer until it is done."""
+        began = time.monotonic()
+        while self._reading is not None and time.monotonic() < began + _SLICE_S:
+            try:
+                next(self._reading)
+            except StopIteration as end:
+                self._reading, self._was_read, self._read_at = None, end.value, time.monotonic()
+            except Exception:
+                self._reading, self._seen = None, ()  # something has gone meanwhile: begin again
+        self._read_took += time.monotonic() - began
+        if self._reading is None:
+            redraw_views()
+            return None
+        return _PAUSE_S
+
+    def _take_up_what_was_read(self) -> None:
+        """Give it to the graphics card, which can be talked to while Blender draws."""
+        placed, self._was_read = self._was_read, None
+        if placed is None:
+            return
+        label_set, self._background_id = self._read_of
+        self.label_set, colors = label_set, paint_colors(label_set)
         if self._batches is not None and self._placed is not None and _same_shapes(self._placed, placed):
             self._batches.place(placed)
         else:
             rows = [colors[entry.id] for entry in label_set.classes] + [colors[label_set.ignore_id]]
             self._batches = LabelBatches(placed, np.array(rows, np.uint8))
         self._placed = placed
+
+
+def _redraw_in(seconds: float) -> None:
+    if not bpy.app.timers.is_registered(redraw_views):
+        bpy.app.timers.register(redraw_views, first_interval=seconds)
 
 
 def _same_shapes(before: Placed, now: Placed) -> bool:

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import bpy
 import numpy as np
 
+from ..scene.in_steps import Steps, finished
 from ..scene.label_table import LabelTable
 from ..scene.visible import is_backdrop
 
+A_STEP = 500
+"""Things that are read at once: so many take some milliseconds."""
 UNMARKED = -1
 """A surface whose material has no label: it shows the class of its object."""
 
@@ -47,37 +52,42 @@ class ShapeReader:
 
     def read(self, graph: bpy.types.Depsgraph, table: LabelTable, palette: dict[int, int]) -> Placed:
         """`palette`: class ids to places in the palette, whose last one is for what has no label."""
-        none = len(palette)
-        matrices: dict[tuple, list[float]] = {}
-        classes: dict[tuple, list[int]] = {}
-        shapes: dict[tuple, Shape] = {}
-        for instance in graph.object_instances:
-            thing: Any = instance.object
-            mesh = thing.data
-            if not isinstance(mesh, bpy.types.Mesh) or not instance.show_self:
-                continue
-            original = thing.original
-            if is_backdrop(original):
-                continue
-            key = self._key(thing, mesh, table, palette)
-            if key not in shapes:
-                if key not in self._known:
-                    self._known[key] = _shape(mesh, key[-1])
-                shapes[key], matrices[key], classes[key] = self._known[key], [], []
-            flat = matrices[key]
-            rows: Any = instance.matrix_world
-            for row in rows:
-                flat.extend(row)
-            class_id = table.objects.get(original)
-            classes[key].append(none if class_id is None else palette[class_id])
+        return finished(self.read_in_steps(lambda: graph, table, palette))
+
+    def read_in_steps(
+        self, graph: Callable[[], bpy.types.Depsgraph], table: LabelTable, palette: dict[int, int]
+    ) -> Steps[Placed]:
+        """The same in steps. What moves, comes or goes between them may be read as it was before, or not at all: then
+        read again."""
+        found = _Found(len(palette))
+        start, more = 0, True
+        while more:
+            # Blender's own iterator would not outlive a change of its graph: to skip what was read is cheap.
+            more = False
+            for instance in islice(graph().object_instances, start, start + A_STEP):
+                more = True
+                self._read_one(instance, table, palette, found)
+            start += A_STEP
+            yield
         # What has gone may not be mistaken for what comes to lie at its address.
-        self._known = dict(shapes)
-        keys = [key for key, shape in shapes.items() if len(shape.triangles)]
-        return Placed(
-            [shapes[key] for key in keys],
-            [np.array(matrices[key], np.float32).reshape(-1, 4, 4) for key in keys],
-            [np.array(classes[key], np.float32) for key in keys],
-        )
+        self._known = dict(found.shapes)
+        return found.placed()
+
+    def _read_one(self, instance: Any, table: LabelTable, palette: dict[int, int], found: _Found) -> None:
+        thing: Any = instance.object
+        mesh = thing.data
+        if not isinstance(mesh, bpy.types.Mesh) or not instance.show_self:
+            return
+        original = thing.original
+        if is_backdrop(original):
+            return
+        key = self._key(thing, mesh, table, palette)
+        if key not in found.shapes:
+            if key not in self._known:
+                self._known[key] = _shape(mesh, key[-1])
+            found.shapes[key] = self._known[key]
+        class_id = table.objects.get(original)
+        found.add(key, instance.matrix_world, None if class_id is None else palette[class_id])
 
     @staticmethod
     def _key(
@@ -91,6 +101,31 @@ class ShapeReader:
             if any(class_id is not None for class_id in ids):
                 marks = tuple(UNMARKED if class_id is None else palette[class_id] for class_id in ids)
         return mesh.as_pointer(), len(mesh.vertices), len(mesh.polygons), marks
+
+
+class _Found:
+    """What was read so far, by the key of its shape."""
+
+    def __init__(self, none: int) -> None:
+        """none: the place in the palette for what has no label."""
+        self.shapes: dict[tuple, Shape] = {}
+        self._matrices: dict[tuple, list[float]] = {}
+        self._classes: dict[tuple, list[int]] = {}
+        self._none = none
+
+    def add(self, key: tuple, matrix: Any, place: int | None) -> None:
+        flat = self._matrices.setdefault(key, [])
+        for row in matrix:
+            flat.extend(row)
+        self._classes.setdefault(key, []).append(self._none if place is None else place)
+
+    def placed(self) -> Placed:
+        keys = [key for key, shape in self.shapes.items() if len(shape.triangles)]
+        return Placed(
+            [self.shapes[key] for key in keys],
+            [np.array(self._matrices[key], np.float32).reshape(-1, 4, 4) for key in keys],
+            [np.array(self._classes[key], np.float32) for key in keys],
+        )
 
 
 def _shape(mesh: bpy.types.Mesh, marks: tuple[int, ...]) -> Shape:

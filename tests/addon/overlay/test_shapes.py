@@ -9,6 +9,7 @@ import pytest
 from spade_backdrops.overlay.shapes import UNMARKED, ShapeReader
 from spade_backdrops.properties import settings
 from spade_backdrops.scene import label_rules
+from spade_backdrops.scene.in_steps import finished
 from spade_backdrops.scene.label_overview import overview
 
 
@@ -96,3 +97,21 @@ def test_a_points_order_is_that_of_the_mesh(scene, pixels, reader):
     thing = pixels.box("Stone", (0, 0, 10, 10))
     shape = read(reader, scene).shapes[0]
     np.testing.assert_allclose(shape.points, [vertex.co for vertex in thing.data.vertices])
+
+
+def test_a_large_scene_is_read_a_little_at_a_time_though_it_changes_meanwhile(scene, pixels, reader):
+    mesh = pixels.mesh("Stone", (0, 0, 2, 2))
+    for number in range(2_000):
+        scene.collection.objects.link(bpy.data.objects.new(f"Stone {number}", mesh))
+    bpy.context.view_layer.update()
+    table = overview(scene).table
+    steps = reader.read_in_steps(bpy.context.evaluated_depsgraph_get, table, palette(scene))
+    for _ in range(2):
+        next(steps)
+    for number in range(1_500):
+        bpy.data.objects.remove(bpy.data.objects[f"Stone {number}"])
+    pixels.box("New", (0, 0, 10, 10))
+    bpy.context.view_layer.update()
+    left = finished(steps)
+    assert sum(len(each) for each in left.matrices) <= 2_000
+    assert sum(len(each) for each in read(reader, scene).matrices) == 501
