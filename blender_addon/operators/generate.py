@@ -204,7 +204,8 @@ def take_wanted_objects(context: bpy.types.Context, job: Job) -> None:
         SCRIPT_PATIENCE_S,
     )
     if job.wants_objects and job.is_live:
-        taken = _take_labels(context, scene, job.request.label_map.shape, with_objects=True)
+        height, width = job.request.label_map.shape
+        taken = _take_labels(context, scene, (height, width), with_objects=True)
         current_session().board.labels_taken(job, taken.label_map, taken.instance_map)
 
 
