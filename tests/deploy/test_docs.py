@@ -103,8 +103,15 @@ def test_every_other_word_of_spade_server_in_the_docs_is_one(shell):
     used = set(re.findall(r"spade-server(?: (?:keys )?[a-z]+)?(?: [^`\n|]*)?", DOCS))
     options = {word for line in used for word in re.findall(r"(?<= )--[a-z][a-z-]+", line)}
     known = "".join(
-        shell(f"spade-server {word} --help").stdout
-        for word in ("", "keys new", "status", "top", "drain", "config")
+        shell(f"spade-server {words}").stdout
+        for words in (
+            "--help-all",
+            "keys new --help",
+            "status --help",
+            "top --help",
+            "drain --help",
+            "config --help",
+        )
     )
     assert options and not [option for option in options if option not in known and option != "--server"]
 

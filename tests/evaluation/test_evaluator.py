@@ -25,6 +25,7 @@ from spade_core.evaluation.painting import Painting
 from spade_core.evaluation.scenes import Comparison, PictureSize, Scenes
 from spade_core.evaluation.styles import DrawnStyles
 from spade_core.features.efficientnet_lite import Lite2Features
+from spade_core.synthesis.batches import Canvas
 from spade_core.synthesis.synthesizer import Synthesizer
 from tests.support.small_data import save
 from tests.support.small_disk import assert_told_full, command, small_disk
@@ -193,10 +194,8 @@ class Painter:
     def __init__(self, paint) -> None:
         self.paint = paint
 
-    def render(
-        self, label_map: np.ndarray, style=None, seed: int = 0, progress=None, instance_map=None
-    ) -> np.ndarray:
-        return self.paint(label_map, seed)
+    def render_batch(self, canvases: list[Canvas], progress=None, size=None) -> list[np.ndarray]:
+        return [self.paint(canvas.label_map, canvas.seed) for canvas in canvases]
 
 
 def test_pictures_like_photos_come_near_the_floor_and_others_do_not(data: Path):

@@ -136,6 +136,7 @@ def test_instance_maps_that_are_none_are_refused_by_type_and_the_server_lives(se
 class _SilentTransport:
     address = "tcp://old:1"
     refusal: SpadeError | None = None
+    local = True
 
     def __init__(self, welcome):
         self.sent, self._welcome = [], [welcome]
@@ -150,6 +151,9 @@ class _SilentTransport:
         return self._welcome.pop() if self._welcome else None
 
     def reconnect(self): ...
+
+    def lost_connection(self):
+        return False
 
     def close(self): ...
 
