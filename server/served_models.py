@@ -196,7 +196,10 @@ class ServedModels:
     def measure(self, run_ms: float, upscaling_ms: float, painted_pixels: int, pixels: int) -> None:
         """Learn from a picture how long others will take."""
         painting = (run_ms - upscaling_ms) / (painted_pixels / 1e6)
-        self.ms_per_megapixel += 0.3 * (painting - self.ms_per_megapixel)
+        # That it takes longer is believed at once: a batch of what was thought quick would keep everybody waiting.
+        self.ms_per_megapixel = max(
+            painting, self.ms_per_megapixel + 0.3 * (painting - self.ms_per_megapixel)
+        )
         if upscaling_ms:
             upscaling = upscaling_ms / (pixels / 1e6)
             self.upscaling_ms_per_megapixel += 0.3 * (upscaling - self.upscaling_ms_per_megapixel)

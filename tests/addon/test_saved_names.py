@@ -67,7 +67,7 @@ def test_what_marks_backdrops_and_pictures_keeps_its_name(addon):
 
 def test_what_holds_the_history_together_keeps_its_name(addon):
     assert (DIGEST, LABEL_SET, FAVOURITE) == ("spade_digest", "spade_label_set", "spade_favourite")
-    assert PARTS == ("spade_label_map", "spade_style_image", "spade_second_style_image")
+    assert PARTS == ("spade_label_map", "spade_instance_map", "spade_style_image", "spade_second_style_image")
 
 
 def test_operators_keep_their_names(addon):

@@ -189,7 +189,7 @@ class Painter:
     """Paints each scene by a rule in place of a network."""
 
     name, digest, style_size, label_set = "painter", "0" * 64, 0, LANDSCAPE
-    looks_at_instances = False
+    looks_at_instances, terms = False, ""
 
     def __init__(self, paint) -> None:
         self.paint = paint
