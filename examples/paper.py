@@ -23,6 +23,7 @@ from PIL import Image
 
 from examples.paper_rows import FIGURES, TABLES, Row
 from spade_core.checkpoint.names import models_of
+from spade_core.checkpoint.reference.facts import PRESETS as DATASETS
 from spade_core.commands.model import fitted, multiplications
 from spade_core.data.layouts.layouts import find_pairs
 from spade_core.data.pairs import read_labels
@@ -119,8 +120,6 @@ def spade(*words: object) -> int:
 
 def show_plan(options: Options, rows: tuple[Row, ...]) -> int:
     """A line a training: photos, and hours of one device."""
-    from spade_core.checkpoint.reference.facts import PRESETS as DATASETS
-
     larger = 2 if options.dataset == "cityscapes" else 1  # 512 x 256
     facts = DATASETS["coco" if options.dataset == "coco-stuff" else "cityscapes" if larger > 1 else "ade20k"]
     for row in rows:

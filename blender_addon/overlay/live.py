@@ -41,6 +41,7 @@ class LiveLabels:
         self._seen: tuple = ()
         self._reading: Steps[Placed] | None = None
         self._was_read: Placed | None = None
+        self._failure: Exception | None = None
         self._read_at, self._read_took = 0.0, 0.0
         self._shares: dict[int, float] = {}
         self._shares_of: tuple = ()
@@ -51,6 +52,8 @@ class LiveLabels:
         A large scene is read a few milliseconds at a time, and shown as it was until that is done.
         """
         self._take_up_what_was_read()
+        if self._seen and self._seen[0] != context.scene.session_uid:
+            self._reading = None  # of another scene, or of the file before
         labels, label_set = overview_for_panel(context.scene), label_set_of(settings(context.scene))
         if labels is None:  # it is being worked out
             _redraw_in(_LABELS_S)
@@ -64,7 +67,7 @@ class LiveLabels:
             return
         self._begin(context, labels, label_set, seen)
         if self._work_on() is not None:
-            bpy.app.timers.register(self._work_on, first_interval=_PAUSE_S)
+            bpy.app.timers.register(self._work_on, first_interval=_PAUSE_S, persistent=True)
         self._take_up_what_was_read()
 
     def update_now(self, context: bpy.types.Context) -> None:
@@ -148,8 +151,8 @@ class LiveLabels:
                 next(self._reading)
             except StopIteration as end:
                 self._reading, self._was_read, self._read_at = None, end.value, time.monotonic()
-            except Exception:
-                self._reading, self._seen = None, ()  # something has gone meanwhile: begin again
+            except Exception as problem:  # told by the next drawing; read again when something changes
+                self._reading, self._failure = None, problem
         self._read_took += time.monotonic() - began
         if self._reading is None:
             redraw_views()
@@ -158,6 +161,9 @@ class LiveLabels:
 
     def _take_up_what_was_read(self) -> None:
         """Give it to the graphics card, which can be talked to while Blender draws."""
+        if self._failure is not None:
+            problem, self._failure = self._failure, None
+            raise problem
         placed, self._was_read = self._was_read, None
         if placed is None:
             return

@@ -81,17 +81,24 @@ def wanted() -> bool:
 @cache
 def library() -> ctypes.CDLL | None:
     """Every function of ARGUMENTS, for each of KINDS; None where they cannot be had."""
-    if not wanted():
-        return None
-    try:
-        found = ctypes.CDLL(str(built(SOURCE)))
-    except (OSError, subprocess.SubprocessError):
+    found = opened(SOURCE)
+    if found is None:
         return None
     for name, arguments in ARGUMENTS.items():
         for kind in KINDS.values():
             each = getattr(found, f"{name}_{kind}")
             each.argtypes, each.restype = arguments, None
     return found
+
+
+def opened(source: Path) -> ctypes.CDLL | None:
+    """The library of one C source; None where nothing may be compiled, or nothing can."""
+    if not wanted():
+        return None
+    try:
+        return ctypes.CDLL(str(built(source)))
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def built(source: Path) -> Path:

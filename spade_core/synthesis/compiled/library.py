@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
 from functools import cache
 from pathlib import Path
 
 from torch import Tensor
 
-from ...model.fused.library import built, wanted
+from ...model.fused.library import opened
 
 SOURCE = Path(__file__).with_name("layers.c")
 MOST_CHANNELS = 2048
@@ -51,11 +50,8 @@ FUNCTIONS = {
 @cache
 def library() -> ctypes.CDLL | None:
     """Every function of FUNCTIONS; None where they cannot be had."""
-    if not wanted():
-        return None
-    try:
-        found = ctypes.CDLL(str(built(SOURCE)))
-    except (OSError, subprocess.SubprocessError):
+    found = opened(SOURCE)
+    if found is None:
         return None
     for name, (arguments, result) in FUNCTIONS.items():
         each = getattr(found, name)
