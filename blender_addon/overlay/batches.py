@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Labels drawn by the graphics card: few calls however many things there are.
 
-Where each thing stands lies in a texture, so a thing that moves costs no geometry: shapes that stand once are drawn
-together in one call, those that stand often in one call each.
+Where each thing stands lies in a texture, so a thing that moves costs no geometry: small things are drawn together in
+one call, those with many points, or that stand very often, in one call a shape.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from .shapes import Placed, Shape
 
 _ROW = 1024
 """Things in a row of the texture; each takes four texels: three rows of its matrix, and its place in the palette."""
-_ALONE = 50_000
-"""Points from which on a shape is not copied together with others."""
+_ONCE, _OFTEN = 50_000, 4_000
+"""Points of all its copies together from which on a shape that stands once, or often, is not copied with others."""
 
 _VERTEX = """
 void main()
@@ -46,15 +46,17 @@ class LabelBatches:
         self._calls: list[tuple[Batch, int, int]] = []
         self._order: list[int] = []
         self._palette = _texture(_padded_colors(palette))
-        once = [at for at, each in enumerate(placed.matrices) if _is_drawn_together(placed.shapes[at], each)]
-        often = [at for at in range(len(placed.shapes)) if at not in set(once)]
-        self._order = once + often
-        if once:
-            self._calls.append((_batch([placed.shapes[at] for at in once]), 0, 1))
-        first = len(once)
-        for at in often:
-            self._calls.append((_batch([placed.shapes[at]]), first, len(placed.matrices[at])))
-            first += len(placed.matrices[at])
+        times = [len(each) for each in placed.matrices]
+        together = [at for at, shape in enumerate(placed.shapes) if _is_drawn_together(shape, times[at])]
+        alone = sorted(set(range(len(placed.shapes))).difference(together))
+        self._order = together + alone
+        if together:
+            shapes, copies = [placed.shapes[at] for at in together], [times[at] for at in together]
+            self._calls.append((_batch(shapes, copies), 0, 1))
+        first = sum(times[at] for at in together)
+        for at in alone:
+            self._calls.append((_batch([placed.shapes[at]], [1]), first, times[at]))
+            first += times[at]
         self.place(placed)
 
     def place(self, placed: Placed) -> None:
@@ -111,25 +113,36 @@ def _draw_background(rgb: Rgb, opacity: float) -> None:
         batch.draw(shader)
 
 
-def _is_drawn_together(shape: Shape, matrices: np.ndarray) -> bool:
-    return len(matrices) == 1 and len(shape.points) < _ALONE
+def _is_drawn_together(shape: Shape, times: int) -> bool:
+    return len(shape.points) * times < (_ONCE if times == 1 else _OFTEN)
 
 
-def _batch(shapes: list[Shape]) -> Batch:
-    """One batch of shapes of which each is the next thing in the texture."""
-    counts = [len(shape.points) for shape in shapes]
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+def _batch(shapes: list[Shape], times: list[int]) -> Batch:
+    """One batch of shapes, each so many times; every copy is the next thing in the texture."""
+    counts = np.array([len(shape.points) for shape in shapes])
+    of_points, things, starts = _copies(counts, times)
     form = gpu.types.GPUVertFormat()
     form.attr_add(id="pos", comp_type="F32", len=3, fetch_mode="FLOAT")
     form.attr_add(id="mark", comp_type="F32", len=1, fetch_mode="FLOAT")
     form.attr_add(id="thing", comp_type="F32", len=1, fetch_mode="FLOAT")
-    points = gpu.types.GPUVertBuf(form, sum(counts))
-    points.attr_fill("pos", np.concatenate([shape.points for shape in shapes]))
-    points.attr_fill("mark", np.concatenate([shape.marks for shape in shapes]))
-    points.attr_fill("thing", np.repeat(np.arange(len(shapes), dtype=np.float32), counts))
-    triangles = [shape.triangles + start for shape, start in zip(shapes, starts, strict=True)]
-    indices = gpu.types.GPUIndexBuf(type="TRIS", seq=np.concatenate(triangles).astype(np.int32))
+    points = gpu.types.GPUVertBuf(form, len(of_points))
+    points.attr_fill("pos", np.concatenate([shape.points for shape in shapes])[of_points])
+    points.attr_fill("mark", np.concatenate([shape.marks for shape in shapes])[of_points])
+    points.attr_fill("thing", things.astype(np.float32))
+    of_triangles, copies, _ = _copies(np.array([len(shape.triangles) for shape in shapes]), times)
+    triangles = np.concatenate([shape.triangles for shape in shapes])[of_triangles]
+    indices = gpu.types.GPUIndexBuf(type="TRIS", seq=triangles + starts[copies, None].astype(np.int32))
     return gpu.types.GPUBatch(type="TRIS", buf=points, elem=indices)
+
+
+def _copies(counts: np.ndarray, times: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of parts that lie one after the other, repeated a part at a time: which row each one is, of which copy, and
+    where each copy starts."""
+    lengths = np.repeat(counts, times)
+    starts = np.cumsum(lengths) - lengths
+    which = np.repeat(np.arange(len(lengths)), lengths)
+    shift = np.repeat(np.cumsum(counts) - counts, times) - starts
+    return np.arange(int(lengths.sum())) + shift[which], which, starts
 
 
 def _padded_colors(palette: np.ndarray) -> np.ndarray:

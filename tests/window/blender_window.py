@@ -197,6 +197,7 @@ class BlenderWindow:
         """Keep what is on the screen, where somebody wants to look at it."""
         if PICTURES:
             self.pause(4.0)  # a processor that draws what graphics cards draw takes its time
+            Path(PICTURES).mkdir(parents=True, exist_ok=True)
             self.screenshot(Path(PICTURES) / f"{name}.png")
 
     def screenshot(self, file: Path) -> None:
