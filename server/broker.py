@@ -23,7 +23,6 @@ from spade_core.contract.messages import (
     Drain,
     Failed,
     GetLabelSet,
-    GetStatistics,
     GetThumbnails,
     GoAway,
     Hello,
@@ -37,7 +36,7 @@ from spade_core.contract.messages import (
     Thumbnails,
     Welcome,
 )
-from spade_core.contract.server_statistics import Statistics
+from spade_core.contract.server_statistics import GetStatistics, Statistics
 from spade_core.contract.sockets import address_of, router
 from spade_core.contract.submission import Buffer
 

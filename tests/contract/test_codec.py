@@ -30,6 +30,7 @@ from spade_core.contract.errors import (
     WarmingError,
     error_from,
 )
+from spade_core.contract.limits import Limits
 from spade_core.contract.server_statistics import GetStatistics, Statistics
 
 ID = "0123456789abcdef" * 2
@@ -47,7 +48,7 @@ REQUESTS = [
 ]  # fmt: skip
 REPLIES = [
     m.Welcome(
-        0, ID, m.Limits(), (m.ModelInfo("a", "b", "c", "d", 256, 64),), ("raw", "png"), "ready",
+        0, ID, Limits(), (m.ModelInfo("a", "b", "c", "d", 256, 64),), ("raw", "png"), "ready",
         (m.Problem("a", "It is broken.", "Mend it."),),
     ),
     m.Accepted(ID, "queued", 3), m.Progress(ID, "painting", 0.5), m.Painting(ID, (4, 6)),

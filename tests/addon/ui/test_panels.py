@@ -14,7 +14,7 @@ from spade_backdrops.contract.errors import (
     NotInstalledError,
 )
 from spade_backdrops.contract.labels import load_label_set
-from spade_backdrops.contract.messages import Limits
+from spade_backdrops.contract.limits import Limits
 from spade_backdrops.properties import settings
 from spade_backdrops.scene import label_rules
 from spade_backdrops.session import current_session
