@@ -22,6 +22,7 @@ PRIORITIES = PRIORITY_BACKGROUND, PRIORITY_NORMAL, PRIORITY_INTERACTIVE = 0, 1, 
 PICTURE_ENCODINGS = ("raw", "png", "jpeg", "webp")
 Wrap = tuple[bool, bool]
 """Whether an axis goes on at its other end: (rows, columns)."""
+PRECISIONS = EXACT, PREVIEW = "exact", "preview"
 NOWHERE: Wrap = (False, False)
 
 
@@ -60,7 +61,7 @@ class Output:
 
     upscale: as in PictureRequest; older clients do not send it and get what they got (since minor version 3).
     natural_edges: as in PictureRequest (since minor version 4). wrap: as in PictureRequest; older servers paint without
-    (since minor version 7).
+    (since minor version 7). precision: as in PictureRequest; older servers paint what is exact (since minor version 8).
     """
 
     size: tuple[int, int] | None = None
@@ -68,6 +69,7 @@ class Output:
     upscale: str = "off"
     natural_edges: float = 0.0
     wrap: Wrap = NOWHERE
+    precision: str = EXACT
 
 
 def _beside_header(empty: Callable[[], Any]) -> Any:
@@ -220,7 +222,8 @@ class Welcome:
     state: "warming" | "ready" | "failed" | "released" | "draining". problems: what is wrong, as
     many as fit (since minor version 2). upscalers: names that a request may ask for beside "auto" and "off"; the
     first is what "auto" takes (since minor version 3). upscaler_terms: those of each of them, in words, as many as fit
-    (since minor version 7).
+    (since minor version 7). preview: the numbers that previews are computed in, "bfloat16"; empty where none are faster
+    than what is exact, which a preview then is (since minor version 8).
     """
 
     minor: int
@@ -233,6 +236,7 @@ class Welcome:
     software: str = ""
     upscalers: tuple[str, ...] = ()
     upscaler_terms: tuple[str, ...] = ()
+    preview: str = ""
 
     def terms_of_upscaler(self, upscaler: str) -> str:
         """In words; empty where the server did not say. upscaler: its name, or the description of a picture's."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..checkpoint.terms import terms_of
 from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
 from ..contract.limits import LARGEST_SIDE, MIN_SIDE
-from ..contract.messages import NOWHERE, Wrap
+from ..contract.messages import EXACT, NOWHERE, PREVIEW, Wrap
 from ..contract.progress import ProgressCallback
 from ..contract.request import unknown_style
 from ..model.config import ImageGeneratorConfig
@@ -31,6 +32,7 @@ from .compiled.generator import CompiledGenerator
 from .compiled.keys import KeyMap
 from .framing import Framing
 from .painting_size import painting_size
+from .precision import computed_in, preview_on
 from .row_bands import RowBands
 from .semantic_inputs import SemanticInputs, all_labels, together
 from .tiles.pictures import PartedPictures
@@ -75,6 +77,8 @@ class Synthesizer:
         """What paints large pictures, and those whose ends meet."""
         if self._compiled is not None:
             self.parted.run_block, self.parted.lightness = self._compiled.run_block, LIGHTNESS
+        self.preview = preview_on(device)
+        """The numbers that previews are computed in; empty where they are the exact pictures."""
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
         self._margin = MARGIN if _paints_a_frame(config) else 0
@@ -100,6 +104,7 @@ class Synthesizer:
         instance_map: np.ndarray | None = None,
         size: tuple[int, int] | None = None,
         wrap: Wrap = NOWHERE,
+        precision: str = EXACT,
     ) -> np.ndarray:
         """Paint a picture.
 
@@ -109,11 +114,12 @@ class Synthesizer:
         objects; where None is given, the borders between labels stand in for them. size: (height, width) to paint at
         in place of the label map's: smaller, for an upscaler, with labels sampled as the model sees them. wrap:
         whether rows go on from the bottom to the top, and columns from right to left, as those of seamless tiles and
-        panoramas.
+        panoramas. precision: "exact", or "preview" for `preview`'s numbers in place of float32.
         Returns (H, W, 3) uint8, or of that size. Raises BadLabelError, BadShapeError, TooLargeError, and
         BadOptionError where the model cannot wrap.
         """
-        return self._alone(Canvas(label_map, style, seed, instance_map, wrap), progress, size, as_bytes=True)
+        canvas = Canvas(label_map, style, seed, instance_map, wrap, precision)
+        return self._alone(canvas, progress, size, as_bytes=True)
 
     def render_batch(
         self,
@@ -121,7 +127,8 @@ class Synthesizer:
         progress: ProgressCallback | None = None,
         size: tuple[int, int] | None = None,
     ) -> list[np.ndarray]:
-        """As render, several at once, all of one size; the bytes may differ a little from those of each alone."""
+        """As render, several at once, all of one size and precision; the bytes may differ a little from those of each
+        alone."""
         if any(self._planned(canvas, size)[1] for canvas in canvases):
             return [self._alone(canvas, progress, size, as_bytes=True) for canvas in canvases]
         return [to_rgb(image) for image in self._painted(canvases, progress, size)]
@@ -176,11 +183,11 @@ class Synthesizer:
             progress("painting", done)
 
         self._ask_between_bands(report)
-        with torch.inference_mode():
+        with torch.inference_mode(), self._computed_as(canvas.precision):
             labels = self._semantic.in_parts(ids, objects, frame, report)
             for region, image in self.parted.paint(plan, labels, style, noise, canvas.wrap, report):
                 self._refuse_no_picture(image)
-                sheet.put(region, image)
+                sheet.put(region, image.float())
         progress("painting", 1.0)
 
     def _painted(
@@ -202,7 +209,7 @@ class Synthesizer:
             report()
 
         self._ask_between_bands(report)
-        with torch.inference_mode():
+        with torch.inference_mode(), self._computed_as(canvases[0].precision):
             inputs = [self._inputs(canvas, ids, frame) for canvas, ids in zip(canvases, checked, strict=True)]
             codes = [code for _, code, _ in inputs if code is not None]
             noise = [together(planes) for planes in zip(*(each[2] for each in inputs), strict=True)]
@@ -213,6 +220,9 @@ class Synthesizer:
         if progress is not None:
             progress("painting", 1.0)
         return image
+
+    def _computed_as(self, precision: str) -> AbstractContextManager[None]:
+        return computed_in(self.device, self.preview if precision == PREVIEW else "")
 
     def _ask_between_bands(self, report: Callable[[], None]) -> None:
         """Whether anybody still waits."""
