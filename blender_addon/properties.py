@@ -143,6 +143,12 @@ class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
         "enlarge them. Off, they are painted at their own size, with textures that repeat",
         default=True,
     )
+    preview: BoolProperty(
+        name="Preview",
+        description="Paint sooner in numbers of fewer digits: the same picture, but for small differences in colour. "
+        "Greyed out where the server computes exact pictures as fast",
+        default=False,
+    )
     natural_edges: FloatProperty(
         name="Natural Edges",
         description="How far the straight borders of blocks are moved as nature would draw them: 0 keeps each where it "

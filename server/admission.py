@@ -13,7 +13,14 @@ from spade_core.contract.codec import first_ids
 from spade_core.contract.errors import BadHeaderError, LabelSetMismatchError, TooLargeError
 from spade_core.contract.labels import LabelSet
 from spade_core.contract.limits import Limits, refuse_size
-from spade_core.contract.messages import PICTURE_ENCODINGS, PRIORITIES, InstancesPart, ModelInfo, Submit
+from spade_core.contract.messages import (
+    EXACT,
+    PICTURE_ENCODINGS,
+    PRIORITIES,
+    InstancesPart,
+    ModelInfo,
+    Submit,
+)
 from spade_core.contract.request import PictureRequest, not_looked_at, require, unknown_style
 from spade_core.contract.submission import Buffer, request_from, style_parts
 from spade_core.synthesis.painting_size import painting_size
@@ -121,6 +128,8 @@ def admit(
     for part in style_parts(submit.style):
         if part.kind == "named" and part.name.casefold() not in map(str.casefold, model.info.styles):
             raise unknown_style(part.name, model.info.name, model.info.styles)
+    if not models.preview:  # it is the exact picture, and may be there already
+        raw = replace(raw, output=replace(raw.output, precision=EXACT))
     size = _painted_size(submit, model.info)
     job = AdmittedJob(raw, checked, _content(raw, checked), model.info.digest, size, user)
     models.refuse_too_large(submit.model, job.painted_pixels, job.upscaled_pixels)

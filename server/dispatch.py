@@ -94,4 +94,8 @@ class Dispatcher:
 def _alike(job: AdmittedJob, other: AdmittedJob) -> bool:
     """Whether one batch may hold both."""
     alike = job.submit.model == other.submit.model and job.painted_size == other.painted_size
-    return alike and job.submit.output.wrap == other.submit.output.wrap
+    output = job.submit.output
+    return alike and (output.wrap, output.precision) == (
+        other.submit.output.wrap,
+        other.submit.output.precision,
+    )

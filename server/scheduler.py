@@ -130,6 +130,7 @@ class Scheduler:
             software=f"spade-server {VERSION}",
             upscalers=self._models.upscalers,
             upscaler_terms=tuple(map(upscaler_terms, self._models.upscalers[:_UPSCALER_TERMS])),
+            preview=self._models.preview,
         )
 
     def status(self, now: float) -> ServerStatus:

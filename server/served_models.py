@@ -49,6 +49,8 @@ class ServedModels:
         self.ms_per_megapixel = 0.0
         self.upscaling_ms_per_megapixel = 1000.0
         self.upscalers: tuple[str, ...] = ()
+        self.preview = ""
+        """As in Welcome."""
         self.start_error: InternalError | None = None
         self._worker_count = worker_count
         self._workers: dict[int, _Worker] = {}
@@ -185,11 +187,12 @@ class ServedModels:
 
     def _gather(self) -> None:
         """All that some worker serves."""
-        self._by_name, self._problems, self.upscalers = {}, (), ()
+        self._by_name, self._problems, self.upscalers, self.preview = {}, (), (), ""
         for worker in self._workers.values():
             for info in worker.ready.models:
                 self._by_name[info.name] = ServedModel(info, worker.label_sets[info.label_set_digest])
             self.upscalers = worker.ready.upscalers
+            self.preview = self.preview or worker.ready.preview
             new = (problem for problem in worker.ready.problems if problem not in self._problems)
             self._problems = (*self._problems, *new)
 

@@ -28,7 +28,7 @@ from .verdicts import (
     version_numbers,
 )
 
-NEED_TORCH = {"models", "upscalers", "training"}
+NEED_TORCH = {"models", "upscalers", "previews", "training"}
 AGAIN = f"Install the package again with all that it needs: pip install --force-reinstall {PACKAGE}."
 
 
@@ -200,12 +200,22 @@ def _server() -> CheckResult:
         return CheckResult(WARN, "server", f"announced in {file}, but: {error.message}", fix)
 
 
+def _previews() -> CheckResult:
+    from .runtime import chosen_device
+    from .synthesis.precision import preview_on
+
+    numbers = preview_on(chosen_device("auto"))
+    said = f"computed in {numbers}" if numbers else "the exact pictures: on this device nothing is faster"
+    return CheckResult(OK, "previews", said)
+
+
 CHECKS: dict[str, Callable[[], CheckResult]] = {
     "Python": lambda: judge_python(sys.version_info[:2]),
     "torch": check_torch,
     "memory": _memory,
     "models": _weights,
     "upscalers": _upscaler,
+    "previews": _previews,
     "training": _training,
     "extras": _extras,
     "ZeroMQ": _zeromq,

@@ -19,7 +19,7 @@ from ..contract.client import Delayed, Event
 from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
 from ..contract.limits import Limits
-from ..contract.messages import Accepted, Cancelled, Failed, Finished, Painting, Progress
+from ..contract.messages import EXACT, Accepted, Cancelled, Failed, Finished, Painting, Progress
 from ..contract.request import Delivery, NamedStyle, PictureRequest, Style
 from ..contract.style_images import fitted
 from .connection import Connection, ConnectionState
@@ -53,8 +53,8 @@ class SceneRequest:
 
     label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id. instance_map:
     (H, W) uint16, which object each pixel shows; None where the model does not look at them, or they are not known.
-    style, strength, upscale, natural_edges: as in PictureRequest; a picture of a style may have any size. style_facts:
-    what the stored picture says of its style. made_with: of a picture that is painted again.
+    style, strength, upscale, natural_edges, precision: as in PictureRequest; a picture of a style may have any size.
+    style_facts: what the stored picture says of its style. made_with: of a picture that is painted again.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -69,6 +69,7 @@ class SceneRequest:
     label_seconds: float = 0.0
     upscale: str = "auto"
     natural_edges: float = 0.0
+    precision: str = EXACT
     style: Style | None = None
     strength: float = 1.0
     style_facts: dict[str, str | int | float] = field(default_factory=dict)
@@ -87,6 +88,7 @@ class SceneRequest:
             instance_map=self.instance_map,
             upscale=self.upscale,
             natural_edges=self.natural_edges,
+            precision=self.precision,
         )
 
 
@@ -274,6 +276,9 @@ class JobBoard:
             try:
                 if not looks and job.request.instance_map is not None:
                     job.request = replace(job.request, instance_map=None)
+                welcome = self.connection.welcome
+                if welcome is not None and not welcome.preview:  # so it would be the exact picture
+                    job.request = replace(job.request, precision=EXACT)
                 wanted = job.request.picture(client.limits)
                 self._check_model(wanted)
                 wanted = self._as_before(job, wanted)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..bridge.jobs import SceneRequest
 from ..bridge.made_with import MadeWith
+from ..contract.messages import EXACT
 from ..contract.request import ImageStyle, MixedStyle
 from ..place.image import PROVENANCE, generated_images, provenance_of
 from ..place.painting import is_painting
@@ -71,6 +72,7 @@ def request_of(picture: bpy.types.Image, scene: bpy.types.Scene) -> SceneRequest
         camera_name=str(facts["camera"]),
         upscale=str(facts.get("upscale", "auto")),
         natural_edges=float(facts.get("natural_edges", 0.0)),
+        precision=str(facts.get("precision", EXACT)),
         style=style_of(facts, style_images(picture)),
         strength=float(facts.get("style_strength", 1.0)),
         style_facts={

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..bridge.jobs import Job, JobState, SceneRequest
 from ..contract.errors import BusyError
+from ..contract.messages import EXACT, PREVIEW
 from ..label_taking import current_labels
 from ..place.colors import find_colors
 from ..properties import settings
@@ -177,6 +178,7 @@ def scene_request(
         upscale="auto" if wanted.upscale else "off",
         # Blender's numbers are single: 0.3 is to be the 0.3 of the command line.
         natural_edges=round(wanted.natural_edges, 6),
+        precision=PREVIEW if wanted.preview else EXACT,
         style=style.style,
         strength=style.strength,
         style_facts=style.facts,

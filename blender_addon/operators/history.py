@@ -8,6 +8,7 @@ from bpy.props import StringProperty
 
 from ..bridge.jobs import Job
 from ..contract.errors import BadImageError, BusyError
+from ..contract.messages import PREVIEW
 from ..history.records import FAVOURITE, is_in_use, remove_result, request_of, results, style_images
 from ..place.placement import place
 from ..place.show import show_landed
@@ -96,6 +97,7 @@ class SPADE_OT_use_settings(OfResult, bpy.types.Operator):
         request = request_of(picture, context.scene)
         spade.seed, spade.model = request.seed, request.model
         spade.upscale, spade.natural_edges = request.upscale != "off", request.natural_edges
+        spade.preview = request.precision == PREVIEW
         apply_facts(spade, request.style_facts, style_images(picture))
         height, width = request.label_map.shape
         if label_map_shape(context.scene) != (height, width):

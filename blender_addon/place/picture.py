@@ -9,6 +9,7 @@ import bpy
 
 from ..bridge.jobs import Job, JobBoard, JobState, SceneRequest
 from ..contract.errors import SpadeError
+from ..contract.messages import EXACT
 from ..contract.version import VERSION
 from ..history import records
 from ..properties import settings
@@ -110,6 +111,8 @@ def provenance(job: Job) -> dict[str, str | int | float]:
     facts |= request.style_facts
     if request.natural_edges:
         facts["natural_edges"] = request.natural_edges
+    if request.precision != EXACT:
+        facts["precision"] = request.precision
     if "run" in job.seconds:
         facts["seconds"] = round(job.seconds["run"], 2)
     if job.upscaler:

@@ -92,6 +92,10 @@ def draw_settings(layout: Layout, scene: bpy.types.Scene) -> None:
     camera = size.row(heading="Match Camera")
     camera.prop(wanted, "match_camera", text=f"{width} × {height}" if wanted.match_camera else "")
     layout.prop(wanted, "upscale", text="Enlarge")
+    preview = layout.row()
+    welcome = current_session().connection.welcome
+    preview.enabled = welcome is None or bool(welcome.preview)
+    preview.prop(wanted, "preview")
     layout.prop(wanted, "natural_edges", slider=True)
     draw_seed(layout, wanted, "seed")
 

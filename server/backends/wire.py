@@ -122,7 +122,7 @@ class Ready:
     texts.
 
     problems: models that could not be loaded; an older one of the same name may be served all the same.
-    ms_per_megapixel: of painting, measured on a first picture, to estimate others. upscalers: as in Welcome.
+    ms_per_megapixel: of painting, measured on a first picture, to estimate others. upscalers, preview: as in Welcome.
     costs: of each model, in the order of the models. room: bytes that this worker's pictures may
     take at most; 0 where the device does not say.
     """
@@ -130,6 +130,7 @@ class Ready:
     ms_per_megapixel: float
     upscalers: tuple[str, ...] = ()
     room: int = 0
+    preview: str = ""
     models: tuple[ModelInfo, ...] = field(default=(), metadata={"wire": False})
     problems: tuple[Problem, ...] = field(default=(), metadata={"wire": False})
     costs: tuple[PaintingCost, ...] = field(default=(), metadata={"wire": False})

@@ -51,7 +51,8 @@ class LoadedModels:
         speed = max((each.ms_per_megapixel for each in self.by_name.values()), default=0.0)
         infos = tuple(each.info for each in self.by_name.values())
         costs = tuple(replace(each.cost, batches=not each.batches.differ) for each in self.by_name.values())
-        return Ready(speed, (*available(), *self.upscalers), self.room, infos, self.problems, costs)
+        preview = next((each.synthesizer.preview for each in self.by_name.values()), "")
+        return Ready(speed, (*available(), *self.upscalers), self.room, preview, infos, self.problems, costs)
 
     @property
     def thumbnails(self) -> list[tuple[StyleThumbnails, bytes]]:

@@ -59,6 +59,8 @@ class Generate:
     """moves the straight borders of grey boxes as nature would draw them; water and buildings stay exact"""
     wrap: Literal["off", "horizontal", "both"] = "off"
     """horizontal joins the left edge to the right one, for panoramas; both also top to bottom, for seamless tiles"""
+    preview: bool = False
+    """sooner and less exact, where the device (a graphics card) has faster numbers; elsewhere the same picture"""
     server: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """a running spade-server (tcp://host:port, or its connection file) instead of this process"""
 
@@ -140,6 +142,7 @@ class Generate:
             upscale=self.upscale,
             natural_edges=self.natural_edges,
             wrap=(self.wrap == "both", self.wrap != "off"),
+            precision="preview" if self.preview else "exact",
         )
 
     def _facts(self, picture: Picture) -> dict[str, str]:

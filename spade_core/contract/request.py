@@ -19,7 +19,7 @@ from .errors import (
 )
 from .labels import LabelSet
 from .limits import Limits, refuse_size
-from .messages import NOWHERE, PICTURE_ENCODINGS, PRIORITIES, PRIORITY_NORMAL, Wrap
+from .messages import EXACT, NOWHERE, PICTURE_ENCODINGS, PRECISIONS, PRIORITIES, PRIORITY_NORMAL, Wrap
 
 MAX_SEED = 2**63
 UPSCALER_NAME = re.compile(r"[\w.-]{1,64}")
@@ -85,6 +85,8 @@ class PictureRequest:
     of the picture's height at 1; drawn by the seed.
     wrap: whether rows go on from the bottom to the top, and columns from right to left: (False, True) is a panorama,
     (True, True) a seamless tile. The label map is taken to go on so, too.
+    precision: "exact" computes in float32; "preview" in bfloat16, where the device does so faster: the same picture but
+    for rounding that shows where one looks for it.
     """
 
     label_map: np.ndarray
@@ -98,6 +100,7 @@ class PictureRequest:
     upscale: str = "auto"
     natural_edges: float = 0.0
     wrap: Wrap = NOWHERE
+    precision: str = EXACT
 
     def check(self, limits: Limits) -> PictureRequest:
         """This request with its maps as they travel: C-contiguous, the label map of the label set's dtype, the instance
@@ -123,6 +126,7 @@ class PictureRequest:
             "The axes that wrap",
             "(rows, columns), each True or False",
         )
+        require(self.precision in PRECISIONS, "The precision", "'exact' or 'preview'")
         require(bool(UPSCALER_NAME.fullmatch(self.upscale)), "The upscaler", "'auto', 'off' or a name")
         for style in self.plain_styles:
             _check_style(style, limits)

@@ -25,6 +25,7 @@ from .errors import (
 )
 from .limits import Limits
 from .messages import (
+    PREVIEW,
     SENDING,
     Cancel,
     Cancelled,
@@ -65,6 +66,8 @@ _DELIVERY = Delivery()
 INSTANCES_SINCE = WRAP_SINCE = 7
 """The minor version from which on a server takes instance maps, and makes ends meet: older ones would leave it out
 without a word."""
+PREVIEW_SINCE = 8
+"""The same of previews."""
 
 
 class Transport(Protocol):
@@ -122,8 +125,8 @@ class Session:
     def submit(self, request: PictureRequest, delivery: Delivery = _DELIVERY) -> str:
         """Send one job and return its id; its events come from `poll`.
 
-        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map or a
-        wrapping that the server is known not to take.
+        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map, a
+        wrapping or a preview that the server is known not to take.
         """
         delivery = replace(delivery, compress=delivery.compress or not self._transport.local)
         submit, buffers = submit_from(request, delivery, self.id, self.limits)
@@ -136,6 +139,11 @@ class Session:
             raise BadOptionError(
                 "This server cannot paint a picture whose ends meet.",
                 "Update the server, or leave wrapping out.",
+            )
+        if self.welcome is not None and request.precision == PREVIEW and self.welcome.minor < PREVIEW_SINCE:
+            raise BadOptionError(
+                "This server is of an earlier version, which paints no previews.",
+                "Update the server, or ask for the exact picture.",
             )
         if self.welcome is not None and delivery.encoding not in self.welcome.encodings:
             raise BadHeaderError(

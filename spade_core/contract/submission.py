@@ -63,6 +63,7 @@ def submit_from(
             request.upscale,
             float(request.natural_edges),
             request.wrap,
+            request.precision,
         ),
         deadline_ms=None if deadline_s is None else max(1, round(deadline_s * 1000)),
         priority=delivery.priority,
@@ -125,6 +126,7 @@ def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet)
         natural_edges=submit.output.natural_edges,
         instance_map=_instance_map(submit, buffers[-1]),
         wrap=submit.output.wrap,
+        precision=submit.output.precision,
     )
 
 

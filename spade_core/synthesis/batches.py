@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..contract.messages import NOWHERE, Wrap
+from ..contract.messages import EXACT, NOWHERE, Wrap
 from ..contract.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Canvas:
     seed: int = 0
     instance_map: np.ndarray | None = None
     wrap: Wrap = NOWHERE
+    precision: str = EXACT
 
 
 class Batches:
@@ -38,15 +39,16 @@ class Batches:
         self._synthesizer = synthesizer
         self.differ = False
         """Whether a batch was seen to give other bytes."""
-        self._equal: set[tuple[int, int, int]] = set()
+        self._equal: set[tuple[int, int, int, str]] = set()
 
     def render(
         self, canvases: Sequence[Canvas], size: tuple[int, int], progress: ProgressCallback
     ) -> list[np.ndarray]:
-        """One picture a canvas, all of this (height, width): bytes as Synthesizer.render gives them."""
+        """One picture a canvas, all of this (height, width) and of one precision: bytes as Synthesizer.render gives
+        them."""
         if any(any(canvas.wrap) for canvas in canvases):
             return self._singly(canvases, size, progress)
-        shape = (len(canvases), *size)
+        shape = (len(canvases), *size, canvases[0].precision)
         if len(canvases) > 1 and shape in self._equal:
             return self._synthesizer.render_batch(canvases, progress, size)
         single = self._singly(canvases, size, progress)

@@ -87,7 +87,7 @@ def plan_of(synthesizer: Synthesizer, request: PictureRequest, upscaler: Upscale
         sized, chosen = _at_size(request), None
     else:  # Before the painting: an upscaler that is missing must not cost it.
         sized, chosen = request, upscaler or loaded(request.upscale, str(synthesizer.device))
-    canvas = Canvas(sized.label_map, code, request.seed, sized.instance_map, request.wrap)
+    canvas = Canvas(sized.label_map, code, request.seed, sized.instance_map, request.wrap, request.precision)
     return Plan(request, canvas, small, size, chosen)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,10 @@ from ..checkpoint.terms import terms_of
 from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
 from ..contract.limits import LARGEST_SIDE, MIN_SIDE
-from ..contract.messages import NOWHERE, Wrap
+from ..contract.messages import EXACT, NOWHERE, PREVIEW, Wrap
 from ..contract.progress import ProgressCallback
 from ..contract.request import unknown_style
-from ..model.config import ImageGeneratorConfig, LabelSampling
-from ..model.semantic_input import class_shares, instance_edges, one_hot
+from ..model.config import ImageGeneratorConfig
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
 from ..pixels import as_array, to_rgb
@@ -32,8 +32,9 @@ from .compiled.generator import CompiledGenerator
 from .compiled.keys import KeyMap
 from .framing import Framing
 from .painting_size import painting_size
+from .precision import computed_in, preview_on
 from .row_bands import RowBands
-from .tiles.labels import IdLabels, Labels, PlaneLabels
+from .semantic_inputs import SemanticInputs, all_labels, together
 from .tiles.pictures import PartedPictures
 from .tiles.plan import Part
 from .tiles.sheet import Sheet
@@ -64,7 +65,6 @@ class Synthesizer:
         self.label_set: LabelSet = checkpoint.label_set
         self.native_size, self.style_size = checkpoint.native_size, config.style_size
         self.trained_size = checkpoint.trained_size
-        self._label_sampling: LabelSampling = getattr(config, "label_sampling", "nearest")
         self.looks_at_instances = config.instance_edges
         self.terms = terms_of(checkpoint.provenance).text
         """Whose weights these are, on what they were trained, and on what terms, in words."""
@@ -72,10 +72,13 @@ class Synthesizer:
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
         self._compiled = CompiledGenerator.inside(self._generator, device)
+        self._semantic = SemanticInputs(self._channels, config, device, self._compiled)
         self.parted = PartedPictures(self._generator, device)
         """What paints large pictures, and those whose ends meet."""
         if self._compiled is not None:
             self.parted.run_block, self.parted.lightness = self._compiled.run_block, LIGHTNESS
+        self.preview = preview_on(device)
+        """The numbers that previews are computed in; empty where they are the exact pictures."""
         encoder = checkpoint.build_style_encoder()
         self._encoder = None if encoder is None else encoder.to(device)
         self._margin = MARGIN if _paints_a_frame(config) else 0
@@ -101,6 +104,7 @@ class Synthesizer:
         instance_map: np.ndarray | None = None,
         size: tuple[int, int] | None = None,
         wrap: Wrap = NOWHERE,
+        precision: str = EXACT,
     ) -> np.ndarray:
         """Paint a picture.
 
@@ -110,11 +114,12 @@ class Synthesizer:
         objects; where None is given, the borders between labels stand in for them. size: (height, width) to paint at
         in place of the label map's: smaller, for an upscaler, with labels sampled as the model sees them. wrap:
         whether rows go on from the bottom to the top, and columns from right to left, as those of seamless tiles and
-        panoramas.
+        panoramas. precision: "exact", or "preview" for `preview`'s numbers in place of float32.
         Returns (H, W, 3) uint8, or of that size. Raises BadLabelError, BadShapeError, TooLargeError, and
         BadOptionError where the model cannot wrap.
         """
-        return self._alone(Canvas(label_map, style, seed, instance_map, wrap), progress, size, as_bytes=True)
+        canvas = Canvas(label_map, style, seed, instance_map, wrap, precision)
+        return self._alone(canvas, progress, size, as_bytes=True)
 
     def render_batch(
         self,
@@ -122,7 +127,8 @@ class Synthesizer:
         progress: ProgressCallback | None = None,
         size: tuple[int, int] | None = None,
     ) -> list[np.ndarray]:
-        """As render, several at once, all of one size; the bytes may differ a little from those of each alone."""
+        """As render, several at once, all of one size and precision; the bytes may differ a little from those of each
+        alone."""
         if any(self._planned(canvas, size)[1] for canvas in canvases):
             return [self._alone(canvas, progress, size, as_bytes=True) for canvas in canvases]
         return [to_rgb(image) for image in self._painted(canvases, progress, size)]
@@ -165,8 +171,8 @@ class Synthesizer:
     ) -> None:
         ids = self._checked(canvas.label_map)
         code = self._checked_style(canvas.style, canvas.seed, ids)
-        objects = self._checked_objects(ids, canvas.instance_map) if self.looks_at_instances else None
-        style = None if code is None else self._placed(code)
+        objects = self._semantic.checked_objects(ids, canvas.instance_map)
+        style = None if code is None else self._semantic.placed(code)
         random = torch.Generator().manual_seed(canvas.seed % 2**63)
         noise = self._generator.draw_noise(1, *frame.framed_size, random)
         done = 0.0
@@ -177,23 +183,12 @@ class Synthesizer:
             progress("painting", done)
 
         self._ask_between_bands(report)
-        with torch.inference_mode():
-            labels = self._labels_in_parts(ids, objects, frame, report)
+        with torch.inference_mode(), self._computed_as(canvas.precision):
+            labels = self._semantic.in_parts(ids, objects, frame, report)
             for region, image in self.parted.paint(plan, labels, style, noise, canvas.wrap, report):
                 self._refuse_no_picture(image)
-                sheet.put(region, image)
+                sheet.put(region, image.float())
         progress("painting", 1.0)
-
-    def _labels_in_parts(
-        self, ids: np.ndarray, objects: np.ndarray | None, frame: Framing, after_band: Callable[[], None]
-    ) -> Labels:
-        sampling, wrap = self._label_sampling, frame.wrap
-        if self._takes_shares(ids, frame):
-            planes = self._semantic_input(self._channels.indices(ids), objects, frame)
-            return PlaneLabels(planes, sampling, wrap)
-        framed = frame.framed(frame.sampled(ids))
-        framed_objects = None if objects is None else frame.framed(frame.sampled(objects))
-        return IdLabels(framed, framed_objects, self._channels, sampling, wrap, self._placed, after_band)
 
     def _painted(
         self, canvases: Sequence[Canvas], progress: ProgressCallback | None, size: tuple[int, int] | None
@@ -214,17 +209,20 @@ class Synthesizer:
             report()
 
         self._ask_between_bands(report)
-        with torch.inference_mode():
+        with torch.inference_mode(), self._computed_as(canvases[0].precision):
             inputs = [self._inputs(canvas, ids, frame) for canvas, ids in zip(canvases, checked, strict=True)]
             codes = [code for _, code, _ in inputs if code is not None]
-            noise = [_together(planes) for planes in zip(*(each[2] for each in inputs), strict=True)]
-            labels: Any = _all_labels([each[0] for each in inputs])
-            image = self._generator(labels, _together(codes) if codes else None, noise, after_block)
+            noise = [together(planes) for planes in zip(*(each[2] for each in inputs), strict=True)]
+            labels: Any = all_labels([each[0] for each in inputs])
+            image = self._generator(labels, together(codes) if codes else None, noise, after_block)
             image = frame.unframed(image.float())
             self._refuse_no_picture(image)
         if progress is not None:
             progress("painting", 1.0)
         return image
+
+    def _computed_as(self, precision: str) -> AbstractContextManager[None]:
+        return computed_in(self.device, self.preview if precision == PREVIEW else "")
 
     def _ask_between_bands(self, report: Callable[[], None]) -> None:
         """Whether anybody still waits."""
@@ -244,40 +242,11 @@ class Synthesizer:
     ) -> tuple[Tensor | KeyMap, Tensor | None, list[Tensor]]:
         """Labels, style code and noise planes of one picture."""
         code = self._checked_style(canvas.style, canvas.seed, ids)
-        objects = self._checked_objects(ids, canvas.instance_map) if self.looks_at_instances else None
-        labels = self._seen(self._channels.indices(ids), objects, frame)
+        objects = self._semantic.checked_objects(ids, canvas.instance_map)
+        labels = self._semantic.seen(self._channels.indices(ids), objects, frame)
         random = torch.Generator().manual_seed(canvas.seed % 2**63)
         noise = self._generator.draw_noise(1, *labels.shape[2:], random)
-        return labels, None if code is None else self._placed(code), noise
-
-    def _seen(self, channels: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Tensor | KeyMap:
-        """What the network is shown, compiled or not."""
-        if self._compiled is None:
-            return self._semantic_input(channels, objects, frame)
-        if self._takes_shares(channels, frame):
-            return self._compiled.keys(self._semantic_input(channels, objects, frame))
-        instances = None if objects is None else self._placed(frame.framed(frame.sampled(objects)))
-        framed = self._placed(frame.framed(frame.sampled(channels)))
-        return self._compiled.keys_of_classes(framed, instances)
-
-    def _semantic_input(self, channels: np.ndarray, objects: np.ndarray | None, frame: Framing) -> Tensor:
-        """(1, input_channels, H', W'), as large as the frame wants it."""
-        shares = self._takes_shares(channels, frame)
-        instances = None if objects is None else self._placed(frame.framed(frame.sampled(objects)))
-        if not shares:
-            framed = self._placed(frame.framed(frame.sampled(channels)))
-            labels = one_hot(framed, self._channels.count, instances)
-        else:
-            planes = class_shares(self._placed(channels), self._channels.count, frame.height, frame.width)
-            labels = frame.framed_planes(planes)
-            if instances is not None:
-                labels = torch.cat([labels, instance_edges(instances[:, None])], dim=1)
-        return labels.contiguous(memory_format=torch.channels_last)
-
-    def _takes_shares(self, ids: np.ndarray, frame: Framing) -> bool:
-        """Whether a label map is averaged where it is brought to the painting's size."""
-        smaller = frame.height < ids.shape[0] or frame.width < ids.shape[1]
-        return self._label_sampling == "area" and smaller
+        return labels, None if code is None else self._semantic.placed(code), noise
 
     def painting_size(self, wanted: tuple[int, int]) -> tuple[int, int]:
         """(height, width) to paint at, for an upscaler that brings it to the size wanted; small ones stay."""
@@ -368,36 +337,6 @@ class Synthesizer:
                 f"A style code of this model has {self.style_size} numbers, this one {code.shape}."
             )
         return code
-
-    def _checked_objects(self, ids: np.ndarray, instance_map: np.ndarray | None) -> np.ndarray:
-        if instance_map is None:
-            return ids
-        objects = np.asarray(instance_map)
-        if objects.shape != ids.shape or objects.dtype.kind not in "ui":
-            raise BadShapeError(
-                f"The instance map is {objects.dtype} of the shape {objects.shape}, the label map's is {ids.shape}.",
-                "Give one whole number for each pixel of the label map.",
-            )
-        return objects
-
-    def _placed(self, array: np.ndarray) -> Tensor:
-        """A batch of one on the device: whole numbers as int64, others as they are."""
-        kind = np.int64 if array.dtype.kind in "ui" else array.dtype
-        return torch.from_numpy(array.astype(kind)[None]).to(self.device)
-
-
-def _all_labels(parts: Sequence[Tensor | KeyMap]) -> Tensor | KeyMap:
-    """One batch of several, all of them planes or all of them keys."""
-    keys = [each for each in parts if isinstance(each, KeyMap)]
-    return KeyMap.together(keys) if keys else _together([each for each in parts if isinstance(each, Tensor)])
-
-
-def _together(parts: Sequence[Tensor]) -> Tensor:
-    """One batch of several of one picture each; one alone stays as it is, also in memory."""
-    if len(parts) == 1:
-        return parts[0]
-    batch = torch.cat(list(parts))
-    return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch
 
 
 def _say_nothing(stage: str, done: float) -> None:

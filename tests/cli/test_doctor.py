@@ -54,5 +54,5 @@ def test_doctor_looks_at_everything_and_prints_no_traceback(spade):
     assert "Traceback" not in ended.out + ended.err
     assert all(
         f" {what} " in ended.out
-        for what in ("Python", "torch", "memory", "models", "ZeroMQ", "Blender", "server")
+        for what in ("Python", "torch", "memory", "models", "previews", "ZeroMQ", "Blender", "server")
     )

@@ -59,6 +59,7 @@ class TrivialSynthesizer:
     looks_at_instances = False
     terms = "A trivial generator, for tests."
     parted = None
+    preview = ""
 
     def __init__(self, name):
         self.name = name
@@ -144,6 +145,18 @@ class InstancesSynthesizer(TrivialSynthesizer):
     def render(self, label_map, style=None, seed=0, progress=None, instance_map=None):
         rgb = super().render(label_map, style, seed, progress)
         return rgb if instance_map is None else rgb + instance_map[..., None].astype(np.uint8)
+
+
+class PreviewSynthesizer(TrivialSynthesizer):
+    """As a network on a graphics card: its previews round up."""
+
+    preview = "bfloat16"
+
+    def render_batch(self, canvases, progress=None, size=None):
+        pictures = super().render_batch(canvases, progress, size)
+        if canvases[0].precision == "preview":
+            return [rgb + np.uint8(1) for rgb in pictures]
+        return pictures
 
 
 def _already_tried() -> bool:

@@ -27,8 +27,11 @@ from .to_client import (
 )
 from .to_server import (
     CLIENT_MESSAGES,
+    EXACT,
     NOWHERE,
     PICTURE_ENCODINGS,
+    PRECISIONS,
+    PREVIEW,
     PRIORITIES,
     PRIORITY_BACKGROUND,
     PRIORITY_INTERACTIVE,
@@ -57,6 +60,7 @@ __all__ = [
     "Cancelled",
     "ClientMessage",
     "Drain",
+    "EXACT",
     "Failed",
     "Finished",
     "GetLabelSet",
@@ -69,6 +73,8 @@ __all__ = [
     "NOWHERE",
     "Output",
     "PICTURE_ENCODINGS",
+    "PRECISIONS",
+    "PREVIEW",
     "PRIORITIES",
     "PRIORITY_BACKGROUND",
     "PRIORITY_INTERACTIVE",

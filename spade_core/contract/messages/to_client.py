@@ -61,7 +61,8 @@ class Welcome:
     state: "warming" | "ready" | "failed" | "released" | "draining". problems: what is wrong, as
     many as fit (since minor version 2). upscalers: names that a request may ask for beside "auto" and "off"; the
     first is what "auto" takes (since minor version 3). upscaler_terms: those of each of them, in words, as many as fit
-    (since minor version 7).
+    (since minor version 7). preview: the numbers that previews are computed in, "bfloat16"; empty where none are faster
+    than what is exact, which a preview then is (since minor version 8).
     """
 
     minor: int
@@ -74,6 +75,7 @@ class Welcome:
     software: str = ""
     upscalers: tuple[str, ...] = ()
     upscaler_terms: tuple[str, ...] = ()
+    preview: str = ""
 
     def terms_of_upscaler(self, upscaler: str) -> str:
         """In words; empty where the server did not say. upscaler: its name, or the description of a picture's."""

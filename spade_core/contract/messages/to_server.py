@@ -12,6 +12,7 @@ PRIORITIES = PRIORITY_BACKGROUND, PRIORITY_NORMAL, PRIORITY_INTERACTIVE = 0, 1, 
 PICTURE_ENCODINGS = ("raw", "png", "jpeg", "webp")
 Wrap = tuple[bool, bool]
 """Whether an axis goes on at its other end: (rows, columns)."""
+PRECISIONS = EXACT, PREVIEW = "exact", "preview"
 NOWHERE: Wrap = (False, False)
 
 
@@ -50,7 +51,7 @@ class Output:
 
     upscale: as in PictureRequest; older clients do not send it and get what they got (since minor version 3).
     natural_edges: as in PictureRequest (since minor version 4). wrap: as in PictureRequest; older servers paint without
-    (since minor version 7).
+    (since minor version 7). precision: as in PictureRequest; older servers paint what is exact (since minor version 8).
     """
 
     size: tuple[int, int] | None = None
@@ -58,6 +59,7 @@ class Output:
     upscale: str = "off"
     natural_edges: float = 0.0
     wrap: Wrap = NOWHERE
+    precision: str = EXACT
 
 
 @dataclass(frozen=True)

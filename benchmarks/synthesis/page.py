@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/performance.md and its plot, from what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+
+from .measuring import Row
+from .plot import drawn
+from .results import Results
+from .systems import SYSTEMS, why_not
+from .targets import TARGETS
+
+DOCS = Path(__file__).parents[2] / "docs"
+TEMPLATE = Path(__file__).with_name("page.md")
+PLOTTED = "embedded median 512", "coco median 256"
+NAMES = {
+    "embedded": "The embedded model",
+    "coco": "The published width for COCO-Stuff",
+    "plain": "PyTorch, the reference design",
+    "ours": "**exact**",
+    "ours, new style": "**exact, the style changed**",
+    "ours, moved object": "**exact, an object moved**",
+}
+
+
+def write_page(results: Results) -> None:
+    """Both whole or not at all, each."""
+    plotted = {
+        f"{NAMES[key.split()[0]].lower()}, {key.split()[2]} x {key.split()[2]}": _rows(results, key)
+        for key in PLOTTED
+    }
+    loads = results.loads or (0.0,)
+    text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        machine=results.machine,
+        load=f"{min(loads):g} to {max(loads):g}",
+        tables="\n".join(_table(results, model) for model in ("embedded", "coco")),
+        missing="\n".join(f"- {reason}" for reason in map(why_not, SYSTEMS) if reason),
+        large=_large(results),
+        profiles=_profiles(results),
+        targets=_targets(results),
+    )
+    for file, content in (
+        (DOCS / "performance.md", text),
+        (DOCS / "pictures/performance.svg", drawn(plotted)),
+    ):
+        part = file.with_suffix(".part")
+        part.write_text(content, encoding="utf-8")
+        part.replace(file)
+
+
+def _rows(results: Results, case: str) -> list[Row]:
+    """Of "model map side", in the order of SYSTEMS."""
+    keys = (f"{case} {name}" for name in SYSTEMS)
+    return [results.rows[key] for key in keys if key in results.rows]
+
+
+def _cases(results: Results, model: str) -> list[str]:
+    found = {(row.side, row.map) for row in results.rows.values() if row.model == model}
+    order = ("median", "hard", "noise")
+    return [
+        f"{model} {kind} {side}"
+        for side, kind in sorted(found, key=lambda each: (each[0], order.index(each[1])))
+    ]
+
+
+def _table(results: Results, model: str) -> str:
+    lines = [
+        f"### {NAMES[model]}",
+        "| size, map | | seconds | times as fast (from-to) | MiB | largest difference |",
+    ]
+    lines.append("|---|---|---|---|---|---|")
+    for case in _cases(results, model):
+        _, kind, side = case.split()
+        for place, row in enumerate(_rows(results, case)):
+            head = f"{side}, {kind}" if place == 0 else ""
+            spread = "" if place == 0 else f" ({row.lowest:.2f}-{row.highest:.2f})"
+            difference = "" if place == 0 else f"{row.difference:.0e}"
+            lines.append(
+                f"| {head} | {NAMES.get(row.system, row.system)} | {row.seconds:.3f} | {row.ratio:.2f}{spread} | "
+                f"{row.mebibytes:.0f} | {difference} |"
+            )
+    return "\n".join([*lines, ""])
+
+
+def _large(results: Results) -> str:
+    return "\n".join(
+        f"| {each.side} x {each.side} | {each.processor_seconds:.0f} | {each.seconds:.0f} | {each.mebibytes:.0f} |"
+        for each in sorted(results.large.values(), key=lambda each: each.side)
+    )
+
+
+def _profiles(results: Results) -> str:
+    lines = []
+    for each in results.profiles.values():
+        shares = (
+            f"{part / each.seconds:.0%}" for part in (each.labels, each.convolutions, each.rest, each.floor)
+        )
+        lines.append(
+            f"| {each.model} {each.side}, {each.map} | {each.seconds:.3f} | {' | '.join(shares)} | {each.peak:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _targets(results: Results) -> str:
+    lines = []
+    for target in TARGETS:
+        measured = target.measured(results)
+        if measured is None:
+            lines.append(f"| {target.what} | {target.wanted} | not measured here | {target.otherwise} |")
+        elif target.is_met(measured):
+            lines.append(f"| {target.what} | {target.wanted} | {measured:.3g} | reached |")
+        else:
+            lines.append(f"| {target.what} | {target.wanted} | {measured:.3g} | {target.why(results)} |")
+    return "\n".join(lines)
