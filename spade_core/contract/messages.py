@@ -55,6 +55,29 @@ class SubmitStyle:
 
 
 @dataclass(frozen=True)
+class PlacedPart:
+    """A style for a part of the picture: the style as in a StylePart, the rest as in PlacedStyle (since minor version 9)."""
+
+    kind: str
+    seed: int = 0
+    shape: tuple[int, int] | None = None
+    name: str = ""
+    classes: tuple[int, ...] = ()
+    region: int = 0
+    peak: float | None = None
+
+
+@dataclass(frozen=True)
+class PlacesPart:
+    """Styles for parts of the picture, their buffers behind that of its own style; where `regions` says so, then the
+    region map's. softness: as in PictureRequest (since minor version 9)."""
+
+    parts: tuple[PlacedPart, ...] = ()
+    softness: float = 0.0
+    regions: InstancesPart | None = None
+
+
+@dataclass(frozen=True)
 class Output:
     """The picture wanted: size None means the label map's own, encoding is one of PICTURE_ENCODINGS.
 
@@ -101,10 +124,11 @@ class InstancesPart:
 @dataclass(frozen=True)
 class Submit:
     """One picture to paint; `submission` makes it from a PictureRequest. Buffers: the label map as `encoding` says,
-    then that of each style which has one, then the instance map.
+    then that of each style which has one, then the region map, then the instance map.
 
     painting: whether the small picture is sent, as Painting, before an upscaler enlarges it (since minor version 3).
-    instances: for a model of `ModelInfo.instance_edges` (since minor version 7).
+    instances: for a model of `ModelInfo.instance_edges` (since minor version 7). places: further styles, for a model
+    without `ModelInfo.one_style` (since minor version 9).
     """
 
     id: str
@@ -124,6 +148,7 @@ class Submit:
     no_cache: bool = False
     painting: bool = False
     instances: InstancesPart | None = None
+    places: PlacesPart | None = None
 
 
 @dataclass(frozen=True)
@@ -186,7 +211,9 @@ class ModelInfo:
     is the checkpoint's name for people (empty for a model that stays as it is; since minor version 1). trained_size:
     [height, width] of what it paints best, where that is known (since minor version 3). styles: names of its styles
     (since minor version 4). instance_edges: whether it looks at the borders between objects, and takes an instance map;
-    terms: whose weights it has, on what it was trained, and on what terms, in words (since minor version 7).
+    terms: whose weights it has, on what it was trained, and on what terms, in words (since minor version 7). one_style:
+    why it paints all of a picture in one style, as the end of a sentence; "" where it can in several (since minor
+    version 9).
     """
 
     name: str
@@ -200,6 +227,7 @@ class ModelInfo:
     styles: tuple[str, ...] = ()
     instance_edges: bool = False
     terms: str = ""
+    one_style: str = ""
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,9 @@ Event = ServerMessage | Delayed
 
 _DELIVERY = Delivery()
 INSTANCES_SINCE = WRAP_SINCE = 7
-"""The minor version from which on a server takes instance maps, and makes ends meet: older ones would leave it out
-without a word."""
+PLACES_SINCE = 9
+"""The minor version from which on a server takes instance maps, makes ends meet, and paints parts in styles of their
+own: older ones would leave it out without a word."""
 
 
 class Transport(Protocol):
@@ -122,8 +123,8 @@ class Session:
     def submit(self, request: PictureRequest, delivery: Delivery = _DELIVERY) -> str:
         """Send one job and return its id; its events come from `poll`.
 
-        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map or a
-        wrapping that the server is known not to take.
+        Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map, a
+        wrapping or styles of parts that the server is known not to take.
         """
         delivery = replace(delivery, compress=delivery.compress or not self._transport.local)
         submit, buffers = submit_from(request, delivery, self.id, self.limits)
@@ -136,6 +137,11 @@ class Session:
             raise BadOptionError(
                 "This server cannot paint a picture whose ends meet.",
                 "Update the server, or leave wrapping out.",
+            )
+        if self.welcome is not None and submit.places is not None and self.welcome.minor < PLACES_SINCE:
+            raise BadOptionError(
+                "This server is of an earlier version, which paints all of a picture in one style.",
+                "Update the server, or give the whole picture one style.",
             )
         if self.welcome is not None and delivery.encoding not in self.welcome.encodings:
             raise BadHeaderError(
