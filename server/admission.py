@@ -21,8 +21,9 @@ from spade_core.contract.messages import (
     ModelInfo,
     Submit,
 )
+from spade_core.contract.placed_styles import one_style_only
 from spade_core.contract.request import PictureRequest, not_looked_at, require, unknown_style
-from spade_core.contract.submission import Buffer, request_from, style_parts
+from spade_core.contract.submission import Buffer, all_style_parts, request_from
 from spade_core.synthesis.painting_size import painting_size
 
 from .keys import LOCAL
@@ -94,9 +95,10 @@ def job_key(submit: Submit, user: str) -> JobKey:
 
 def announced_bytes(submit: Submit, buffers: Sequence[Buffer]) -> int:
     """What the job would hold, as far as its header tells."""
-    instances = 0 if submit.instances is None else max(0, submit.instances.raw_bytes)
-    styles = buffers[1:] if submit.instances is None else buffers[1:-1]
-    return max(0, submit.raw_bytes) + sum(len(buffer) for buffer in styles) + instances
+    maps = [each for each in (_regions(submit), submit.instances) if each is not None]
+    styles = buffers[1 : len(buffers) - len(maps)]
+    inflated = sum(max(0, each.raw_bytes) for each in maps)
+    return max(0, submit.raw_bytes) + sum(len(buffer) for buffer in styles) + inflated
 
 
 def admit(
@@ -105,12 +107,15 @@ def admit(
     """The job, checked as PictureRequest.check does.
 
     Raises what that raises, what ServedModels.require raises, and LabelSetMismatchError, BadFramesError,
-    SizeMismatchError, and BadOptionError for an instance map that the model does not look at.
+    SizeMismatchError, and BadOptionError for an instance map that the model does not look at, or for styles of parts
+    where it has one for all of a picture.
     """
     model = models.require(submit.model)
     refuse_other_labels(submit, model.info.name, model.label_set)
     if submit.instances is not None and not model.info.instance_edges:
         raise not_looked_at(model.info.name)
+    if submit.places is not None and model.info.one_style:
+        raise one_style_only(model.info.name, model.info.one_style)
     _refuse_sizes(submit, limits)
     require(submit.priority in PRIORITIES, "The priority", "0, 1 or 2")
     require(submit.deadline_ms is None or submit.deadline_ms > 0, "The deadline", "more than 0 ms")
@@ -125,7 +130,7 @@ def admit(
             f"This server has no upscaler '{submit.output.upscale}'.",
             f"Use {', '.join(('auto', 'off', *models.upscalers))}.",
         )
-    for part in style_parts(submit.style):
+    for part in all_style_parts(submit):
         if part.kind == "named" and part.name.casefold() not in map(str.casefold, model.info.styles):
             raise unknown_style(part.name, model.info.name, model.info.styles)
     if not models.preview:  # it is the exact picture, and may be there already
@@ -140,12 +145,18 @@ def _raw(
     submit: Submit, request: PictureRequest, buffers: Sequence[Buffer]
 ) -> tuple[Submit, Sequence[Buffer]]:
     """The job with its maps as `request` has them: checked, and not deflated."""
-    label_map, objects = request.label_map, request.instance_map
+    label_map, objects, regions = request.label_map, request.instance_map, request.region_map
     raw = replace(submit, dtype=label_map.dtype.name, raw_bytes=label_map.nbytes, encoding="raw")
-    if objects is None:
-        return raw, [label_map.data.cast("B"), *buffers[1:]]
-    raw = replace(raw, instances=InstancesPart(objects.dtype.name, objects.nbytes))
-    return raw, [label_map.data.cast("B"), *buffers[1:-1], objects.data.cast("B")]
+    if regions is not None and raw.places is not None:
+        raw = replace(raw, places=replace(raw.places, regions=InstancesPart("uint8", regions.nbytes)))
+    if objects is not None:
+        raw = replace(raw, instances=InstancesPart(objects.dtype.name, objects.nbytes))
+    maps = [each.data.cast("B") for each in (regions, objects) if each is not None]
+    return raw, [label_map.data.cast("B"), *buffers[1 : len(buffers) - len(maps)], *maps]
+
+
+def _regions(submit: Submit) -> InstancesPart | None:
+    return None if submit.places is None else submit.places.regions
 
 
 def _painted_size(submit: Submit, model: ModelInfo) -> tuple[int, int]:
@@ -169,19 +180,21 @@ def _refuse_sizes(submit: Submit, limits: Limits) -> None:
     """What the header alone shows, before anything is inflated."""
     refuse_size(submit.shape, "label map", limits)
     refuse_size(submit.output.size or submit.shape, "picture", limits)
-    for what, part in (("A label map", submit), ("An instance map", submit.instances)):
+    maps = ("A label map", submit), ("An instance map", submit.instances), ("A region map", _regions(submit))
+    for what, part in maps:
         if part is not None and not 0 <= part.raw_bytes <= limits.max_bytes:
             raise TooLargeError(
                 f"{what} of {part.raw_bytes} bytes is over the limit.", "Choose a smaller size."
             )
-    for part in style_parts(submit.style):
+    for part in all_style_parts(submit):
         if part.kind == "image" and part.shape is not None:
             refuse_size(part.shape, "style image", limits)
 
 
 def _content(submit: Submit, buffers: Sequence[Buffer]) -> str:
     kinds = (submit.dtype, None if submit.instances is None else submit.instances.dtype)
-    parts = (submit.seed, submit.shape, kinds, asdict(submit.style), asdict(submit.output))
+    places = None if submit.places is None else asdict(submit.places)
+    parts = (submit.seed, submit.shape, kinds, asdict(submit.style), places, asdict(submit.output))
     digest = hashlib.sha256(json.dumps(parts).encode())
     for buffer in buffers:
         digest.update(buffer)

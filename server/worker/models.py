@@ -136,6 +136,7 @@ class ModelLoader:
             styles=tuple(style.name for style in synthesizer.named_styles),
             instance_edges=synthesizer.looks_at_instances,
             terms=synthesizer.terms[:_MOST_TERMS],
+            one_style=synthesizer.one_style,
         )
         return LoadedModel(version, synthesizer, info, speed, cost, Batches(synthesizer))
 

@@ -121,7 +121,7 @@ class Renderer:
     def _refuse_without_memory(self, loaded: LoadedModel, plan: Plan) -> None:
         """Before the system ends this process, or another. Raises OutOfMemoryError."""
         upscaled = 0 if plan.upscaler is None else plan.size[0] * plan.size[1]
-        need = loaded.cost.memory(plan.painted[0] * plan.painted[1], upscaled)
+        need = loaded.cost.memory(plan.painted[0] * plan.painted[1], upscaled) + plan.style_bytes
         if 4 * need < self._models.room or not self._models.room:
             return  # not worth the question
         left = free(str(loaded.synthesizer.device))

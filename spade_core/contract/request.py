@@ -20,6 +20,7 @@ from .errors import (
 from .labels import LabelSet
 from .limits import Limits, refuse_size
 from .messages import EXACT, NOWHERE, PICTURE_ENCODINGS, PRECISIONS, PRIORITIES, PRIORITY_NORMAL, Wrap
+from .placed_styles import PlacedStyle, check_placed, travelling_regions
 
 MAX_SEED = 2**63
 UPSCALER_NAME = re.compile(r"[\w.-]{1,64}")
@@ -87,6 +88,8 @@ class PictureRequest:
     (True, True) a seamless tile. The label map is taken to go on so, too.
     precision: "exact" computes in float32; "preview" in bfloat16, where the device does so faster: the same picture but
     for rounding that shows where one looks for it.
+    placed_styles: further styles, each for a part of the picture. region_map: (H, W) numbers of such parts, 0 for none.
+    softness: over how much of the picture's height one style goes over into another at a border, 0 to 0.5.
     """
 
     label_map: np.ndarray
@@ -101,10 +104,13 @@ class PictureRequest:
     natural_edges: float = 0.0
     wrap: Wrap = NOWHERE
     precision: str = EXACT
+    placed_styles: tuple[PlacedStyle, ...] = ()
+    region_map: np.ndarray | None = None
+    softness: float = 0.0
 
     def check(self, limits: Limits) -> PictureRequest:
         """This request with its maps as they travel: C-contiguous, the label map of the label set's dtype, the instance
-        map of uint8 or uint16, its objects numbered anew where their numbers are larger.
+        map of uint8 or uint16, its objects numbered anew where their numbers are larger, the region map of uint8.
 
         Raises BadLabelError, BadShapeError, BadImageError, TooLargeError, and BadHeaderError where a number is out of
         range.
@@ -128,8 +134,9 @@ class PictureRequest:
         )
         require(self.precision in PRECISIONS, "The precision", "'exact' or 'preview'")
         require(bool(UPSCALER_NAME.fullmatch(self.upscale)), "The upscaler", "'auto', 'off' or a name")
-        for style in self.plain_styles:
+        for style in (*self.plain_styles, *(each.style for each in self.placed_styles)):
             _check_style(style, limits)
+        check_placed(self.placed_styles, self.softness, self.label_set)
         if isinstance(self.style, MixedStyle):
             require(0 <= self.style.share <= 1, "The share of a mixed style", "0 to 1")
         instance_map = self.instance_map
@@ -140,7 +147,10 @@ class PictureRequest:
                     f"The instance map has {instance_map.nbytes} bytes, the server takes {limits.max_bytes}.",
                     "Choose a smaller size.",
                 )
-        return replace(self, label_map=label_map, instance_map=instance_map)
+        regions = self.region_map
+        if regions is not None:
+            regions = travelling_regions(regions, label_map)
+        return replace(self, label_map=label_map, instance_map=instance_map, region_map=regions)
 
     @property
     def plain_styles(self) -> tuple[PlainStyle, ...]:

@@ -66,8 +66,8 @@ _DELIVERY = Delivery()
 INSTANCES_SINCE = WRAP_SINCE = 7
 """The minor version from which on a server takes instance maps, and makes ends meet: older ones would leave it out
 without a word."""
-PREVIEW_SINCE = 8
-"""The same of previews."""
+PREVIEW_SINCE, PLACES_SINCE = 8, 9
+"""The same of previews, and of parts in styles of their own."""
 
 
 class Transport(Protocol):
@@ -126,7 +126,7 @@ class Session:
         """Send one job and return its id; its events come from `poll`.
 
         Raises what `check` of both raises at once, before anything is sent, and BadOptionError for an instance map, a
-        wrapping or a preview that the server is known not to take.
+        wrapping, a preview or styles of parts that the server is known not to take.
         """
         delivery = replace(delivery, compress=delivery.compress or not self._transport.local)
         submit, buffers = submit_from(request, delivery, self.id, self.limits)
@@ -144,6 +144,11 @@ class Session:
             raise BadOptionError(
                 "This server is of an earlier version, which paints no previews.",
                 "Update the server, or ask for the exact picture.",
+            )
+        if self.welcome is not None and submit.places is not None and self.welcome.minor < PLACES_SINCE:
+            raise BadOptionError(
+                "This server is of an earlier version, which paints all of a picture in one style.",
+                "Update the server, or give the whole picture one style.",
             )
         if self.welcome is not None and delivery.encoding not in self.welcome.encodings:
             raise BadHeaderError(

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from .limits import Limits
+from .placed_styles import PlacedStyle
 from .request import ImageStyle, MixedStyle, PlainStyle, Style
 
 
@@ -16,6 +18,11 @@ def fitted(style: Style | None, limits: Limits) -> Style | None:
     if isinstance(style, MixedStyle):
         return replace(style, first=_fitted(style.first, limits), second=_fitted(style.second, limits))
     return None if style is None else _fitted(style, limits)
+
+
+def fitted_placed(placed: Sequence[PlacedStyle], limits: Limits) -> tuple[PlacedStyle, ...]:
+    """The same of styles of parts."""
+    return tuple(replace(each, style=_fitted(each.style, limits)) for each in placed)
 
 
 def _fitted(style: PlainStyle, limits: Limits) -> PlainStyle:

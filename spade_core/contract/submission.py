@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A PictureRequest as a Submit message with its buffers, and back: the one place that knows their order.
 
-Buffers: the label map, then for each style, in order, an image's rgb or a code's float32 (a seed or a name needs none),
-then the instance map, if there is one.
+Buffers: the label map, then for each style, in order, first the picture's own, then those of its parts, an image's rgb
+or a code's float32 (a seed or a name needs none), then the region map and the instance map, if there are any.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from .codec import pack_map, unpack_map
 from .errors import BadFramesError, BadHeaderError, SizeMismatchError, TooLargeError
 from .labels import LabelSet
 from .limits import MAX_MESSAGE_BYTES, Limits
-from .messages import InstancesPart, Output, StylePart, Submit, SubmitStyle
+from .messages import InstancesPart, Output, PlacedPart, PlacesPart, StylePart, Submit, SubmitStyle
+from .placed_styles import MOST_PLACED, PlacedStyle
 from .request import (
     CodeStyle,
     Delivery,
@@ -45,6 +46,7 @@ def submit_from(
     request = request.check(limits)
     label_map, encoding = request.label_map, _encoding(request.label_map, delivery)
     instances, objects = _instances_part(request.instance_map, delivery)
+    regions, numbers = _instances_part(request.region_map if request.placed_styles else None, delivery)
     deadline_s = delivery.deadline_s
     submit = Submit(
         id=uuid.uuid4().hex,
@@ -71,8 +73,9 @@ def submit_from(
         no_cache=delivery.no_cache,
         painting=delivery.painting,
         instances=instances,
+        places=_places(request, regions),
     )
-    buffers = [bytes(pack_map(label_map, encoding)), *style_buffers(request), *objects]
+    buffers = [bytes(pack_map(label_map, encoding)), *style_buffers(request), *numbers, *objects]
     _refuse_large(sum(map(len, buffers)))
     return submit, buffers
 
@@ -106,44 +109,81 @@ def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet)
     Raises BadFramesError, BadHeaderError, BadShapeError, SizeMismatchError; never inflates more than `raw_bytes` of the
     job and of its instance map.
     """
-    parts = style_parts(submit.style)
-    wanted = 1 + sum(part.kind not in _WITHOUT_BUFFER for part in parts) + (submit.instances is not None)
+    places = submit.places or PlacesPart()
+    parts = all_style_parts(submit)
+    wanted = 1 + sum(part.kind not in _WITHOUT_BUFFER for part in parts)
+    wanted += (submit.instances is not None) + (places.regions is not None)
     if len(buffers) != wanted:
         raise BadFramesError(
             f"The job has {len(buffers)} buffers where {wanted} belong.", "Send the arrays it names."
         )
     rest = iter(buffers[1:])
     styles = [_plain_style(part, b"" if part.kind in _WITHOUT_BUFFER else next(rest)) for part in parts]
+    own, placed = styles[: len(styles) - len(places.parts)], styles[len(styles) - len(places.parts) :]
+    region_map = None if places.regions is None else _map(submit, places.regions, next(rest), "region map")
     return PictureRequest(
         unpack_map(buffers[0], submit.shape, submit.dtype, submit.encoding, submit.raw_bytes),
         label_set,
         submit.model,
         submit.seed,
-        _style(submit, styles),
+        _style(submit, own),
         submit.style.strength,
         submit.output.size,
         upscale=submit.output.upscale,
         natural_edges=submit.output.natural_edges,
-        instance_map=_instance_map(submit, buffers[-1]),
+        instance_map=None
+        if submit.instances is None
+        else _map(submit, submit.instances, next(rest), "instance map"),
         wrap=submit.output.wrap,
         precision=submit.output.precision,
+        placed_styles=tuple(
+            PlacedStyle(style, part.classes, part.region, part.peak)
+            for style, part in zip(placed, places.parts, strict=True)
+        ),
+        region_map=region_map,
+        softness=places.softness,
     )
 
 
-def _instance_map(submit: Submit, buffer: Buffer) -> np.ndarray | None:
-    part = submit.instances
-    if part is None:
+def _map(submit: Submit, part: InstancesPart, buffer: Buffer, what: str) -> np.ndarray:
+    return unpack_map(buffer, submit.shape, part.dtype, part.encoding, part.raw_bytes, what)
+
+
+def _places(request: PictureRequest, regions: InstancesPart | None) -> PlacesPart | None:
+    """None where the picture has one style: then the job is what it was before there were parts."""
+    if not request.placed_styles:
         return None
-    return unpack_map(buffer, submit.shape, part.dtype, part.encoding, part.raw_bytes, "instance map")
+    parts = []
+    for each in request.placed_styles:
+        style = _part(each.style)
+        parts.append(
+            PlacedPart(
+                *(style.kind, style.seed, style.shape, style.name),
+                tuple(map(int, each.classes)),
+                int(each.region),
+                None if each.peak is None else float(each.peak),
+            )
+        )
+    return PlacesPart(tuple(parts), float(request.softness), regions)
 
 
 def style_buffers(request: PictureRequest) -> list[Buffer]:
     """What travels beside the header for a request's styles."""
     return [
         style.rgb.tobytes() if isinstance(style, ImageStyle) else style.code.astype(_CODE).tobytes()
-        for style in request.plain_styles
+        for style in (*request.plain_styles, *(each.style for each in request.placed_styles))
         if not isinstance(style, SeedStyle | NamedStyle)
     ]
+
+
+def all_style_parts(submit: Submit) -> tuple[StylePart, ...]:
+    """The styles of a job in the order of their buffers: its own, then those of its parts. Raises BadHeaderError."""
+    places = () if submit.places is None else submit.places.parts
+    if len(places) > MOST_PLACED:
+        raise BadHeaderError(f"The job has {len(places)} placed styles.", f"Send {MOST_PLACED} at most.")
+    further = tuple(StylePart(part.kind, part.seed, part.shape, part.name) for part in places)
+    _check_parts(further)
+    return (*style_parts(submit.style), *further)
 
 
 def style_parts(style: SubmitStyle) -> tuple[StylePart, ...]:
@@ -155,6 +195,11 @@ def style_parts(style: SubmitStyle) -> tuple[StylePart, ...]:
         parts = style.parts
         if len(parts) != 2:
             raise BadHeaderError(f"A mixed style has {len(parts)} parts.", "Send two of them.")
+    _check_parts(parts)
+    return parts
+
+
+def _check_parts(parts: Sequence[StylePart]) -> None:
     for part in parts:
         if part.kind not in ("seed", "image", "code", "named"):
             raise BadHeaderError(
@@ -163,7 +208,6 @@ def style_parts(style: SubmitStyle) -> tuple[StylePart, ...]:
             )
         if part.kind == "image" and part.shape is None:
             raise BadHeaderError("A style image has no shape.", "Send its [height, width].")
-    return parts
 
 
 def _style_message(request: PictureRequest) -> SubmitStyle:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from .config import DecoderConfig
 from .decoder import Decoder, ResBlock
 from .norms import param_free_norm
+from .style_map import Style
 
 SPREAD = 0.1
 """Standard deviation of the first scales and shifts (our choice): classes differ from the first step on."""
@@ -49,7 +50,7 @@ class CladeResBlock(ResBlock):
         self.classes = config.label_channels
         self.add_norms(lambda channels: CladeNorm(config, channels), fan_in, fan_out)
 
-    def seen(self, labels: Tensor, style: Tensor | None) -> Tensor:
+    def seen(self, labels: Tensor, style: Style | None) -> Tensor:
         """(B, h, w) rows of the norms' tables: the class, and as many further where there is an edge."""
         rows = labels[:, : self.classes].argmax(dim=1)
         if labels.shape[1] > self.classes:

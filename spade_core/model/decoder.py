@@ -16,6 +16,7 @@ from .interface import AfterBlock, ImageGenerator
 from .layers import LEAK, conv
 from .norms import spectral_norm
 from .semantic_input import resize_labels
+from .style_map import Style, added
 
 
 class ResBlock(nn.Module):
@@ -42,8 +43,9 @@ class ResBlock(nn.Module):
         self.norm_1 = norm(min(fan_in, fan_out))
         self.norm_s = norm(fan_in) if fan_in != fan_out else None
 
-    def forward(self, x: Tensor, labels: Tensor, style: Tensor | None, noise: Tensor | None) -> Tensor:
-        """x: (B, fan_in, h, w); labels: (B, classes, h, w); style: (B, Z); noise: (B, 1, h, w) standard normal."""
+    def forward(self, x: Tensor, labels: Tensor, style: Style | None, noise: Tensor | None) -> Tensor:
+        """x: (B, fan_in, h, w); labels: (B, classes, h, w); style: (B, Z), or a map; noise: (B, 1, h, w) standard
+        normal."""
         if self.noise_strength is not None and noise is not None:
             x = torch.addcmul(x, self.noise_strength, noise)
         labels = self.seen(labels, style)
@@ -54,7 +56,7 @@ class ResBlock(nn.Module):
         dx = self.conv_1(F.leaky_relu(self.norm_1(dx, labels), LEAK))
         return skip + dx
 
-    def seen(self, labels: Tensor, style: Tensor | None) -> Tensor:
+    def seen(self, labels: Tensor, style: Style | None) -> Tensor:
         """What the norms are shown."""
         return labels
 
@@ -120,6 +122,16 @@ class Decoder(ImageGenerator[Config]):
         rows, columns = self.config.start_grid
         return rows * self.multiple, columns * self.multiple
 
+    @property
+    def one_style(self) -> str:
+        if not self.config.style_size:
+            return "it has no style code"
+        if self.config.start == "style":
+            return "its style code is the start of the whole picture, not of a place in it"
+        if self.config.norm == "instance":
+            return "its norms see the whole picture, so that the style of a part would change all of it"
+        return ""
+
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """(rows, columns) of the start for a label map of this size; the image is 2**steps times that."""
         if self.config.start_grid is not None:
@@ -152,21 +164,21 @@ class Decoder(ImageGenerator[Config]):
             return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         return F.interpolate(x, scale_factor=2, mode="nearest")
 
-    def start(self, labels: Tensor, style: Tensor | None, grid: tuple[int, int]) -> Tensor:
+    def start(self, labels: Tensor, style: Style | None, grid: tuple[int, int]) -> Tensor:
         """The coarsest feature map: (B, top width, rows, columns)."""
         rows, columns = grid
         if self.config.start == "style":
-            assert style is not None
+            assert isinstance(style, Tensor), "the whole start is made of one code"
             return self.fc(style).view(len(style), -1, rows, columns)
         x = self.fc(resize_labels(labels, rows, columns, sampling=self.config.label_sampling))
         if self.style_start is not None and style is not None:
-            x = x + self.style_start(style)[:, :, None, None]
+            x = added(x, self.style_start, style)
         return x
 
     def forward(
         self,
         labels: Tensor,
-        style: Tensor | None = None,
+        style: Style | None = None,
         noise: list[Tensor] | None = None,
         after_block: AfterBlock | None = None,
     ) -> Tensor:

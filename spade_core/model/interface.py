@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import ImageGeneratorConfig
+from .style_map import Style
 
 AfterBlock = Callable[[int], None]
 """Called with each block's index after it is done; may raise to stop."""
@@ -44,6 +45,11 @@ class ImageGenerator(nn.Module, ABC, Generic[Config]):
         """(height, width) of every image, whatever the label map's; None where the image follows the label map."""
         return None
 
+    @property
+    def one_style(self) -> str:
+        """Why it paints all of a picture in one style, as the end of a sentence; "" where a style map can be given."""
+        return "it has no style code" if not self.config.style_size else "its network takes one code"
+
     def draw_noise(
         self, batch: int, height: int, width: int, random: torch.Generator | None = None
     ) -> list[Tensor]:
@@ -55,13 +61,14 @@ class ImageGenerator(nn.Module, ABC, Generic[Config]):
     def forward(
         self,
         labels: Tensor,
-        style: Tensor | None = None,
+        style: Style | None = None,
         noise: list[Tensor] | None = None,
         after_block: AfterBlock | None = None,
     ) -> Tensor:
         """Paint a batch.
 
-        labels: (B, input_channels, H, W) one-hot float; style: (B, style_size) and noise as draw_noise gives it; each
-        is drawn here where it is None, and ignored by a network that has none.
+        labels: (B, input_channels, H, W) one-hot float; style: (B, style_size), or a map of several where
+        it can be (see `one_style`), and noise as draw_noise gives it; each is drawn here where it is None, and ignored by a
+        network that has none.
         Returns (B, 3, H', W') in [-1, 1]; H', W' are H, W where those are multiples of `multiple` and the size is free.
         """

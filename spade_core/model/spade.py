@@ -17,6 +17,7 @@ from .fused.library import fits
 from .fused.modulation import Table, Use, modulate
 from .layers import LEAK, conv
 from .norms import param_free_norm
+from .style_map import Style, StyleMap, added
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,10 @@ class SpadeResBlock(ResBlock):
         self.replicates = config.replicate_padding
         self.tabled = pointwise and config.replicate_padding and not config.instance_edges
 
-    def forward(self, x: Tensor, labels: Tensor, style: Tensor | None, noise: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor, style: Style | None, noise: Tensor | None) -> Tensor:
         """As ResBlock.forward. Training takes fewer passes over memory; pictures keep their bytes."""
-        if not (self.fusable and self.training and torch.is_grad_enabled() and fits(x)):
+        trains = self.fusable and self.training and torch.is_grad_enabled() and fits(x)
+        if not trains or isinstance(style, StyleMap):
             return super().forward(x, labels, style, noise)
         strength, skip = self.noise_strength, x
         if self.conv_s is None and noise is not None and strength is not None:  # the shortcut has it, too
@@ -120,12 +122,12 @@ class SpadeResBlock(ResBlock):
         planes = layers[0]._conv_forward(hidden, weight, bias)  # padded as the layers pad
         return Table(planes.permute(0, 2, 3, 1).reshape(-1, planes.shape[1]))
 
-    def seen(self, labels: Tensor, style: Tensor | None) -> Tensor:
+    def seen(self, labels: Tensor, style: Style | None) -> Tensor:
         """The block's hidden label features, style included, where its norms share them; else the labels."""
         if self.mlp_shared is not None:
             labels = self.mlp_shared(labels)
         if self.style is not None and style is not None:
-            labels = labels + self.style(style)[:, :, None, None]
+            labels = added(labels, self.style, style)
         return labels
 
 

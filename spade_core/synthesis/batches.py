@@ -17,6 +17,7 @@ from ..contract.messages import EXACT, NOWHERE, Wrap
 from ..contract.progress import ProgressCallback
 
 if TYPE_CHECKING:
+    from .placed_codes import PlacedCodes
     from .synthesizer import Synthesizer  # imports torch, which some synthesizers do without
 
 
@@ -25,11 +26,16 @@ class Canvas:
     """What Synthesizer.render is given for one picture."""
 
     label_map: np.ndarray
-    style: np.ndarray | None = None
+    style: np.ndarray | PlacedCodes | None = None
     seed: int = 0
     instance_map: np.ndarray | None = None
     wrap: Wrap = NOWHERE
     precision: str = EXACT
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is painted in no batch."""
+        return any(self.wrap) or not (self.style is None or isinstance(self.style, np.ndarray))
 
 
 class Batches:
@@ -46,7 +52,7 @@ class Batches:
     ) -> list[np.ndarray]:
         """One picture a canvas, all of this (height, width) and of one precision: bytes as Synthesizer.render gives
         them."""
-        if any(any(canvas.wrap) for canvas in canvases):
+        if any(canvas.is_alone for canvas in canvases):
             return self._singly(canvases, size, progress)
         shape = (len(canvases), *size, canvases[0].precision)
         if len(canvases) > 1 and shape in self._equal:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..contract.errors import BadShapeError
 from ..contract.labels import LabelSet
+from ..contract.placed_styles import one_style_only
 from ..contract.progress import ProgressCallback
 from ..contract.request import (
     ImageStyle,
@@ -20,17 +21,22 @@ from ..contract.request import (
     PictureRequest,
     PlainStyle,
     SeedStyle,
+    Style,
     not_looked_at,
 )
 from ..upscaling.choice import loaded
 from ..upscaling.outlines import outlined
 from ..upscaling.terms import upscaler_terms
 from .batches import Canvas
+from .placed_codes import PlacedCodes, numbers_of
 from .style import at_strength, between
 
 if TYPE_CHECKING:
     from ..upscaling.upscaler import Upscaler
     from .synthesizer import Synthesizer  # imports torch, which some synthesizers do without
+
+SCALES = 320
+"""Of the embedded model's widest block at full size: those of two norms and the shortcut's."""
 
 
 def paint(
@@ -46,7 +52,8 @@ def paint(
     place of the one that the request names, where it wants one.
 
     Raises what Synthesizer.render and encode_style raise, BadShapeError for a style code of another model, and
-    BadOptionError for an instance map that the model does not look at.
+    BadOptionError for an instance map that the model does not look at, or for several styles where it has one for all
+    of a picture.
     """
     if progress is not None:
         progress("painting", 0.0)
@@ -74,12 +81,24 @@ class Plan:
         """Its share of the work."""
         return 0.0 if self.upscaler is None else self.upscaler.share_of_work
 
+    @property
+    def style_bytes(self) -> int:
+        """Memory for several styles, beside what a painting takes: shares of each at every pixel, and its own scales
+        and shifts, of which `SCALES` numbers are there at once."""
+        style = self.canvas.style
+        if not isinstance(style, PlacedCodes):
+            return 0
+        return 4 * self.painted[0] * self.painted[1] * (2 * len(style.codes) + SCALES)
+
 
 def plan_of(synthesizer: Synthesizer, request: PictureRequest, upscaler: Upscaler | None = None) -> Plan:
     """All that comes before the painting. upscaler: as in paint; raises what paint does."""
     if request.instance_map is not None and not synthesizer.looks_at_instances:
         raise not_looked_at(synthesizer.name)
+    if request.placed_styles and synthesizer.one_style:
+        raise one_style_only(synthesizer.name, synthesizer.one_style)
     code = _style_code(synthesizer, request)
+    placed = [_at_its_strength(synthesizer, request, each.style) for each in request.placed_styles]
     request = _with_natural_edges(request, synthesizer.label_set)
     size = request.size or (request.label_map.shape[0], request.label_map.shape[1])
     small = size if request.upscale == "off" else synthesizer.painting_size(size)
@@ -87,7 +106,8 @@ def plan_of(synthesizer: Synthesizer, request: PictureRequest, upscaler: Upscale
         sized, chosen = _at_size(request), None
     else:  # Before the painting: an upscaler that is missing must not cost it.
         sized, chosen = request, upscaler or loaded(request.upscale, str(synthesizer.device))
-    canvas = Canvas(sized.label_map, code, request.seed, sized.instance_map, request.wrap, request.precision)
+    style = _placed_codes(synthesizer, sized, code, placed) if placed else code
+    canvas = Canvas(sized.label_map, style, request.seed, sized.instance_map, request.wrap, request.precision)
     return Plan(request, canvas, small, size, chosen)
 
 
@@ -131,7 +151,22 @@ def _style_code(synthesizer: Synthesizer, request: PictureRequest) -> np.ndarray
     """The (style_size,) float32 code of a request's style at its strength; None leaves it to the seed."""
     if request.style is None and request.strength == 1:
         return None
-    style = request.style or SeedStyle(request.seed)
+    return _at_its_strength(synthesizer, request, request.style or SeedStyle(request.seed))
+
+
+def _placed_codes(
+    synthesizer: Synthesizer, request: PictureRequest, own: np.ndarray | None, placed: list[np.ndarray]
+) -> np.ndarray | PlacedCodes:
+    """request: at the size of its canvas. own: as of _style_code; placed: a code each of the placed styles."""
+    if own is None:
+        own = synthesizer.style_from_seed(request.seed, request.label_map)
+    numbers = numbers_of(request.label_map, request.placed_styles, request.region_map)
+    over = [(number, each.peak) for number, each in enumerate(request.placed_styles, 1)]
+    goes_over = next(((number, peak) for number, peak in over if peak is not None), None)
+    return PlacedCodes(np.stack([own, *placed]), numbers, request.softness, goes_over).simplified()
+
+
+def _at_its_strength(synthesizer: Synthesizer, request: PictureRequest, style: Style) -> np.ndarray:
     if isinstance(style, MixedStyle):
         first, second = (
             _plain_code(synthesizer, part, request.label_map) for part in (style.first, style.second)
@@ -168,11 +203,12 @@ def _with_natural_edges(request: PictureRequest, label_set: LabelSet) -> Picture
     from .natural_edges import natural_places
 
     places = natural_places(request.label_map, label_set, request.natural_edges, request.seed, request.wrap)
-    objects = request.instance_map
+    objects, regions = request.instance_map, request.region_map
     return replace(
         request,
         label_map=request.label_map[places],
         instance_map=None if objects is None else objects[places],
+        region_map=None if regions is None else regions[places],
     )
 
 
@@ -191,4 +227,10 @@ def _at_size(request: PictureRequest) -> PictureRequest:
     rows = (np.arange(size[0]) * map_size[0] // size[0])[:, None]
     columns = np.arange(size[1]) * map_size[1] // size[1]
     instances = None if request.instance_map is None else request.instance_map[rows, columns]
-    return replace(request, label_map=request.label_map[rows, columns], instance_map=instances)
+    regions = None if request.region_map is None else request.region_map[rows, columns]
+    return replace(
+        request,
+        label_map=request.label_map[rows, columns],
+        instance_map=instances,
+        region_map=regions,
+    )

@@ -20,11 +20,13 @@ from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, 
 from ..contract.labels import LabelSet
 from ..contract.limits import LARGEST_SIDE, MIN_SIDE
 from ..contract.messages import EXACT, NOWHERE, PREVIEW, Wrap
+from ..contract.placed_styles import one_style_only
 from ..contract.progress import ProgressCallback
 from ..contract.request import unknown_style
 from ..model.config import ImageGeneratorConfig
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
+from ..model.style_map import Style
 from ..pixels import as_array, to_rgb
 from ..runtime import chosen_device
 from .batches import Canvas
@@ -32,6 +34,7 @@ from .compiled.generator import CompiledGenerator
 from .compiled.keys import KeyMap
 from .framing import Framing
 from .painting_size import painting_size
+from .placed_codes import PlacedCodes, style_map
 from .precision import computed_in, preview_on
 from .row_bands import RowBands
 from .semantic_inputs import SemanticInputs, all_labels, together
@@ -73,6 +76,8 @@ class Synthesizer:
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
         self._compiled = CompiledGenerator.inside(self._generator, device)
         self._semantic = SemanticInputs(self._channels, config, device, self._compiled)
+        self.one_style = self._generator.one_style
+        """Why it paints all of a picture in one style, as the end of a sentence; "" where it can in several."""
         self.parted = PartedPictures(self._generator, device)
         """What paints large pictures, and those whose ends meet."""
         if self._compiled is not None:
@@ -98,7 +103,7 @@ class Synthesizer:
     def render(
         self,
         label_map: np.ndarray,
-        style: np.ndarray | None = None,
+        style: np.ndarray | PlacedCodes | None = None,
         seed: int = 0,
         progress: ProgressCallback | None = None,
         instance_map: np.ndarray | None = None,
@@ -109,14 +114,14 @@ class Synthesizer:
         """Paint a picture.
 
         label_map: (H, W) ids of label_set, sides of 32 to 8192 pixels. style: (style_size,) float32, or None to draw
-        it from the seed; the seed also draws the noise. progress is told the stage and a fraction of 0 to 1, and may
+        it from the seed; or several of them, each with its places. The seed also draws the noise. progress is told the stage and a fraction of 0 to 1, and may
         raise to stop. instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between
         objects; where None is given, the borders between labels stand in for them. size: (height, width) to paint at
         in place of the label map's: smaller, for an upscaler, with labels sampled as the model sees them. wrap:
         whether rows go on from the bottom to the top, and columns from right to left, as those of seamless tiles and
         panoramas. precision: "exact", or "preview" for `preview`'s numbers in place of float32.
         Returns (H, W, 3) uint8, or of that size. Raises BadLabelError, BadShapeError, TooLargeError, and
-        BadOptionError where the model cannot wrap.
+        BadOptionError where the model cannot wrap, or paints all of a picture in one style.
         """
         canvas = Canvas(label_map, style, seed, instance_map, wrap, precision)
         return self._alone(canvas, progress, size, as_bytes=True)
@@ -129,14 +134,14 @@ class Synthesizer:
     ) -> list[np.ndarray]:
         """As render, several at once, all of one size and precision; the bytes may differ a little from those of each
         alone."""
-        if any(self._planned(canvas, size)[1] for canvas in canvases):
+        if any(canvas.is_alone or self._planned(canvas, size)[1] for canvas in canvases):
             return [self._alone(canvas, progress, size, as_bytes=True) for canvas in canvases]
         return [to_rgb(image) for image in self._painted(canvases, progress, size)]
 
     def render_float(
         self,
         label_map: np.ndarray,
-        style: np.ndarray | None = None,
+        style: np.ndarray | PlacedCodes | None = None,
         seed: int = 0,
         instance_map: np.ndarray | None = None,
         wrap: Wrap = NOWHERE,
@@ -164,15 +169,14 @@ class Synthesizer:
         """The plan is None where the generator paints it as it is."""
         height, width = size or self._checked(canvas.label_map).shape
         frame = Framing.of(self._generator, height, width, self._margin, canvas.wrap)
-        return frame, self.parted.plan(frame, canvas.wrap)
+        return frame, self.parted.plan(frame, canvas.wrap, not isinstance(canvas.style, PlacedCodes))
 
     def _paint_in_parts(
         self, canvas: Canvas, frame: Framing, plan: Part, sheet: Sheet, progress: ProgressCallback
     ) -> None:
         ids = self._checked(canvas.label_map)
-        code = self._checked_style(canvas.style, canvas.seed, ids)
         objects = self._semantic.checked_objects(ids, canvas.instance_map)
-        style = None if code is None else self._semantic.placed(code)
+        style = self._style(canvas, ids, frame)
         random = torch.Generator().manual_seed(canvas.seed % 2**63)
         noise = self._generator.draw_noise(1, *frame.framed_size, random)
         done = 0.0
@@ -211,10 +215,10 @@ class Synthesizer:
         self._ask_between_bands(report)
         with torch.inference_mode(), self._computed_as(canvases[0].precision):
             inputs = [self._inputs(canvas, ids, frame) for canvas, ids in zip(canvases, checked, strict=True)]
-            codes = [code for _, code, _ in inputs if code is not None]
+            style = _one_style([style for _, style, _ in inputs if style is not None])
             noise = [together(planes) for planes in zip(*(each[2] for each in inputs), strict=True)]
             labels: Any = all_labels([each[0] for each in inputs])
-            image = self._generator(labels, together(codes) if codes else None, noise, after_block)
+            image = self._generator(labels, style, noise, after_block)
             image = frame.unframed(image.float())
             self._refuse_no_picture(image)
         if progress is not None:
@@ -239,14 +243,13 @@ class Synthesizer:
 
     def _inputs(
         self, canvas: Canvas, ids: np.ndarray, frame: Framing
-    ) -> tuple[Tensor | KeyMap, Tensor | None, list[Tensor]]:
-        """Labels, style code and noise planes of one picture."""
-        code = self._checked_style(canvas.style, canvas.seed, ids)
+    ) -> tuple[Tensor | KeyMap, Style | None, list[Tensor]]:
+        """Labels, style and noise planes of one picture."""
         objects = self._semantic.checked_objects(ids, canvas.instance_map)
         labels = self._semantic.seen(self._channels.indices(ids), objects, frame)
         random = torch.Generator().manual_seed(canvas.seed % 2**63)
         noise = self._generator.draw_noise(1, *labels.shape[2:], random)
-        return labels, None if code is None else self._semantic.placed(code), noise
+        return labels, self._style(canvas, ids, frame), noise
 
     def painting_size(self, wanted: tuple[int, int]) -> tuple[int, int]:
         """(height, width) to paint at, for an upscaler that brings it to the size wanted; small ones stay."""
@@ -328,15 +331,36 @@ class Synthesizer:
             )
         return ids
 
-    def _checked_style(self, style: np.ndarray | None, seed: int, ids: np.ndarray) -> np.ndarray | None:
+    def _style(self, canvas: Canvas, ids: np.ndarray, frame: Framing) -> Style | None:
+        """What the network is given: a code, (1, style_size), or a map of several; None for one without styles."""
+        style = canvas.style
+        if isinstance(style, PlacedCodes):
+            if self.one_style:
+                raise one_style_only(self.name, self.one_style)
+            for code in style.codes:
+                self._check_code(code)
+            if style.numbers.shape != ids.shape or style.numbers.max(initial=0) >= len(style.codes):
+                raise BadShapeError("The places of the styles do not belong to this label map.")
+            return style_map(style, frame, self.device)
         if self.style_size == 0:
             return None
-        code = self.style_from_seed(seed, ids) if style is None else np.asarray(style, np.float32)
+        code = self.style_from_seed(canvas.seed, ids) if style is None else np.asarray(style, np.float32)
+        self._check_code(code)
+        return self._semantic.placed(code)
+
+    def _check_code(self, code: np.ndarray) -> None:
         if code.shape != (self.style_size,):
             raise BadShapeError(
                 f"A style code of this model has {self.style_size} numbers, this one {code.shape}."
             )
-        return code
+
+
+def _one_style(parts: Sequence[Style]) -> Style | None:
+    """Of a batch; a map is of a single picture."""
+    if len(parts) == 1:
+        return parts[0]
+    codes = [each for each in parts if isinstance(each, Tensor)]
+    return together(codes) if codes else None
 
 
 def _say_nothing(stage: str, done: float) -> None:

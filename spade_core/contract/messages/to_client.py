@@ -27,7 +27,9 @@ class ModelInfo:
     is the checkpoint's name for people (empty for a model that stays as it is; since minor version 1). trained_size:
     [height, width] of what it paints best, where that is known (since minor version 3). styles: names of its styles
     (since minor version 4). instance_edges: whether it looks at the borders between objects, and takes an instance map;
-    terms: whose weights it has, on what it was trained, and on what terms, in words (since minor version 7).
+    terms: whose weights it has, on what it was trained, and on what terms, in words (since minor version 7). one_style:
+    why it paints all of a picture in one style, as the end of a sentence; "" where it can in several (since minor
+    version 9).
     """
 
     name: str
@@ -41,6 +43,7 @@ class ModelInfo:
     styles: tuple[str, ...] = ()
     instance_edges: bool = False
     terms: str = ""
+    one_style: str = ""
 
 
 @dataclass(frozen=True)

@@ -83,12 +83,36 @@ class InstancesPart:
 
 
 @dataclass(frozen=True)
+class PlacedPart:
+    """A style for a part of the picture: the style as in a StylePart, the rest as in PlacedStyle (since minor version 9)."""
+
+    kind: str
+    seed: int = 0
+    shape: tuple[int, int] | None = None
+    name: str = ""
+    classes: tuple[int, ...] = ()
+    region: int = 0
+    peak: float | None = None
+
+
+@dataclass(frozen=True)
+class PlacesPart:
+    """Styles for parts of the picture, their buffers behind that of its own style; where `regions` says so, then the
+    region map's. softness: as in PictureRequest (since minor version 9)."""
+
+    parts: tuple[PlacedPart, ...] = ()
+    softness: float = 0.0
+    regions: InstancesPart | None = None
+
+
+@dataclass(frozen=True)
 class Submit:
     """One picture to paint; `submission` makes it from a PictureRequest. Buffers: the label map as `encoding` says,
-    then that of each style which has one, then the instance map.
+    then that of each style which has one, then the region map, then the instance map.
 
     painting: whether the small picture is sent, as Painting, before an upscaler enlarges it (since minor version 3).
-    instances: for a model of `ModelInfo.instance_edges` (since minor version 7).
+    instances: for a model of `ModelInfo.instance_edges` (since minor version 7). places: further styles, for a model
+    without `ModelInfo.one_style` (since minor version 9).
     """
 
     id: str
@@ -108,6 +132,7 @@ class Submit:
     no_cache: bool = False
     painting: bool = False
     instances: InstancesPart | None = None
+    places: PlacesPart | None = None
 
 
 @dataclass(frozen=True)

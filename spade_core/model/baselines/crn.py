@@ -20,6 +20,7 @@ from ..config import ImageGeneratorConfig
 from ..interface import AfterBlock, ImageGenerator
 from ..layers import LEAK, conv
 from ..semantic_input import resize_labels
+from ..style_map import Style
 
 WIDTHS = (1024, 1024, 1024, 1024, 1024, 512, 512, 128, 32)
 """Feature maps of the modules of a cascade that paints 1024 rows."""
@@ -63,7 +64,7 @@ class Crn(ImageGenerator[CrnConfig]):
     def forward(
         self,
         labels: Tensor,
-        style: Tensor | None = None,
+        style: Style | None = None,
         noise: list[Tensor] | None = None,
         after_block: AfterBlock | None = None,
     ) -> Tensor:

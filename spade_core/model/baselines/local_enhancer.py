@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..interface import AfterBlock, ImageGenerator
 from ..semantic_input import resize_labels
+from ..style_map import Style
 from .pix2pixhd import EncoderDecoderConfig, NormedConv, ResidualBlock, block_count, global_generator, run
 
 
@@ -70,7 +71,7 @@ class LocalEnhancer(ImageGenerator[LocalEnhancerConfig]):
     def forward(
         self,
         labels: Tensor,
-        style: Tensor | None = None,
+        style: Style | None = None,
         noise: list[Tensor] | None = None,
         after_block: AfterBlock | None = None,
     ) -> Tensor:

@@ -20,6 +20,7 @@ from ..interface import AfterBlock, ImageGenerator
 from ..norms import learned_norm, spectral_norm
 from ..semantic_input import resize_labels
 from ..spade import GeneratorConfig, SpadeNorm
+from ..style_map import Style
 
 LabelsAt = Literal["input", "blocks", "norms"]
 
@@ -79,7 +80,7 @@ class Pix2PixHD(ImageGenerator[Pix2PixHDConfig]):
     def forward(
         self,
         labels: Tensor,
-        style: Tensor | None = None,
+        style: Style | None = None,
         noise: list[Tensor] | None = None,
         after_block: AfterBlock | None = None,
     ) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...model.layers import LEAK
 from ...model.norms import PixelNorm
 from ...model.spade import GeneratorConfig, SpadeNorm, SpadeResBlock
+from ...model.style_map import Style, StyleMap
 from .convolution import Convolution, Shortcut
 from .features import EPS, Doubling, Features
 from .label_path import HiddenLabels, ScaleShift, SeenLabels
@@ -62,23 +63,41 @@ class CompiledBlock:
     def forget(self) -> None:
         self._kept = None
 
-    def tables(self, seen: SeenLabels, style: Tensor | None, room: int) -> Tables:
+    def tables(self, seen: SeenLabels, style: Style | None, room: int) -> Tables:
         """For the label map at this block's scale, of which `forget` is told when it changes.
 
-        style: (B, Z). room: bytes that may be kept.
+        style: (B, Z), or a map. room: bytes that may be kept.
         """
-        of_style = None if self._style is None or style is None else self._style(style)
+        if self._style is not None and isinstance(style, StyleMap):
+            return self._styled(self._of_labels(seen, room), seen, self._style, style)
+        of_style = None if self._style is None or not isinstance(style, Tensor) else self._style(style)
         if of_style is not None and not self._uniform:  # the style's share is another at the border
             return self._tables(seen, of_style)
-        found = self._kept
-        if found is None:
-            found = self._tables(seen, None)
-            self._kept = found if found.bytes <= room else None
+        found = self._of_labels(seen, room)
         if of_style is None:
             return found
         return Tables(
             _shifted(found.first, self._first, of_style), _shifted(found.second, self._second, of_style)
         )
+
+    def _of_labels(self, seen: SeenLabels, room: int) -> Tables:
+        """Without a style."""
+        found = self._kept
+        if found is None:
+            found = self._tables(seen, None)
+            self._kept = found if found.bytes <= room else None
+        return found
+
+    def _styled(self, tables: Tables, seen: SeenLabels, layer: nn.Linear, style: StyleMap) -> Tables:
+        """With what each pixel's style adds."""
+        height, width = seen.size[1:]
+        shares, codes = style.at(height, width), style.of_layer(layer)
+
+        def styled(table: Table, sides: Sequence[_NormSide]) -> Table:
+            each = [side.scale_shift.of_styles(shares, codes, seen.repeat_edge) for side in sides]
+            return table.shifted(torch.cat(each, 1))
+
+        return Tables(styled(tables.first, self._first), styled(tables.second, self._second))
 
     def _tables(self, seen: SeenLabels, of_style: Tensor | None) -> Tables:
         known: dict[HiddenLabels, Tensor] = {}

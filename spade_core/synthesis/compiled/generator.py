@@ -15,6 +15,7 @@ from ...model.interface import AfterBlock, ImageGenerator
 from ...model.layers import LEAK
 from ...model.semantic_input import instance_edges
 from ...model.spade import Generator, GeneratorConfig, SpadeResBlock
+from ...model.style_map import Style
 from .block import CompiledBlock
 from .convolution import Convolution
 from .features import Doubling, Features
@@ -70,7 +71,7 @@ class CompiledGenerator:
         self,
         plain: Callable[..., Tensor],
         labels: Tensor | KeyMap,
-        style: Tensor | None = None,
+        style: Style | None = None,
         noise: Sequence[Tensor] | None = None,
         after_block: AfterBlock | None = None,
     ) -> Tensor:
@@ -87,7 +88,7 @@ class CompiledGenerator:
 
     @torch.inference_mode()
     def run_block(
-        self, index: int, x: Tensor, labels: Tensor, style: Tensor | None, noise: Tensor | None
+        self, index: int, x: Tensor, labels: Tensor, style: Style | None, noise: Tensor | None
     ) -> Tensor:
         """As the forward of the network's block of this index: of any part of a picture."""
         block = self._blocks[index][1]
@@ -105,7 +106,7 @@ class CompiledGenerator:
     def __call__(
         self,
         labels: KeyMap,
-        style: Tensor | None,
+        style: Style | None,
         noise: Sequence[Tensor],
         after_block: AfterBlock | None = None,
     ) -> Tensor:

@@ -91,13 +91,20 @@ class ScaleShift:
             each[0] = each[0] * scale[:, None, None, None]
             biases = [biases[0] * scale, biases[1] - biases[0] * shift]
         weight, bias = torch.cat(each).float(), torch.cat(biases).float()
-        self._of_styles = weight.sum((2, 3)).T.contiguous()
+        self._weight, self._of_styles = weight, weight.sum((2, 3)).T.contiguous()
         self._matrix, self._bias = Matrix(weight.permute(1, 2, 3, 0).flatten(1)), bias  # (hidden, k k width)
         self._dense = Convolution(weight, bias)
 
     def of_style(self, style: Tensor) -> Tensor:
         """(B, width): what hidden features that are the same everywhere, (B, hidden), add."""
         return style @ self._of_styles
+
+    def of_styles(self, shares: Tensor, styles: Tensor, repeat_edge: bool) -> Tensor:
+        """(1, width, h, w): the same where each pixel has shares, (1, K, h, w), of what K styles are, (K, hidden)."""
+        reach = self.kernel // 2
+        weight = torch.einsum("whyx,kh->wkyx", self._weight, styles)
+        padded = F.pad(shares, (reach,) * 4, mode="replicate") if repeat_edge and reach else shares
+        return F.conv2d(padded, weight, padding=0 if repeat_edge else reach)
 
     def table(self, hidden: Tensor, seen: SeenLabels, first: int) -> Table:
         """hidden: (B, U, hidden), a row for each neighbourhood of the first convolution, whose kernel is `first`.

@@ -37,6 +37,11 @@ class Table:
             [F.embedding(rows, each) for rows, each in zip(self.rows, self.values, strict=True)]
         )
 
+    def shifted(self, planes: Tensor) -> Table:
+        """Every pixel's row with what `planes`, (1, S, h, w), have for it: of one picture."""
+        added = planes.permute(0, 2, 3, 1)
+        return Table((self.planes(*added.shape[1:3]) + added).flatten(1, 2), None)
+
 
 def side_by_side(tables: Sequence[Table]) -> Table:
     """One table of several with the same rows."""

@@ -13,13 +13,14 @@ from torch import Tensor
 from ...contract.messages import NOWHERE, Wrap
 from ...model.decoder import Decoder
 from ...model.layers import LEAK
+from ...model.style_map import Style, StyleMap
 from ..wrapping import Wrapping, around
 from .labels import Labels
 from .plan import Part, Planner, Run
 from .reach import convolution_reach
 from .region import Region
 
-RunBlock = Callable[[int, Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
+RunBlock = Callable[[int, Tensor, Tensor, Style | None, Tensor | None], Tensor]
 """(index, x, labels, style, noise): as the forward of the network's block of this index."""
 
 
@@ -31,13 +32,13 @@ class Painter:
         decoder: Decoder[Any],
         wrapping: Wrapping,
         labels: Labels,
-        style: Tensor | None,
+        style: Style | None,
         noise: Sequence[Tensor],
         wrap: Wrap,
         after_run: Callable[[float], None],
         run_block: RunBlock | None = None,
     ) -> None:
-        """style: (1, Z). noise: as Decoder.draw_noise gives it for the whole picture, on the CPU. after_run is told
+        """style: (1, Z), or a map of the whole picture. noise: as Decoder.draw_noise gives it for the whole picture, on the CPU. after_run is told
         which share of all the work a block's run was, and may raise to stop. run_block: takes the place of a block's
         own forward where it need not see around."""
         self._decoder, self._wrapping, self._wrap = decoder, wrapping, wrap
@@ -52,7 +53,7 @@ class Painter:
         size = self._size(0)
         start = Region.of_all(*size)
         with self._around(start.circles(*size, self._wrap)):
-            x = self._decoder.start(self._planes(start, 0), self._style, size)
+            x = self._decoder.start(self._planes(start, 0), self._style_at(start, 0), size)
         yield from self._part(plan, x, start, 0)
 
     def _part(self, part: Part, x: Tensor, region: Region, step: int) -> Iterator[tuple[Region, Tensor]]:
@@ -71,10 +72,11 @@ class Painter:
     def _ran(self, run: Run, x: Tensor, step: int) -> Tensor:
         circles = run.region.circles(*self._size(step), self._wrap)
         planes, noise = self._planes(run.region, step), self._noise_at(run.block, run.region)
+        style = self._style_at(run.region, step)
         if self._run_block is not None and circles == NOWHERE:
-            return self._run_block(run.block, x, planes, self._style, noise)
+            return self._run_block(run.block, x, planes, style, noise)
         with self._around(circles):
-            return self._blocks[run.block][1](x, planes, self._style, noise)
+            return self._blocks[run.block][1](x, planes, style, noise)
 
     def _brought(self, x: Tensor, region: Region, step: int, wanted: Region, to: int) -> Tensor:
         """x, a region's map, at a finer scale, and there what is wanted of it."""
@@ -111,6 +113,14 @@ class Painter:
         plane = self._noise[block]
         part = region.cut(plane, Region.of_all(*plane.shape[2:]), self._wrap)
         return part.to(self._decoder.conv_img.weight.device)
+
+    def _style_at(self, region: Region, step: int) -> Style | None:
+        style = self._style
+        if not isinstance(style, StyleMap):
+            return style
+        times, whole = 2 ** (self._decoder.config.steps - step), Region.of_all(*style.shares.shape[2:])
+        part = region.scaled(times).cut(style.shares, whole, self._wrap)
+        return StyleMap(style.codes, StyleMap(style.codes, part).at(region.height, region.width))
 
     def _size(self, step: int) -> tuple[int, int]:
         """Of the whole picture's map."""

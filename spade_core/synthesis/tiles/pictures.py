@@ -13,6 +13,7 @@ from torch import Tensor
 from ...contract.errors import BadOptionError
 from ...contract.messages import NOWHERE, Wrap
 from ...model.interface import ImageGenerator
+from ...model.style_map import Style
 from ..framing import Framing
 from ..wrapping import Wrapping
 from .labels import Labels
@@ -47,8 +48,11 @@ class PartedPictures:
         self._planner = Planner(self._generator) if goes_around(generator) else None
         self._is_local = is_local(generator)
 
-    def plan(self, frame: Framing, wrap: Wrap) -> Part | None:
-        """How to paint a picture; None where the generator paints it as it is. Raises BadOptionError."""
+    def plan(self, frame: Framing, wrap: Wrap, one_style: bool = True) -> Part | None:
+        """How to paint a picture; None where the generator paints it as it is. Raises BadOptionError.
+
+        one_style: else a faster way to run a block takes as much as the block: it has a scale and shift for each pixel.
+        """
         if self._planner is None:
             if wrap != NOWHERE:
                 raise BadOptionError(
@@ -56,7 +60,8 @@ class PartedPictures:
                     "Leave wrapping out, or use another model.",
                 )
             return None
-        size, lightness = frame.framed_size, self.lightness if wrap == NOWHERE else 1.0
+        size, light = frame.framed_size, one_style and wrap == NOWHERE
+        lightness = self.lightness if light else 1.0
         whole = self._planner.whole_pixels(self.whole_bytes * lightness)
         if not self._is_local or size[0] * size[1] <= whole:
             return None if wrap == NOWHERE else self._planner.plan(*size, wrap, math.inf)
@@ -84,7 +89,7 @@ class PartedPictures:
         self,
         plan: Part,
         labels: Labels,
-        style: Tensor | None,
+        style: Style | None,
         noise: Sequence[Tensor],
         wrap: Wrap,
         after_run: Callable[[float], None],
