@@ -128,10 +128,12 @@ class BlenderWindow:
             )
         )
 
-    def under(self, at: tuple[int, int], kind: str = "UI", editor: str = "VIEW_3D") -> str:
+    def under(
+        self, at: tuple[int, int], kind: str = "UI", editor: str = "VIEW_3D", patience_s: float = 0.15
+    ) -> str:
         """What the button at a place does, as Python; "" where there is none."""
         self.move(*at)
-        time.sleep(0.15)
+        time.sleep(patience_s)
         return self.ask(f"hovered({editor!r}, {kind!r})")
 
     def is_under(self, operator: str, at: tuple[int, int], seconds: float = 15.0) -> bool:
@@ -150,12 +152,13 @@ class BlenderWindow:
         `argument`: what its call has to name besides, such as a class.
         """
         left, bottom, width, height = self.region(kind, editor)
-        for y in range(bottom + height - 6, bottom, -11):
-            for share in (0.17, 0.45, 0.6, 0.9):
-                at = left + int((width - 20) * share), y
-                done = self.under(at, kind, editor)
-                if operator in done and argument in done:
-                    return at
+        for patience_s in (0.15, 0.6):  # a machine with much to do sees the mouse late
+            for y in range(bottom + height - 6, bottom, -11):
+                for share in (0.17, 0.45, 0.6, 0.9):
+                    at = left + int((width - 20) * share), y
+                    done = self.under(at, kind, editor, patience_s)
+                    if operator in done and argument in done:
+                        return at
         raise AssertionError(f"{operator} has no button in {editor} {kind}")
 
     def pause(self, seconds: float) -> None:
