@@ -15,7 +15,7 @@ from typing import Any
 import zmq
 
 from spade_core.contract.pending_jobs import SLOWEST_BYTES_S
-from spade_core.contract.sockets import Socket
+from spade_core.contract.sockets import Socket, is_readable
 
 from .allowance import Allowance
 from .connections import Connections
@@ -98,10 +98,9 @@ class Peers:
 
     def receive(self, now: float) -> tuple[Peer, list[memoryview]] | None:
         """The next message and whose it is; its frames are libzmq's own memory. None if there is none."""
-        try:
-            identity, *frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
-        except zmq.Again:
+        if not is_readable(self.socket):
             return None
+        identity, *frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
         source = frames[-1]
         descriptor, user = int(source.get(zmq.SRCFD)), str(source.get("User-Id"))
         peer = self._peers.get(identity.bytes)
