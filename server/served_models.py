@@ -52,6 +52,8 @@ class ServedModels:
         self.start_error: InternalError | None = None
         self._worker_count = worker_count
         self._workers: dict[int, _Worker] = {}
+        self._read: dict[str, LabelSet] = {}
+        """The label sets of the last worker that was ready, by their text."""
         self._cannot_start: set[int] = set()
         self._by_name: dict[str, ServedModel] = {}
         self._thumbnails: dict[str, ThumbnailsEvent] = {}
@@ -118,7 +120,9 @@ class ServedModels:
     def on_ready(self, event: ReadyEvent) -> None:
         """A worker paints with these from now on."""
         ready = event.ready
-        label_sets = {each.digest: each for each in map(parse_label_set, event.label_sets)}
+        # Workers say the same again and again, and a set of thousands of classes takes long to read.
+        self._read = {text: self._read.get(text) or parse_label_set(text) for text in event.label_sets}
+        label_sets = {each.digest: each for each in self._read.values()}
         costs = {info.name: cost for info, cost in zip(ready.models, ready.costs, strict=False)}
         before = {model.info.digest for model in self._by_name.values()}
         self._workers.pop(event.worker, None)
