@@ -100,7 +100,10 @@ class Peers:
         """The next message and whose it is; its frames are libzmq's own memory. None if there is none."""
         if not is_readable(self.socket):
             return None
-        identity, *frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
+        try:
+            identity, *frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
+        except zmq.Again:  # its sender has gone meanwhile
+            return None
         source = frames[-1]
         descriptor, user = int(source.get(zmq.SRCFD)), str(source.get("User-Id"))
         peer = self._peers.get(identity.bytes)

@@ -73,8 +73,11 @@ class DealerTransport:
         self._refuse_unusable()
         if not is_readable(self._socket):
             return None
-        # Not copied: a picture stays where libzmq has put it.
-        return [frame.buffer for frame in self._socket.recv_multipart(zmq.DONTWAIT, copy=False)]
+        try:
+            frames = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
+        except zmq.Again:  # what was there went with its connection
+            return None
+        return [frame.buffer for frame in frames]  # not copied: a picture stays where libzmq has put it
 
     def reconnect(self) -> None:
         self._refuse_unusable()
