@@ -29,6 +29,8 @@ OUTBOX_S = 30.0
 PACE_S = 0.5
 IDLE_S = 600.0
 _LARGE = 64 * 1024
+_PASSING_BYTES = 20 * 1024
+"""What may wait for one connection before what is droppable is dropped: a reader of a moment ago gets its answers."""
 _OVERHEAD = 1024  # of any message, in Python and libzmq
 
 
@@ -133,7 +135,7 @@ class Peers:
         size = _OVERHEAD + sum(len(frame) for frame in frames)
         if not peer.outbox and self._sent(peer, frames, size, now):
             return True
-        if droppable or identity not in self._peers:
+        if identity not in self._peers or (droppable and peer.waiting + size > _PASSING_BYTES):
             return False
         self._make_room(peer, size, now)
         if peer.held and peer.held + size > PEER_BYTES:
