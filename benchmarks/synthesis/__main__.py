@@ -28,7 +28,7 @@ import torch
 from spade_core.runtime import keep_freed_memory
 
 from .inputs import MAPS, MODELS, network_of
-from .layer import layers
+from .layer import layers, preview_differences
 from .measuring import Row, measured
 from .page import write_page
 from .profile import profiled
@@ -84,8 +84,8 @@ def main() -> None:
             print(found, flush=True)
             results = results.with_profile(found)
             results.write(chosen.results)
-        results = results.with_layers(layers(clock))
-        print(results.layers, flush=True)
+        results = results.with_layers(layers(clock), preview_differences())
+        print(results.layers, results.preview, flush=True)
         results.write(chosen.results)
     if chosen.page:
         write_page(results)

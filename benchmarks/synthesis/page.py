@@ -42,6 +42,8 @@ def write_page(results: Results, docs: Path = DOCS) -> None:
         large=_large(results),
         profiles=_profiles(results),
         targets=_targets(results),
+        largest=f"{results.preview.get('largest', float('nan')):.0f}",
+        mean=f"{results.preview.get('mean', float('nan')):.2f}",
         layers="\n".join(f"| {name} | {1e3 * seconds:.0f} |" for name, seconds in results.layers.items()),
     )
     for file, content in (

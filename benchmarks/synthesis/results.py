@@ -43,6 +43,8 @@ class Results:
     profiles: dict[str, Profile] = field(default_factory=dict)
     layers: dict[str, float] = field(default_factory=dict)
     """As of layer.layers."""
+    preview: dict[str, float] = field(default_factory=dict)
+    """As of layer.preview_differences."""
 
     @classmethod
     def read(cls, file: Path) -> Results:
@@ -56,6 +58,7 @@ class Results:
             {key: Large(**each) for key, each in found["large"].items()},
             {key: Profile(**each) for key, each in found["profiles"].items()},
             found["layers"],
+            found["preview"],
         )
 
     def write(self, file: Path) -> None:
@@ -83,8 +86,8 @@ class Results:
     def with_profile(self, profile: Profile) -> Results:
         return replace(self, profiles={**self.profiles, profile.key: profile})
 
-    def with_layers(self, layers: dict[str, float]) -> Results:
-        return replace(self, layers=layers)
+    def with_layers(self, layers: dict[str, float], preview: dict[str, float]) -> Results:
+        return replace(self, layers=layers, preview=preview)
 
 
 def _processor() -> str:
