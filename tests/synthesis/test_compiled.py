@@ -271,7 +271,7 @@ def test_of_a_moved_object_only_the_neighbourhoods_that_are_new_are_computed(mon
 
     monkeypatch.setattr(label_path.ScaleShift, "_projected", noted)
     all_of_it = rows_of(8)
-    assert 0 < rows_of(12) < all_of_it / 2
+    assert 0 < rows_of(11) < all_of_it / 2
 
 
 @needs_compiler
