@@ -27,6 +27,14 @@ class Table:
         values = self.values[index if len(self.values) > 1 else 0]
         return values, None if self.rows is None else self.rows[index]
 
+    def carried(self, new: Tensor, old: Tensor, fresh: Tensor, values: Tensor, rows: Tensor | None) -> Table:
+        """Another label map's: its rows `new` are `old` ones of this, its rows `fresh` are `values`, (N, S). rows: as
+        above."""
+        result = self.values.new_empty(1, len(new) + len(fresh), self.values.shape[2])
+        result[0, new] = self.values[0, old]
+        result[0, fresh] = values
+        return Table(result, rows)
+
     def planes(self, height: int, width: int) -> Tensor:
         """(B or 1, h, w, S)."""
         if self.rows is None:
