@@ -30,7 +30,9 @@ def main(words: list[str] | None = None) -> int:
     scene = demo_scene.empty_scene()
     build_valley(scene)
     autumn_scene.colour(scene)
-    bpy.ops.spade.import_label_set(filepath=str(LABEL_SET))
+    bpy.ops.spade.import_label_set(  # pyright: ignore[reportAttributeAccessIssue]
+        filepath=str(LABEL_SET)
+    )
     given = auto_assign(scene)
     demo_scene.save(out / "valley.blend")
     demo_scene.leave()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Colours for the example valley: an evening in autumn. Part of `python -m examples.autumn`, inside Blender."""
 
+# Sockets of nodes are unknown to the stubs.
+# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from dataclasses import dataclass
