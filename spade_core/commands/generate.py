@@ -77,7 +77,7 @@ class Generate:
             styles = [read_style(style) for style in (self.style, self.style_mix) if style is not None]
             inputs = Inputs(labels, stated, instances, styles)
             with _progress() as progress:
-                paint = self._by_server if self.server else self._in_process
+                paint = self._in_process if self.server is None else self._by_server
                 picture = paint(inputs, progress)
             result.save(picture.rgb, self._facts(picture))
         height, width = picture.rgb.shape[:2]
@@ -86,6 +86,7 @@ class Generate:
 
     def _check_options(self) -> None:
         from ..contract.errors import BadOptionError
+        from ..contract.request import MAX_SEED
 
         if self.style is None and (self.style_mix is not None or self.mix is not None):
             raise BadOptionError("There is no style to mix with.", "Name the first picture with --style.")
@@ -93,6 +94,8 @@ class Generate:
             raise BadOptionError(f"--mix is {self.mix:g}.", "Give a number from 0 to 1.")
         if not 0 <= self.strength <= 2:
             raise BadOptionError(f"--strength is {self.strength:g}.", "Give a number from 0 to 2.")
+        if not 0 <= self.seed < MAX_SEED:  # beyond, torch repeats seeds and a server takes none
+            raise BadOptionError(f"--seed is {self.seed}.", f"Give a whole number from 0 to {MAX_SEED - 1}.")
         if not 0 <= self.natural_edges <= 1:
             raise BadOptionError(f"--natural-edges is {self.natural_edges:g}.", "Give a number from 0 to 1.")
 
