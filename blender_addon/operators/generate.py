@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 
 import bpy
 import numpy as np
 
 from ..bridge.jobs import Job, JobState, SceneRequest
+from ..bridge.sight import Sight
 from ..contract.errors import BusyError
 from ..label_taking import current_labels
 from ..place.colors import find_colors
+from ..place.projection.projections import refuse_too_many
 from ..properties import settings
 from ..scene.coverage import last_coverage
 from ..scene.label_pass import LabelPass, render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.label_worker import PassRequest
+from ..scene.projector import projector_of
 from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
 from ..sidebar import redraw
@@ -125,18 +129,20 @@ def submit_scene(
     """
     scene, pressed_at, board = context.scene, time.monotonic(), current_session().board
     shape, label_set = label_map_shape(scene), scene_label_set(scene)
-    style = ready_to_paint(scene, shape)
-    wanted_pass = _written_for_background(context, shape, in_background)
+    style, sight = ready_to_paint(scene, shape), wanted_sight(scene)
+    wanted_pass = _written_for_background(context, shape, in_background, with_depth=sight is not None)
     if wanted_pass is None:
         looks = current_session().connection.looks_at_objects(settings(scene).model)
         with_objects = bool(looks) or (looks is None and not objects_later)
-        taken = _take_labels(context, scene, shape, with_objects)
-        request = scene_request(scene, taken.label_map, style, pressed_at)
+        taken = _take_labels(context, scene, shape, with_objects, with_depth=sight is not None)
+        request = replace(scene_request(scene, taken.label_map, style, pressed_at), sight=sight)
         job = board.add(request, pressed_at, JobState.TAKING)
-        board.labels_taken(job, taken.label_map, taken.instance_map, looks is None and objects_later)
+        can_come = looks is None and objects_later
+        board.labels_taken(job, taken.label_map, taken.instance_map, can_come, taken.fine_depth)
         return job
     none_yet = np.full(shape, label_set.ignore_id, label_set.dtype)
-    job = board.add(scene_request(scene, none_yet, style, pressed_at), pressed_at, JobState.TAKING)
+    request = replace(scene_request(scene, none_yet, style, pressed_at), sight=sight)
+    job = board.add(request, pressed_at, JobState.TAKING)
     current_labels().add(job, wanted_pass)
     return job
 
@@ -157,6 +163,15 @@ def ready_to_paint(scene: bpy.types.Scene, shape: tuple[int, int]) -> WantedStyl
     if (problem := session.connection.missing_style(wanted.model, chosen_names(wanted))) is not None:
         raise problem
     return wanted_style(scene)
+
+
+def wanted_sight(scene: bpy.types.Scene) -> Sight | None:
+    """From where the picture of a press will be projected, where it will be. Raises BadOptionError."""
+    if settings(scene).placement != "PROJECTION":
+        return None
+    camera = flat_camera_of(scene)
+    refuse_too_many(scene, camera)
+    return Sight(projector_of(scene, camera))
 
 
 def scene_request(
@@ -184,7 +199,7 @@ def scene_request(
 
 
 def _written_for_background(
-    context: bpy.types.Context, shape: tuple[int, int], in_background: bool | None
+    context: bpy.types.Context, shape: tuple[int, int], in_background: bool | None, with_depth: bool
 ) -> PassRequest | None:
     """The scene as a file for the background, or None where the labels are to be taken here."""
     for thing in context.objects_in_mode if context.mode.startswith("EDIT") else ():
@@ -193,7 +208,7 @@ def _written_for_background(
         in_background = not bpy.app.background
     if not in_background or not current_labels().can_take(context.scene):
         return None
-    return current_labels().write(context.scene, shape)
+    return current_labels().write(context.scene, shape, with_depth)
 
 
 def take_wanted_objects(context: bpy.types.Context, job: Job) -> None:
@@ -210,7 +225,11 @@ def take_wanted_objects(context: bpy.types.Context, job: Job) -> None:
 
 
 def _take_labels(
-    context: bpy.types.Context, scene: bpy.types.Scene, shape: tuple[int, int], with_objects: bool
+    context: bpy.types.Context,
+    scene: bpy.types.Scene,
+    shape: tuple[int, int],
+    with_objects: bool,
+    with_depth: bool = False,
 ) -> LabelPass:
     """Take them at once, with the mouse as a bar."""
     manager, window = context.window_manager, context.window
@@ -219,7 +238,11 @@ def _take_labels(
         window.cursor_modal_set("WAIT")
     try:
         return render_label_map(
-            scene, shape, lambda fraction: manager.progress_update(100 * fraction), with_objects
+            scene,
+            shape,
+            lambda fraction: manager.progress_update(100 * fraction),
+            with_objects,
+            with_depth,
         )
     finally:
         manager.progress_end()

@@ -38,7 +38,7 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
         camera = _camera_of(scene, job.request)
         job.is_new = known is None or small is not None or not is_placed(scene, known, camera)
         if job.is_new:
-            place(scene, image, camera)
+            place(scene, image, camera, job.request.sight)
     except SpadeError as problem:
         job.error = problem
         raise
@@ -52,7 +52,12 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
 
 
 def show_painting(job: Job, scene: bpy.types.Scene) -> None:
-    """Show the small picture that is being enlarged, in place. Raises NoCameraError."""
+    """Show the small picture that is being enlarged, in place. Raises NoCameraError.
+
+    Not on the blocks: what it replaced there could not be brought back as it was.
+    """
+    if job.request.sight is not None or settings(scene).placement == "PROJECTION":
+        return
     place_painting(job, scene, _camera_of(scene, job.request), provenance(job))
 
 

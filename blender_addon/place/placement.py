@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where pictures are shown: on a backdrop, or as the background image of their camera.
+"""Where pictures are shown: on a backdrop, as the background image of their camera, or on the blocks themselves.
 
 A camera has at most one of them. A scene says which in `scene.spade.placement`; the pictures stay when it changes.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..bridge.sight import Sight
 from ..contract.errors import BadOptionError
 from ..properties import NOT_YET, settings
 from ..scene.view import flat_camera_of
@@ -19,23 +20,38 @@ from .camera_background import (
     refuse_linked,
     remove_background,
 )
+from .projection.projections import fit_projections, projection_of, remove_projections
+from .projection.sights import lay_on_blocks
 
 
-def place(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object | None = None) -> None:
+def place(
+    scene: bpy.types.Scene,
+    image: bpy.types.Image,
+    camera: bpy.types.Object | None = None,
+    sight: Sight | None = None,
+) -> None:
     """Show a generated picture by the scene's placement, for a camera, the active one if none is given.
 
-    Raises NoCameraError without a camera that has a flat frame, and BadOptionError for a placement that is not there
-    yet, or that the camera cannot have.
+    sight: what that camera saw when the picture's labels were taken. For a projection of a picture without one, what
+    the file keeps with it counts, else what the camera sees now, which is rendered.
+    Raises NoCameraError without a camera that has a flat frame, BadOptionError for a placement that is not there yet,
+    or that the camera cannot have, and for a projection what a label pass raises.
     """
     placement, camera = settings(scene).placement, camera or flat_camera_of(scene)
     refuse_not_yet(placement)
     if placement == "BACKGROUND_IMAGE":
         place_background(scene, image, camera)
+        remove_projections(scene, camera)
         if (backdrop := backdrop_of(scene, camera)) is not None:
             remove_backdrop(backdrop)
+        return
+    if placement == "PROJECTION":
+        lay_on_blocks(scene, image, camera, sight)
     else:
-        remove_background(camera)
-        place_backdrop(scene, image, camera)
+        remove_projections(scene, camera)
+    remove_background(camera)
+    # Behind a projection it carries the sky.
+    place_backdrop(scene, image, camera)
 
 
 def placed_picture(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Image | None:
@@ -49,7 +65,9 @@ def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.
     background = background_of(camera)
     if settings(scene).placement == "BACKGROUND_IMAGE":
         return background is not None and background.image == image
-    return background is None and picture_of(scene, camera) == image
+    if settings(scene).placement == "PROJECTION":
+        return False  # what it is projected from is another each time
+    return background is None and projection_of(scene, camera) is None and picture_of(scene, camera) == image
 
 
 def placed_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
@@ -76,6 +94,7 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
 def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
     """Let a camera see what it saw before; the picture stays in the file."""
     remove_background(camera)
+    remove_projections(scene, camera)
     if (backdrop := backdrop_of(scene, camera)) is not None:
         remove_backdrop(backdrop)
 
@@ -83,6 +102,7 @@ def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
 def fit(scene: bpy.types.Scene) -> None:
     """Bring all that is shown in line with the scene's settings."""
     fit_backdrop(scene)
+    fit_projections(scene)
     for camera in placed_cameras(scene):
         fit_background(scene, camera)
 

@@ -50,6 +50,8 @@ _OBJECT = (".IndexOB.X", ".Object Index.X")
 _MATERIAL = (".IndexMA.X", ".Material Index.X")
 _DEPTH = (".Depth.Z", ".Depth.V")
 _GLOW = (".Emit.R", ".Emission.R")
+FINER = 2
+"""How many pixels of `LabelPass.fine_depth` are in one of the labels, across and down."""
 _HOW_TO_LABEL = "Press Label by Name, or select an object and choose its class."
 
 
@@ -60,7 +62,8 @@ class LabelPass:
     `shares`: how much of the picture each id in it takes, 0..1. `unlabelled`: how much each object without a label
     takes, by its name, the largest first. `sky_share`: how much is past everything.
     `instance_map`: where it was asked for, (H, W) uint16, 0 where nothing is, else a number an object, of which there
-    are `object_count`: with more than 65,535 numbers come again.
+    are `object_count`: with more than 65,535 numbers come again. `fine_depth`: where it was asked for, (2H, 2W)
+    float32 metres, for a projection: at no pixel's centre less than `depth` is there.
     """
 
     label_map: np.ndarray
@@ -70,6 +73,7 @@ class LabelPass:
     sky_share: float
     instance_map: np.ndarray | None = None
     object_count: int = 0
+    fine_depth: np.ndarray | None = None
 
     @property
     def unlabelled_share(self) -> float:
@@ -82,12 +86,14 @@ def render_label_map(
     shape: tuple[int, int],
     progress: Callable[[float], None] | None = None,
     with_objects: bool = False,
+    with_depth: bool = False,
 ) -> LabelPass:
     """Render the labels the scene's camera sees: `shape` (height, width) pixels over exactly its frame.
 
-    with_objects: find out which object each pixel shows, too; the labels are the same. Takes the main thread while it
-    renders; `progress` is told 0..1 in between. Raises NoCameraError, NothingLabelledError, BadLabelSetError,
-    BadShapeError, BusyError (Blender is rendering), UnavailableError (Cycles is switched off).
+    with_objects: find out which object each pixel shows, too; the labels are the same. with_depth: `fine_depth`, too.
+    Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCameraError,
+    NothingLabelledError, BadLabelSetError, BadShapeError, BusyError (Blender is rendering), UnavailableError (Cycles is
+    switched off).
     """
     report = progress or (lambda done: None)
     check_pass(scene, shape)
@@ -101,6 +107,8 @@ def render_label_map(
         report(0.05)
         with scene_copy(scene) as copy:
             found = take_labels(scene, copy, shape, Path(folder), with_objects)
+            if with_depth:
+                found = replace(found, fine_depth=_fine_depth(scene, copy, found.depth, Path(folder)))
         report(0.95)
     remember(scene, label_set, found.unlabelled, found.sky_share, found.object_count)
     report(1.0)
@@ -143,6 +151,20 @@ def take_labels(
         numbers = np.where(bare & (in_front == things), theirs, numbers)
     instances, count = instance_map_of(found.label_map, things, numbers)
     return replace(found, instance_map=instances, object_count=count)
+
+
+def _fine_depth(scene: bpy.types.Scene, copy: bpy.types.Scene, depth: np.ndarray, folder: Path) -> np.ndarray:
+    """(2H, 2W) metres of a copy that was stripped, (H, W) metres known.
+
+    A pixel's centre is the corner of four finer ones, and falls into any of them: none of these may be nearer than what
+    the pixel itself shows, or the projector's own view would have holes along borders.
+    """
+    file, aspect = folder / "depth.exr", frame_aspect(scene)
+    height, width = depth.shape
+    next(layer for layer in copy.view_layers if layer.use).use_pass_emit = False
+    _render(scene, copy, (FINER * height, FINER * width), aspect, file, PassIndices.by_class)
+    fine = channel(read_channels(file, _DEPTH), _DEPTH)
+    return np.maximum(fine, depth.repeat(FINER, axis=0).repeat(FINER, axis=1))
 
 
 def _numbers_in(file: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -33,7 +33,7 @@ _PACKAGE = Path(__file__).parents[1]
 class PassRequest:
     """scene_file: as `write_scene_file` wrote it. scene: its full name in there. shape: (height, width).
 
-    with_objects: as of `render_label_map`.
+    with_objects, with_depth: as of `render_label_map`.
     """
 
     scene_file: Path
@@ -41,6 +41,7 @@ class PassRequest:
     layer: str
     shape: tuple[int, int]
     with_objects: bool = False
+    with_depth: bool = False
 
 
 class LabelWorker:
@@ -90,6 +91,7 @@ class LabelWorker:
             "layer": request.layer,
             "shape": request.shape,
             "with_objects": request.with_objects,
+            "with_depth": request.with_depth,
             "arrays": str(self._arrays),
         }
         assert self._process.stdin is not None
@@ -153,7 +155,9 @@ class LabelWorker:
         try:
             with np.load(self._arrays) as arrays:
                 label_map, depth = arrays["label_map"], arrays["depth"]
-                instance_map = arrays["instance_map"] if "instance_map" in arrays else None
+                instance_map, fine_depth = (
+                    arrays[name] if name in arrays else None for name in ("instance_map", "fine_depth")
+                )
         except (OSError, ValueError) as problem:
             return InternalError(
                 f"The labels cannot be read: {problem}.", "Check the folder for temporary files."
@@ -166,6 +170,7 @@ class LabelWorker:
             answer["sky_share"],
             instance_map,
             answer["object_count"],
+            fine_depth,
         )
 
 

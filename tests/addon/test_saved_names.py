@@ -8,8 +8,10 @@ from spade_backdrops.history.parts import DIGEST, LABEL_SET, PARTS
 from spade_backdrops.history.records import FAVOURITE
 from spade_backdrops.place.backdrop import COLLECTION_NAME
 from spade_backdrops.place.image import PROVENANCE
+from spade_backdrops.place.projection.sights import PROJECTOR
 from spade_backdrops.properties import SpadeLabelRule, SpadeSettings
 from spade_backdrops.scene.given_labels import LABEL
+from spade_backdrops.scene.projected import ORIGINAL, PAINTED
 from spade_backdrops.scene.visible import BACKDROP_MARK
 
 SETTINGS = {
@@ -23,7 +25,8 @@ SETTINGS = {
         "match_camera",
         "upscale",
     ),
-    *("placement", "history_limit", "show", "natural_edges"),
+    *("projections", "paint", "hidden_blocks"),
+    *("placement", "history_limit", "show", "natural_edges", "preview"),
     *("seed", "own_style_seed", "style_seed", "model"),
     *("style_source", "style_name", "style_image", "style_strength", "mix_styles", "style_mix"),
     *("second_style_source", "second_style_name", "second_style_image", "second_style_seed"),
@@ -76,7 +79,13 @@ def test_what_marks_backdrops_and_pictures_keeps_its_name(addon):
 
 def test_what_holds_the_history_together_keeps_its_name(addon):
     assert (DIGEST, LABEL_SET, FAVOURITE) == ("spade_digest", "spade_label_set", "spade_favourite")
-    assert PARTS == ("spade_label_map", "spade_instance_map", "spade_style_image", "spade_second_style_image")
+    styles = ("spade_style_image", "spade_second_style_image")
+    assert PARTS == ("spade_label_map", "spade_instance_map", *styles, "spade_depth")
+    assert PROJECTOR == "spade_projector"
+
+
+def test_what_marks_projected_materials_keeps_its_name(addon):
+    assert (PAINTED, ORIGINAL) == ("spade_painted", "spade_original")
 
 
 def test_operators_keep_their_names(addon):

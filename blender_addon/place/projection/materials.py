@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The user's materials with the paint of projections mixed over their surfaces, and the way back.
+
+A slot is linked to its object, and gets a copy of its material; the mesh keeps the original. So to go back is to link
+the slot to the mesh again. A slot that was linked to its object before says so on the object, and gets back what its
+copy was made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import bpy
+
+from ...scene.borrow import set_if_known
+from ...scene.given_labels import LABEL
+from ...scene.instances import evaluated_data, has_geometry_nodes
+from ...scene.projected import ORIGINAL, PAINTED, is_painted
+from ...scene.visible import viewport_graph
+from .paint_over import new_surface, paint_over
+
+# Custom properties: of an object, which of its slots were its own before; of a mesh, that it had none.
+_OWN_SLOTS, _NO_SLOTS = "spade_own_slots", "spade_no_slots"
+
+
+def paint_objects(things: Iterable[bpy.types.Object], paint: bpy.types.NodeTree) -> None:
+    """Let every slot of these objects show the paint; those that do already stay as they are."""
+    copies = {each.get(ORIGINAL): each for each in _copies(paint)}
+    for thing in things:
+        if refusal(thing) is not None:
+            continue
+        if not thing.material_slots:
+            assert thing.data is not None
+            thing.data.materials.append(None)  # pyright: ignore[reportAttributeAccessIssue]
+            thing.data[_NO_SLOTS] = True
+        for index, slot in enumerate(thing.material_slots):
+            material = slot.material
+            if is_painted(material):
+                continue
+            if material not in copies:
+                copies[material] = _painted_copy(material, paint)
+            if slot.link == "OBJECT":
+                thing[_OWN_SLOTS] = [*thing.get(_OWN_SLOTS, ()), index]
+            slot.link = "OBJECT"
+            slot.material = copies[material]
+
+
+def restore_objects(paint: bpy.types.NodeTree) -> None:
+    """Give all slots that show the paint back what they showed before, and remove the copies."""
+    copies = set(_copies(paint))
+    for thing in bpy.data.objects:
+        if any(slot.material in copies for slot in thing.material_slots):
+            _restore(thing, copies)
+    for data in {
+        thing.data for thing in bpy.data.objects if thing.data is not None and _NO_SLOTS in thing.data
+    }:
+        if not any(data.materials) and not _has_own_slots(data):
+            data.materials.clear()
+            del data[_NO_SLOTS]
+    for copy in copies:
+        trees = [node.node_tree for node in _nodes(copy) if node.type == "GROUP"]
+        bpy.data.materials.remove(copy)
+        for tree in trees:
+            if tree is not None and PAINTED in tree and not tree.users:
+                bpy.data.node_groups.remove(tree)
+
+
+def _restore(thing: bpy.types.Object, copies: set[bpy.types.Material]) -> None:
+    own = set(thing.get(_OWN_SLOTS, ()))
+    for index, slot in enumerate(thing.material_slots):
+        if slot.material not in copies:
+            continue
+        slot.material = slot.material.get(ORIGINAL) if index in own else None
+        if index not in own:
+            slot.link = "DATA"
+    if _OWN_SLOTS in thing:
+        del thing[_OWN_SLOTS]
+
+
+def _has_own_slots(data: Any) -> bool:
+    """Whether an object of this mesh has a material of its own, which goes with the mesh's slots."""
+    return any(
+        slot.link == "OBJECT" and slot.material is not None
+        for thing in bpy.data.objects
+        if thing.data == data
+        for slot in thing.material_slots
+    )
+
+
+def refusal(thing: bpy.types.Object) -> str | None:
+    """Why an object cannot be painted, or None."""
+    if thing.library is not None:
+        return "it is linked from another file"
+    if not hasattr(thing.data, "materials"):
+        return "it has no materials"
+    if not thing.material_slots and thing.data is not None and thing.data.library is not None:
+        return "its linked mesh has no material slots"
+    if not thing.material_slots and thing.override_library is not None:
+        return "it is an override without material slots"
+    return None
+
+
+def shows_others(thing: bpy.types.Object) -> bool:
+    """Whether geometry nodes give an object materials that are in none of its slots, and that go before these."""
+    if not has_geometry_nodes(thing):
+        return False
+    own = {slot.material for slot in thing.material_slots}
+    made = evaluated_data(thing, viewport_graph(bpy.context.scene))
+    return any(
+        material.original not in own
+        for data in made
+        for material in getattr(data, "materials", ())
+        if material is not None
+    )
+
+
+def _nodes(material: bpy.types.Material) -> Any:
+    return material.node_tree.nodes if material.node_tree is not None else ()
+
+
+def _copies(paint: bpy.types.NodeTree) -> list[bpy.types.Material]:
+    return [each for each in bpy.data.materials if is_painted(each) and each[PAINTED] == paint]
+
+
+def _painted_copy(original: bpy.types.Material | None, paint: bpy.types.NodeTree) -> bpy.types.Material:
+    """A material of our own that shows paint over what the original shows, or over plain grey."""
+    copy = original.copy() if original is not None else bpy.data.materials.new("Surface")
+    assert copy is not None
+    copy.name = f"{original.name if original is not None else 'Surface'} (projected)"
+    copy.use_fake_user = False
+    if LABEL in copy:
+        del copy[LABEL]  # it has the original's, also when that is given another one
+    copy[PAINTED] = paint
+    if original is not None:
+        copy[ORIGINAL] = original
+    if original is None or copy.node_tree is None or not copy.use_nodes:
+        set_if_known(copy, use_nodes=True)
+        new_surface(copy.node_tree, tuple(copy.diffuse_color) if original is not None else None)
+    # A mesh that glows would be sampled as a lamp, triangle by triangle.
+    set_if_known(copy.cycles, emission_sampling="NONE")
+    paint_over(copy.node_tree, paint)
+    return copy
