@@ -33,6 +33,13 @@ class Projector:
         scale, center = ((float(facts[name][0]), float(facts[name][1])) for name in ("scale", "center"))
         return cls(rows, scale, center, bool(facts["is_flat"]))
 
+    def is_like(self, other: Projector) -> bool:
+        """Whether both see the same, but for rounding."""
+        if self.is_flat != other.is_flat:
+            return False
+        numbers = [np.concatenate([np.ravel(each.rows), each.scale, each.center]) for each in (self, other)]
+        return bool(np.allclose(*numbers, rtol=1e-5, atol=1e-5))
+
     @property
     def place(self) -> np.ndarray:
         """(3,) float64: where it stands in the world."""

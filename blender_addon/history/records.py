@@ -11,6 +11,7 @@ from ..bridge.made_with import MadeWith
 from ..contract.request import ImageStyle, MixedStyle
 from ..place.image import PROVENANCE, generated_images, provenance_of
 from ..place.painting import is_painting
+from ..place.projection.sights import sight_in
 from ..style.settings import PREFIXES
 from ..style.wanted import style_of
 from .parts import (
@@ -78,6 +79,7 @@ def request_of(picture: bpy.types.Image, scene: bpy.types.Scene) -> SceneRequest
         },
         instance_map=instance_map_in(picture),
         made_with=made_with(picture),
+        sight=sight_in(picture),
     )
 
 

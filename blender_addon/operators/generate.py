@@ -25,6 +25,7 @@ from ..scene.coverage import last_coverage
 from ..scene.label_pass import LabelPass, render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.label_worker import PassRequest
+from ..scene.other_view import AS_IT_IS, OtherView
 from ..scene.projector import projector_of
 from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
@@ -118,7 +119,11 @@ class SPADE_OT_new_seed(ReportsErrors, bpy.types.Operator):
 
 
 def submit_scene(
-    context: bpy.types.Context, in_background: bool | None = None, objects_later: bool = False
+    context: bpy.types.Context,
+    in_background: bool | None = None,
+    objects_later: bool = False,
+    sight: Sight | None = None,
+    view: OtherView = AS_IT_IS,
 ) -> Job:
     """Check, and hand the request to the board; the picture comes later. Raises SpadeError.
 
@@ -126,15 +131,18 @@ def submit_scene(
     TAKING until they are. Else, or where only this Blender can take them, the call takes as long as the label pass.
     objects_later: where it is not known yet whether the model looks at objects, the caller will `take_wanted_objects`;
     else they are taken in case it does.
+    sight, view: of a picture that is painted of the scene seen otherwise; by default as `wanted_sight` has it.
     """
     scene, pressed_at, board = context.scene, time.monotonic(), current_session().board
     shape, label_set = label_map_shape(scene), scene_label_set(scene)
-    style, sight = ready_to_paint(scene, shape), wanted_sight(scene)
-    wanted_pass = _written_for_background(context, shape, in_background, with_depth=sight is not None)
+    style = ready_to_paint(scene, shape)
+    sight = sight or wanted_sight(scene)
+    with_depth = sight is not None
+    wanted_pass = _written_for_background(context, shape, in_background, with_depth, view)
     if wanted_pass is None:
         looks = current_session().connection.looks_at_objects(settings(scene).model)
         with_objects = bool(looks) or (looks is None and not objects_later)
-        taken = _take_labels(context, scene, shape, with_objects, with_depth=sight is not None)
+        taken = _take_labels(context, scene, shape, with_objects, with_depth, view)
         request = replace(scene_request(scene, taken.label_map, style, pressed_at), sight=sight)
         job = board.add(request, pressed_at, JobState.TAKING)
         can_come = looks is None and objects_later
@@ -199,7 +207,11 @@ def scene_request(
 
 
 def _written_for_background(
-    context: bpy.types.Context, shape: tuple[int, int], in_background: bool | None, with_depth: bool
+    context: bpy.types.Context,
+    shape: tuple[int, int],
+    in_background: bool | None,
+    with_depth: bool,
+    view: OtherView,
 ) -> PassRequest | None:
     """The scene as a file for the background, or None where the labels are to be taken here."""
     for thing in context.objects_in_mode if context.mode.startswith("EDIT") else ():
@@ -208,7 +220,7 @@ def _written_for_background(
         in_background = not bpy.app.background
     if not in_background or not current_labels().can_take(context.scene):
         return None
-    return current_labels().write(context.scene, shape, with_depth)
+    return current_labels().write(context.scene, shape, with_depth, view)
 
 
 def take_wanted_objects(context: bpy.types.Context, job: Job) -> None:
@@ -230,6 +242,7 @@ def _take_labels(
     shape: tuple[int, int],
     with_objects: bool,
     with_depth: bool = False,
+    view: OtherView = AS_IT_IS,
 ) -> LabelPass:
     """Take them at once, with the mouse as a bar."""
     manager, window = context.window_manager, context.window
@@ -243,6 +256,7 @@ def _take_labels(
             lambda fraction: manager.progress_update(100 * fraction),
             with_objects,
             with_depth,
+            view,
         )
     finally:
         manager.progress_end()

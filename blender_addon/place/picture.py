@@ -117,6 +117,8 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         facts["natural_edges"] = request.natural_edges
     if "run" in job.seconds:
         facts["seconds"] = round(job.seconds["run"], 2)
+    if request.sight is not None and request.sight.hidden:
+        facts["hidden"] = request.sight.hidden
     if job.upscaler:
         facts["upscaler"] = job.upscaler
     for name, terms in (("model_terms", job.terms), ("upscaler_terms", job.upscaler_terms)):

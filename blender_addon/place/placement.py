@@ -21,7 +21,7 @@ from .camera_background import (
     remove_background,
 )
 from .projection.projections import fit_projections, projection_of, remove_projections
-from .projection.sights import lay_on_blocks
+from .projection.sights import lay_on_blocks, sight_in
 
 
 def place(
@@ -32,13 +32,20 @@ def place(
 ) -> None:
     """Show a generated picture by the scene's placement, for a camera, the active one if none is given.
 
-    sight: what that camera saw when the picture's labels were taken. For a projection of a picture without one, what
-    the file keeps with it counts, else what the camera sees now, which is rendered.
+    sight: what that camera saw when the labels were taken; one with things hidden only completes a projection.
+    For a projection of a picture without one, what the file keeps with it counts, else what the camera sees now, which
+    is rendered.
     Raises NoCameraError without a camera that has a flat frame, BadOptionError for a placement that is not there yet,
     or that the camera cannot have, and for a projection what a label pass raises.
     """
     placement, camera = settings(scene).placement, camera or flat_camera_of(scene)
     refuse_not_yet(placement)
+    kept = sight or sight_in(image)
+    if placement == "PROJECTION" and kept is not None and kept.hidden:
+        lay_on_blocks(scene, image, camera, kept)
+        return
+    if sight is not None and sight.hidden:
+        return  # what it was to complete is gone; the history has it
     if placement == "BACKGROUND_IMAGE":
         place_background(scene, image, camera)
         remove_projections(scene, camera)

@@ -39,6 +39,7 @@ from .label_rules import scene_label_set
 from .label_shaders import decide_shaders
 from .label_table import LabelTable, has_labels
 from .object_numbers import everything_glows, hide_what_has_materials, instance_map_of, let_objects_glow
+from .other_view import AS_IT_IS, OtherView, seen_otherwise
 from .pass_indices import PassIndices
 from .render_copy import aim, strip
 from .unkeyed import unkeyed_edits_kept
@@ -87,10 +88,12 @@ def render_label_map(
     progress: Callable[[float], None] | None = None,
     with_objects: bool = False,
     with_depth: bool = False,
+    view: OtherView = AS_IT_IS,
 ) -> LabelPass:
     """Render the labels the scene's camera sees: `shape` (height, width) pixels over exactly its frame.
 
     with_objects: find out which object each pixel shows, too; the labels are the same. with_depth: `fine_depth`, too.
+    view: what is hidden for it, and how wide its frame is.
     Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCameraError,
     NothingLabelledError, BadLabelSetError, BadShapeError, BusyError (Blender is rendering), UnavailableError (Cycles is
     switched off).
@@ -105,7 +108,7 @@ def render_label_map(
         unkeyed_edits_kept(scene),
     ):
         report(0.05)
-        with scene_copy(scene) as copy:
+        with seen_otherwise(scene, view), scene_copy(scene) as copy:
             found = take_labels(scene, copy, shape, Path(folder), with_objects)
             if with_depth:
                 found = replace(found, fine_depth=_fine_depth(scene, copy, found.depth, Path(folder)))

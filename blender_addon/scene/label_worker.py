@@ -14,7 +14,7 @@ import queue
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import numpy as np
 from ..contract import errors
 from ..contract.errors import InternalError, SpadeError, UnavailableError
 from .label_pass import LabelPass
+from .other_view import AS_IT_IS, OtherView
 
 _MAIN = Path(__file__).with_name("label_worker_main.py")
 _PACKAGE = Path(__file__).parents[1]
@@ -33,7 +34,7 @@ _PACKAGE = Path(__file__).parents[1]
 class PassRequest:
     """scene_file: as `write_scene_file` wrote it. scene: its full name in there. shape: (height, width).
 
-    with_objects, with_depth: as of `render_label_map`.
+    with_objects, with_depth: as of `render_label_map`. view: what of the scene is seen otherwise.
     """
 
     scene_file: Path
@@ -42,6 +43,7 @@ class PassRequest:
     shape: tuple[int, int]
     with_objects: bool = False
     with_depth: bool = False
+    view: OtherView = AS_IT_IS
 
 
 class LabelWorker:
@@ -92,6 +94,7 @@ class LabelWorker:
             "shape": request.shape,
             "with_objects": request.with_objects,
             "with_depth": request.with_depth,
+            "view": asdict(request.view),
             "arrays": str(self._arrays),
         }
         assert self._process.stdin is not None

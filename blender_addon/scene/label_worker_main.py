@@ -81,6 +81,7 @@ def _answer(label_pass: ModuleType, request: dict) -> dict:
             tuple(request["shape"]),
             with_objects=request["with_objects"],
             with_depth=request["with_depth"],
+            view=label_pass.OtherView(**request["view"]),
         )
         more = {"instance_map": taken.instance_map, "fine_depth": taken.fine_depth}
         more = {name: array for name, array in more.items() if array is not None}

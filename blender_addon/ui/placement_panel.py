@@ -7,6 +7,7 @@ import bpy
 
 from ..place.camera_background import background_of
 from ..place.placement import placed_picture
+from ..place.projection.projections import projection_of
 from ..properties import NOT_YET, PLACEMENTS, settings
 from .layout import layout_of
 from .panel import CATEGORY
@@ -38,6 +39,15 @@ class SPADE_PT_placement(bpy.types.Panel):
             layout.use_property_decorate = False
             layout.prop(background, "alpha", text="Opacity", slider=True)
             layout.row().prop(background, "display_depth", expand=True)
+        if settings(scene).placement == "PROJECTION":
+            projections = layout.column(align=True)
+            projections.operator("spade.project_from_view", icon="VIEW_CAMERA")
+            hidden = projections.row(align=True)
+            hidden.enabled = projection_of(scene, camera) is not None
+            hidden.operator("spade.fill_hidden", icon="MOD_BOOLEAN")
+            back = projections.row(align=True)
+            back.enabled = len(settings(scene).projections) > 0
+            back.operator("spade.remove_projections", icon="LOOP_BACK")
         away = layout.row()
         away.enabled = placed_picture(scene, camera) is not None
         away.operator("spade.take_away", icon="X")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import bpy
 import numpy as np
@@ -26,6 +27,15 @@ def depth_image(depth: np.ndarray, name: str) -> bpy.types.Image:
     read_exactly(image)
     image[DIGEST] = digest
     return image
+
+
+def depth_in_image(image: bpy.types.Image) -> np.ndarray:
+    """The (H, W) metres of such an image, row 0 at the top."""
+    width, height = image.size
+    pixels = np.empty(height * width * image.channels, np.float32)
+    flat: Any = pixels
+    image.pixels.foreach_get(flat)
+    return np.ascontiguousarray(pixels.reshape(height, width, -1)[::-1, :, 0])
 
 
 def _rounded_up(depth: np.ndarray) -> np.ndarray:

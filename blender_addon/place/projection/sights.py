@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import bpy
+import numpy as np
 
 from ...bridge.sight import Projector, Sight
 from ...scene.borrow import borrowed
 from ...scene.label_pass import render_label_map
 from ...scene.projector import projector_of
-from .depth_image import depth_image
+from .depth_image import depth_image, depth_in_image
+from .group import depth_in
 from .projections import project, refuse_too_many
 
 DEPTH, PROJECTOR = "spade_depth", "spade_projector"
 """Custom properties of a picture: the image of its depth, and its projector as JSON."""
+_HIDDEN = "hidden"
 
 
 def lay_on_blocks(
@@ -25,17 +29,32 @@ def lay_on_blocks(
 
     Raises BadOptionError where there are too many projections, and what a label pass raises.
     """
-    hidden = sight.hidden if sight is not None else 0
-    refuse_too_many(scene, camera, hidden)
-    if sight is not None and sight.depth is not None:
-        depth = depth_image(sight.depth, f".Depth {picture.name}")
-        picture[DEPTH], picture[PROJECTOR] = depth, json.dumps(sight.projector.to_facts())
-    elif picture.get(DEPTH) is None or PROJECTOR not in picture:
-        seen = sight_of_now(scene, camera, (picture.size[1], picture.size[0]))
-        lay_on_blocks(scene, picture, camera, seen)
-        return
-    projector = Projector.from_facts(json.loads(picture[PROJECTOR]))
-    project(scene, picture, camera, projector, picture[DEPTH], hidden)
+    refuse_too_many(scene, camera, sight.hidden if sight is not None else 0)
+    sight = sight or sight_in(picture)
+    if sight is None or sight.depth is None:
+        sight = sight_of_now(scene, camera, (picture.size[1], picture.size[0]))
+    depth = depth_image(sight.depth, f".Depth {picture.name}")
+    picture[DEPTH], picture[PROJECTOR] = (
+        depth,
+        json.dumps(sight.projector.to_facts() | {_HIDDEN: sight.hidden}),
+    )
+    project(scene, picture, camera, sight.projector, depth, sight.hidden)
+
+
+def sight_in(picture: bpy.types.Image) -> Sight | None:
+    """What the file keeps with a picture."""
+    depth = picture.get(DEPTH)
+    if depth is None or PROJECTOR not in picture:
+        return None
+    facts = json.loads(picture[PROJECTOR])
+    return Sight(Projector.from_facts(facts), depth_in_image(depth), int(facts.get(_HIDDEN, 0)))
+
+
+def depth_of(entry: Any) -> np.ndarray:
+    """(H, W) float32 metres: how far the projector of an entry of the scene's list saw."""
+    depth = depth_in(entry.group)
+    assert depth is not None
+    return depth_in_image(depth)
 
 
 def sight_of_now(scene: bpy.types.Scene, camera: bpy.types.Object, shape: tuple[int, int]) -> Sight:

@@ -19,7 +19,9 @@ HEIGHT, WIDTH = 128, 192
 def build(scene: bpy.types.Scene) -> bpy.types.Object:
     """Ground that goes on behind the camera, a wall, a box, a rounded one, and one box twice as instances."""
     _labelled("grass", bpy.ops.mesh.primitive_plane_add, size=40)
-    _labelled("building", bpy.ops.mesh.primitive_plane_add, size=8, location=(3, 9, 3), rotation=(1.57, 0, 0.3))
+    _labelled(
+        "building", bpy.ops.mesh.primitive_plane_add, size=8, location=(3, 9, 3), rotation=(1.57, 0, 0.3)
+    )
     box = _labelled("rock", bpy.ops.mesh.primitive_cube_add, size=2, location=(-2, 4, 1))
     box.data.materials.append(material("Stone"))
     bush = _labelled("tree", bpy.ops.mesh.primitive_cube_add, size=2, location=(1, 2, 1))
@@ -55,7 +57,9 @@ def noise(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
 
 
-def project(scene: bpy.types.Scene, rgb: np.ndarray, camera=None, interpolation: str = "Closest") -> bpy.types.Image:
+def project(
+    scene: bpy.types.Scene, rgb: np.ndarray, camera=None, interpolation: str = "Closest"
+) -> bpy.types.Image:
     """Lay a picture on the court as the camera sees it now, and leave its sky out."""
     settings(scene).placement = "PROJECTION"
     picture = store_image(rgb, "Picture", scene, {"seed": 1})
