@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m examples.projected_walk`: the picture on the valley's blocks themselves, and steps to the right of its camera.
+"""`python -m examples.projected_walk`: the picture on the valley's blocks, and steps to the right of its camera.
 
 Makes docs/pictures/projection.jpg, and prints how much of the surfaces in sight no projection reaches.
 """

@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    bake,
     comparison,
     diagnostics,
     eyedropper,
@@ -36,6 +37,7 @@ _CLASSES = tuple(
         variations,
         place,
         projection,
+        bake,
         history,
         comparison,
         labels,
@@ -61,6 +63,7 @@ def register() -> None:
 
 
 def unregister() -> None:
+    bake.stop_bake()
     for kind in reversed(_CLASSES):
         bpy.utils.unregister_class(kind)
     swatches.forget()

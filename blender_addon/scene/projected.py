@@ -14,6 +14,8 @@ from .shader_tree import Tree
 
 # Custom properties of a copy: that it is one, and the user's material, which surfaces without any have not.
 PAINTED, ORIGINAL = "spade_painted", "spade_original"
+BAKED = "spade_baked"
+"""Custom property of a material of ours that shows baked textures in the place of the user's."""
 LAYER = "Spade Paint over"
 """How the names of the nodes begin that mix paint over a shader: their first shader is the user's."""
 
@@ -25,9 +27,9 @@ def is_painted(material: bpy.types.Material | None) -> bool:
 
 def users_material(material: Any) -> Any:
     """The user's material that one stands in for; itself where it is the user's."""
-    if material is None or PAINTED not in material:
-        return material
-    return material.get(ORIGINAL)
+    while material is not None and (PAINTED in material or BAKED in material):
+        material = material.get(ORIGINAL)
+    return material
 
 
 def take_paint_off(tree: Tree) -> None:

@@ -16,7 +16,7 @@ import bpy
 from ...scene.borrow import set_if_known
 from ...scene.given_labels import LABEL
 from ...scene.instances import evaluated_data, has_geometry_nodes
-from ...scene.projected import ORIGINAL, PAINTED, is_painted
+from ...scene.projected import BAKED, ORIGINAL, PAINTED, is_painted
 from ...scene.visible import viewport_graph
 from .paint_over import new_surface, paint_over
 
@@ -40,42 +40,83 @@ def paint_objects(things: Iterable[bpy.types.Object], paint: bpy.types.NodeTree)
                 continue
             if material not in copies:
                 copies[material] = _painted_copy(material, paint)
-            if slot.link == "OBJECT":
-                thing[_OWN_SLOTS] = [*thing.get(_OWN_SLOTS, ()), index]
-            slot.link = "OBJECT"
-            slot.material = copies[material]
+            _link(thing, index, copies[material])
+
+
+def let_show(thing: bpy.types.Object, materials: list[bpy.types.Material]) -> None:
+    """Put materials of ours into an object's slots, one for each; they know the user's."""
+    for index, material in enumerate(materials):
+        _link(thing, index, material)
+    _remove({each for each in bpy.data.materials if is_painted(each) and not each.users})
 
 
 def restore_objects(paint: bpy.types.NodeTree) -> None:
     """Give all slots that show the paint back what they showed before, and remove the copies."""
     copies = set(_copies(paint))
     for thing in bpy.data.objects:
-        if any(slot.material in copies for slot in thing.material_slots):
-            _restore(thing, copies)
+        _restore(thing, copies)
+    _remove_made_slots()
+    _remove(copies)
+
+
+def remove_baked(things: Iterable[bpy.types.Object]) -> None:
+    """Give these objects what their slots showed before they were baked, and projected on."""
+    for thing in things:
+        _restore(thing, {slot.material for slot in thing.material_slots if _is_baked(slot.material)})
+    _remove_made_slots()
+    _remove({each for each in bpy.data.materials if _is_baked(each) and not each.users})
+
+
+def _link(thing: bpy.types.Object, index: int, material: bpy.types.Material) -> None:
+    """Link a slot to its object, and remember it where it was so before."""
+    slot = thing.material_slots[index]
+    if slot.link == "OBJECT" and not is_painted(slot.material) and not _is_baked(slot.material):
+        thing[_OWN_SLOTS] = [*thing.get(_OWN_SLOTS, ()), index]
+    slot.link = "OBJECT"
+    slot.material = material
+
+
+def _restore(thing: bpy.types.Object, ours: set[bpy.types.Material]) -> None:
+    """Give the slots that show materials of ours what these stand in for."""
+    own = set(thing.get(_OWN_SLOTS, ()))
+    slots = list(enumerate(thing.material_slots))
+    for index, slot in slots:
+        if slot.material not in ours:
+            continue
+        original = slot.material.get(ORIGINAL)
+        if index in own or _is_baked(original):
+            slot.material = original
+        else:
+            slot.material = None
+            slot.link = "DATA"
+    left = any(is_painted(slot.material) or _is_baked(slot.material) for _, slot in slots)
+    if _OWN_SLOTS in thing and not left:
+        del thing[_OWN_SLOTS]
+
+
+def _remove_made_slots() -> None:
+    """Take the slots away that meshes did not have, where no object shows anything in them any more."""
     for data in {
         thing.data for thing in bpy.data.objects if thing.data is not None and _NO_SLOTS in thing.data
     }:
         if not any(data.materials) and not _has_own_slots(data):
             data.materials.clear()
             del data[_NO_SLOTS]
-    for copy in copies:
-        trees = [node.node_tree for node in _nodes(copy) if node.type == "GROUP"]
-        bpy.data.materials.remove(copy)
+
+
+def _remove(materials: set[bpy.types.Material]) -> None:
+    """Take materials of ours out of the file, with the trees that are theirs alone."""
+    for material in materials:
+        nodes: Any = material.node_tree.nodes if material.node_tree is not None else ()
+        trees = [node.node_tree for node in nodes if node.type == "GROUP"]
+        bpy.data.materials.remove(material)
         for tree in trees:
             if tree is not None and PAINTED in tree and not tree.users:
                 bpy.data.node_groups.remove(tree)
 
 
-def _restore(thing: bpy.types.Object, copies: set[bpy.types.Material]) -> None:
-    own = set(thing.get(_OWN_SLOTS, ()))
-    for index, slot in enumerate(thing.material_slots):
-        if slot.material not in copies:
-            continue
-        slot.material = slot.material.get(ORIGINAL) if index in own else None
-        if index not in own:
-            slot.link = "DATA"
-    if _OWN_SLOTS in thing:
-        del thing[_OWN_SLOTS]
+def _is_baked(material: bpy.types.Material | None) -> bool:
+    return material is not None and BAKED in material
 
 
 def _has_own_slots(data: Any) -> bool:
@@ -113,10 +154,6 @@ def shows_others(thing: bpy.types.Object) -> bool:
         for material in getattr(data, "materials", ())
         if material is not None
     )
-
-
-def _nodes(material: bpy.types.Material) -> Any:
-    return material.node_tree.nodes if material.node_tree is not None else ()
 
 
 def _copies(paint: bpy.types.NodeTree) -> list[bpy.types.Material]:

@@ -96,6 +96,15 @@ def fit_paint(scene: bpy.types.Scene) -> None:
     _set(nodes[_SHOWN], float(settings(scene).show != "BLOCKS"))
 
 
+def let_bytes_through(scene: bpy.types.Scene) -> None:
+    """Let the group's Light be the mixed pictures' own numbers, whatever view and exposure are, and let it be shown."""
+    tree = settings(scene).paint
+    nodes = tree.nodes
+    tree.links.new(nodes[_BLENDED].outputs["Vector"], nodes[_LIGHT].inputs[0])
+    _set(nodes[_EXPOSURE], 1.0)
+    _set(nodes[_SHOWN], 1.0)
+
+
 def _set(node: Any, number: float) -> None:
     socket = node.outputs[0]
     if abs(socket.default_value - number) > 1e-6 * max(number, 1.0):
