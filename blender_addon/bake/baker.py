@@ -7,6 +7,7 @@ the textures that were finished, and none in part.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -123,11 +124,14 @@ class Baker:
 
     def _listen(self) -> None:
         """Runs in a thread of its own until the process has ended."""
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        alive, answers = self._process.stdin, self._process.stdout
+        assert alive is not None and answers is not None
+        for line in answers:
             if line.startswith(b"{"):  # Blender 5 logs there while it starts
                 self._answers.put(json.loads(line))
-        self._process.stdout.close()
+        answers.close()
+        with contextlib.suppress(OSError):
+            alive.close()
         self._process.wait()
         self._answers.put(None)
 
