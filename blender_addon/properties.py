@@ -215,6 +215,15 @@ class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
     paint: PointerProperty(
         type=bpy.types.NodeTree, description="The projections mixed, as all materials read them"
     )
+    bare: EnumProperty(
+        name="Bare",
+        description="What is seen where no projection reaches",
+        items=(
+            ("MEAN", "Mean Colour", "The mean colour of its class in the picture"),
+            ("MATERIAL", "Material", "Your material"),
+        ),
+        update=lambda spade, context: spade.id_data.update_tag(),
+    )
     unpainted: StringProperty(description="What the projections could not be laid on, and why")
     model: StringProperty(name="Model", description="Name of the model on the server", default="landscape")
     model_pick: model_pick()

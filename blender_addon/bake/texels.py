@@ -36,7 +36,7 @@ def baked_texels(
     Raises InternalError where Blender does not bake.
     """
     colors = _baked(scene, thing, uv_map, size, "Light")
-    reached = _baked(scene, thing, uv_map, size, "Weight")
+    reached = _baked(scene, thing, uv_map, size, "Reached")
     return colors[..., :3], colors[..., 3] > 127, reached[..., 0] > 127
 
 

@@ -112,6 +112,7 @@ def _facts(scene: bpy.types.Scene, camera: bpy.types.Object) -> tuple[Any, ...]:
         film.film_exposure if film else 1.0,
         colors_group(scene) is not None,
         scene.spade.show,
+        scene.spade.bare,
     )
 
 

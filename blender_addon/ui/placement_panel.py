@@ -40,6 +40,8 @@ class SPADE_PT_placement(bpy.types.Panel):
             layout.prop(background, "alpha", text="Opacity", slider=True)
             layout.row().prop(background, "display_depth", expand=True)
         if settings(scene).placement == "PROJECTION":
+            bare = layout.row()
+            bare.prop(settings(scene), "bare", expand=True)
             projections = layout.column(align=True)
             projections.operator("spade.project_from_view", icon="VIEW_CAMERA")
             hidden = projections.row(align=True)

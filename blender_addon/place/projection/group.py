@@ -22,6 +22,9 @@ _NUMBERS = "spade_projector"
 """Custom property of a group: the projector as JSON."""
 # Of the frame, along its border, over which a projection fades out where another one goes on.
 _FEATHER = 0.04
+# How many of the picture's pixels it goes on beyond its frame, repeating the outermost: renderers look past the edge of
+# their frame to filter it, and would mix in what is bare there.
+_MARGIN_PIXELS = 4
 # A surface is seen where it is not farther than the depth by more than rounding, and than it may slope within a texel.
 _ROUNDING, _LEAST, _SLOPE = 0.002, 0.05, 0.75
 # Seen flatter than this, cosine, a slope is taken for this one: it would allow anything.
@@ -54,7 +57,8 @@ def new_group(
     far = _image(nodes, DEPTH, depth, "Closest", u, v)
     read_exactly(depth)
     cosine = _cosine(nodes, projector, geometry)
-    mask = nodes.math("MULTIPLY", _fading(nodes, u, v), nodes.math("GREATER_THAN", ahead, 0.0))
+    margin = _MARGIN_PIXELS / min(picture.size)
+    mask = nodes.math("MULTIPLY", _fading(nodes, u, v, margin), nodes.math("GREATER_THAN", ahead, 0.0))
     size: tuple[int, int] = tuple(depth.size)  # pyright: ignore[reportAssignmentType]
     for seen in _in_front(nodes, projector, size, ahead, far, cosine, both):
         mask = nodes.math("MULTIPLY", mask, seen)
@@ -117,13 +121,13 @@ def _cosine(nodes: NodeBuilder, projector: Projector, geometry: Any) -> Any:
     return nodes.math("MAXIMUM", falls, _FLATTEST)
 
 
-def _fading(nodes: NodeBuilder, u: Any, v: Any) -> Any:
-    """1 inside the frame, 0 outside, and between them along its border."""
+def _fading(nodes: NodeBuilder, u: Any, v: Any, margin: float) -> Any:
+    """1 inside the frame, 0 outside of it and a margin, and between them along its border."""
     ways = [way for value in (u, v) for way in (value, nodes.math("SUBTRACT", 1.0, value))]
     nearest = ways[0]
     for way in ways[1:]:
         nearest = nodes.math("MINIMUM", nearest, way)
-    faded = nodes.math("MULTIPLY", nearest, 1.0 / _FEATHER)
+    faded = nodes.math("MULTIPLY_ADD", nearest, 1.0 / _FEATHER, margin / _FEATHER)
     return nodes.math("MINIMUM", nodes.math("MAXIMUM", faded, 0.0), 1.0)
 
 

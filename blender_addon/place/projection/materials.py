@@ -18,6 +18,7 @@ from ...scene.given_labels import LABEL
 from ...scene.instances import evaluated_data, has_geometry_nodes
 from ...scene.projected import BAKED, ORIGINAL, PAINTED, is_painted
 from ...scene.visible import viewport_graph
+from .bare import forget_bare
 from .paint_over import new_surface, paint_over
 
 # Custom properties: of an object, which of its slots were its own before; of a mesh, that it had none.
@@ -89,6 +90,8 @@ def _restore(thing: bpy.types.Object, ours: set[bpy.types.Material]) -> None:
         else:
             slot.material = None
             slot.link = "DATA"
+    if not any(is_painted(slot.material) for _, slot in slots):
+        forget_bare(thing)
     left = any(is_painted(slot.material) or _is_baked(slot.material) for _, slot in slots)
     if _OWN_SLOTS in thing and not left:
         del thing[_OWN_SLOTS]

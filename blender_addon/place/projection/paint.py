@@ -20,6 +20,8 @@ from ..node_builder import NodeBuilder
 from .group import picture_in
 
 _EXPOSURE, _SHOWN = "Spade Exposure", "Spade Shown"
+_BARE, _GAMMA = "Spade Bare", "Spade Bare Gamma"
+_SRGB = 2.2
 _BLENDED, _COLORS, _LIGHT = "Spade Blended", "Spade Colours", "Spade Light"
 _NOTHING = 1e-6
 # So little of a projection is none: behind its border all is 0.
@@ -27,13 +29,19 @@ _SEEN = 1e-4
 
 
 def paint_of(scene: bpy.types.Scene) -> bpy.types.NodeTree:
-    """The scene's group, made if there is none; its outputs are Light and Weight, 0 or 1."""
+    """The scene's group, made if there is none.
+
+    Its outputs are Light; Weight, 0 or 1, where there is any; and Reached, where that is of a projection. Its inputs
+    are the colour Bare, as a picture's bytes, which is shown where none reaches, and Has Bare, 0 or 1.
+    """
     tree = settings(scene).paint
     if tree is None:
         tree = bpy.data.node_groups.new(f"Spade Paint {scene.name}", "ShaderNodeTree")
         sockets: Any = tree.interface
-        sockets.new_socket("Light", in_out="OUTPUT", socket_type="NodeSocketColor")
-        sockets.new_socket("Weight", in_out="OUTPUT", socket_type="NodeSocketFloat")
+        for way, names in (("INPUT", ("Bare", "Has Bare")), ("OUTPUT", ("Light", "Weight", "Reached"))):
+            for name in names:
+                kind = "Color" if name in ("Bare", "Light") else "Float"
+                sockets.new_socket(name, in_out=way, socket_type=f"NodeSocket{kind}")
         settings(scene).paint = tree
     return tree
 
@@ -56,15 +64,27 @@ def mix_projections(scene: bpy.types.Scene) -> None:
         more = nodes.math("MULTIPLY", left, mask)
         color = nodes.vector_math("ADD", color, nodes.scaled(light, more))
         reach = nodes.math("ADD", reach, more)
-    blended = nodes.scaled(color, nodes.math("DIVIDE", 1.0, nodes.math("MAXIMUM", reach, _NOTHING)))
+    reached = nodes.math("GREATER_THAN", reach, _SEEN)
+    painted = nodes.scaled(color, nodes.math("DIVIDE", reached, nodes.math("MAXIMUM", reach, _NOTHING)))
+    come = nodes.new("NodeGroupInput")
+    bare, has_bare = (
+        come.outputs["Bare"],
+        nodes.math("MULTIPLY", come.outputs["Has Bare"], nodes.value(_BARE, 1.0)),
+    )
+    gamma = nodes.new("ShaderNodeGamma")
+    gamma.name = _GAMMA
+    tree.links.new(bare, gamma.inputs[0])
+    not_reached = nodes.math("SUBTRACT", 1.0, reached)
+    blended = nodes.vector_math("ADD", painted, nodes.scaled(gamma.outputs[0], not_reached))
     blended.node.name = _BLENDED
     nodes.new("ShaderNodeGroup").name = _COLORS
     light = nodes.scaled(blended, nodes.value(_EXPOSURE, 1.0))
     light.node.name = _LIGHT
-    weight = nodes.math("GREATER_THAN", reach, _SEEN)
+    weight = nodes.math("MAXIMUM", reached, has_bare)
     leave = nodes.new("NodeGroupOutput")
-    tree.links.new(light, leave.inputs[0])
-    tree.links.new(nodes.math("MULTIPLY", weight, nodes.value(_SHOWN, 1.0)), leave.inputs[1])
+    tree.links.new(light, leave.inputs["Light"])
+    tree.links.new(nodes.math("MULTIPLY", weight, nodes.value(_SHOWN, 1.0)), leave.inputs["Weight"])
+    tree.links.new(reached, leave.inputs["Reached"])
     fit_paint(scene)
 
 
@@ -94,6 +114,11 @@ def fit_paint(scene: bpy.types.Scene) -> None:
         tree.links.new(out, into)
     _set(nodes[_EXPOSURE], 1.0 / exposure(scene))
     _set(nodes[_SHOWN], float(settings(scene).show != "BLOCKS"))
+    _set(nodes[_BARE], float(settings(scene).bare == "MEAN"))
+    # What a colour space does to a picture's bytes, nearly: as data they stay what they are.
+    gamma, wanted = nodes[_GAMMA].inputs["Gamma"], 1.0 if group is not None else _SRGB
+    if abs(gamma.default_value - wanted) > _NOTHING:
+        gamma.default_value = wanted
 
 
 def let_bytes_through(scene: bpy.types.Scene) -> None:

@@ -15,6 +15,10 @@ import bpy
 from ...scene.projected import LAYER, PAINTED
 from ...scene.shader_tree import Groups, Node, Socket, Tree, is_by_place, is_see_through
 
+PAINT_NODE, MEAN_NODE = "Spade Paint", "Spade Mean"
+"""Names of the nodes in a painted tree: the scene's projections, and what is read where none of them reaches."""
+MEAN = "spade_mean"
+"""Custom property of an object: the mean colour of its class, red, green, blue, and 1; 0 at the end for none."""
 _GREY = (0.8, 0.8, 0.8, 1.0)
 
 
@@ -103,8 +107,12 @@ class _Painter:
     def _lay(self, socket: Socket, shader: Socket, alpha: Socket | None = None) -> None:
         """Paint between a shader and a socket; where an alpha is given, as see-through as that says."""
         if self._group is None:
-            self._group = self._new("ShaderNodeGroup", "Spade Paint")
+            self._group = self._new("ShaderNodeGroup", PAINT_NODE)
             self._group.node_tree = self._paint
+            mean = self._new("ShaderNodeAttribute", MEAN_NODE)
+            mean.attribute_type, mean.attribute_name = "OBJECT", MEAN
+            self._tree.links.new(mean.outputs["Color"], self._group.inputs["Bare"])
+            self._tree.links.new(mean.outputs["Alpha"], self._group.inputs["Has Bare"])
             light = self._new("ShaderNodeEmission", "Spade Light")
             self._tree.links.new(self._group.outputs["Light"], light.inputs["Color"])
             self._light = light.outputs[0]

@@ -13,6 +13,7 @@ from ...properties import settings
 from ...scene.blocks import blocks_of
 from ...scene.projected import users_material
 from ...scene.shader_tree import Tree
+from .bare import color_bare, means_of
 from .group import depth_in, new_group, picture_in
 from .materials import paint_objects, refusal, restore_objects, shows_others
 from .paint import fit_paint, mix_projections, paint_of
@@ -54,6 +55,8 @@ def project(
     mix_projections(scene)
     blocks = blocks_of(scene)
     paint_objects(blocks, paint_of(scene))
+    if place == 0:
+        color_bare(scene, blocks, means_of(picture))
     settings(scene).unpainted = _what_is_not(blocks)
 
 

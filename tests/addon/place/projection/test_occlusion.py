@@ -21,10 +21,12 @@ def test_what_is_lit_is_what_rays_reach(scene, camera, tmp_path):
     points, rows, columns = court.points(projector_of(scene, camera), depth)
     places, ahead = projector.seen(points)
     framed = (ahead > 0) & ((places > 0) & (places < 1)).all(axis=1)
+    margin = 4 / court.HEIGHT  # beyond its frame a picture goes on a little, for renderers that look past it
+    beside = ~framed & (ahead > 0) & ((places > -margin) & (places < 1 + margin)).all(axis=1)
     # Paint is 255; what it lights is less.
     lit = court.rendered(scene, tmp_path)[rows, columns, 0] == 255
     reached = framed.copy()
     reached[framed] = court.are_reached(projector.place, points[framed])
     assert 0.2 < reached.mean() < 0.9
     assert (reached & ~lit).mean() < 0.005, "hidden though rays reach it"
-    assert (lit & ~reached).mean() < 0.005, "lit though something stands in front"
+    assert (lit & ~reached & ~beside).mean() < 0.005, "lit though something stands in front"

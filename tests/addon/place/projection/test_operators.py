@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from spade_backdrops.history.parts import label_map_in
 from spade_backdrops.history.records import results
 from spade_backdrops.place.backdrop import backdrops, picture_of
 from spade_backdrops.place.projection.group import picture_in, projector_in
@@ -16,6 +17,7 @@ from spade_backdrops.properties import settings
 from spade_backdrops.scene.bands import things_before
 from spade_backdrops.scene.label_pass import render_label_map
 from spade_backdrops.scene.projector import projector_of
+from spade_backdrops.style.reference import rgb_of
 
 from tests.addon.place.projection import court
 from tests.addon.serving import command, renew_session
@@ -111,6 +113,27 @@ def bare_share(scene, folder) -> float:
         backdrop.hide_render = True
     surfaces = render_label_map(scene, (court.HEIGHT, court.WIDTH)).depth < 1e9
     return float((court.rendered(scene, folder)[..., 0][surfaces] < 255).mean())
+
+
+def test_what_no_projection_reaches_has_the_mean_colour_of_its_class(yard, tmp_path):
+    bpy.ops.spade.generate()
+    (picture,) = results()
+    ground = bpy.data.objects["Plane"]
+    labels, label_set = label_map_in(picture)
+    rgb = rgb_of(picture)
+    expected = rgb[labels == label_set.class_named("grass").id].mean(axis=0)
+    assert np.abs(np.array(ground["spade_mean"]) * 255 - [*expected, 255]).max() < 1
+    for backdrop in backdrops(yard):
+        backdrop.hide_render = True
+    yard.camera.rotation_euler.z += 3  # the ground behind, which it never saw
+    behind = court.rendered(yard, tmp_path)[-8:].reshape(-1, 3)
+    assert np.abs(behind - expected).max() < 12, "the colour space of a mean is only nearly that of a picture"
+    settings(yard).bare = "MATERIAL"
+    bpy.context.view_layer.update()
+    own = court.rendered(yard, tmp_path)[-8:].reshape(-1, 3)
+    assert (np.abs(own - behind).max(axis=1) > 50).mean() > 0.8, "without a lamp it is dark"
+    bpy.ops.spade.remove_projections()
+    assert "spade_mean" not in ground
 
 
 def test_things_in_front_are_told_from_the_ground_they_stand_on(yard):
