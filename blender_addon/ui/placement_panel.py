@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import bpy
 
+from ..operators.bake import running_bake
 from ..place.camera_background import background_of
 from ..place.placement import placed_picture
+from ..place.projection.materials import is_baked
 from ..place.projection.projections import projection_of
 from ..properties import NOT_YET, PLACEMENTS, settings
-from .layout import layout_of
+from .layout import Layout, layout_of
 from .panel import CATEGORY
 
 
@@ -47,12 +49,25 @@ class SPADE_PT_placement(bpy.types.Panel):
             hidden = projections.row(align=True)
             hidden.enabled = projection_of(scene, camera) is not None
             hidden.operator("spade.fill_hidden", icon="MOD_BOOLEAN")
+            draw_bake(projections, context)
             back = projections.row(align=True)
             back.enabled = len(settings(scene).projections) > 0
             back.operator("spade.remove_projections", icon="LOOP_BACK")
         away = layout.row()
         away.enabled = placed_picture(scene, camera) is not None
         away.operator("spade.take_away", icon="X")
+
+
+def draw_bake(layout: Layout, context: bpy.types.Context) -> None:
+    """Bake, or how far it is."""
+    row = layout.row(align=True)
+    if (baker := running_bake()) is not None:
+        row.progress(factor=baker.fraction, text=f"Baking {len(baker.baked)} of {len(baker.plan.things)}")
+        return
+    row.operator("spade.bake", icon="RENDER_STILL")
+    back = row.row(align=True)
+    back.enabled = any(is_baked(thing) for thing in context.selected_objects)
+    back.operator("spade.remove_baked", text="", icon="LOOP_BACK")
 
 
 CLASSES = (SPADE_PT_placement,)

@@ -51,6 +51,7 @@ OPERATORS = {
     *("assign_label", "search_label", "clear_label", "auto_assign", "select_unlabelled"),
     *("import_label_set", "use_model_label_set", "use_served_model", "export_label_map", "render_pairs"),
     *("paint_again", "use_settings", "favourite", "remove_result", "compare"),
+    *("project_from_view", "fill_hidden", "remove_projections", "bake", "remove_baked"),
     *("vary", "pick_variation", "close_variations", "place_as", "take_away"),
     *("use_seed_style", "add_style_preset"),
     *("add_camera", "add_example", "start_server", "stop_server", "show_console", "open_preferences"),

@@ -118,6 +118,11 @@ def _remove(materials: set[bpy.types.Material]) -> None:
                 bpy.data.node_groups.remove(tree)
 
 
+def is_baked(thing: bpy.types.Object) -> bool:
+    """Whether an object shows baked textures."""
+    return any(_is_baked(slot.material) for slot in thing.material_slots)
+
+
 def _is_baked(material: bpy.types.Material | None) -> bool:
     return material is not None and BAKED in material
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -18,6 +19,7 @@ from spade_backdrops.scene.projector import projector_of
 from tests.addon.place.projection import court
 from tests.addon.serving import until
 
+ROOT = Path(__file__).resolve().parents[3]
 SIZE = 512
 
 
@@ -156,3 +158,16 @@ def test_one_whose_process_is_killed_says_so(scene, wall):
     baker._process.kill()
     until(lambda: baker.has_ended, baker.step)
     assert baker.error is not None and "ended" in str(baker.error) and not baker._folder.exists()
+
+
+def test_the_example_in_the_docs_runs(scene, wall, tmp_path):
+    text = (ROOT / "docs" / "addon.md").read_text(encoding="utf-8")
+    example = next(block for block in text.split("```")[1::2] if "spade.bake" in block)
+    wall.name = "Wall"
+    bpy.ops.preferences.addon_enable(module="io_scene_gltf2")
+    exec(example.removeprefix("python").replace("/path/to", str(tmp_path)).replace("1024", str(SIZE)), {})
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.import_scene.gltf(filepath=str(tmp_path / "wall.glb"))
+    (thing,) = [each for each in bpy.data.objects if each.type == "MESH"]
+    nodes = thing.material_slots[0].material.node_tree.nodes
+    assert sum(node.type == "TEX_IMAGE" and tuple(node.image.size) == (SIZE, SIZE) for node in nodes) == 3

@@ -177,3 +177,6 @@ def test_the_panel_offers_what_there_is_and_the_backgrounds_own_settings(scene, 
     ]
     as_background(scene)
     assert "Opacity" in drawn("SPADE_PT_placement")
+    settings(scene).placement = "PROJECTION"
+    offered = ["Project from View", "Fill What Is Hidden", "Bake to Textures", "Remove Projections"]
+    assert [text for text in drawn("SPADE_PT_placement") if text in offered] == offered
