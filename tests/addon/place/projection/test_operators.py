@@ -8,8 +8,13 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from spade_backdrops import timer
+from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.history.parts import label_map_in
 from spade_backdrops.history.records import results
+from spade_backdrops.label_taking import current_labels
+from spade_backdrops.operators.generate import submit_scene
+from spade_backdrops.operators.projection import submit_hidden
 from spade_backdrops.place.backdrop import backdrops, picture_of
 from spade_backdrops.place.projection.group import picture_in, projector_in
 from spade_backdrops.place.projection.sights import depth_of
@@ -20,7 +25,7 @@ from spade_backdrops.scene.projector import projector_of
 from spade_backdrops.style.reference import rgb_of
 
 from tests.addon.place.projection import court
-from tests.addon.serving import command, renew_session
+from tests.addon.serving import command, renew_session, until
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -153,6 +158,25 @@ def test_what_is_hidden_needs_the_projection_of_the_camera_as_it_stands(yard, mo
         bpy.context.view_layer.update()
     with pytest.raises(RuntimeError, match="has moved" if moved else "has no projection"):
         bpy.ops.spade.fill_hidden()
+
+
+def test_with_a_window_depth_and_what_is_hidden_come_from_the_background_the_same(yard):
+    bpy.ops.spade.generate()
+    (entry,) = settings(yard).projections
+    whole = depth_of(entry)
+    bpy.ops.spade.fill_hidden()
+    hidden = depth_of(settings(yard).projections[1])
+    settings(yard).seed += 1
+    for submit, expected in (
+        (lambda: submit_scene(bpy.context, in_background=True), whole),
+        (lambda: submit_hidden(bpy.context, 1, in_background=True), hidden),
+    ):
+        job = submit()
+        assert job.state is JobState.TAKING and job.request.sight.depth is None
+        until(lambda job=job: job.state is JobState.PLACED, timer.step, 60)
+        np.testing.assert_allclose(np.minimum(job.request.sight.depth, 1e6), expected, rtol=2e-4)
+    assert [entry.hidden for entry in settings(yard).projections] == [0, 1]
+    current_labels().close()
 
 
 def test_the_example_in_the_docs_runs(yard, tmp_path):
