@@ -86,7 +86,7 @@ def bare_share(scene, aside: float, folder: Path) -> float:
         seen.append(np.asarray(view(scene, aside, folder, samples=1)).astype(int))
     scene.spade.paint.links.new(factor, light.inputs["Scale"])
     scene.camera.location.x += aside
-    surfaces = render_label_map(scene, SIZE[::-1]).depth < 1e9
+    surfaces = render_label_map(scene, (SIZE[1], SIZE[0])).depth < 1e9
     scene.camera.location.x -= aside
     lit = np.abs(seen[1] - seen[0]).max(axis=2) > _LIT
     return float((~lit)[surfaces].mean())

@@ -60,7 +60,7 @@ class SPADE_OT_project_from_view(ReportsErrors, bpy.types.Operator):
             with borrowed(scene, camera=here):
                 return submit_scene(context, in_background)
         except Exception:
-            lens = here.data
+            lens = camera_data(here)
             bpy.data.objects.remove(here)
             bpy.data.cameras.remove(lens)
             raise

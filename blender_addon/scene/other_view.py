@@ -43,7 +43,7 @@ def _wider_camera(scene: bpy.types.Scene, widen: float) -> Iterator[None]:
     wide = bpy.data.objects.new("Wide", camera_data(camera).copy())
     lens = camera_data(wide)
     try:
-        wide.animation_data_clear(), lens.animation_data_clear()
+        lens.animation_data_clear()
         lens.lens /= widen
         lens.ortho_scale *= widen
         lens.shift_x /= widen  # a share of the frame's width

@@ -31,7 +31,8 @@ def depth_image(depth: np.ndarray, name: str) -> bpy.types.Image:
 
 def depth_in_image(image: bpy.types.Image) -> np.ndarray:
     """The (H, W) metres of such an image, row 0 at the top."""
-    width, height = image.size
+    size: Any = image.size
+    width, height = size
     pixels = np.empty(height * width * image.channels, np.float32)
     flat: Any = pixels
     image.pixels.foreach_get(flat)

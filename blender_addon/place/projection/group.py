@@ -57,10 +57,11 @@ def new_group(
     far = _image(nodes, DEPTH, depth, "Closest", u, v)
     read_exactly(depth)
     cosine = _cosine(nodes, projector, geometry)
-    margin = _MARGIN_PIXELS / min(picture.size)
+    texels: Any = depth.size
+    pixels: Any = picture.size
+    margin = _MARGIN_PIXELS / min(pixels)
     mask = nodes.math("MULTIPLY", _fading(nodes, u, v, margin), nodes.math("GREATER_THAN", ahead, 0.0))
-    size: tuple[int, int] = tuple(depth.size)  # pyright: ignore[reportAssignmentType]
-    for seen in _in_front(nodes, projector, size, ahead, far, cosine, both):
+    for seen in _in_front(nodes, projector, tuple(texels), ahead, far, cosine, both):
         mask = nodes.math("MULTIPLY", mask, seen)
     weight = nodes.math("MULTIPLY", mask, nodes.math("POWER", cosine, power)) if power else mask
     leave = nodes.new("NodeGroupOutput")

@@ -63,7 +63,7 @@ def restore_objects(paint: bpy.types.NodeTree) -> None:
 def remove_baked(things: Iterable[bpy.types.Object]) -> None:
     """Give these objects what their slots showed before they were baked, and projected on."""
     for thing in things:
-        _restore(thing, {slot.material for slot in thing.material_slots if _is_baked(slot.material)})
+        _restore(thing, {each for each in bpy.data.materials if _is_baked(each)})
     _remove_made_slots()
     _remove({each for each in bpy.data.materials if _is_baked(each) and not each.users})
 
@@ -180,8 +180,9 @@ def _painted_copy(original: bpy.types.Material | None, paint: bpy.types.NodeTree
     if original is not None:
         copy[ORIGINAL] = original
     if original is None or copy.node_tree is None or not copy.use_nodes:
+        color: Any = copy.diffuse_color
         set_if_known(copy, use_nodes=True)
-        new_surface(copy.node_tree, tuple(copy.diffuse_color) if original is not None else None)
+        new_surface(copy.node_tree, tuple(color) if original is not None else None)
     # A mesh that glows would be sampled as a lamp, triangle by triangle.
     set_if_known(copy.cycles, emission_sampling="NONE")
     paint_over(copy.node_tree, paint)

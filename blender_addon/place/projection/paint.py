@@ -37,6 +37,7 @@ def paint_of(scene: bpy.types.Scene) -> bpy.types.NodeTree:
     tree = settings(scene).paint
     if tree is None:
         tree = bpy.data.node_groups.new(f"Spade Paint {scene.name}", "ShaderNodeTree")
+        assert tree is not None
         sockets: Any = tree.interface
         for way, names in (("INPUT", ("Bare", "Has Bare")), ("OUTPUT", ("Light", "Weight", "Reached"))):
             for name in names:

@@ -32,7 +32,9 @@ def lay_on_blocks(
     refuse_too_many(scene, camera, sight.hidden if sight is not None else 0)
     sight = sight or sight_in(picture)
     if sight is None or sight.depth is None:
-        sight = sight_of_now(scene, camera, (picture.size[1], picture.size[0]))
+        size: Any = picture.size
+        sight = sight_of_now(scene, camera, (size[1], size[0]))
+    assert sight.depth is not None
     depth = depth_image(sight.depth, f".Depth {picture.name}")
     picture[DEPTH], picture[PROJECTOR] = (
         depth,
