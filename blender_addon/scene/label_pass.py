@@ -51,8 +51,9 @@ _OBJECT = (".IndexOB.X", ".Object Index.X")
 _MATERIAL = (".IndexMA.X", ".Material Index.X")
 _DEPTH = (".Depth.Z", ".Depth.V")
 _GLOW = (".Emit.R", ".Emission.R")
-FINER = 2
-"""How many pixels of `LabelPass.fine_depth` are in one of the labels, across and down."""
+FINER, FINEST = 2, 4096
+"""How many pixels of `LabelPass.fine_depth` are in one of the labels, across and down, as long as it has no more than
+so many a side: it takes as long to render as that many labels, and 16 bytes a pixel in memory."""
 _HOW_TO_LABEL = "Press Label by Name, or select an object and choose its class."
 
 
@@ -64,7 +65,7 @@ class LabelPass:
     takes, by its name, the largest first. `sky_share`: how much is past everything.
     `instance_map`: where it was asked for, (H, W) uint16, 0 where nothing is, else a number an object, of which there
     are `object_count`: with more than 65,535 numbers come again. `fine_depth`: where it was asked for, (2H, 2W)
-    float32 metres, for a projection: at no pixel's centre less than `depth` is there.
+    float32 metres, for a projection: at no pixel's centre less than `depth` is there. Of large pictures it is `depth`.
     """
 
     label_map: np.ndarray
@@ -164,6 +165,8 @@ def _fine_depth(scene: bpy.types.Scene, copy: bpy.types.Scene, depth: np.ndarray
     """
     file, aspect = folder / "depth.exr", frame_aspect(scene)
     height, width = depth.shape
+    if FINER * max(height, width) > FINEST:
+        return depth
     next(layer for layer in copy.view_layers if layer.use).use_pass_emit = False
     _render(scene, copy, (FINER * height, FINER * width), aspect, file, PassIndices.by_class)
     fine = channel(read_channels(file, _DEPTH), _DEPTH)

@@ -56,6 +56,12 @@ def test_the_label_map_and_the_objects_are_the_same_before_and_after(rich):
     )
 
 
+def test_the_depth_is_twice_as_fine_as_the_labels_but_for_large_pictures(scene, camera):
+    for width, expected in ((64, 128), (2048, 4096), (2080, 2080)):
+        taken = render_label_map(scene, (32, width), with_depth=True)
+        assert taken.depth.shape == (32, width) and taken.fine_depth.shape[1] == expected
+
+
 def test_what_has_no_label_gets_no_picture(rich):
     before = unlabelled(rich)
     court.project(rich, white())
