@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m examples.projected_walk`: the picture on the valley's blocks, and steps to the right of its camera.
 
-Makes docs/pictures/projection.jpg, and prints how much of the surfaces in sight no projection reaches; then bakes one of
-the rocks, turns it in another light, and makes docs/pictures/baked.jpg.
+Makes docs/pictures/projection.jpg, and prints how much of the surfaces in sight no projection reaches; then bakes one
+of the rocks, turns it in another light, and makes docs/pictures/baked.jpg.
 """
 
 # What add-ons hang on Scene and on operators is unknown to the stubs.

@@ -63,7 +63,8 @@ def _baked(
         pixels = np.empty(size * size * 4, np.float32)
         flat: Any = pixels
         target.pixels.foreach_get(flat)
-        return np.rint(pixels.reshape(size, size, 4)[::-1] * 255).astype(np.uint8)
+        pixels *= 255  # in place: a large texture is a gigabyte of floats
+        return np.rint(pixels, out=pixels).reshape(size, size, 4)[::-1].astype(np.uint8)
     except RuntimeError as problem:
         raise InternalError(
             f"Blender could not bake '{thing.name}': {problem}".strip(), "Check its UV map and its modifiers."

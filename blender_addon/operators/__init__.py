@@ -63,7 +63,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    bake.stop_bake()
     for kind in reversed(_CLASSES):
         bpy.utils.unregister_class(kind)
     swatches.forget()

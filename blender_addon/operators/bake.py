@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, EnumProperty
 from ..bake.baked import show_baked
 from ..bake.baker import Baker
 from ..bake.plan import SIZES, plan_bake
-from ..contract.errors import BusyError
+from ..bake.running import running_bake, start_bake, stop_bake, take_bake
 from ..place.projection.materials import remove_baked
 from ..sidebar import redraw
 from .reports_errors import ReportsErrors
@@ -19,12 +19,6 @@ from .reports_errors import ReportsErrors
 LITTLE = 0.5
 """Where a projection reaches less of a thing's texels, it is said."""
 _STEP_S = 0.1
-_running: Baker | None = None
-
-
-def running_bake() -> Baker | None:
-    """The bake that is under way, for the panel."""
-    return _running
 
 
 class SPADE_OT_bake(ReportsErrors, bpy.types.Operator):
@@ -62,8 +56,8 @@ class SPADE_OT_bake(ReportsErrors, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context, event):
-        baker = _running
-        if baker is None:
+        baker = running_bake()
+        if baker is None:  # another file was loaded
             return self.leave(context, {"CANCELLED"})
         baker.step()
         if event.type == "ESC" and event.value == "PRESS":
@@ -93,17 +87,12 @@ class SPADE_OT_bake(ReportsErrors, bpy.types.Operator):
 
     def begin(self, context) -> Baker:
         """Check, and start it. Raises SpadeError."""
-        global _running
-        if _running is not None:
-            raise BusyError("Something is being baked already.", "Wait until it is done, or cancel it.")
         plan = plan_bake(context, int(self.size), self.new_uv_map, self.surface)
-        _running = Baker(context.scene, plan)
-        return _running
+        return start_bake(context.scene, plan)
 
     def land(self, context) -> None:
         """Show what was baked; say how much of it no projection reaches. Raises SpadeError."""
-        global _running
-        baker, _running = _running, None
+        baker = take_bake()
         assert baker is not None
         maps = dict(baker.plan.things)
         for baked in baker.baked:
@@ -128,14 +117,6 @@ class SPADE_OT_remove_baked(ReportsErrors, bpy.types.Operator):
 
     def run(self, context) -> None:
         remove_baked(context.selected_objects)
-
-
-def stop_bake() -> None:
-    """End the bake that is under way; what was finished stays beside the .blend, and is not shown."""
-    global _running
-    if _running is not None:
-        _running.close()
-        _running = None
 
 
 CLASSES = (SPADE_OT_bake, SPADE_OT_remove_baked)

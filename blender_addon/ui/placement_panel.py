@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..operators.bake import running_bake
+from ..bake.running import running_bake
 from ..place.camera_background import background_of
 from ..place.placement import placed_picture
 from ..place.projection.materials import is_baked

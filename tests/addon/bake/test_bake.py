@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from spade_backdrops.bake.baker import Baker
 from spade_backdrops.bake.plan import NEW_UV_MAP, plan_bake
-from spade_backdrops.operators.bake import running_bake, stop_bake
+from spade_backdrops.bake.running import running_bake, start_bake
+from spade_backdrops.contract.errors import BusyError
 from spade_backdrops.scene.label_pass import render_label_map
 from spade_backdrops.scene.projected import is_painted
 from spade_backdrops.scene.projector import projector_of
@@ -143,14 +144,16 @@ def test_what_cannot_be_baked_is_refused_before_anything_is_done(scene, wall, ho
     assert running_bake() is None
 
 
-def test_one_that_is_cancelled_leaves_no_process_and_nothing_in_part(scene, wall, tmp_path):
-    baker = Baker(scene, plan_bake(bpy.context, 4096))
+def test_one_that_is_ended_leaves_no_process_and_nothing_in_part(scene, wall, tmp_path):
+    baker = start_bake(scene, plan_bake(bpy.context, 4096))
     process = baker._process
     assert process.poll() is None
-    baker.close()
+    with pytest.raises(BusyError):
+        start_bake(scene, baker.plan)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)  # another file ends it
+    assert running_bake() is None
     assert process.poll() is not None and baker.has_ended and not baker.baked
     assert not list(tmp_path.rglob("*.png")) and not list(tmp_path.rglob("*.part"))
-    stop_bake()
 
 
 def test_one_whose_process_is_killed_says_so(scene, wall):

@@ -9,7 +9,7 @@ from spade_backdrops.bake.filling import filled
 from spade_backdrops.bake.surface import normals, roughness
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (37, 50), (1, 9)])
+@pytest.mark.parametrize("shape", [(64, 64), (37, 50), (1, 9), (600, 130)])
 def test_known_texels_keep_their_bytes(shape):
     rng = np.random.default_rng(0)
     colors, known = rng.integers(0, 256, (*shape, 3), dtype=np.uint8), rng.random(shape) < 0.3
