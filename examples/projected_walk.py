@@ -72,7 +72,7 @@ def aside(scene, step: float) -> Iterator[None]:
         bpy.context.view_layer.update()
 
 
-def view(scene, step: float, folder: Path, samples: int = 16) -> Image.Image:
+def view(scene, step: float, folder: Path, samples: int = 8) -> Image.Image:
     """What the camera sees from there."""
     from . import demo_scene
 

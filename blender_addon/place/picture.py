@@ -56,7 +56,8 @@ def show_painting(job: Job, scene: bpy.types.Scene) -> None:
 
     Not on the blocks: what it replaced there could not be brought back as it was.
     """
-    if job.request.sight is not None or settings(scene).placement == "PROJECTION":
+    sight = job.request.sight
+    if settings(scene).placement == "PROJECTION" or (sight is not None and sight.hidden):
         return
     place_painting(job, scene, _camera_of(scene, job.request), provenance(job))
 

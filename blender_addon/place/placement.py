@@ -21,7 +21,7 @@ from .camera_background import (
     remove_background,
 )
 from .projection.projections import fit_projections, projection_of, remove_projections
-from .projection.sights import lay_on_blocks, sight_in
+from .projection.sights import lay_on_blocks, sight_in, sights_of
 
 
 def place(
@@ -86,16 +86,21 @@ def placed_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     """Show all pictures of the scene in another way.
 
-    Raises BadOptionError for one that is not there yet, or that a camera cannot have; nothing has changed then.
+    Raises BadOptionError for one that is not there yet, or that a camera cannot have, and for projections what a label
+    pass raises; nothing has changed then.
     """
     refuse_not_yet(placement)
-    pictures = [(camera, placed_picture(scene, camera)) for camera in placed_cameras(scene)]
+    pictures = [
+        (camera, picture)
+        for camera in placed_cameras(scene)
+        if (picture := placed_picture(scene, camera)) is not None
+    ]
     for camera, _ in pictures if placement == "BACKGROUND_IMAGE" else ():
         refuse_linked(camera)
+    sights = sights_of(scene, pictures) if placement == "PROJECTION" else {}
     settings(scene).placement = placement
     for camera, picture in pictures:
-        assert picture is not None
-        place(scene, picture, camera)
+        place(scene, picture, camera, sights.get(camera))
 
 
 def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:

@@ -11,6 +11,7 @@ from ..place.placement import placed_picture
 from ..place.projection.materials import is_baked
 from ..place.projection.projections import projection_of
 from ..properties import NOT_YET, PLACEMENTS, settings
+from ..scene.projected import is_painted
 from .layout import Layout, layout_of
 from .panel import CATEGORY
 
@@ -51,7 +52,7 @@ class SPADE_PT_placement(bpy.types.Panel):
             hidden.operator("spade.fill_hidden", icon="MOD_BOOLEAN")
             draw_bake(projections, context)
             back = projections.row(align=True)
-            back.enabled = len(settings(scene).projections) > 0
+            back.enabled = any(is_painted(material) for material in bpy.data.materials)
             back.operator("spade.remove_projections", icon="LOOP_BACK")
         away = layout.row()
         away.enabled = placed_picture(scene, camera) is not None

@@ -13,6 +13,7 @@ from typing import Any
 
 import bpy
 
+from ...properties import settings
 from ...scene.borrow import set_if_known
 from ...scene.given_labels import LABEL
 from ...scene.instances import evaluated_data, has_geometry_nodes
@@ -51,13 +52,21 @@ def let_show(thing: bpy.types.Object, materials: list[bpy.types.Material]) -> No
     _remove({each for each in bpy.data.materials if is_painted(each) and not each.users})
 
 
-def restore_objects(paint: bpy.types.NodeTree) -> None:
+def restore_objects(paint: bpy.types.NodeTree | None) -> None:
     """Give all slots that show the paint back what they showed before, and remove the copies."""
     copies = set(_copies(paint))
     for thing in bpy.data.objects:
         _restore(thing, copies)
     _remove_made_slots()
     _remove(copies)
+
+
+def restore_strays() -> None:
+    """The same for what came from other files, or from scenes that are gone: paint that no scene has."""
+    known = [settings(scene).paint for scene in bpy.data.scenes]
+    for paint in {each[PAINTED] for each in bpy.data.materials if is_painted(each)}:
+        if paint is None or paint not in known:
+            restore_objects(paint)
 
 
 def remove_baked(things: Iterable[bpy.types.Object]) -> None:
@@ -164,7 +173,7 @@ def shows_others(thing: bpy.types.Object) -> bool:
     )
 
 
-def _copies(paint: bpy.types.NodeTree) -> list[bpy.types.Material]:
+def _copies(paint: bpy.types.NodeTree | None) -> list[bpy.types.Material]:
     return [each for each in bpy.data.materials if is_painted(each) and each[PAINTED] == paint]
 
 

@@ -15,7 +15,7 @@ from ...scene.projected import users_material
 from ...scene.shader_tree import Tree
 from .bare import color_bare, means_of
 from .group import depth_in, new_group, picture_in
-from .materials import paint_objects, refusal, restore_objects, shows_others
+from .materials import paint_objects, refusal, restore_objects, restore_strays, shows_others
 from .paint import fit_paint, mix_projections, paint_of
 
 MOST = 8
@@ -100,6 +100,8 @@ def picture_of_projection(entry: Any) -> bpy.types.Image | None:
 def remove_projections(scene: bpy.types.Scene, camera: bpy.types.Object | None = None) -> None:
     """Take the projections of a camera away, all if none is given; with the last one the user's materials are back."""
     entries = settings(scene).projections
+    if camera is None:
+        restore_strays()
     gone = [index for index, each in enumerate(entries) if camera is None or each.camera == camera]
     if not gone and (len(entries) or settings(scene).paint is None):
         return

@@ -10,12 +10,13 @@ import bpy
 import numpy as np
 
 from ...bridge.sight import Projector, Sight
+from ...contract.errors import BadOptionError
 from ...scene.borrow import borrowed
 from ...scene.label_pass import render_label_map
 from ...scene.projector import projector_of
 from .depth_image import depth_image, depth_in_image
 from .group import depth_in
-from .projections import project, refuse_too_many
+from .projections import MOST, project, refuse_too_many
 
 DEPTH, PROJECTOR = "spade_depth", "spade_projector"
 """Custom properties of a picture: the image of its depth, and its projector as JSON."""
@@ -41,6 +42,22 @@ def lay_on_blocks(
         json.dumps(sight.projector.to_facts() | {_HIDDEN: sight.hidden}),
     )
     project(scene, picture, camera, sight.projector, depth, sight.hidden)
+
+
+def sights_of(
+    scene: bpy.types.Scene, pictures: list[tuple[bpy.types.Object, bpy.types.Image]]
+) -> dict[bpy.types.Object, Sight]:
+    """What each camera's picture is to be projected from, before anything is. Raises what `lay_on_blocks` does."""
+    if len(pictures) > MOST:
+        raise BadOptionError(
+            f"{len(pictures)} cameras have pictures; at most {MOST} can be projected.", "Take some away."
+        )
+    found = {}
+    for camera, picture in pictures:
+        refuse_too_many(scene, camera)
+        size: Any = picture.size
+        found[camera] = sight_in(picture) or sight_of_now(scene, camera, (size[1], size[0]))
+    return found
 
 
 def sight_in(picture: bpy.types.Image) -> Sight | None:

@@ -89,6 +89,29 @@ def test_they_come_back_in_a_file_that_was_saved_and_opened(scene, things, tmp_p
     assert slots() == before
 
 
+def test_they_come_back_where_things_were_appended_to_another_file(scene, things, tmp_path):
+    court.project(scene, white())
+    file = str(tmp_path / "projected.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(file) as (_, wanted):
+        wanted.objects = ["Own", "Bare"]
+    assert any(is_painted(material) for material in bpy.data.materials)
+    bpy.ops.spade.remove_projections()
+    assert slots()["Own"] == [("OBJECT", "Object"), ("DATA", "Second")] and slots()["Bare"] == []
+
+
+def test_placements_change_only_where_they_can(scene, camera):
+    picture = store_image(white(), "Picture", scene, {"seed": 1})
+    place(scene, picture)
+    for thing in bpy.data.objects:
+        if "spade_label" in thing:
+            del thing["spade_label"]
+    with pytest.raises(RuntimeError, match="has a label"):
+        bpy.ops.spade.place_as(placement="PROJECTION")
+    assert settings(scene).placement == "BACKDROP" and not settings(scene).projections
+
+
 def test_undo_and_redo_go_through_it(scene, things):
     before = slots()
     bpy.ops.ed.undo_push(message="before")
