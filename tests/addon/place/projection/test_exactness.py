@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 import pytest
 from spade_backdrops.scene.label_pass import render_label_map
+from spade_backdrops.scene.other_view import OtherView
 from spade_backdrops.scene.projector import projector_of
 
 from tests.addon.place.projection import court
@@ -47,6 +48,23 @@ def test_not_one_pixel_differs(scene, camera, tmp_path, how):
     seen = court.rendered(scene, tmp_path)
     assert surfaces.mean() > 0.3
     np.testing.assert_array_equal(seen[surfaces], picture[surfaces])
+
+
+@pytest.mark.parametrize("how", [shifted, oblong_pixels, flat])
+def test_a_wider_frame_shows_the_same_where_its_projector_says(scene, camera, how):
+    how(scene, camera)
+    bpy.context.view_layer.update()
+    shape, widen = (court.HEIGHT, court.WIDTH), 1.36
+    own, wide = (render_label_map(scene, shape, view=OtherView(widen=each)) for each in (1.0, widen))
+    assert scene.camera == camera and len(bpy.data.cameras) == 1
+    points, rows, columns = court.points(projector_of(scene, camera), own.depth)
+    places, _ = projector_of(scene, camera, widen).seen(points)
+    column, row = np.floor(places * (court.WIDTH, court.HEIGHT)).astype(int).T
+    assert column.min() > 0 and column.max() < court.WIDTH - 1, "all that was seen is inside"
+    same = wide.label_map[court.HEIGHT - 1 - row, column] == own.label_map[rows, columns]
+    assert same.mean() > 0.97, "but for pixels along borders"
+    far = wide.depth[court.HEIGHT - 1 - row, column] / own.depth[rows, columns]
+    assert np.median(np.abs(far - 1)) < 0.02
 
 
 def test_with_linear_interpolation_hardly_a_byte_differs(scene, camera, tmp_path):
