@@ -8,10 +8,13 @@ from spade_backdrops.history.parts import DIGEST, LABEL_SET, PARTS
 from spade_backdrops.history.records import FAVOURITE
 from spade_backdrops.place.backdrop import COLLECTION_NAME
 from spade_backdrops.place.image import PROVENANCE
+from spade_backdrops.place.projection.bare import MEANS
+from spade_backdrops.place.projection.materials import NO_SLOTS, OWN_SLOTS
+from spade_backdrops.place.projection.paint_over import MEAN
 from spade_backdrops.place.projection.sights import PROJECTOR
 from spade_backdrops.properties import SpadeLabelRule, SpadeSettings
 from spade_backdrops.scene.given_labels import LABEL
-from spade_backdrops.scene.projected import ORIGINAL, PAINTED
+from spade_backdrops.scene.projected import BAKED, ORIGINAL, PAINTED
 from spade_backdrops.scene.visible import BACKDROP_MARK
 
 SETTINGS = {
@@ -86,7 +89,9 @@ def test_what_holds_the_history_together_keeps_its_name(addon):
 
 
 def test_what_marks_projected_materials_keeps_its_name(addon):
-    assert (PAINTED, ORIGINAL) == ("spade_painted", "spade_original")
+    assert (PAINTED, BAKED, ORIGINAL) == ("spade_painted", "spade_baked", "spade_original")
+    assert (OWN_SLOTS, NO_SLOTS) == ("spade_own_slots", "spade_no_slots")
+    assert (MEAN, MEANS) == ("spade_mean", "spade_means")
 
 
 def test_operators_keep_their_names(addon):

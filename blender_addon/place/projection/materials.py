@@ -23,7 +23,7 @@ from .bare import forget_bare
 from .paint_over import new_surface, paint_over
 
 # Custom properties: of an object, which of its slots were its own before; of a mesh, that it had none.
-_OWN_SLOTS, _NO_SLOTS = "spade_own_slots", "spade_no_slots"
+OWN_SLOTS, NO_SLOTS = "spade_own_slots", "spade_no_slots"
 
 
 def paint_objects(things: Iterable[bpy.types.Object], paint: bpy.types.NodeTree) -> None:
@@ -35,7 +35,7 @@ def paint_objects(things: Iterable[bpy.types.Object], paint: bpy.types.NodeTree)
         if not thing.material_slots:
             assert thing.data is not None
             thing.data.materials.append(None)  # pyright: ignore[reportAttributeAccessIssue]
-            thing.data[_NO_SLOTS] = True
+            thing.data[NO_SLOTS] = True
         for index, slot in enumerate(thing.material_slots):
             material = slot.material
             if is_painted(material):
@@ -81,14 +81,14 @@ def _link(thing: bpy.types.Object, index: int, material: bpy.types.Material) -> 
     """Link a slot to its object, and remember it where it was so before."""
     slot = thing.material_slots[index]
     if slot.link == "OBJECT" and not is_painted(slot.material) and not _is_baked(slot.material):
-        thing[_OWN_SLOTS] = [*thing.get(_OWN_SLOTS, ()), index]
+        thing[OWN_SLOTS] = [*thing.get(OWN_SLOTS, ()), index]
     slot.link = "OBJECT"
     slot.material = material
 
 
 def _restore(thing: bpy.types.Object, ours: set[bpy.types.Material]) -> None:
     """Give the slots that show materials of ours what these stand in for."""
-    own = set(thing.get(_OWN_SLOTS, ()))
+    own = set(thing.get(OWN_SLOTS, ()))
     slots = list(enumerate(thing.material_slots))
     for index, slot in slots:
         if slot.material not in ours:
@@ -102,18 +102,18 @@ def _restore(thing: bpy.types.Object, ours: set[bpy.types.Material]) -> None:
     if not any(is_painted(slot.material) for _, slot in slots):
         forget_bare(thing)
     left = any(is_painted(slot.material) or _is_baked(slot.material) for _, slot in slots)
-    if _OWN_SLOTS in thing and not left:
-        del thing[_OWN_SLOTS]
+    if OWN_SLOTS in thing and not left:
+        del thing[OWN_SLOTS]
 
 
 def _remove_made_slots() -> None:
     """Take the slots away that meshes did not have, where no object shows anything in them any more."""
     for data in {
-        thing.data for thing in bpy.data.objects if thing.data is not None and _NO_SLOTS in thing.data
+        thing.data for thing in bpy.data.objects if thing.data is not None and NO_SLOTS in thing.data
     }:
         if not any(data.materials) and not _has_own_slots(data):
             data.materials.clear()
-            del data[_NO_SLOTS]
+            del data[NO_SLOTS]
 
 
 def _remove(materials: set[bpy.types.Material]) -> None:
