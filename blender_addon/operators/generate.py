@@ -19,14 +19,13 @@ from ..bridge.sight import Sight
 from ..contract.errors import BusyError
 from ..label_taking import current_labels
 from ..place.colors import find_colors
-from ..place.projection.projections import refuse_too_many
+from ..place.projection.sights import wanted_sight
 from ..properties import settings
 from ..scene.coverage import last_coverage
 from ..scene.label_pass import LabelPass, render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.label_worker import PassRequest
 from ..scene.other_view import AS_IT_IS, OtherView
-from ..scene.projector import projector_of
 from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
 from ..sidebar import redraw
@@ -171,15 +170,6 @@ def ready_to_paint(scene: bpy.types.Scene, shape: tuple[int, int]) -> WantedStyl
     if (problem := session.connection.missing_style(wanted.model, chosen_names(wanted))) is not None:
         raise problem
     return wanted_style(scene)
-
-
-def wanted_sight(scene: bpy.types.Scene) -> Sight | None:
-    """From where the picture of a press will be projected, where it will be. Raises BadOptionError."""
-    if settings(scene).placement != "PROJECTION":
-        return None
-    camera = flat_camera_of(scene)
-    refuse_too_many(scene, camera)
-    return Sight(projector_of(scene, camera))
 
 
 def scene_request(

@@ -20,8 +20,7 @@ Which object each pixel shows is told, where a network wants to know, by the sam
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,10 +40,10 @@ from .label_table import LabelTable, has_labels
 from .object_numbers import everything_glows, hide_what_has_materials, instance_map_of, let_objects_glow
 from .other_view import AS_IT_IS, OtherView, seen_otherwise
 from .pass_indices import PassIndices
-from .render_copy import aim, strip
+from .render_copy import aim, render_still, scene_copy, strip
 from .unkeyed import unkeyed_edits_kept
 from .view import camera_data, camera_of, frame_aspect
-from .visible import COPY_MARK, active_view_layer, is_backdrop
+from .visible import active_view_layer, is_backdrop
 
 # How the names of the passes end, in Blender 4 and 5; they begin with the name of the view layer.
 _OBJECT = (".IndexOB.X", ".Object Index.X")
@@ -236,36 +235,6 @@ def labels_in(file: Path, indices: PassIndices, label_set: LabelSet, background_
     }
     unlabelled = indices.unlabelled_shares(classes, thing)
     return LabelPass(label_map, depth, shares, unlabelled, float(np.mean(sky)))
-
-
-@contextmanager
-def scene_copy(scene: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
-    """A copy that shares the scene's objects and looks through its camera; it goes again on any exit."""
-    images, camera = set(bpy.data.images), scene.camera
-    copy = scene.copy()
-    assert copy is not None
-    copy[COPY_MARK] = True
-    try:
-        copy.timeline_markers.clear()  # Cameras are bound to them.
-        yield copy
-    finally:
-        bpy.data.scenes.remove(copy)
-        if scene.camera != camera:  # A render of any scene lets the markers of all choose.
-            scene.camera = camera
-        for image in set(bpy.data.images) - images:  # "Render Result", in a file that had none
-            bpy.data.images.remove(image)
-
-
-def render_still(scene: bpy.types.Scene) -> None:
-    """Render a scene by its name into its file. Raises InternalError and BusyError."""
-    try:
-        result = bpy.ops.render.render(write_still=True, scene=scene.name)
-    except RuntimeError as problem:
-        raise InternalError(
-            f"Blender could not render: {problem}".strip(), "Check that the scene renders."
-        ) from None
-    if "FINISHED" not in result:
-        raise BusyError("Blender did not take the render.", "Try again when no other render is running.")
 
 
 def channel(channels: dict[str, np.ndarray], endings: tuple[str, ...]) -> np.ndarray:

@@ -54,7 +54,7 @@ def color_bare(scene: bpy.types.Scene, things: list[bpy.types.Object], means: Me
     table = LabelTable(scene, label_set)
     by_id = {entry.id: (*means[entry.name], 1.0) for entry in label_set.classes if entry.name in means}
     for thing in things:
-        if thing.library is None:
+        if thing.library is None and thing.material_slots:
             thing[MEAN] = list(by_id.get(table.objects.get(thing, -1), _NONE))
     for material in filter(is_painted, bpy.data.materials):
         class_id = table.materials.get(material)

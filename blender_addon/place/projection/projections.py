@@ -13,6 +13,7 @@ from ...properties import settings
 from ...scene.blocks import blocks_of
 from ...scene.projected import users_material
 from ...scene.shader_tree import Tree
+from ...scene.visible import rendered_objects
 from .bare import color_bare, means_of
 from .group import depth_in, new_group, picture_in
 from .materials import paint_objects, refusal, restore_objects, restore_strays, shows_others
@@ -57,7 +58,8 @@ def project(
     paint_objects(blocks, paint_of(scene))
     if place == 0:
         color_bare(scene, blocks, means_of(picture))
-    settings(scene).unpainted = _what_is_not(blocks)
+    shown = set(rendered_objects(scene))
+    settings(scene).unpainted = _what_is_not([thing for thing in blocks if thing in shown])
 
 
 def _makes_room(entry: Any, camera: bpy.types.Object, hidden: int) -> bool:

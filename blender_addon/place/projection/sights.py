@@ -11,9 +11,11 @@ import numpy as np
 
 from ...bridge.sight import Projector, Sight
 from ...contract.errors import BadOptionError
+from ...properties import settings
 from ...scene.borrow import borrowed
 from ...scene.label_pass import render_label_map
 from ...scene.projector import projector_of
+from ...scene.view import flat_camera_of
 from .depth_image import depth_image, depth_in_image
 from .group import depth_in
 from .projections import MOST, project, refuse_too_many
@@ -42,6 +44,15 @@ def lay_on_blocks(
         json.dumps(sight.projector.to_facts() | {_HIDDEN: sight.hidden}),
     )
     project(scene, picture, camera, sight.projector, depth, sight.hidden)
+
+
+def wanted_sight(scene: bpy.types.Scene) -> Sight | None:
+    """From where the picture of a press will be projected, where it will be. Raises BadOptionError."""
+    if settings(scene).placement != "PROJECTION":
+        return None
+    camera = flat_camera_of(scene)
+    refuse_too_many(scene, camera)
+    return Sight(projector_of(scene, camera))
 
 
 def sights_of(

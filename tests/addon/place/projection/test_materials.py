@@ -264,6 +264,26 @@ def test_what_is_linked_is_named_and_stays_as_it_is(scene, camera, tmp_path):
     assert near.material_slots[0].material == wanted.materials[0]
 
 
+def test_overrides_of_linked_things_are_projected_on_and_get_their_materials_back(scene, camera, tmp_path):
+    thing = labelled("Fern", (-4, 0, 1))
+    thing.data.materials.append(court.material("Linked"))
+    file = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(file, {thing})
+    bpy.data.objects.remove(thing)
+    with bpy.data.libraries.load(file, link=True) as (_, wanted):
+        wanted.objects = ["Fern"]
+    scene.collection.objects.link(wanted.objects[0])
+    own = wanted.objects[0].override_create(remap_local_usages=True)
+    bpy.context.view_layer.update()
+    court.project(scene, white())
+    assert is_painted(own.material_slots[0].material) and not settings(scene).unpainted
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.spade.remove_projections()
+    (own,) = [each for each in bpy.data.objects if each.name == "Fern" and each.library is None]
+    assert [(slot.link, slot.material.name) for slot in own.material_slots] == [("DATA", "Linked")]
+
+
 def test_more_projections_than_can_be_drawn_are_refused(scene, camera):
     court.project(scene, white())
     sight = sight_of_now(scene, camera, (32, 48))
