@@ -33,21 +33,43 @@ SHOWN = (
     ("BOTH", "Both", "The blocks, and the picture behind them"),
 )
 NOT_YET = {
-    "WORLD": "a world needs labels taken all around: what the server paints of a camera's view, bent around the sky, "
-    "would be stretched and have a seam",
+    "PANORAMA": "a world needs labels taken all around: what the server paints of a camera's view, bent around the "
+    "sky, would be stretched and have a seam",
+    "LAYERS": "cards at several depths need what the nearer ones hide, which nothing paints here",
     "TILE": "a material that repeats needs a picture whose borders fit each other; the server paints such, but it "
     "cannot be asked for here",
 }
 """Placements that nothing can be painted for yet, and why."""
+
+
+def _unless_missing(placement: str, text: str) -> str:
+    """What a placement is, or why it is not there yet."""
+    return f"Not yet: {NOT_YET[placement]}" if placement in NOT_YET else text
+
+
+# The numbers are what lies in files: an item may be renamed and moved, its number stays.
 PLACEMENTS = (
-    ("PLANE", "Backdrop", "A plane behind everything that fills the camera's frame, in views and in renders"),
     (
-        "CAMERA",
+        "BACKDROP",
+        "Backdrop",
+        "A plane behind everything that fills the camera's frame, in views and in renders",
+        0,
+    ),
+    (
+        "BACKGROUND_IMAGE",
         "Camera",
         "The camera's background image: in views through the camera, whatever their shading; not in renders",
+        1,
     ),
-    ("WORLD", "World", f"Not yet: {NOT_YET['WORLD']}"),
-    ("TILE", "Tile", f"Not yet: {NOT_YET['TILE']}"),
+    (
+        "PROJECTION",
+        "Projection",
+        "On the blocks themselves, as a projector throws it, so that the camera can move; the sky on a backdrop",
+        4,
+    ),
+    ("PANORAMA", "Panorama", _unless_missing("PANORAMA", "The world, painted all around the camera"), 2),
+    ("LAYERS", "Layers", _unless_missing("LAYERS", "Cards at their depths"), 5),
+    ("TILE", "Tile", _unless_missing("TILE", "A material that repeats without a seam"), 3),
 )
 _SIDE = {
     "default": 512,
@@ -107,6 +129,16 @@ class SpadeHiddenBlock(bpy.types.PropertyGroup):
     object: PointerProperty(type=bpy.types.Object)
     hide_viewport: BoolProperty()
     hide_render: BoolProperty()
+
+
+class SpadeProjection(bpy.types.PropertyGroup):
+    """A picture on the blocks themselves: its nodes, which hold picture, depth and numbers, and whose view it was."""
+
+    group: PointerProperty(type=bpy.types.NodeTree)
+    camera: PointerProperty(type=bpy.types.Object)
+    hidden: IntProperty(
+        description="How many of the nearer bands of things were hidden when it was painted", min=0
+    )
 
 
 class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
@@ -185,6 +217,20 @@ class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
         set=_choose_index,
     )
     hidden_blocks: CollectionProperty(type=SpadeHiddenBlock)
+    projections: CollectionProperty(type=SpadeProjection)
+    paint: PointerProperty(
+        type=bpy.types.NodeTree, description="The projections mixed, as all materials read them"
+    )
+    bare: EnumProperty(
+        name="Bare",
+        description="What is seen where no projection reaches",
+        items=(
+            ("MEAN", "Mean Colour", "The mean colour of its class in the picture"),
+            ("MATERIAL", "Material", "Your material"),
+        ),
+        update=lambda spade, context: spade.id_data.update_tag(),
+    )
+    unpainted: StringProperty(description="What the projections could not be laid on, and why")
     model: StringProperty(name="Model", description="Name of the model on the server", default="landscape")
     model_pick: model_pick()
 
@@ -204,7 +250,7 @@ def _label_set(name: str, custom: str) -> LabelSet:
     return parse_label_set(custom) if name == CUSTOM else load_label_set(name)
 
 
-_CLASSES = (SpadeLabelRule, SpadeHiddenBlock, SpadeSettings)
+_CLASSES = (SpadeLabelRule, SpadeHiddenBlock, SpadeProjection, SpadeSettings)
 
 
 def register() -> None:

@@ -24,6 +24,7 @@ from ..contract.request import Delivery, NamedStyle, PictureRequest, Style
 from ..contract.style_images import fitted
 from .connection import Connection, ConnectionState
 from .made_with import MadeWith
+from .sight import Sight
 
 # Results that nobody placed: a handful is a safety net, more would be a memory leak.
 KEPT_RESULTS = 8
@@ -54,7 +55,8 @@ class SceneRequest:
     label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id. instance_map:
     (H, W) uint16, which object each pixel shows; None where the model does not look at them, or they are not known.
     style, strength, upscale, natural_edges, precision: as in PictureRequest; a picture of a style may have any size.
-    style_facts: what the stored picture says of its style. made_with: of a picture that is painted again.
+    style_facts: what the stored picture says of its style. made_with: of a picture that is painted again. sight: what
+    the camera saw, of one that is to be projected.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -75,6 +77,7 @@ class SceneRequest:
     style_facts: dict[str, str | int | float] = field(default_factory=dict)
     instance_map: np.ndarray | None = None
     made_with: MadeWith | None = None
+    sight: Sight | None = None
 
     def picture(self, limits: Limits) -> PictureRequest:
         """What to ask a server for that has these limits."""
@@ -180,9 +183,10 @@ class JobBoard:
         label_map: np.ndarray,
         instance_map: np.ndarray | None = None,
         objects_can_come: bool = False,
+        depth: np.ndarray | None = None,
     ) -> None:
-        """The (H, W) label map of a job in state TAKING is there, perhaps with that of the objects: from now on it
-        waits for the server.
+        """The (H, W) label map of a job in state TAKING is there, perhaps with that of the objects and with the depth
+        that its sight lacks: from now on it waits for the server.
 
         objects_can_come: of a job without them: it goes back to TAKING where the server's model wants them.
         """
@@ -190,6 +194,8 @@ class JobBoard:
         job.request = replace(
             job.request, label_map=label_map, instance_map=instance_map, label_seconds=seconds
         )
+        if job.request.sight is not None and depth is not None:
+            job.request = replace(job.request, sight=replace(job.request.sight, depth=depth))
         job.state, job.fraction = JobState.WAITING, 0.0
         job.objects_can_come, job.wants_objects = objects_can_come, False
         self._send_waiting()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What pictures were made of: label maps, instance maps and pictures of styles, as packed images that are stored once.
 
+So is how far a picture's camera saw, where it was to be projected.
+
 Their names begin with a dot, so Blender lists them nowhere. They are in the file as long as a picture points at them.
 """
 
@@ -14,12 +16,13 @@ import numpy as np
 
 from ..contract.errors import BadImageError
 from ..contract.labels import LabelSet, parse_label_set
-from ..place.image import pack_file, pack_pixels
+from ..place.image import DIGEST, pack_file, pack_pixels
+from ..place.projection.sights import DEPTH
 from ..scene.png import ids_in, png
 from ..style.reference import rgb_of
 
-DIGEST, LABEL_SET = "spade_digest", "spade_label_set"
-"""Custom properties of a part: SHA-256 of what it holds; the TOML text of a label map's label set."""
+LABEL_SET = "spade_label_set"
+"""Custom property of a part, a label map: the TOML text of its label set."""
 
 LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE = (
     "spade_label_map",
@@ -27,7 +30,7 @@ LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE = (
     "spade_style_image",
     "spade_second_style_image",
 )
-PARTS = (LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE)
+PARTS = (LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE, DEPTH)
 """Custom properties of a picture, each points at a part."""
 
 

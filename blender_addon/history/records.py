@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 import bpy
 import numpy as np
 
@@ -12,6 +14,8 @@ from ..contract.messages import EXACT
 from ..contract.request import ImageStyle, MixedStyle
 from ..place.image import PROVENANCE, generated_images, provenance_of
 from ..place.painting import is_painting
+from ..place.projection.bare import MEANS, mean_colors
+from ..place.projection.sights import sight_in
 from ..style.settings import PREFIXES
 from ..style.wanted import style_of
 from .parts import (
@@ -45,6 +49,8 @@ def record(picture: bpy.types.Image, request: SceneRequest, rgb: np.ndarray) -> 
     if LABEL_MAP in picture:
         return
     picture[LABEL_MAP] = label_map_part(request.label_map, request.label_set)
+    if rgb.shape[:2] == request.label_map.shape:
+        picture[MEANS] = json.dumps(mean_colors(rgb, request.label_map, request.label_set))
     if request.instance_map is not None:
         picture[INSTANCE_MAP] = instance_map_part(request.instance_map)
     style = request.style
@@ -80,6 +86,7 @@ def request_of(picture: bpy.types.Image, scene: bpy.types.Scene) -> SceneRequest
         },
         instance_map=instance_map_in(picture),
         made_with=made_with(picture),
+        sight=sight_in(picture),
     )
 
 

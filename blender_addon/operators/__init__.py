@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    bake,
     comparison,
     diagnostics,
     eyedropper,
@@ -18,6 +19,7 @@ from . import (
     labels,
     pairs,
     place,
+    projection,
     reports_errors,
     scenes,
     server,
@@ -34,6 +36,8 @@ _CLASSES = tuple(
         generate,
         variations,
         place,
+        projection,
+        bake,
         history,
         comparison,
         labels,

@@ -39,7 +39,7 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
         camera = _camera_of(scene, job.request)
         job.is_new = known is None or small is not None or not is_placed(scene, known, camera)
         if job.is_new:
-            place(scene, image, camera)
+            place(scene, image, camera, job.request.sight)
     except SpadeError as problem:
         job.error = problem
         raise
@@ -53,7 +53,13 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
 
 
 def show_painting(job: Job, scene: bpy.types.Scene) -> None:
-    """Show the small picture that is being enlarged, in place. Raises NoCameraError."""
+    """Show the small picture that is being enlarged, in place. Raises NoCameraError.
+
+    Not on the blocks: what it replaced there could not be brought back as it was.
+    """
+    sight = job.request.sight
+    if settings(scene).placement == "PROJECTION" or (sight is not None and sight.hidden):
+        return
     place_painting(job, scene, _camera_of(scene, job.request), provenance(job))
 
 
@@ -115,6 +121,8 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         facts["precision"] = request.precision
     if "run" in job.seconds:
         facts["seconds"] = round(job.seconds["run"], 2)
+    if request.sight is not None and request.sight.hidden:
+        facts["hidden"] = request.sight.hidden
     if job.upscaler:
         facts["upscaler"] = job.upscaler
     for name, terms in (("model_terms", job.terms), ("upscaler_terms", job.upscaler_terms)):
