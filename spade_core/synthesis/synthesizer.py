@@ -34,8 +34,9 @@ from .compiled.generator import CompiledGenerator
 from .compiled.keys import KeyMap
 from .framing import Framing
 from .painting_size import painting_size
-from .placed_codes import PlacedCodes, style_map
+from .places import PlacedCodes
 from .row_bands import RowBands
+from .style_maps import style_map
 from .tiles.labels import IdLabels, Labels, PlaneLabels
 from .tiles.pictures import PartedPictures
 from .tiles.plan import Part
