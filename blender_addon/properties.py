@@ -7,8 +7,6 @@ point at data-blocks, not at names, so they survive renaming, saving, reloading 
 
 # No postponed annotations here: Blender reads its properties out of them.
 
-from functools import lru_cache
-
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -20,13 +18,13 @@ from bpy.props import (
     StringProperty,
 )
 
-from .contract.errors import SpadeError
-from .contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
+from .contract.labels import shipped_label_sets
 from .contract.limits import LARGEST_SIDE, MAX_SIDE, MIN_SIDE
+from .label_set_choice import CUSTOM, class_names
 from .model_menu import model_pick
+from .style.class_styles import PlacedStyleSettings, SpadeClassStyle
 from .style.settings import StyleSettings
 
-CUSTOM = "CUSTOM"
 SHOWN = (
     ("BLOCKS", "Blocks", "The blocks, without the picture"),
     ("PICTURE", "Picture", "The picture and what has no label; the blocks it was painted from are hidden"),
@@ -57,16 +55,6 @@ _SIDE = {
     "step": 32,
     "subtype": "PIXEL",
 }
-
-
-def class_names(self, context, typed: str) -> list[str]:
-    """Search callback: the class names of the scene's label set that contain what was typed."""
-    scene = self.id_data if isinstance(self.id_data, bpy.types.Scene) else context.scene
-    try:
-        entries = label_set_of(settings(scene)).classes
-    except SpadeError:
-        return []
-    return [entry.name for entry in entries if typed.casefold() in entry.name.casefold()]
 
 
 def _chosen_index(spade) -> int:
@@ -109,7 +97,7 @@ class SpadeHiddenBlock(bpy.types.PropertyGroup):
     hide_render: BoolProperty()
 
 
-class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
+class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup):
     """The scene's label set, label rules, what to generate, and in which style."""
 
     label_set: EnumProperty(
@@ -188,17 +176,7 @@ def settings(scene: bpy.types.Scene) -> SpadeSettings:
     return scene.spade
 
 
-def label_set_of(scene_settings: SpadeSettings) -> LabelSet:
-    """The label set that was chosen. Raises BadLabelSetError when an imported one cannot be read."""
-    return _label_set(scene_settings.label_set, scene_settings.custom_label_set)
-
-
-@lru_cache(maxsize=8)  # Panels ask at every redraw.
-def _label_set(name: str, custom: str) -> LabelSet:
-    return parse_label_set(custom) if name == CUSTOM else load_label_set(name)
-
-
-_CLASSES = (SpadeLabelRule, SpadeHiddenBlock, SpadeSettings)
+_CLASSES = (SpadeLabelRule, SpadeHiddenBlock, SpadeClassStyle, SpadeSettings)
 
 
 def register() -> None:

@@ -20,8 +20,9 @@ from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
 from ..contract.limits import Limits
 from ..contract.messages import Accepted, Cancelled, Failed, Finished, Painting, Progress
+from ..contract.placed_styles import PlacedStyle
 from ..contract.request import Delivery, NamedStyle, PictureRequest, Style
-from ..contract.style_images import fitted
+from ..contract.style_images import fitted, fitted_placed
 from .connection import Connection, ConnectionState
 from .made_with import MadeWith
 
@@ -53,8 +54,8 @@ class SceneRequest:
 
     label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id. instance_map:
     (H, W) uint16, which object each pixel shows; None where the model does not look at them, or they are not known.
-    style, strength, upscale, natural_edges: as in PictureRequest; a picture of a style may have any size. style_facts:
-    what the stored picture says of its style. made_with: of a picture that is painted again.
+    style, strength, upscale, natural_edges, placed_styles, softness: as in PictureRequest; a picture of a style may
+    have any size. style_facts: what the stored picture says of its style. made_with: of a picture that is painted again.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -74,6 +75,8 @@ class SceneRequest:
     style_facts: dict[str, str | int | float] = field(default_factory=dict)
     instance_map: np.ndarray | None = None
     made_with: MadeWith | None = None
+    placed_styles: tuple[PlacedStyle, ...] = ()
+    softness: float = 0.0
 
     def picture(self, limits: Limits) -> PictureRequest:
         """What to ask a server for that has these limits."""
@@ -87,6 +90,8 @@ class SceneRequest:
             instance_map=self.instance_map,
             upscale=self.upscale,
             natural_edges=self.natural_edges,
+            placed_styles=fitted_placed(self.placed_styles, limits),
+            softness=self.softness,
         )
 
 
@@ -299,6 +304,9 @@ class JobBoard:
         mismatch = self.connection.mismatch(request.model, request.label_set)
         if mismatch is not None:
             raise mismatch
-        names = [style.name for style in request.plain_styles if isinstance(style, NamedStyle)]
+        styles = (*request.plain_styles, *(each.style for each in request.placed_styles))
+        names = [style.name for style in styles if isinstance(style, NamedStyle)]
         if (missing := self.connection.missing_style(request.model, names)) is not None:
             raise missing
+        if request.placed_styles and (refused := self.connection.one_style(request.model)) is not None:
+            raise refused

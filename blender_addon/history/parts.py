@@ -16,6 +16,7 @@ from ..contract.errors import BadImageError
 from ..contract.labels import LabelSet, parse_label_set
 from ..place.image import pack_file, pack_pixels
 from ..scene.png import ids_in, png
+from ..style.class_styles import FACTS_ACROSS, PLACES
 from ..style.reference import rgb_of
 
 DIGEST, LABEL_SET = "spade_digest", "spade_label_set"
@@ -29,6 +30,8 @@ LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE = (
 )
 PARTS = (LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE)
 """Custom properties of a picture, each points at a part."""
+PLACED_PARTS = tuple(f"spade_{prefix}_image" for prefix in (*PLACES, FACTS_ACROSS))
+"""The same of the pictures of styles that are for a part."""
 
 
 def label_map_part(label_map: np.ndarray, label_set: LabelSet) -> bpy.types.Image:
@@ -97,7 +100,7 @@ def style_part(rgb: np.ndarray, name: str) -> bpy.types.Image:
 
 def parts_of(picture: bpy.types.Image) -> dict[str, bpy.types.Image]:
     """What a picture points at, by its custom properties."""
-    return {name: picture[name] for name in PARTS if picture.get(name) is not None}
+    return {name: picture[name] for name in (*PARTS, *PLACED_PARTS) if picture.get(name) is not None}
 
 
 def remove_unused() -> None:

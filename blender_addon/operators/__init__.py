@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    class_styles,
     comparison,
     diagnostics,
     eyedropper,
@@ -48,6 +49,7 @@ _CLASSES = tuple(
         install,
         diagnostics,
         style,
+        class_styles,
     )
     for kind in part.CLASSES
 )

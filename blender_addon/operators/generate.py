@@ -25,7 +25,8 @@ from ..scene.label_worker import PassRequest
 from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
 from ..sidebar import redraw
-from ..style.settings import SECOND, chosen_names
+from ..style.class_styles import chosen_names, paints_parts
+from ..style.settings import SECOND
 from ..style.wanted import WantedStyle, wanted_style
 from ..timer import run_until, wake
 from .reports_errors import ReportsErrors
@@ -156,6 +157,8 @@ def ready_to_paint(scene: bpy.types.Scene, shape: tuple[int, int]) -> WantedStyl
         raise problem
     if (problem := session.connection.missing_style(wanted.model, chosen_names(wanted))) is not None:
         raise problem
+    if paints_parts(wanted) and (problem := session.connection.one_style(wanted.model)) is not None:
+        raise problem
     return wanted_style(scene)
 
 
@@ -180,6 +183,8 @@ def scene_request(
         style=style.style,
         strength=style.strength,
         style_facts=style.facts,
+        placed_styles=style.placed,
+        softness=style.softness,
     )
 
 

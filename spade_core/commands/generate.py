@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..contract.labels import LabelSet
-    from ..contract.progress import ProgressCallback
     from ..contract.placed_styles import PlacedStyle
+    from ..contract.progress import ProgressCallback
     from ..contract.request import Picture, PictureRequest, PlainStyle, Style
 
 

@@ -100,7 +100,9 @@ def test_a_class_and_a_region_have_styles_of_their_own(painted, photos, tmp_path
     Image.fromarray(regions).save(tmp_path / "regions.png")
     words = "--style-regions", "regions.png", "--style-for", f"7={second}"
     assert np.array_equal(painted("--style", first, *words), grass), "the same place, said otherwise"
-    all_of_it = painted("--style", first, "--style-for", *(f"{name}={second}" for name in ("sky", "mountain", "grass")))
+    all_of_it = painted(
+        "--style", first, "--style-for", *(f"{name}={second}" for name in ("sky", "mountain", "grass"))
+    )
     assert np.array_equal(all_of_it, painted("--style", second))
     right = painted("--style", first, "--style-right", second).astype(int)
     middle = painted("--style", first, "--style-right", second, "--wrap", "horizontal")
@@ -116,7 +118,9 @@ def test_a_class_and_a_region_have_styles_of_their_own(painted, photos, tmp_path
         (("--softness", "0.7"), "Give a number from 0 to 0.5"),
     ],
 )
-def test_a_place_that_is_none_is_refused_in_words(labels, tiny_model, photos, tmp_path, monkeypatch, capsys, words, said):
+def test_a_place_that_is_none_is_refused_in_words(
+    labels, tiny_model, photos, tmp_path, monkeypatch, capsys, words, said
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sunset.jpg").write_bytes((tmp_path / "a.png").read_bytes())
     assert main(["generate", str(labels), "-o", "out.png", "--model", str(tiny_model), *words]) != 0

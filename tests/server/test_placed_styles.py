@@ -136,7 +136,9 @@ def test_places_that_are_none_are_refused_by_type_and_the_server_lives(server):
         assert refused(peer, PlacesPart((sky,), 0.1, regions)) == "BAD_FRAMES"
         assert refused(peer, PlacesPart((sky,), 0.1, regions), whole[1:]) == "SIZE_MISMATCH"
         bomb = zlib.compress(bytes(10**7))
-        assert refused(peer, PlacesPart((sky,), 0.1, replace(regions, encoding="zlib")), bomb) == "SIZE_MISMATCH"
+        assert (
+            refused(peer, PlacesPart((sky,), 0.1, replace(regions, encoding="zlib")), bomb) == "SIZE_MISMATCH"
+        )
         assert refused(peer, PlacesPart((sky,), 0.1, InstancesPart("uint8", 2**40)), whole) == "TOO_LARGE"
         wide = InstancesPart("uint16", 2 * 64 * 96)
         assert refused(peer, PlacesPart((sky,), 0.1, wide), b"\xff" * (2 * 64 * 96)) == "BAD_SHAPE"

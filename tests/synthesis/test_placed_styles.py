@@ -130,7 +130,7 @@ def test_the_sky_of_a_sunset_stands_over_the_ground_of_noon(model):
     evening = paint(model, replace(asked(labels), style=NamedStyle("sunset"))).rgb.astype(int)
     assert np.abs(both - evening)[:60].mean() < 1 < 40 < np.abs(noon - evening)[:60].mean()
     ground = np.abs(both - noon)[280:]
-    assert ground.mean() < 4 < 20 < np.abs(evening - noon)[280:].mean()
+    assert ground.mean() < 2 < 10 < np.abs(evening - noon)[280:].mean()
     far = ground[-128:]
     assert far.max() <= 1 and (far > 0).mean() < 1e-3, "it is rounded otherwise, no more"
 

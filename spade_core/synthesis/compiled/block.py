@@ -70,9 +70,7 @@ class CompiledBlock:
         """
         if self._style is not None and isinstance(style, StyleMap):
             return self._styled(self._of_labels(seen, room), seen, self._style, style)
-        of_style = (
-            None if self._style is None or not isinstance(style, Tensor) else self._style(style)
-        )
+        of_style = None if self._style is None or not isinstance(style, Tensor) else self._style(style)
         if of_style is not None and not self._uniform:  # the style's share is another at the border
             return self._tables(seen, of_style)
         found = self._of_labels(seen, room)
@@ -97,7 +95,9 @@ class CompiledBlock:
 
         def styled(table: Table, sides: Sequence[_NormSide]) -> Table:
             if all(side.scale_shift.kernel == 1 for side in sides):
-                found = table.mixed(shares, torch.cat([side.scale_shift.of_style(codes) for side in sides], 1))
+                found = table.mixed(
+                    shares, torch.cat([side.scale_shift.of_style(codes) for side in sides], 1)
+                )
                 if found is not None:
                     return found
             each = [side.scale_shift.of_styles(shares, codes, seen.repeat_edge) for side in sides]
