@@ -112,11 +112,11 @@ class Synthesizer:
 
         label_map: (H, W) ids of label_set, sides of 32 to 8192 pixels. style: (style_size,) float32, or None to draw
         it from the seed; or several of them, each with its places. The seed also draws the noise. progress is told the
-        stage and a fraction of 0 to 1, and may raise to stop. instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between
-        objects; where None is given, the borders between labels stand in for them. size: (height, width) to paint at
-        in place of the label map's: smaller, for an upscaler, with labels sampled as the model sees them. wrap:
-        whether rows go on from the bottom to the top, and columns from right to left, as those of seamless tiles and
-        panoramas.
+        stage and a fraction of 0 to 1, and may raise to stop. instance_map: (H, W) whole numbers, one an object, for a
+        model that looks at the borders between objects; where None is given, the borders between labels stand in for
+        them. size: (height, width) to paint at in place of the label map's: smaller, for an upscaler, with labels
+        sampled as the model sees them. wrap: whether rows go on from the bottom to the top, and columns from right to
+        left, as those of seamless tiles and panoramas.
         Returns (H, W, 3) uint8, or of that size. Raises BadLabelError, BadShapeError, TooLargeError, and
         BadOptionError where the model cannot wrap, or paints all of a picture in one style.
         """

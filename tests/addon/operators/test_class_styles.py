@@ -6,7 +6,8 @@ from __future__ import annotations
 import bpy
 import numpy as np
 import pytest
-from spade_backdrops.contract.errors import BadOptionError
+from spade_backdrops import timer
+from spade_backdrops.bridge.connection import ConnectionState
 from spade_backdrops.history.records import request_of, results
 from spade_backdrops.label_set_choice import label_set_of
 from spade_backdrops.properties import settings
@@ -15,6 +16,7 @@ from spade_backdrops.style.wanted import wanted_style
 
 from tests.addon.drawing import drawn
 from tests.addon.operators.test_style import GOLDEN, NIGHT, facts, grey, painted, presets, served, spade
+from tests.addon.serving import command, until
 
 __all__ = ["presets", "served", "spade"]
 
@@ -31,15 +33,10 @@ def give(spade, class_name: str, **style) -> None:
 
 
 def added_by_class(spade) -> dict[str, set[int]]:
-    """What the styles add to the colours of each class that is seen; the trivial model gives every pixel its number's."""
-    bare = bpy.context.scene.spade
-    kept = [
-        (each.class_name, each.style_source, each.style_name, each.style_image) for each in bare.class_styles
-    ]
+    """What the styles add to the colours of each class that is seen: the trivial model gives each pixel its style's."""
     styled = painted().astype(int)
     label_map, label_set = class_ids(), label_set_of(spade)
     plain = label_set.colorize(label_map).astype(int) + spade.seed
-    assert kept, "there is something to see"
     names = {entry.id: entry.name for entry in label_set.classes}
     found = ((styled - plain) % 256).reshape(-1, 3)
     return {
@@ -49,7 +46,7 @@ def added_by_class(spade) -> dict[str, set[int]]:
 
 
 def test_each_class_is_painted_in_its_style_and_the_rest_in_the_pictures(spade):
-    spade.style_source, spade.style_name = "NAMED", "golden-hour"
+    spade.style_source, spade.style_name, spade.natural_edges = "NAMED", "golden-hour", 0.0
     painted()
     seen = sorted({entry.name for entry in label_set_of(spade).classes if (class_ids() == entry.id).any()})
     assert len(seen) >= 3, seen
@@ -112,12 +109,13 @@ def test_what_cannot_be_is_said_in_words_before_anything_is_painted(spade):
     assert [each.style_source for each in spade.class_styles] == ["NAMED", "SEED"]
 
 
-def test_a_model_of_one_style_refuses_in_words(served, monkeypatch):
-    give(served, "sky", name="night")
-    model = current_session().connection.model_named(served.model)
-    object.__setattr__(model, "one_style", "it has no style code")
-    problem = current_session().connection.one_style(served.model)
-    assert isinstance(problem, BadOptionError)
+def test_a_model_of_one_style_refuses_in_words(spade, stored_preferences):
+    current_session().disconnect()
+    stored_preferences.server_command = command("--synthesizer", "tests.server.trivial:StylelessSynthesizer")
+    bpy.ops.spade.start_server()
+    until(lambda: current_session().connection.state is ConnectionState.READY, timer.step)
+    give(spade, "sky", source="SEED", seed=3)
+    assert "The model paints in one style" in drawn("SPADE_PT_class_styles")
     with pytest.raises(RuntimeError, match="one style: it has no style code"):
         bpy.ops.spade.generate()
 
@@ -125,9 +123,9 @@ def test_a_model_of_one_style_refuses_in_words(served, monkeypatch):
 def test_the_panel_lists_classes_and_their_styles(served):
     give(served, "sky", name="night")
     served.goes_across = True
-    texts = " ".join(map(str, drawn("SPADE_PT_class_styles")))
-    for name in ("class_styles", "style_pick", "across_style_source", "across_peak", "style_softness"):
-        assert name in texts, texts
+    texts = drawn("SPADE_PT_class_styles")
+    for text in ("Class", "Into Another", "At", "Softness"):
+        assert text in texts, texts
 
 
 def test_a_preset_keeps_the_classes_and_their_pictures(spade, presets):
