@@ -31,21 +31,39 @@ SHOWN = (
     ("BOTH", "Both", "The blocks, and the picture behind them"),
 )
 NOT_YET = {
-    "WORLD": "a world needs labels taken all around: what the server paints of a camera's view, bent around the sky, "
-    "would be stretched and have a seam",
+    "PROJECTION": "a picture cannot be laid on the blocks themselves here",
+    "PANORAMA": "a world needs labels taken all around: what the server paints of a camera's view, bent around the "
+    "sky, would be stretched and have a seam",
+    "LAYERS": "cards at several depths need what the nearer ones hide, which nothing paints here",
     "TILE": "a material that repeats needs a picture whose borders fit each other; the server paints such, but it "
     "cannot be asked for here",
 }
 """Placements that nothing can be painted for yet, and why."""
+
+
+def _unless_missing(placement: str, text: str) -> str:
+    """What a placement is, or why it is not there yet."""
+    return f"Not yet: {NOT_YET[placement]}" if placement in NOT_YET else text
+
+
+# The numbers are what lies in files: an item may be renamed and moved, its number stays.
 PLACEMENTS = (
-    ("PLANE", "Backdrop", "A plane behind everything that fills the camera's frame, in views and in renders"),
     (
-        "CAMERA",
+        "BACKDROP",
+        "Backdrop",
+        "A plane behind everything that fills the camera's frame, in views and in renders",
+        0,
+    ),
+    (
+        "BACKGROUND_IMAGE",
         "Camera",
         "The camera's background image: in views through the camera, whatever their shading; not in renders",
+        1,
     ),
-    ("WORLD", "World", f"Not yet: {NOT_YET['WORLD']}"),
-    ("TILE", "Tile", f"Not yet: {NOT_YET['TILE']}"),
+    ("PROJECTION", "Projection", _unless_missing("PROJECTION", "On the blocks themselves"), 4),
+    ("PANORAMA", "Panorama", _unless_missing("PANORAMA", "The world, painted all around the camera"), 2),
+    ("LAYERS", "Layers", _unless_missing("LAYERS", "Cards at their depths"), 5),
+    ("TILE", "Tile", _unless_missing("TILE", "A material that repeats without a seam"), 3),
 )
 _SIDE = {
     "default": 512,

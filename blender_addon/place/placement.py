@@ -29,7 +29,7 @@ def place(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Obje
     """
     placement, camera = settings(scene).placement, camera or flat_camera_of(scene)
     refuse_not_yet(placement)
-    if placement == "CAMERA":
+    if placement == "BACKGROUND_IMAGE":
         place_background(scene, image, camera)
         if (backdrop := backdrop_of(scene, camera)) is not None:
             remove_backdrop(backdrop)
@@ -47,7 +47,7 @@ def placed_picture(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.type
 def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object) -> bool:
     """Whether `place` would change nothing."""
     background = background_of(camera)
-    if settings(scene).placement == "CAMERA":
+    if settings(scene).placement == "BACKGROUND_IMAGE":
         return background is not None and background.image == image
     return background is None and picture_of(scene, camera) == image
 
@@ -65,7 +65,7 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     """
     refuse_not_yet(placement)
     pictures = [(camera, placed_picture(scene, camera)) for camera in placed_cameras(scene)]
-    for camera, _ in pictures if placement == "CAMERA" else ():
+    for camera, _ in pictures if placement == "BACKGROUND_IMAGE" else ():
         refuse_linked(camera)
     settings(scene).placement = placement
     for camera, picture in pictures:

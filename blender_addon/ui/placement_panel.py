@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where pictures are shown: on a backdrop, as the camera's background, and what there is not yet."""
+"""Where pictures are shown: on a backdrop, as the camera's background, and so on, and what there is not yet."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class SPADE_PT_placement(bpy.types.Panel):
 
     def draw(self, context) -> None:
         layout, scene = layout_of(self), context.scene
-        row = layout.row(align=True)
-        for placement, text, _ in PLACEMENTS:
-            button = row.row(align=True)
+        choices = layout.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
+        for placement, text, *_ in PLACEMENTS:
+            button = choices.row(align=True)
             button.enabled = placement not in NOT_YET
             is_chosen = settings(scene).placement == placement
             button.operator("spade.place_as", text=text, depress=is_chosen).placement = placement

@@ -29,6 +29,10 @@ SETTINGS = {
     *("second_style_source", "second_style_name", "second_style_image", "second_style_seed"),
 }
 RULE = {"kind", "object", "material", "collection", "class_name"}
+PLACEMENTS = {
+    **{"BACKDROP": 0, "BACKGROUND_IMAGE": 1, "PANORAMA": 2, "TILE": 3},
+    **{"PROJECTION": 4, "LAYERS": 5},
+}
 OPERATORS = {
     *(
         "generate",
@@ -54,6 +58,11 @@ def test_a_scenes_settings_and_rules_keep_their_names(addon):
     assert SETTINGS <= set(SpadeSettings.bl_rna.properties.keys())
     assert RULE <= set(SpadeLabelRule.bl_rna.properties.keys())
     assert hasattr(bpy.types.Scene, "spade")
+
+
+def test_placements_keep_their_names_and_the_numbers_that_lie_in_files(addon):
+    items = SpadeSettings.bl_rna.properties["placement"].enum_items
+    assert {item.identifier: item.value for item in items} == PLACEMENTS
 
 
 def test_what_labels_things_keeps_its_name(addon):
