@@ -32,11 +32,7 @@ SHOWN = (
 )
 NOT_YET = {
     "PROJECTION": "a picture cannot be laid on the blocks themselves here",
-    "PANORAMA": "a world needs labels taken all around: what the server paints of a camera's view, bent around the "
-    "sky, would be stretched and have a seam",
     "LAYERS": "cards at several depths need what the nearer ones hide, which nothing paints here",
-    "TILE": "a material that repeats needs a picture whose borders fit each other; the server paints such, but it "
-    "cannot be asked for here",
 }
 """Placements that nothing can be painted for yet, and why."""
 
@@ -61,9 +57,9 @@ PLACEMENTS = (
         1,
     ),
     ("PROJECTION", "Projection", _unless_missing("PROJECTION", "On the blocks themselves"), 4),
-    ("PANORAMA", "Panorama", _unless_missing("PANORAMA", "The world, painted all around the camera"), 2),
+    ("PANORAMA", "Panorama", "The world, painted all around the camera", 2),
     ("LAYERS", "Layers", _unless_missing("LAYERS", "Cards at their depths"), 5),
-    ("TILE", "Tile", _unless_missing("TILE", "A material that repeats without a seam"), 3),
+    ("TILE", "Tile", "A material that repeats without a seam", 3),
 )
 _SIDE = {
     "default": 512,
@@ -168,6 +164,23 @@ class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup)
         name="Place As",
         description="How pictures are shown; set by the operator Place As",
         items=PLACEMENTS,
+    )
+    world_before: PointerProperty(
+        type=bpy.types.World, name="World Before", description="The world that a panorama stands in for"
+    )
+    tile_class: StringProperty(
+        name="Tile Of", description="The class that a tile shows", default="grass", search=class_names
+    )
+    tile_width: FloatProperty(
+        name="Tile Width",
+        description="How wide a tile is in the scene",
+        default=4.0,
+        min=0.001,
+        soft_max=100.0,
+        subtype="DISTANCE",
+    )
+    tile_material: PointerProperty(
+        type=bpy.types.Material, name="Tile", description="The material that shows the scene's tile"
     )
     history_limit: IntProperty(
         name="Limit",

@@ -19,7 +19,7 @@ from ..contract.client import Delayed, Event
 from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
 from ..contract.limits import Limits
-from ..contract.messages import Accepted, Cancelled, Failed, Finished, Painting, Progress
+from ..contract.messages import NOWHERE, Accepted, Cancelled, Failed, Finished, Painting, Progress, Wrap
 from ..contract.placed_styles import PlacedStyle
 from ..contract.request import Delivery, NamedStyle, PictureRequest, Style
 from ..contract.style_images import fitted, fitted_placed
@@ -54,9 +54,10 @@ class SceneRequest:
 
     label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id. instance_map:
     (H, W) uint16, which object each pixel shows; None where the model does not look at them, or they are not known.
-    style, strength, upscale, natural_edges, placed_styles, softness: as in PictureRequest; a picture of a style may
+    style, strength, upscale, natural_edges, placed_styles, softness, wrap: as in PictureRequest; a picture of a style may
     have any size. style_facts: what the stored picture says of its style. made_with: of a picture that is painted
     again.
+    yaw: how far the camera of a panorama was turned, in radians.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -78,6 +79,8 @@ class SceneRequest:
     made_with: MadeWith | None = None
     placed_styles: tuple[PlacedStyle, ...] = ()
     softness: float = 0.0
+    wrap: Wrap = NOWHERE
+    yaw: float = 0.0
 
     def picture(self, limits: Limits) -> PictureRequest:
         """What to ask a server for that has these limits."""
@@ -93,6 +96,7 @@ class SceneRequest:
             natural_edges=self.natural_edges,
             placed_styles=fitted_placed(self.placed_styles, limits),
             softness=self.softness,
+            wrap=self.wrap,
         )
 
 
@@ -284,7 +288,9 @@ class JobBoard:
                 self._check_model(wanted)
                 wanted = self._as_before(job, wanted)
                 # The small painting is a preview of the whole, seconds before it.
-                job.id = client.submit(wanted, Delivery(painting=wanted.upscale != "off"))
+                job.id = client.submit(
+                    wanted, Delivery(painting=wanted.upscale != "off" and not any(wanted.wrap))
+                )
                 job.state = JobState.SENT
             except SpadeError as problem:
                 self.fail(job, problem)

@@ -88,6 +88,8 @@ def request_of(picture: bpy.types.Image, scene: bpy.types.Scene) -> SceneRequest
         made_with=made_with(picture),
         placed_styles=placed_of(facts, style_images(picture), label_set),
         softness=float(facts.get("style_softness", 0.0)),
+        wrap={"horizontal": (False, True), "both": (True, True)}.get(str(facts.get("wrap")), (False, False)),
+        yaw=float(facts.get("yaw", 0.0)),
     )
 
 

@@ -19,6 +19,9 @@ from .camera_background import (
     refuse_linked,
     remove_background,
 )
+from .image import provenance_of
+from .panorama_world import match_world, panorama_of, place_panorama, remove_panorama
+from .tile_material import fit_tile, place_tile, tile_of
 
 
 def place(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object | None = None) -> None:
@@ -27,8 +30,18 @@ def place(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Obje
     Raises NoCameraError without a camera that has a flat frame, and BadOptionError for a placement that is not there
     yet, or that the camera cannot have.
     """
+    kind = kind_of(image)
+    if kind == "PANORAMA":
+        for each in placed_cameras(scene):
+            _clear(scene, each)
+        place_panorama(scene, image)
+        return
+    if kind == "TILE":
+        place_tile(scene, image)
+        return
     placement, camera = settings(scene).placement, camera or flat_camera_of(scene)
     refuse_not_yet(placement)
+    remove_panorama(scene)
     if placement == "BACKGROUND_IMAGE":
         place_background(scene, image, camera)
         if (backdrop := backdrop_of(scene, camera)) is not None:
@@ -38,14 +51,22 @@ def place(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Obje
         place_backdrop(scene, image, camera)
 
 
+def kind_of(image: bpy.types.Image) -> str:
+    """ "PANORAMA" or "TILE" for a picture whose ends meet, which is shown in no other way; else ""."""
+    return {"horizontal": "PANORAMA", "both": "TILE"}.get(str(provenance_of(image).get("wrap", "")), "")
+
+
 def placed_picture(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Image | None:
     """The picture that is shown for a camera."""
     background = background_of(camera)
     return background.image if background is not None else picture_of(scene, camera)
 
 
-def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object) -> bool:
-    """Whether `place` would change nothing."""
+def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object | None) -> bool:
+    """Whether `place` would change nothing. camera: of a flat picture."""
+    if kind := kind_of(image):
+        return (panorama_of(scene) if kind == "PANORAMA" else tile_of(scene)) == image
+    assert camera is not None
     background = background_of(camera)
     if settings(scene).placement == "BACKGROUND_IMAGE":
         return background is not None and background.image == image
@@ -59,11 +80,14 @@ def placed_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
-    """Show all pictures of the scene in another way.
+    """Show all pictures of the scene in another way; for a panorama or a tile the next one is painted.
 
     Raises BadOptionError for one that is not there yet, or that a camera cannot have; nothing has changed then.
     """
     refuse_not_yet(placement)
+    if placement in ("PANORAMA", "TILE"):  # what is shown stays until there is a picture of this kind
+        settings(scene).placement = placement
+        return
     pictures = [(camera, placed_picture(scene, camera)) for camera in placed_cameras(scene)]
     for camera, _ in pictures if placement == "BACKGROUND_IMAGE" else ():
         refuse_linked(camera)
@@ -74,7 +98,12 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
 
 
 def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
-    """Let a camera see what it saw before; the picture stays in the file."""
+    """Let a camera see what it saw before, and the scene have its own world; the picture stays in the file."""
+    remove_panorama(scene)
+    _clear(scene, camera)
+
+
+def _clear(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
     remove_background(camera)
     if (backdrop := backdrop_of(scene, camera)) is not None:
         remove_backdrop(backdrop)
@@ -83,6 +112,8 @@ def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
 def fit(scene: bpy.types.Scene) -> None:
     """Bring all that is shown in line with the scene's settings."""
     fit_backdrop(scene)
+    match_world(scene)
+    fit_tile(scene)
     for camera in placed_cameras(scene):
         fit_background(scene, camera)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..place.camera_background import background_of
+from ..place.panorama_world import panorama_of
 from ..place.placement import placed_picture
 from ..properties import NOT_YET, PLACEMENTS, settings
 from .layout import layout_of
@@ -30,6 +31,14 @@ class SPADE_PT_placement(bpy.types.Panel):
             button.enabled = placement not in NOT_YET
             is_chosen = settings(scene).placement == placement
             button.operator("spade.place_as", text=text, depress=is_chosen).placement = placement
+        spade = settings(scene)
+        if spade.placement == "TILE":
+            layout.prop(spade, "tile_class")
+            layout.prop(spade, "tile_width")
+            layout.operator("spade.use_tile", icon="MATERIAL")
+        around = panorama_of(scene)
+        if around is not None:
+            layout.operator("spade.add_sun", icon="LIGHT_SUN")
         camera = scene.camera
         if camera is None or not isinstance(camera.data, bpy.types.Camera):
             return
@@ -39,7 +48,7 @@ class SPADE_PT_placement(bpy.types.Panel):
             layout.prop(background, "alpha", text="Opacity", slider=True)
             layout.row().prop(background, "display_depth", expand=True)
         away = layout.row()
-        away.enabled = placed_picture(scene, camera) is not None
+        away.enabled = placed_picture(scene, camera) is not None or around is not None
         away.operator("spade.take_away", icon="X")
 
 
