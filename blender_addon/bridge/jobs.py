@@ -54,8 +54,8 @@ class SceneRequest:
 
     label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id. instance_map:
     (H, W) uint16, which object each pixel shows; None where the model does not look at them, or they are not known.
-    style, strength, upscale, natural_edges, placed_styles, softness, wrap: as in PictureRequest; a picture of a style may
-    have any size. style_facts: what the stored picture says of its style. made_with: of a picture that is painted
+    style, strength, upscale, natural_edges, placed_styles, softness, wrap: as in PictureRequest; a picture of a style
+    may have any size. style_facts: what the stored picture says of its style. made_with: of a picture that is painted
     again.
     yaw: how far the camera of a panorama was turned, in radians.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.

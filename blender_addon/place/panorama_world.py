@@ -77,18 +77,23 @@ def match_world(scene: bpy.types.Scene) -> None:
     source = nodes[_PICTURE]
     if group is not None:
         source = nodes.get(_COLORS) or tree.nodes.new("ShaderNodeGroup")
-        source.name, source.node_tree = _COLORS, group
-        tree.links.new(nodes[_PICTURE].outputs["Color"], source.inputs[0])
-    for target in (
-        nodes[_LIGHT].inputs["Color"],
-        nodes["Spade Scale"].inputs[0],
-        nodes["Spade Grey"].inputs[0],
-    ):
-        tree.links.new(source.outputs[0], target)
+        if source.node_tree != group:
+            source.name, source.node_tree = _COLORS, group
+            tree.links.new(nodes[_PICTURE].outputs["Color"], source.inputs[0])
+    scale, grey = nodes["Spade Scale"].inputs[0], nodes["Spade Grey"].inputs[0]
+    for target in (nodes[_LIGHT].inputs["Color"], scale, grey):
+        if not target.links or target.links[0].from_node != source:
+            tree.links.new(source.outputs[0], target)
     for name in (_LIGHT, _BRIGHT):
-        nodes[name].inputs["Strength"].default_value = 1.0 / exposure_of(scene)
+        _set(nodes[name].inputs["Strength"], 1.0 / exposure_of(scene))
     # The inverse of a view with a shoulder is as wide as light; what a plain view shows ends at white.
-    nodes["Spade Stops"].inputs["To Max"].default_value = 0.0 if group is not None else _STOPS
+    _set(nodes["Spade Stops"].inputs["To Max"], 0.0 if group is not None else _STOPS)
+
+
+def _set(socket: Any, value: float) -> None:
+    """Every write makes Blender update the scene: none where nothing changes."""
+    if abs(socket.default_value - value) > 1e-6 * max(abs(value), 1e-6):
+        socket.default_value = value
 
 
 def add_sun(scene: bpy.types.Scene) -> bpy.types.Object:

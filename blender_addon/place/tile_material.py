@@ -30,8 +30,11 @@ def fit_tile(scene: bpy.types.Scene) -> None:
     spade = settings(scene)
     material = spade.tile_material
     node: Any = material.node_tree.nodes.get(_SIZE) if material is not None and material.node_tree else None
-    if node is not None:
-        node.inputs["Scale"].default_value = (1.0 / spade.tile_width,) * 3
+    if node is None:
+        return
+    scale, wanted = node.inputs["Scale"], 1.0 / spade.tile_width
+    if abs(scale.default_value[0] - wanted) > 1e-6 * wanted:
+        scale.default_value = (wanted,) * 3
 
 
 def tile_of(scene: bpy.types.Scene) -> bpy.types.Image | None:
