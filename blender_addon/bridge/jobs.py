@@ -25,6 +25,7 @@ from ..contract.request import Delivery, NamedStyle, PictureRequest, Style
 from ..contract.style_images import fitted, fitted_placed
 from .connection import Connection, ConnectionState
 from .made_with import MadeWith
+from .repaint import Repaint
 
 # Results that nobody placed: a handful is a safety net, more would be a memory leak.
 KEPT_RESULTS = 8
@@ -57,7 +58,7 @@ class SceneRequest:
     style, strength, upscale, natural_edges, placed_styles, softness, wrap: as in PictureRequest; a picture of a style
     may have any size. style_facts: what the stored picture says of its style. made_with: of a picture that is painted
     again.
-    yaw: how far the camera of a panorama was turned, in radians.
+    yaw: how far the camera of a panorama was turned, in radians. repaint: of which picture only a part is painted anew.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -81,6 +82,7 @@ class SceneRequest:
     softness: float = 0.0
     wrap: Wrap = NOWHERE
     yaw: float = 0.0
+    repaint: Repaint | None = None
 
     def picture(self, limits: Limits) -> PictureRequest:
         """What to ask a server for that has these limits."""
@@ -288,9 +290,8 @@ class JobBoard:
                 self._check_model(wanted)
                 wanted = self._as_before(job, wanted)
                 # The small painting is a preview of the whole, seconds before it.
-                job.id = client.submit(
-                    wanted, Delivery(painting=wanted.upscale != "off" and not any(wanted.wrap))
-                )
+                preview = wanted.upscale != "off" and not any(wanted.wrap) and job.request.repaint is None
+                job.id = client.submit(wanted, Delivery(painting=preview))
                 job.state = JobState.SENT
             except SpadeError as problem:
                 self.fail(job, problem)

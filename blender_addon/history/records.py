@@ -17,12 +17,15 @@ from ..style.wanted import placed_of, style_of
 from .parts import (
     INSTANCE_MAP,
     LABEL_MAP,
+    REGION_BASE,
+    REGION_SHARE,
     instance_map_in,
     instance_map_part,
     label_map_in,
     label_map_part,
     parts_of,
     remove_unused,
+    repaint_in,
     style_part,
 )
 from .thumbnails import set_thumbnail
@@ -61,6 +64,9 @@ def record(picture: bpy.types.Image, request: SceneRequest, rgb: np.ndarray) -> 
             picture[f"spade_{prefix}_image"] = style_part(
                 part.rgb, str(request.style_facts[f"{prefix}_image"])
             )
+    if request.repaint is not None:
+        picture[REGION_SHARE] = instance_map_part(request.repaint.share.astype(np.uint16))
+        picture[REGION_BASE] = style_part(request.repaint.base, request.repaint.base_name)
     set_thumbnail(picture, rgb)
 
 
@@ -90,6 +96,7 @@ def request_of(picture: bpy.types.Image, scene: bpy.types.Scene) -> SceneRequest
         softness=float(facts.get("style_softness", 0.0)),
         wrap={"horizontal": (False, True), "both": (True, True)}.get(str(facts.get("wrap")), (False, False)),
         yaw=float(facts.get("yaw", 0.0)),
+        repaint=repaint_in(picture, str(facts.get("region_of", ""))),
     )
 
 

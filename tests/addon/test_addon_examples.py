@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import bpy
 import pytest
+from spade_backdrops.history.records import results
 from spade_backdrops.place.panorama_world import SUN
 from spade_backdrops.properties import settings
 from spade_backdrops.session import current_session
@@ -31,6 +34,15 @@ def test_the_script_of_styles_by_class(spade):
     exec(example("add_class_style"), {})
     request = current_session().board.last_placed.request
     assert [each.peak for each in request.placed_styles] == [None, 1.0] and request.softness == 0.02
+
+
+def test_the_script_of_one_region_again(spade):
+    spade.width = spade.height = 64
+    for thing in bpy.context.scene.objects:
+        thing.select_set(thing.name == "House")
+    exec(textwrap.dedent(example("paint_region")), {})
+    assert current_session().board.last_placed.request.seed == 8
+    assert len(results()) == 3
 
 
 def test_the_script_of_a_panorama(spade, capsys):
