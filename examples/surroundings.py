@@ -79,6 +79,7 @@ def _meadow(scene, material) -> None:
             thing.hide_render = True
     bpy.ops.mesh.primitive_plane_add(size=200)
     ground = bpy.context.object
+    assert ground is not None and isinstance(ground.data, bpy.types.Mesh)
     ground.location.z = scene.camera.matrix_world.translation.z - 3
     ground.data.materials.append(material)
     scene.camera.rotation_euler.x = 1.35

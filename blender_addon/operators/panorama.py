@@ -38,7 +38,7 @@ class SPADE_OT_use_tile(ReportsErrors, bpy.types.Operator):
             raise BadOptionError("Nothing that takes a material is selected.", "Select objects first.")
         for thing in chosen:
             if thing.material_slots:
-                thing.material_slots[thing.active_material_index].material = material
+                thing.material_slots[thing.active_material_index or 0].material = material
             else:
                 thing.data.materials.append(material)
 

@@ -123,17 +123,20 @@ class SPADE_OT_paint_region(ReportsErrors, bpy.types.Operator):
 
 def _seen_selected(scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray:
     """Where the camera sees the selected objects: what is farther away, or another class, without them."""
-    chosen = [thing for thing in bpy.context.selected_objects if not thing.hide_render]
+    # Blocks that Show has hidden are seen as the user shows them.
+    hidden = {each.object: each for each in settings(scene).hidden_blocks}
+    chosen = [hidden.get(thing, thing) for thing in bpy.context.selected_objects]
+    chosen = [each for each in chosen if not each.hide_render]
     if not chosen:
         raise BadOptionError("No object is selected that renders show.", "Select objects first.")
     whole = render_label_map(scene, shape)
     try:
-        for thing in chosen:
-            thing.hide_render = True
+        for each in chosen:
+            each.hide_render = True
         without = render_label_map(scene, shape)
     finally:
-        for thing in chosen:
-            thing.hide_render = False
+        for each in chosen:
+            each.hide_render = False
     return (whole.depth != without.depth) | (whole.label_map != without.label_map)
 
 

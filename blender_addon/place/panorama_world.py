@@ -123,7 +123,7 @@ def sun_in(rgb: np.ndarray, yaw: float) -> tuple[Vector, tuple[float, float, flo
     rows, columns = rgb.shape[0] // 2 // side, rgb.shape[1] // side
     cells = rgb[: rows * side, : columns * side].reshape(rows, side, columns, side, 3).mean((1, 3)) / 255
     light = cells**2.2
-    spread = sum(np.roll(light, by, 1) for by in (-1, 0, 1))
+    spread = light + np.roll(light, -1, 1) + np.roll(light, 1, 1)
     spread = spread + np.vstack([spread[:1], spread[:-1]]) + np.vstack([spread[1:], spread[-1:]])
     row, column = np.unravel_index((spread @ (0.2126, 0.7152, 0.0722)).argmax(), (rows, columns))
     elevation = math.pi / 2 - (row + 0.5) * side / rgb.shape[0] * math.pi

@@ -44,7 +44,7 @@ def looking_around(scene: bpy.types.Scene, copy: bpy.types.Scene) -> Iterator[No
         holder.panorama_type = "EQUIRECTANGULAR"
         lens.clip_start, lens.clip_end = camera.data.clip_start, camera.data.clip_end
         level = Euler((math.pi / 2, 0.0, yaw_of(camera))).to_matrix().to_4x4()
-        eye.matrix_world = Matrix.Translation(camera.matrix_world.to_translation()) @ level
+        eye.matrix_world = Matrix.Translation(camera.matrix_world.to_translation()[:]) @ level
         copy.collection.objects.link(eye)
         copy.camera = eye
         yield
