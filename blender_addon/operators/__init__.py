@@ -7,6 +7,7 @@ import bpy
 
 from . import (
     bake,
+    class_styles,
     comparison,
     diagnostics,
     eyedropper,
@@ -18,8 +19,10 @@ from . import (
     label_sets,
     labels,
     pairs,
+    panorama,
     place,
     projection,
+    repaint,
     reports_errors,
     scenes,
     server,
@@ -38,7 +41,9 @@ _CLASSES = tuple(
         place,
         projection,
         bake,
+        panorama,
         history,
+        repaint,
         comparison,
         labels,
         unlabelled,
@@ -52,6 +57,7 @@ _CLASSES = tuple(
         install,
         diagnostics,
         style,
+        class_styles,
     )
     for kind in part.CLASSES
 )

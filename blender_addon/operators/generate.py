@@ -16,7 +16,7 @@ import numpy as np
 
 from ..bridge.jobs import Job, JobState, SceneRequest
 from ..bridge.sight import Sight
-from ..contract.errors import BusyError
+from ..contract.errors import BadLabelError, BusyError
 from ..contract.messages import EXACT, PREVIEW
 from ..label_taking import current_labels
 from ..place.colors import find_colors
@@ -27,10 +27,12 @@ from ..scene.label_pass import LabelPass, render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.label_worker import PassRequest
 from ..scene.other_view import AS_IT_IS, OtherView
-from ..scene.view import flat_camera_of, label_map_shape
+from ..scene.panorama import yaw_of
+from ..scene.view import camera_of, flat_camera_of, label_map_shape
 from ..session import current_session
 from ..sidebar import redraw
-from ..style.settings import SECOND, chosen_names
+from ..style.class_styles import chosen_names, paints_parts
+from ..style.settings import SECOND
 from ..style.wanted import WantedStyle, wanted_style
 from ..timer import run_until, wake
 from .reports_errors import ReportsErrors
@@ -136,6 +138,11 @@ def submit_scene(
     scene, pressed_at, board = context.scene, time.monotonic(), current_session().board
     shape, label_set = label_map_shape(scene), scene_label_set(scene)
     style = ready_to_paint(scene, shape)
+    if settings(scene).placement == "TILE":
+        request = scene_request(scene, _tile_labels(scene, shape), style, pressed_at)
+        job = board.add(request, pressed_at, JobState.TAKING)
+        board.labels_taken(job, request.label_map)
+        return job
     sight = sight or wanted_sight(scene)
     with_depth = sight is not None
     wanted_pass = _written_for_background(context, shape, in_background, with_depth, view)
@@ -161,7 +168,7 @@ def ready_to_paint(scene: bpy.types.Scene, shape: tuple[int, int]) -> WantedStyl
         raise BusyError("Blender is rendering.", fix="Generate again when the render is done.")
     session, wanted = current_session(), settings(scene)
     session.dismiss()
-    flat_camera_of(scene)  # a backdrop needs one
+    _camera_name(scene)  # a backdrop needs one, and a panorama
     session.connect()
     if not bpy.app.background:
         current_labels().warm()
@@ -169,6 +176,8 @@ def ready_to_paint(scene: bpy.types.Scene, shape: tuple[int, int]) -> WantedStyl
     if (problem := session.connection.too_large(shape)) is not None:
         raise problem
     if (problem := session.connection.missing_style(wanted.model, chosen_names(wanted))) is not None:
+        raise problem
+    if paints_parts(wanted) and (problem := session.connection.one_style(wanted.model)) is not None:
         raise problem
     return wanted_style(scene)
 
@@ -186,7 +195,7 @@ def scene_request(
         scene_uid=scene.session_uid,
         scene_name=scene.name,
         blend_file=bpy.data.filepath,
-        camera_name=flat_camera_of(scene).name,
+        camera_name=_camera_name(scene),
         label_seconds=time.monotonic() - pressed_at,
         upscale="auto" if wanted.upscale else "off",
         # Blender's numbers are single: 0.3 is to be the 0.3 of the command line.
@@ -195,7 +204,31 @@ def scene_request(
         style=style.style,
         strength=style.strength,
         style_facts=style.facts,
+        placed_styles=style.placed,
+        softness=style.softness,
+        wrap=(wanted.placement == "TILE", wanted.placement in ("PANORAMA", "TILE")),
+        yaw=yaw_of(camera_of(scene)) if wanted.placement == "PANORAMA" else 0.0,
     )
+
+
+def _camera_name(scene: bpy.types.Scene) -> str:
+    """Of the camera that a picture is of. Raises NoCameraError."""
+    placement = settings(scene).placement
+    if placement == "TILE":
+        return ""
+    return (camera_of(scene) if placement == "PANORAMA" else flat_camera_of(scene)).name
+
+
+def _tile_labels(scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray:
+    """All of one class. Raises BadLabelError where the label set does not have it."""
+    label_set, wanted = scene_label_set(scene), settings(scene).tile_class
+    entry = next((each for each in label_set.classes if each.name == wanted), None)
+    if entry is None:
+        raise BadLabelError(
+            f"A tile is of the class '{wanted}', which the label set does not have.",
+            "Choose another class in the Place As panel.",
+        )
+    return np.full(shape, entry.id, label_set.dtype)
 
 
 def _written_for_background(

@@ -18,7 +18,9 @@ from .. import handlers
 from ..scene.visible import COPY_MARK
 from .backdrop import backdrops, fit_backdrop, has_world_fog
 from .colors import colors_group, find_colors
+from .panorama_world import match_world, panorama_of
 from .projection.projections import fit_projections
+from .tile_material import fit_tile
 
 _log = logging.getLogger(__name__)
 _LENS = (
@@ -81,6 +83,8 @@ def follow(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
             find_colors(scene)
         fit_backdrop(scene, camera)
         fit_projections(scene)
+        match_world(scene)
+        fit_tile(scene)
     except Exception:
         _log.exception("a backdrop could not be fitted")  # once: it is not tried again before the next change
     if facts is not None:
@@ -88,7 +92,8 @@ def follow(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
 
 
 def _shows_pictures(scene: bpy.types.Scene) -> bool:
-    return bool(backdrops(scene)) or len(scene.spade.projections) > 0
+    """Whether anything is there whose colours follow the scene's view."""
+    return bool(backdrops(scene)) or len(scene.spade.projections) > 0 or panorama_of(scene) is not None
 
 
 def camera_at(scene: bpy.types.Scene) -> bpy.types.Object | None:
@@ -113,6 +118,7 @@ def _facts(scene: bpy.types.Scene, camera: bpy.types.Object) -> tuple[Any, ...]:
         colors_group(scene) is not None,
         scene.spade.show,
         scene.spade.bare,
+        scene.spade.tile_width,
     )
 
 

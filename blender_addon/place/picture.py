@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 
 import bpy
+import numpy as np
 
 from ..bridge.jobs import Job, JobBoard, JobState, SceneRequest
 from ..contract.errors import SpadeError
@@ -18,6 +19,10 @@ from .image import same_image, store_image
 from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
 from .placement import is_placed, place
 from .show import show_landed
+from .zenith import calmed
+
+PANORAMA = (False, True)
+"""The axes of a panorama that meet."""
 
 # A tool in the user's hand: a picture that lands now would end up inside its undo step.
 HANDS_FULL = ("TRANSFORM_OT_", "PAINT_OT_", "SCULPT_OT_", "MESH_OT_", "CURVE_OT_", "VIEW3D_OT_interactive")
@@ -34,9 +39,10 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
     facts, small = provenance(job), painting_of(job)
     known = same_image(facts)
     try:
-        image = known or store_image(job.rgb, f"Backdrop {scene.name}", scene, facts)
-        records.record(image, job.request, job.rgb)
-        camera = _camera_of(scene, job.request)
+        rgb = _shown(job)
+        image = known or store_image(rgb, f"Backdrop {scene.name}", scene, facts)
+        records.record(image, job.request, rgb)
+        camera = None if any(job.request.wrap) else _camera_of(scene, job.request)
         job.is_new = known is None or small is not None or not is_placed(scene, known, camera)
         if job.is_new:
             place(scene, image, camera, job.request.sight)
@@ -50,6 +56,14 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
     records.trim(settings(scene).history_limit * 2**20)
     if job.is_new:
         bpy.ops.ed.undo_push(message="Place Backdrop")
+
+
+def _shown(job: Job) -> np.ndarray:
+    """What of a finished job is shown, (H, W, 3) uint8."""
+    assert job.rgb is not None
+    if job.request.repaint is not None:
+        return job.request.repaint.composited(job.rgb)
+    return calmed(job.rgb) if job.request.wrap == PANORAMA else job.rgb
 
 
 def show_painting(job: Job, scene: bpy.types.Scene) -> None:
@@ -115,6 +129,12 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
     }
     facts |= request.style_facts
+    if any(request.wrap):
+        facts["wrap"] = "both" if request.wrap[0] else "horizontal"
+    if request.repaint is not None:
+        facts |= {"region_of": request.repaint.base_name, "region": request.repaint.digest}
+    if request.wrap == PANORAMA:
+        facts["yaw"] = round(request.yaw, 6)
     if request.natural_edges:
         facts["natural_edges"] = request.natural_edges
     if request.precision != EXACT:

@@ -20,8 +20,11 @@ from .camera_background import (
     refuse_linked,
     remove_background,
 )
+from .image import provenance_of
+from .panorama_world import match_world, panorama_of, place_panorama, remove_panorama
 from .projection.projections import fit_projections, projection_of, remove_projections
 from .projection.sights import lay_on_blocks, sight_in, sights_of
+from .tile_material import fit_tile, place_tile, tile_of
 
 
 def place(
@@ -38,6 +41,15 @@ def place(
     Raises NoCameraError without a camera that has a flat frame, BadOptionError for a placement that is not there yet,
     or that the camera cannot have, and for a projection what a label pass raises.
     """
+    kind = kind_of(image)
+    if kind == "PANORAMA":
+        for each in placed_cameras(scene):
+            _clear(scene, each)
+        place_panorama(scene, image)
+        return
+    if kind == "TILE":
+        place_tile(scene, image)
+        return
     placement, camera = settings(scene).placement, camera or flat_camera_of(scene)
     refuse_not_yet(placement)
     kept = sight or sight_in(image)
@@ -46,6 +58,7 @@ def place(
         return
     if sight is not None and sight.hidden:
         return  # what it was to complete is gone; the history has it
+    remove_panorama(scene)
     if placement == "BACKGROUND_IMAGE":
         place_background(scene, image, camera)
         remove_projections(scene, camera)
@@ -61,14 +74,22 @@ def place(
     place_backdrop(scene, image, camera)
 
 
+def kind_of(image: bpy.types.Image) -> str:
+    """ "PANORAMA" or "TILE" for a picture whose ends meet, which is shown in no other way; else ""."""
+    return {"horizontal": "PANORAMA", "both": "TILE"}.get(str(provenance_of(image).get("wrap", "")), "")
+
+
 def placed_picture(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Image | None:
     """The picture that is shown for a camera."""
     background = background_of(camera)
     return background.image if background is not None else picture_of(scene, camera)
 
 
-def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object) -> bool:
-    """Whether `place` would change nothing."""
+def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object | None) -> bool:
+    """Whether `place` would change nothing. camera: of a flat picture."""
+    if kind := kind_of(image):
+        return (panorama_of(scene) if kind == "PANORAMA" else tile_of(scene)) == image
+    assert camera is not None
     background = background_of(camera)
     if settings(scene).placement == "BACKGROUND_IMAGE":
         return background is not None and background.image == image
@@ -84,12 +105,15 @@ def placed_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
-    """Show all pictures of the scene in another way.
+    """Show all pictures of the scene in another way; for a panorama or a tile the next one is painted.
 
     Raises BadOptionError for one that is not there yet, or that a camera cannot have, and for projections what a label
     pass raises; nothing has changed then.
     """
     refuse_not_yet(placement)
+    if placement in ("PANORAMA", "TILE"):  # what is shown stays until there is a picture of this kind
+        settings(scene).placement = placement
+        return
     pictures = [
         (camera, picture)
         for camera in placed_cameras(scene)
@@ -104,7 +128,12 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
 
 
 def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
-    """Let a camera see what it saw before; the picture stays in the file."""
+    """Let a camera see what it saw before, and the scene have its own world; the picture stays in the file."""
+    remove_panorama(scene)
+    _clear(scene, camera)
+
+
+def _clear(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
     remove_background(camera)
     remove_projections(scene, camera)
     if (backdrop := backdrop_of(scene, camera)) is not None:
@@ -115,6 +144,8 @@ def fit(scene: bpy.types.Scene) -> None:
     """Bring all that is shown in line with the scene's settings."""
     fit_backdrop(scene)
     fit_projections(scene)
+    match_world(scene)
+    fit_tile(scene)
     for camera in placed_cameras(scene):
         fit_background(scene, camera)
 

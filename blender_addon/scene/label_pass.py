@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,10 +36,12 @@ from .coverage import remember
 from .evaluated import evaluated_objects, prepared_renders
 from .exr import read_channels
 from .label_rules import scene_label_set
+from .label_sets import background_of
 from .label_shaders import decide_shaders
 from .label_table import LabelTable, has_labels
 from .object_numbers import everything_glows, hide_what_has_materials, instance_map_of, let_objects_glow
 from .other_view import AS_IT_IS, OtherView, seen_otherwise
+from .panorama import looking_around, with_ground
 from .pass_indices import PassIndices
 from .render_copy import aim, render_still, scene_copy, strip
 from .unkeyed import unkeyed_edits_kept
@@ -108,10 +111,20 @@ def render_label_map(
         unkeyed_edits_kept(scene),
     ):
         report(0.05)
-        with seen_otherwise(scene, view), scene_copy(scene) as copy:
+        around = settings(scene).placement == "PANORAMA"
+        with (
+            seen_otherwise(scene, view),
+            scene_copy(scene) as copy,
+            looking_around(scene, copy) if around else nullcontext(),
+        ):
             found = take_labels(scene, copy, shape, Path(folder), with_objects)
             if with_depth:
                 found = replace(found, fine_depth=_fine_depth(scene, copy, found.depth, Path(folder)))
+        if around:
+            background = background_of(label_set, settings(scene).background_class)
+            if background is not None:
+                filled = with_ground(found.label_map, background.id, label_set.ignore_id)
+                found = replace(found, label_map=filled)
         report(0.95)
     remember(scene, label_set, found.unlabelled, found.sky_share, found.object_count)
     report(1.0)
@@ -136,6 +149,8 @@ def take_labels(
 ) -> LabelPass:
     """The label pass of a copy of a scene, which is stripped for it. Raises NothingLabelledError and InternalError."""
     aspect, label_set = frame_aspect(scene), scene_label_set(scene)
+    if settings(scene).placement == "PANORAMA":
+        aspect = shape[1] / shape[0]
     background, file = settings(scene).background_class, folder / "labels.exr"
     strip(copy, active_view_layer(scene).name)
     if not with_objects:

@@ -7,6 +7,7 @@ import bpy
 
 from ..bake.running import running_bake
 from ..place.camera_background import background_of
+from ..place.panorama_world import panorama_of
 from ..place.placement import placed_picture
 from ..place.projection.materials import is_baked
 from ..place.projection.projections import projection_of
@@ -34,6 +35,14 @@ class SPADE_PT_placement(bpy.types.Panel):
             button.enabled = placement not in NOT_YET
             is_chosen = settings(scene).placement == placement
             button.operator("spade.place_as", text=text, depress=is_chosen).placement = placement
+        spade = settings(scene)
+        if spade.placement == "TILE":
+            layout.prop(spade, "tile_class")
+            layout.prop(spade, "tile_width")
+            layout.operator("spade.use_tile", icon="MATERIAL")
+        around = panorama_of(scene)
+        if around is not None:
+            layout.operator("spade.add_sun", icon="LIGHT_SUN")
         camera = scene.camera
         if camera is None or not isinstance(camera.data, bpy.types.Camera):
             return
@@ -55,7 +64,7 @@ class SPADE_PT_placement(bpy.types.Panel):
             back.enabled = any(is_painted(material) for material in bpy.data.materials)
             back.operator("spade.remove_projections", icon="LOOP_BACK")
         away = layout.row()
-        away.enabled = placed_picture(scene, camera) is not None
+        away.enabled = placed_picture(scene, camera) is not None or around is not None
         away.operator("spade.take_away", icon="X")
 
 

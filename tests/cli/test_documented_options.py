@@ -130,6 +130,12 @@ RUNS = (
         "{out}/o.png",
     ),
     Run("generate", "{labels} -o {out}/o.png --model {landscape} --wrap horizontal --preview", "{out}/o.png"),
+    Run(
+        "generate",
+        "{labels} -o {out}/o.png --model {landscape} --style-for sky=sunset 1={photo} --style-regions {labels} "
+        "--style-right mist --softness 0.05",
+        "{out}/o.png",
+    ),
     Run("generate", "{street} -o {out}/o.png --model {edges} --instances {street}", "{out}/o.png"),
     Run("generate", "{labels} -o {out}/o.png --server {server}", "{out}/o.png"),
 )

@@ -15,7 +15,7 @@ import bpy
 from ...properties import settings
 from ..colors import colors_group
 from ..image import tag_image
-from ..material import exposure
+from ..material import exposure_of
 from ..node_builder import NodeBuilder
 from .group import picture_in
 
@@ -113,7 +113,7 @@ def fit_paint(scene: bpy.types.Scene) -> None:
     if into.links[0].from_node != source:
         out = source.outputs["Vector"] if source == nodes[_BLENDED] else source.outputs[0]
         tree.links.new(out, into)
-    _set(nodes[_EXPOSURE], 1.0 / exposure(scene))
+    _set(nodes[_EXPOSURE], 1.0 / exposure_of(scene))
     _set(nodes[_SHOWN], float(settings(scene).show != "BLOCKS"))
     _set(nodes[_BARE], float(settings(scene).bare == "MEAN"))
     # What a colour space does to a picture's bytes, nearly: as data they stay what they are.

@@ -95,6 +95,12 @@ class CompiledBlock:
         shares, codes = style.at(height, width), style.of_layer(layer)
 
         def styled(table: Table, sides: Sequence[_NormSide]) -> Table:
+            if all(side.scale_shift.kernel == 1 for side in sides):
+                found = table.mixed(
+                    shares, torch.cat([side.scale_shift.of_style(codes) for side in sides], 1)
+                )
+                if found is not None:
+                    return found
             each = [side.scale_shift.of_styles(shares, codes, seen.repeat_edge) for side in sides]
             return table.shifted(torch.cat(each, 1))
 
