@@ -64,9 +64,9 @@ class Measured:
     def __init__(self, name: str, synthesizer: str, stack: ExitStack):
         self.name, self._pictures = name, PICTURES[synthesizer]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(RunningServer(folder, "--synthesizer", synthesizer))
+        server = stack.enter_context(RunningServer(folder, "--synthesizer", synthesizer, wait=False))
         self._client = stack.enter_context(server.client())
-        status = self._client.status()
+        status = server.wait_for(lambda status: status.state != "warming", 300)
         if status.state != "ready":
             raise SystemExit(f"{name}: {status.problems}")
         self._broker, self._worker = status.pids

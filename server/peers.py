@@ -188,7 +188,9 @@ class Peers:
         except zmq.ZMQError as problem:
             if problem.errno != zmq.EHOSTUNREACH:
                 raise
-            self.forget(peer)
+            # It has left, and what it said before is read only now. Its descriptor may be somebody else's since.
+            if self._peers.pop(peer.identity, None) is not None:
+                self.gone.add(peer.identity)
             return False
         if large and tracker is not None:
             peer.on_its_way.append((tracker, size))

@@ -9,7 +9,9 @@ import zmq
 
 from server.peers import Peers
 from spade_core.contract.keys import Credentials, KeyPair
+from spade_core.contract.messages import Ping, Pong
 from spade_core.contract.sockets import address_of, dealer, router
+from tests.server.running import RawPeer
 
 
 def let_everybody_in(doorkeeper):
@@ -63,3 +65,11 @@ def test_more_than_that_is_dropped_before_it_piles_up(met):
     for _ in range(10_000):
         peers.send(peer.identity, [b"SPB1", b"a word"], time.monotonic(), droppable=True)
         assert peer.held < 32 * 1024
+
+
+def test_who_leaves_without_hearing_all_answers_takes_nobody_along(server):
+    for _ in range(300):  # descriptors are given to the next connection at once
+        with RawPeer(server.connection) as peer:
+            for _ in range(4):
+                peer.say(Ping())
+            assert isinstance(peer.heard(5), Pong)
