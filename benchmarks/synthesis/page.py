@@ -38,7 +38,7 @@ def write_page(results: Results, docs: Path = DOCS) -> None:
         machine=results.machine,
         load=f"{min(loads):g} to {max(loads):g}",
         tables="\n".join(_table(results, model) for model in ("embedded", "coco")),
-        missing="\n".join(f"- {reason}" for reason in map(why_not, SYSTEMS) if reason),
+        missing=_missing(results),
         large=_large(results),
         profiles=_profiles(results),
         targets=_targets(results),
@@ -90,7 +90,15 @@ def _table(results: Results, model: str) -> str:
     return "\n".join([*lines, ""])
 
 
+def _missing(results: Results) -> str:
+    measured = {row.system for row in results.rows.values()}
+    reasons = (why_not(name) or f"{name} was left out." for name in SYSTEMS if name not in measured)
+    return "\n".join(f"- {reason}" for reason in reasons)
+
+
 def _large(results: Results) -> str:
+    if not results.large:
+        return "| not measured yet | | | |"
     return "\n".join(
         f"| {each.side} x {each.side} | {each.processor_seconds:.0f} | {each.seconds:.0f} | {each.mebibytes:.0f} |"
         for each in sorted(results.large.values(), key=lambda each: each.side)
