@@ -13,8 +13,8 @@ Number = Callable[[Results], float | None]
 
 @dataclass(frozen=True)
 class Target:
-    """most: what is measured may be `bound` at most, else at least. profile: what says why it is not; otherwise: what
-    to say where it is not measured."""
+    """most: what is measured may be `bound` at most, else at least. Why it is not says a profile, or `reason` in words;
+    otherwise: what to say where it is not measured."""
 
     what: str
     bound: float
@@ -22,6 +22,7 @@ class Target:
     most: bool = False
     unit: str = "x"
     profile: str = ""
+    reason: str = ""
     otherwise: str = ""
 
     @property
@@ -32,6 +33,8 @@ class Target:
         return measured <= self.bound if self.most else measured >= self.bound
 
     def why(self, results: Results) -> str:
+        if self.reason:
+            return f"missed: {self.reason}"
         profile = results.profiles.get(self.profile)
         plain = results.rows.get(f"{self.profile} plain")
         if profile is None or plain is None:
@@ -66,6 +69,10 @@ def _memory(results: Results) -> float | None:
     return None if row is None else row.mebibytes
 
 
+COARSE = (
+    "in coarse maps most pixels have a neighbourhood of their own, so that labels are convolved anew; the rest is "
+    "comparing the maps, and gathering what is known"
+)
 NO_PREVIEW = "a preview is the exact picture on processors (below)"
 STYLE, MOVED = "ours, new style", "ours, moved object"
 
@@ -88,12 +95,16 @@ TARGETS = (
     Target("embedded, 512, new style", 4, _ratio("embedded median 512", STYLE), profile="embedded median 512"),
     Target("embedded, preview", 6, lambda results: None, otherwise=NO_PREVIEW),
     Target(
+        "embedded, 256, an object moved, by the style alone", 1.2, _beside("embedded median 256", MOVED, STYLE), True,
+        reason=COARSE,
+    ),
+    Target(
         "embedded, 512, an object moved, by the style alone", 1.2, _beside("embedded median 512", MOVED, STYLE), True,
-        profile="embedded median 512",
+        reason=COARSE,
     ),
     Target(
         "COCO width, 256, an object moved, by the style alone", 1.2, _beside("coco median 256", MOVED, STYLE), True,
-        profile="coco median 256",
+        reason=COARSE,
     ),
     Target("embedded, 1024, memory", 1536, _memory, True, "MiB"),
     Target(
