@@ -88,3 +88,21 @@ def test_options_that_do_not_go_together_are_refused(
     said = capsys.readouterr().err
     assert code == 2 and clue in said and "\n  fix: " in said
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([np.nan] + 7 * [0], "numbers that no style has"),
+        ([1e30] + 7 * [0], "numbers that no style has"),
+        (5 * [0], "has 8 numbers, this one has the shape (5,)"),
+    ],
+)
+def test_a_style_code_that_would_paint_black_or_is_anothers_is_refused(
+    labels, tiny_model, tmp_path, monkeypatch, capsys, numbers, said
+):
+    monkeypatch.chdir(tmp_path)
+    np.save("code.npy", np.array(numbers, np.float32))
+    words = ["generate", str(labels), "-o", "out.png", "--model", str(tiny_model), "--style", "code.npy"]
+    assert main(words) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "out.png").exists()
