@@ -102,12 +102,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def refuse_unknown_recipe(arguments: Sequence[str]) -> None:
-    """Raises BadOptionError for a first word that is no recipe, naming those there are."""
+    """Raises BadOptionError for a first word that is no recipe, naming those there are, and for a recipe at the end."""
     first = arguments[0] if arguments else "-"
     if not first.startswith("-") and first not in PRESETS:
         near = difflib.get_close_matches(first, PRESETS, 1)
         meant = f"Did you mean {near[0]}? " if near else ""
         raise BadOptionError(f"There is no recipe '{first}'.", f"{meant}Recipes: {', '.join(PRESETS)}.")
+    last = arguments[-1] if first.startswith("-") and len(arguments) > 2 else ""
+    # What follows an option is its value, even if a folder is called like a recipe.
+    if last in PRESETS and not arguments[-2].startswith("-"):
+        raise BadOptionError(
+            f"The recipe '{last}' comes first.", f"Write it before the options: spade train {last} ..."
+        )
 
 
 def train(config: TrainingConfig) -> int:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,17 @@ def test_what_was_saved_is_loaded(tmp_path: Path):
         assert torch.equal(loaded.generator_weights[name], value), name
     loaded.build_generator()
     assert loaded.build_style_encoder() is not None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX's")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_a_file_is_as_open_as_the_users_umask_says(tmp_path: Path, umask: int, mode: int):
+    before = os.umask(umask)
+    try:
+        save_checkpoint(tmp_path / "model.safetensors", tiny_checkpoint())
+    finally:
+        os.umask(before)
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o777 == mode
 
 
 def test_weights_are_stored_in_half_precision_and_counters_stay_whole(tmp_path: Path):

@@ -125,3 +125,21 @@ def test_a_place_that_is_none_is_refused_in_words(
     (tmp_path / "sunset.jpg").write_bytes((tmp_path / "a.png").read_bytes())
     assert main(["generate", str(labels), "-o", "out.png", "--model", str(tiny_model), *words]) != 0
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([np.nan] + 7 * [0], "numbers that no style has"),
+        ([1e30] + 7 * [0], "numbers that no style has"),
+        (5 * [0], "has 8 numbers, this one has the shape (5,)"),
+    ],
+)
+def test_a_style_code_that_would_paint_black_or_is_anothers_is_refused(
+    labels, tiny_model, tmp_path, monkeypatch, capsys, numbers, said
+):
+    monkeypatch.chdir(tmp_path)
+    np.save("code.npy", np.array(numbers, np.float32))
+    words = ["generate", str(labels), "-o", "out.png", "--model", str(tiny_model), "--style", "code.npy"]
+    assert main(words) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "out.png").exists()

@@ -193,3 +193,8 @@ def test_onnx_is_written_only_to_files_of_that_name(here, tiny_model, tmp_path):
     ended = here("checkpoint", "export-onnx", tiny_model, "-o", "model.pth")
     assert ended.is_a_plain_refusal and ".onnx" in ended.err
     assert not (tmp_path / "model.pth").exists()
+
+
+def test_models_are_exported_by_their_names(here):
+    ended = here("checkpoint", "export-onnx", "no-such-model", "-o", "model.onnx")
+    assert ended.is_a_plain_refusal and "landscape" in ended.err

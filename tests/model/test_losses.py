@@ -266,3 +266,4 @@ def test_without_a_file_and_a_network_the_fix_says_where_to_get_it(
     with pytest.raises(UnavailableError, match="no route") as caught:
         load_vgg19()
     assert "download.pytorch.org" in caught.value.fix and "--vgg-weights" in caught.value.fix
+    assert "--perceptual taps" in caught.value.fix

@@ -150,3 +150,7 @@ def test_an_unknown_recipe_names_those_there_are(capsys):
     assert main(["papper", "--data", "x", "-o", "y"]) == 2
     said = capsys.readouterr().err
     assert "Did you mean paper?" in said and "pix2pixhd++" in said
+    assert main(["--data", "nowhere", "-o", "y", "paper"]) == 2
+    assert "The recipe 'paper' comes first" in capsys.readouterr().err
+    assert main(["--data", "nowhere", "-o", "paper"]) == 2
+    assert "comes first" not in capsys.readouterr().err, "a folder may be called so"

@@ -171,8 +171,9 @@ def test_what_a_scene_lacks_is_said(scene, pixels, tmp_path):
         PairSet(1, (24, 32)).render(scene, tmp_path / "a")
     pixels.camera()
     pixels.box("Thing", (10, 10, 20, 20))
-    with pytest.raises(NothingLabelledError):
+    with pytest.raises(NothingLabelledError) as refused:
         PairSet(1, (24, 32), samples=1).render(scene, tmp_path / "b")
+    assert "--label-by-name" in refused.value.fix
     assert not list((tmp_path / "b").rglob("0*.png"))
 
 
