@@ -15,6 +15,7 @@ from ..bridge.repaint import Repaint, feathered
 from ..contract.errors import BadImageError, BadOptionError
 from ..history.records import request_of
 from ..place.placement import kind_of, placed_picture
+from ..properties import settings
 from ..scene.label_pass import render_label_map
 from ..scene.view import flat_camera_of
 from ..session import current_session

@@ -23,7 +23,7 @@ SETTINGS = {
         "match_camera",
         "upscale",
     ),
-    *("placement", "history_limit", "show", "natural_edges"),
+    *("placement", "history_limit", "show", "natural_edges", "preview"),
     *("seed", "own_style_seed", "style_seed", "model"),
     *("style_source", "style_name", "style_image", "style_strength", "mix_styles", "style_mix"),
     *("second_style_source", "second_style_name", "second_style_image", "second_style_seed"),

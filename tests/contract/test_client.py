@@ -53,6 +53,21 @@ def test_a_server_that_would_paint_without_wrapping_is_not_asked_to(nowhere):
     assert nowhere.submit(PictureRequest(GRASS, LANDSCAPE, wrap=(False, True)))
 
 
+def test_a_server_that_would_not_know_of_previews_is_not_asked_for_one(nowhere):
+    old = Welcome(7, "epoch", Limits(), (), ("raw",), "ready")
+    nowhere.welcome = old
+    with pytest.raises(BadOptionError, match="no previews"):
+        nowhere.submit(PictureRequest(GRASS, LANDSCAPE, precision="preview"))
+    assert nowhere.submit(PictureRequest(GRASS, LANDSCAPE))
+    nowhere.welcome = replace(old, minor=8)
+    assert nowhere.submit(PictureRequest(GRASS, LANDSCAPE, precision="preview"))
+
+
+def test_another_precision_is_refused_before_it_is_sent(nowhere):
+    with pytest.raises(BadHeaderError, match="precision.*'exact' or 'preview'"):
+        nowhere.submit(PictureRequest(GRASS, LANDSCAPE, precision="float16"))
+
+
 def test_an_unreachable_server_is_unavailable_within_seconds(nowhere):
     began = time.monotonic()
     with pytest.raises(UnavailableError, match="does not answer.*spade-server"):

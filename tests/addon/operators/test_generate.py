@@ -111,6 +111,14 @@ def test_natural_edges_travel_with_the_request_and_are_known_of_the_picture(vall
     assert sorted(each.get("natural_edges", 0.0) for each in facts) == [0.0, 0.3]
 
 
+def test_a_preview_is_asked_of_no_server_that_has_none_and_said_of_no_picture(valley):
+    settings(valley).preview = True
+    bpy.ops.spade.generate()
+    asked = current_session().board.last_placed.request
+    assert asked.picture(Limits()).precision == "exact"
+    assert all("precision" not in provenance_of(image) for image in bpy.data.images)
+
+
 def test_undo_takes_the_backdrop_away_and_redo_brings_it_back(valley):
     bpy.ops.ed.undo_push(message="before")
     bpy.ops.spade.generate()
