@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
+from PIL import Image
 
 from examples.gallery import NATURAL, ROOT, VALLEY, rows_of
 from spade_core.contract.placed_styles import PlacedStyle
@@ -49,7 +50,9 @@ def main() -> None:
         )  # fmt: skip
         return paint(model, request).rgb
 
-    rows_of([[painted(), painted(sky), painted(across)]]).save(options.output, quality=88)
+    sheet = rows_of([[painted(), painted(sky), painted(across)]])
+    sheet.thumbnail((1500, 1500), Image.Resampling.LANCZOS)
+    sheet.save(options.output, quality=86)
 
 
 if __name__ == "__main__":

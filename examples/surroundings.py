@@ -30,8 +30,11 @@ class Options:
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     stage_for_import()
-    import bpy  # before the rest: it brings bmesh and mathutils along
+    import bpy  # noqa: F401  before the rest: it brings bmesh and mathutils along
     from spade_backdrops.example.valley import build_valley
+    from spade_backdrops.place.panorama_world import panorama_of
+    from spade_backdrops.place.placement import remove_placement
+    from spade_backdrops.place.tile_material import tile_of
     from spade_backdrops.scene.label_rules import auto_assign
 
     from . import demo_scene
@@ -46,18 +49,18 @@ def main() -> None:
         demo_scene.open_server(SERVER, folder / "server")
         spade.placement, spade.width, spade.height = "PANORAMA", options.width, options.width // 2
         demo_scene.generate(lambda *_: None)
-        around = scene.world.node_tree.nodes["Spade Picture"].image
+        around = panorama_of(scene)
         _saved(around, folder / "around.png")
         demo_scene.add_balloon(scene)
         demo_scene.render(scene, folder / "view.png", samples=32)
         _beside(folder / "around.png", folder / "view.png").save(
             options.output / "addon_panorama.jpg", quality=84
         )
-        bpy.ops.spade.take_away()
+        remove_placement(scene, scene.camera)
         spade.placement, spade.width, spade.height = "TILE", 512, 512
         spade.tile_width = 8.0
         demo_scene.generate(lambda *_: None)
-        _saved(spade.tile_material.node_tree.nodes["Spade Picture"].image, folder / "tile.png")
+        _saved(tile_of(scene), folder / "tile.png")
         _meadow(scene, spade.tile_material)
         demo_scene.render(scene, folder / "meadow.png", samples=32)
         _beside(folder / "tile.png", folder / "meadow.png").save(

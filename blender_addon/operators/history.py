@@ -10,7 +10,7 @@ from ..bridge.jobs import Job
 from ..contract.errors import BadImageError, BusyError
 from ..contract.messages import PREVIEW
 from ..history.records import FAVOURITE, is_in_use, remove_result, request_of, results, style_images
-from ..place.placement import place
+from ..place.placement import kind_of, place
 from ..place.show import show_landed
 from ..properties import settings
 from ..scene.view import label_map_shape
@@ -50,8 +50,10 @@ class SPADE_OT_place_again(OfResult, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context) -> None:
-        place(context.scene, self.result(context))
-        show_landed(context.scene)
+        picture = self.result(context)
+        place(context.scene, picture)
+        if kind_of(picture) != "TILE":  # which is seen on the blocks
+            show_landed(context.scene)
 
 
 class SPADE_OT_paint_again(OfResult, bpy.types.Operator):

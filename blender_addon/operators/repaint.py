@@ -15,6 +15,7 @@ from ..bridge.repaint import Repaint, feathered
 from ..contract.errors import BadImageError, BadOptionError
 from ..history.records import request_of
 from ..place.placement import kind_of, placed_picture
+from ..properties import settings
 from ..scene.label_pass import render_label_map
 from ..scene.view import flat_camera_of
 from ..session import current_session
@@ -128,7 +129,9 @@ def _seen_selected(scene: bpy.types.Scene, shape: tuple[int, int]) -> np.ndarray
     chosen = [hidden.get(thing, thing) for thing in bpy.context.selected_objects]
     chosen = [each for each in chosen if not each.hide_render]
     if not chosen:
-        raise BadOptionError("No object is selected that renders show.", "Select objects first.")
+        raise BadOptionError(
+            "No object is selected that renders show.", "Show Both, and select what is to be painted again."
+        )
     whole = render_label_map(scene, shape)
     try:
         for each in chosen:

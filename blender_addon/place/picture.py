@@ -17,7 +17,7 @@ from ..properties import settings
 from ..scene.view import FLAT, flat_camera_of
 from .image import same_image, store_image
 from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
-from .placement import is_placed, place
+from .placement import is_placed, kind_of, place
 from .show import show_landed
 from .zenith import calmed
 
@@ -51,7 +51,8 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
         raise
     if small is not None:
         swap_painting(small, image, keep_name=known is None)
-    show_landed(scene)
+    if kind_of(image) != "TILE":  # which is seen on the blocks
+        show_landed(scene)
     board.placed(job)
     records.trim(settings(scene).history_limit * 2**20)
     if job.is_new:

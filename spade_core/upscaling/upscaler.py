@@ -72,7 +72,7 @@ class Upscaler:
         return f"{self.name} {self.digest[:16]} {self.precision} {self.put_back:g}"
 
     @property
-    def sight(self) -> int:
+    def receptive_field(self) -> int:
         """How far from a changed pixel an enlarged picture can differ at most, in pixels of what is enlarged."""
         layers = 0.0
         times = 1

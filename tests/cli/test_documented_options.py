@@ -132,8 +132,8 @@ RUNS = (
     Run("generate", "{labels} -o {out}/o.png --model {landscape} --wrap horizontal --preview", "{out}/o.png"),
     Run(
         "generate",
-        "{labels} -o {out}/o.png --model {landscape} --style-for sky=sunset 1={photo} --style-regions {labels} "
-        "--style-right mist --softness 0.05",
+        "{labels} -o {out}/o.png --model {landscape} --style-for sky={photo} 1={photo} --style-regions {labels} "
+        "--style-right {photo} --softness 0.05",
         "{out}/o.png",
     ),
     Run("generate", "{street} -o {out}/o.png --model {edges} --instances {street}", "{out}/o.png"),

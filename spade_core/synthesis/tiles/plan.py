@@ -74,7 +74,7 @@ class Planner:
         no more than `most_bytes`."""
         return self._part(Region.of_all(height, width), 0, (height, width), wrap, most_bytes)
 
-    def sight(self) -> int:
+    def receptive_field(self) -> int:
         """How many pixels of the picture away a label or a style can change a pixel at most: what all convolutions see
         one behind the other, on whole pixels of the start grid."""
         cell = 2**self._decoder.config.steps

@@ -38,8 +38,7 @@ def test_the_script_of_styles_by_class(spade):
 
 def test_the_script_of_one_region_again(spade):
     spade.width = spade.height = 64
-    for thing in bpy.context.scene.objects:
-        thing.select_set(thing.name == "House")
+    bpy.ops.object.select_all(action="DESELECT")
     exec(textwrap.dedent(example("paint_region")), {})
     assert current_session().board.last_placed.request.seed == 8
     assert len(results()) == 3

@@ -8,7 +8,7 @@ import math
 import bpy
 import numpy as np
 import pytest
-from mathutils import Vector
+from mathutils import Matrix, Vector
 from spade_backdrops.contract.errors import NothingLabelledError
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.history.records import request_of, results
@@ -40,7 +40,8 @@ def around(yard):
 
 
 def turn(scene, yaw: float, pitch: float = 0.0, roll: float = 0.0) -> None:
-    scene.camera.rotation_euler = (math.pi / 2 + pitch, roll, yaw)
+    turned = Matrix.Rotation(yaw, 3, "Z") @ Matrix.Rotation(math.pi / 2 + pitch, 3, "X")
+    scene.camera.rotation_euler = (turned @ Matrix.Rotation(roll, 3, "Z")).to_euler()
     bpy.context.view_layer.update()
 
 
@@ -93,7 +94,7 @@ def test_labels_are_level_whatever_the_camera_does_and_nothing_stays_behind(arou
     level = render_label_map(around, SIZE).label_map
     turn(around, 0.7, pitch=0.3, roll=0.2)
     found = render_label_map(around, SIZE)
-    assert np.array_equal(found.label_map, level) and found.label_map.shape == SIZE
+    assert (found.label_map != level).mean() < 1e-3 and found.label_map.shape == SIZE
     assert (len(bpy.data.cameras), len(bpy.data.objects)) == (cameras, objects)
     assert around.camera.name == "Eye"
     across = (level[:, 0] != level[:, -1]).mean()

@@ -68,8 +68,8 @@ def test_the_history_keeps_it_as_a_step_and_paints_it_again_exactly(spade, tmp_p
 
 def test_selected_objects_and_masks_are_regions(spade):
     old = painted()
+    bpy.ops.spade.show(what="BOTH")
     for thing in bpy.context.scene.objects:
-        thing.hide_set(False)  # Show has hidden it; the outliner selects it all the same
         thing.select_set(thing.name == "House")
     shown, share = again(by="SELECTED", seed=90, feather=0.0)
     labels = current_session().board.last_placed.request.label_map
