@@ -34,7 +34,8 @@ _SMALL = 256
 """The side of a square with as many pixels as a picture has while things move, where the model does not say."""
 _PICTURE = (
     *("label_set", "custom_label_set", "background_class", "width", "height", "match_camera"),
-    *("seed", "upscale", "preview", "natural_edges", "model", *StyleSettings.__annotations__),
+    *("seed", "upscale", "preview", "natural_edges", "model"),
+    *(name for name in StyleSettings.__annotations__ if not name.endswith("_pick")),
 )
 """The settings of a scene that a picture depends on."""
 
@@ -94,10 +95,7 @@ class LivePainting:
 
     def _look(self, context: bpy.types.Context) -> None:
         """Whether anything has changed that a picture may depend on."""
-        projection = camera_looks(context)
-        camera = None if projection is None else str(projection)
-        wanted = settings(context.scene)
-        looks = counted(), camera, tuple(str(getattr(wanted, name, None)) for name in _PICTURE)
+        looks = _looks_of(context)
         if looks == self._looks:
             return
         self._looks, self._moved_at, self._is_stale = looks, time.monotonic(), True
@@ -132,12 +130,13 @@ class LivePainting:
 
     def _paint_whole(self, context: bpy.types.Context) -> None:
         """Once after each change that shows, and after any where things are that only Cycles sees."""
-        rested = (self._painted, self._looks if self.unseen else None)
+        rested = self._painted, self._looks if self.unseen else None
         is_small = self._small_shape(context.scene) == label_map_shape(context.scene)
         if rested == self._rested or (is_small and not self.unseen):
             return
         self._rested = rested
         self._send(self._submit_whole(), is_whole=True)
+        self._looks = _looks_of(context)  # where no second Blender takes the labels, the render seems a change
 
     def _send(self, job: Job, is_whole: bool) -> None:
         job.lands = False
@@ -183,3 +182,9 @@ class LivePainting:
         height, width = (model and model.trained_size) or (_SMALL, _SMALL)
         small, whole = fitting_shape(scene, height * width), label_map_shape(scene)
         return small if small[0] * small[1] < whole[0] * whole[1] else whole
+
+
+def _looks_of(context: bpy.types.Context) -> tuple:
+    """What says whether a picture may have to be another: changes so far, the camera, the settings."""
+    wanted = settings(context.scene)
+    return counted(), str(camera_looks(context)), tuple(str(getattr(wanted, name)) for name in _PICTURE)

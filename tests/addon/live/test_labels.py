@@ -10,7 +10,7 @@ from spade_backdrops.example.valley import build_valley
 from spade_backdrops.overlay.live import LiveLabels, camera_looks
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.label_pass import render_label_map
-from spade_backdrops.scene.label_rules import assign
+from spade_backdrops.scene.label_rules import assign, auto_assign
 
 
 @pytest.fixture
@@ -43,6 +43,7 @@ def compare(scene, labels, shape, share) -> None:
 
 def test_the_example_valley_is_drawn_as_it_is_rendered(scene, labels):
     build_valley(scene)
+    auto_assign(scene)
     compare(scene, labels, (288, 512), 1e-4)
 
 
