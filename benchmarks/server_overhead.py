@@ -1,27 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the server costs beyond the network: time of a round trip with the trivial generator, and memory.
+"""What the server costs beyond the generator: time of a round trip with the trivial one and the real one, and memory.
 
 python -m benchmarks.server_overhead
+
+Both servers run all the while and take turns, so that what else the machine does meets both alike.
 """
 
 from __future__ import annotations
 
-import statistics
+import os
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from spade_core.contract.client import Client
 from spade_core.contract.labels import load_label_set
-from spade_core.contract.messages import Failed, Finished
+from spade_core.contract.messages import Failed, Finished, Timings
 from spade_core.contract.request import Delivery, PictureRequest
 from tests.server.running import TRIVIAL, RunningServer, resident_mib
 
 REAL = "spade_core.synthesis.synthesizer:Synthesizer"
-ROUNDS = 30
-MEMORY_LIMIT_MIB = 1536
+TURNS = 10
+PICTURES = {TRIVIAL: 25, REAL: 1}
+"""Of each turn."""
+LIMIT_MS, MEMORY_LIMIT_MIB = 10, 1536
 LANDSCAPE = load_label_set("landscape")
 
 
@@ -35,8 +40,8 @@ def valley(side: int) -> np.ndarray:
     return label_map
 
 
-def round_trip(client: Client, label_map: np.ndarray, seed: int) -> tuple[float, Finished]:
-    """Milliseconds from submit to picture, and the reply."""
+def round_trip(client: Client, label_map: np.ndarray, seed: int) -> tuple[float, Timings]:
+    """Milliseconds from submit to picture, and the server's own."""
     began = time.perf_counter()
     job = client.submit(PictureRequest(label_map, LANDSCAPE, seed=seed), Delivery(no_cache=True))
     while True:
@@ -44,34 +49,69 @@ def round_trip(client: Client, label_map: np.ndarray, seed: int) -> tuple[float,
             if isinstance(event, Failed) and event.id == job:
                 raise SystemExit(str(event.error))
             if isinstance(event, Finished) and event.id == job:
-                return (time.perf_counter() - began) * 1e3, event
+                return (time.perf_counter() - began) * 1e3, event.timings
 
 
-def measure(name: str, synthesizer: str, rounds: int) -> None:
-    """One row of the table: a fresh server with this generator."""
-    with tempfile.TemporaryDirectory() as folder:
-        with RunningServer(Path(folder), "--synthesizer", synthesizer) as server, server.client() as client:
-            status = client.status()
-            if status.state != "ready":
-                print(f"{name:10} not measured: {status.problems}")
-                return
-            round_trip(client, valley(512), 0)
-            trips = [round_trip(client, valley(512), seed) for seed in range(1, rounds + 1)]
-            total = statistics.median(trip for trip, _ in trips)
-            beyond = [trip - reply.timings.run_ms for trip, reply in trips]
-            broker, worker = (resident_mib(pid) for pid in client.status().pids)
-            memory = f"{broker:10.0f} {worker:10.0f} {broker + worker:10.0f}"
-            print(f"{name:10} {total:10.1f} {statistics.median(beyond):10.1f} {min(beyond):10.1f} {memory}")
+def processor_ms(pid: int) -> float:
+    """What a process has used of the processors since it began."""
+    spent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, spent)) * 1e3 / os.sysconf("SC_CLK_TCK")
+
+
+class Measured:
+    """A server with one generator, and what its pictures took."""
+
+    def __init__(self, name: str, synthesizer: str, stack: ExitStack):
+        self.name, self._pictures = name, PICTURES[synthesizer]
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = stack.enter_context(RunningServer(folder, "--synthesizer", synthesizer))
+        self._client = stack.enter_context(server.client())
+        status = self._client.status()
+        if status.state != "ready":
+            raise SystemExit(f"{name}: {status.problems}")
+        self._broker, self._worker = status.pids
+        for seed in range(3):
+            round_trip(self._client, valley(512), seed)
+        self._broker_ms = 0.0
+        self._trips: list[float] = []
+        self._beyond: list[float] = []
+
+    def turn(self, seed: int) -> None:
+        """Some more pictures."""
+        began_ms = processor_ms(self._broker)
+        for number in range(self._pictures):
+            trip, timings = round_trip(self._client, valley(512), 10 + seed * self._pictures + number)
+            self._trips.append(trip)
+            self._beyond.append(trip - timings.run_ms)
+        self._broker_ms += processor_ms(self._broker) - began_ms
+
+    def row(self) -> str:
+        """Of the table."""
+        broker_ms = self._broker_ms / len(self._trips)
+        quarter, median, most = np.percentile(self._beyond, [25, 50, 75])
+        times = f"{np.median(self._trips):10.1f} {median:10.1f} {quarter:6.1f}-{most:<4.1f}{broker_ms:10.1f}"
+        broker, worker = resident_mib(self._broker), resident_mib(self._worker)
+        return f"{self.name:10} {len(self._trips):10} {times} {broker:10.0f} {worker:10.0f} {broker + worker:10.0f}"
 
 
 def main() -> None:
     """Print the table."""
-    print("512 x 512, raw; ms (medians; overhead is all but the network, limit 10) and resident MiB")
-    print(f"(limit {MEMORY_LIMIT_MIB} together)")
-    columns = ("generator", "trip", "overhead", "its best", "broker", "worker", "together")
-    print(" ".join(f"{column:{'<' if column == 'generator' else '>'}10}" for column in columns))
-    measure("trivial", TRIVIAL, ROUNDS)
-    measure("real", REAL, 3)
+    print(
+        f"512 x 512, raw; ms; overhead is all but the generator (p50, limit {LIMIT_MS}, and its quartiles),"
+    )
+    print(
+        f"processor what the broker uses of it for a picture; resident MiB (limit {MEMORY_LIMIT_MIB} together)"
+    )
+    columns = ("pictures", "trip", "overhead", "quartiles", "processor", "broker", "worker", "together")
+    print(f"{'generator':10} " + " ".join(f"{column:>10}" for column in columns))
+    with ExitStack() as stack:
+        measured = [Measured("trivial", TRIVIAL, stack), Measured("real", REAL, stack)]
+        for turn in range(TURNS):
+            for each in measured:
+                each.turn(turn)
+        for each in measured:
+            print(each.row())
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":

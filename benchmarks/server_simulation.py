@@ -30,8 +30,6 @@ from spade_core.contract.limits import Limits
 from spade_core.contract.messages import Finished, ModelInfo, Output, Submit
 
 LANDSCAPE = load_label_set("landscape")
-MAP_SIDE = 32
-LABEL_MAP = bytes(MAP_SIDE * MAP_SIDE)
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Studio:
     """An artist asks for a picture so often on average, at random moments, whether or not the last one has come."""
     sides: tuple[int, ...] = (512, 1024, 2048)
     shares: tuple[float, ...] = (0.6, 0.3, 0.1)
-    """Of the pictures, by side."""
+    """Of the pictures, by side; their label maps are as large."""
     ms_a_picture: float = 240.0
     """Of one device, for the small painting. As measured for docs/upscaling.md on two cores with avx512_bf16."""
     ms_a_megapixel: float = 780.0
@@ -103,6 +101,7 @@ class Devices:
 def simulate(studio: Studio, artists: int, number: int) -> tuple[list[float], int]:
     """Seconds that each picture took, and how often an artist was told to come back."""
     chance, devices = random.Random(studio.seed), Devices(studio, number)
+    maps = {side: bytes(side * side) for side in studio.sides}
     asked_at: dict[str, float] = {}
     waits: list[float] = []
     now = 0.0
@@ -134,7 +133,7 @@ def simulate(studio: Studio, artists: int, number: int) -> tuple[list[float], in
             submit = _submit(studio, clients[who], chance)
             asked_at[submit.id] = now
             try:
-                scheduler.submit(b"", "local", submit, [LABEL_MAP], now)
+                scheduler.submit(clients[who].encode(), "local", submit, [maps[submit.shape[0]]], now)
             except BusyError:
                 busy += 1
             again = now + chance.expovariate(1 / studio.every_s)
@@ -154,9 +153,9 @@ def _submit(studio: Studio, client: str, chance: random.Random) -> Submit:
         "landscape",
         LANDSCAPE.digest,
         chance.randrange(2**31),
-        (MAP_SIDE, MAP_SIDE),
+        (side, side),
         "uint8",
-        len(LABEL_MAP),
+        side * side,
         output=Output((side, side)),
         deadline_ms=3_600_000,
         no_cache=True,

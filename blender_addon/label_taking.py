@@ -25,6 +25,7 @@ from .contract.errors import SpadeError, UnavailableError
 from .scene.coverage import remember
 from .scene.label_pass import LabelPass, check_pass
 from .scene.label_worker import LabelWorker, PassRequest
+from .scene.other_view import AS_IT_IS, OtherView
 from .scene.scene_file import only_here, write_scene_file
 from .scene.visible import active_view_layer
 from .session import current_session
@@ -88,7 +89,13 @@ class LabelTaking:
         except (OSError, UnavailableError):
             self.works = False
 
-    def write(self, scene: bpy.types.Scene, shape: tuple[int, int]) -> PassRequest:
+    def write(
+        self,
+        scene: bpy.types.Scene,
+        shape: tuple[int, int],
+        with_depth: bool = False,
+        view: OtherView = AS_IT_IS,
+    ) -> PassRequest:
         """Write the scene as it is now, for a pass of (height, width) pixels. Raises what `check_pass` does."""
         check_pass(scene, shape)
         self.warm()
@@ -99,7 +106,9 @@ class LabelTaking:
         self._number += 1
         file = self._folder / f"scene-{self._number}.blend"
         write_scene_file(scene, file)
-        return PassRequest(file, scene.name_full, active_view_layer(scene).name, shape)
+        return PassRequest(
+            file, scene.name_full, active_view_layer(scene).name, shape, with_depth=with_depth, view=view
+        )
 
     def add(self, job: Job, request: PassRequest) -> None:
         """Take the labels of a job in state TAKING."""
@@ -208,7 +217,7 @@ class LabelTaking:
         scene = next((each for each in bpy.data.scenes if each.session_uid == job.request.scene_uid), None)
         if scene is not None:
             remember(scene, job.request.label_set, taken.unlabelled, taken.sky_share, taken.object_count)
-        session.board.labels_taken(job, taken.label_map, taken.instance_map, is_kept)
+        session.board.labels_taken(job, taken.label_map, taken.instance_map, is_kept, taken.fine_depth)
 
 
 def _delete(taking: _Taking) -> None:

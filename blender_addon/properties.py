@@ -7,8 +7,6 @@ point at data-blocks, not at names, so they survive renaming, saving, reloading 
 
 # No postponed annotations here: Blender reads its properties out of them.
 
-from functools import lru_cache
-
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -20,34 +18,52 @@ from bpy.props import (
     StringProperty,
 )
 
-from .contract.errors import SpadeError
-from .contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
+from .contract.labels import shipped_label_sets
 from .contract.limits import LARGEST_SIDE, MAX_SIDE, MIN_SIDE
+from .label_set_choice import CUSTOM, class_names
 from .model_menu import model_pick
+from .style.class_styles import PlacedStyleSettings, SpadeClassStyle
 from .style.settings import StyleSettings
 
-CUSTOM = "CUSTOM"
 SHOWN = (
     ("BLOCKS", "Blocks", "The blocks, without the picture"),
     ("PICTURE", "Picture", "The picture and what has no label; the blocks it was painted from are hidden"),
     ("BOTH", "Both", "The blocks, and the picture behind them"),
 )
 NOT_YET = {
-    "WORLD": "a world needs labels taken all around: what the server paints of a camera's view, bent around the sky, "
-    "would be stretched and have a seam",
-    "TILE": "a material that repeats needs a picture whose borders fit each other; the server paints such, but it "
-    "cannot be asked for here",
+    "LAYERS": "cards at several depths need what the nearer ones hide, which nothing paints here",
 }
 """Placements that nothing can be painted for yet, and why."""
+
+
+def _unless_missing(placement: str, text: str) -> str:
+    """What a placement is, or why it is not there yet."""
+    return f"Not yet: {NOT_YET[placement]}" if placement in NOT_YET else text
+
+
+# The numbers are what lies in files: an item may be renamed and moved, its number stays.
 PLACEMENTS = (
-    ("PLANE", "Backdrop", "A plane behind everything that fills the camera's frame, in views and in renders"),
     (
-        "CAMERA",
+        "BACKDROP",
+        "Backdrop",
+        "A plane behind everything that fills the camera's frame, in views and in renders",
+        0,
+    ),
+    (
+        "BACKGROUND_IMAGE",
         "Camera",
         "The camera's background image: in views through the camera, whatever their shading; not in renders",
+        1,
     ),
-    ("WORLD", "World", f"Not yet: {NOT_YET['WORLD']}"),
-    ("TILE", "Tile", f"Not yet: {NOT_YET['TILE']}"),
+    (
+        "PROJECTION",
+        "Projection",
+        "On the blocks themselves, as a projector throws it, so that the camera can move; the sky on a backdrop",
+        4,
+    ),
+    ("PANORAMA", "Panorama", "The world, painted all around the camera", 2),
+    ("LAYERS", "Layers", _unless_missing("LAYERS", "Cards at their depths"), 5),
+    ("TILE", "Tile", "A material that repeats without a seam", 3),
 )
 _SIDE = {
     "default": 512,
@@ -57,16 +73,6 @@ _SIDE = {
     "step": 32,
     "subtype": "PIXEL",
 }
-
-
-def class_names(self, context, typed: str) -> list[str]:
-    """Search callback: the class names of the scene's label set that contain what was typed."""
-    scene = self.id_data if isinstance(self.id_data, bpy.types.Scene) else context.scene
-    try:
-        entries = label_set_of(settings(scene)).classes
-    except SpadeError:
-        return []
-    return [entry.name for entry in entries if typed.casefold() in entry.name.casefold()]
 
 
 def _chosen_index(spade) -> int:
@@ -109,7 +115,17 @@ class SpadeHiddenBlock(bpy.types.PropertyGroup):
     hide_render: BoolProperty()
 
 
-class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
+class SpadeProjection(bpy.types.PropertyGroup):
+    """A picture on the blocks themselves: its nodes, which hold picture, depth and numbers, and whose view it was."""
+
+    group: PointerProperty(type=bpy.types.NodeTree)
+    camera: PointerProperty(type=bpy.types.Object)
+    hidden: IntProperty(
+        description="How many of the nearer bands of things were hidden when it was painted", min=0
+    )
+
+
+class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup):
     """The scene's label set, label rules, what to generate, and in which style."""
 
     label_set: EnumProperty(
@@ -169,6 +185,23 @@ class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
         description="How pictures are shown; set by the operator Place As",
         items=PLACEMENTS,
     )
+    world_before: PointerProperty(
+        type=bpy.types.World, name="World Before", description="The world that a panorama stands in for"
+    )
+    tile_class: StringProperty(
+        name="Tile Of", description="The class that a tile shows", default="grass", search=class_names
+    )
+    tile_width: FloatProperty(
+        name="Tile Width",
+        description="How wide a tile is in the scene",
+        default=4.0,
+        min=0.001,
+        soft_max=100.0,
+        subtype="DISTANCE",
+    )
+    tile_material: PointerProperty(
+        type=bpy.types.Material, name="Tile", description="The material that shows the scene's tile"
+    )
     history_limit: IntProperty(
         name="Limit",
         description="How much the pictures and what they were made of may take in the file, in megabytes. The oldest "
@@ -185,6 +218,20 @@ class SpadeSettings(StyleSettings, bpy.types.PropertyGroup):
         set=_choose_index,
     )
     hidden_blocks: CollectionProperty(type=SpadeHiddenBlock)
+    projections: CollectionProperty(type=SpadeProjection)
+    paint: PointerProperty(
+        type=bpy.types.NodeTree, description="The projections mixed, as all materials read them"
+    )
+    bare: EnumProperty(
+        name="Bare",
+        description="What is seen where no projection reaches",
+        items=(
+            ("MEAN", "Mean Colour", "The mean colour of its class in the picture"),
+            ("MATERIAL", "Material", "Your material"),
+        ),
+        update=lambda spade, context: spade.id_data.update_tag(),
+    )
+    unpainted: StringProperty(description="What the projections could not be laid on, and why")
     model: StringProperty(name="Model", description="Name of the model on the server", default="landscape")
     model_pick: model_pick()
 
@@ -194,17 +241,7 @@ def settings(scene: bpy.types.Scene) -> SpadeSettings:
     return scene.spade
 
 
-def label_set_of(scene_settings: SpadeSettings) -> LabelSet:
-    """The label set that was chosen. Raises BadLabelSetError when an imported one cannot be read."""
-    return _label_set(scene_settings.label_set, scene_settings.custom_label_set)
-
-
-@lru_cache(maxsize=8)  # Panels ask at every redraw.
-def _label_set(name: str, custom: str) -> LabelSet:
-    return parse_label_set(custom) if name == CUSTOM else load_label_set(name)
-
-
-_CLASSES = (SpadeLabelRule, SpadeHiddenBlock, SpadeSettings)
+_CLASSES = (SpadeLabelRule, SpadeHiddenBlock, SpadeProjection, SpadeClassStyle, SpadeSettings)
 
 
 def register() -> None:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from spade_core.contract.codec import first_ids
 from spade_core.contract.errors import BadHeaderError, LabelSetMismatchError, TooLargeError
+from spade_core.contract.headers import json_text
 from spade_core.contract.labels import LabelSet
 from spade_core.contract.limits import Limits, refuse_size
 from spade_core.contract.messages import (
@@ -193,9 +193,8 @@ def _refuse_sizes(submit: Submit, limits: Limits) -> None:
 
 def _content(submit: Submit, buffers: Sequence[Buffer]) -> str:
     kinds = (submit.dtype, None if submit.instances is None else submit.instances.dtype)
-    places = None if submit.places is None else asdict(submit.places)
-    parts = (submit.seed, submit.shape, kinds, asdict(submit.style), places, asdict(submit.output))
-    digest = hashlib.sha256(json.dumps(parts).encode())
+    parts = (submit.seed, submit.shape, kinds, submit.style, submit.places, submit.output)
+    digest = hashlib.sha256(json_text(parts))
     for buffer in buffers:
         digest.update(buffer)
     return digest.hexdigest()

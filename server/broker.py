@@ -39,6 +39,7 @@ from spade_core.contract.messages import (
 from spade_core.contract.server_statistics import GetStatistics, Statistics
 from spade_core.contract.sockets import address_of, router
 from spade_core.contract.submission import Buffer
+from spade_core.runtime import return_freed_memory
 
 from .admission import key_of
 from .allowance import Allowances
@@ -53,6 +54,7 @@ from .scheduler import Scheduler
 
 DRAIN_S = 30.0
 _TURN_MS, _BACKLOG_TURN_MS = 50, 5
+_GIVE_BACK_S, _SMALL_CHANGE = 1.0, 16 * 2**20
 _MESSAGES_A_TURN, _TURN_S = 64, 0.02  # so that a flood on one socket cannot starve the workers' answers
 
 
@@ -70,6 +72,7 @@ class Broker:
         """Raises ZMQError where the address of the configuration cannot be listened at, and what reading keys does."""
         self._log = log
         self._leave_at: float | None = None
+        self._given_back_at = time.monotonic()
         self._announced: tuple[Welcome, tuple[ModelInfo, ...]] | None = None
         self._backend = backend
         self._monitor = monitor
@@ -163,6 +166,9 @@ class Broker:
             self._scheduler.on_peer_gone(gone, now)
         for peers in (self._front, self._control):
             peers.gone.clear()
+        if now - self._given_back_at > _GIVE_BACK_S:
+            self._given_back_at = now
+            return_freed_memory(beyond=_SMALL_CHANGE)
         welcome = self._scheduler.welcome()
         if (welcome, self._scheduler.models) != self._announced:
             self._announced = welcome, self._scheduler.models

@@ -19,7 +19,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from spade_core.contract.limits import MAX_MESSAGE_BYTES
-from spade_core.contract.sockets import Socket
+from spade_core.contract.sockets import Socket, is_readable
 
 UNREAD_BYTES = MAX_MESSAGE_BYTES + 24 * 2**20
 """Of one connection: a whole message that waits and the next one, or the largest and what the system keeps."""
@@ -63,7 +63,7 @@ class Connections:
     def look(self, now: float) -> list[int]:
         """Take note of who came, and shut what is too much. Returns the descriptors of those who left."""
         left = []
-        while self.monitor.poll(0):
+        while is_readable(self.monitor):
             event = parse_monitor_message(self.monitor.recv_multipart())
             if event["event"] == zmq.EVENT_ACCEPTED:
                 self._open[event["value"]] = _Connection()

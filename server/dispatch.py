@@ -46,7 +46,7 @@ class Dispatcher:
         """The job, and others that are painted at the same size by the same model, in turn; one that has lost a
         worker runs alone, for it may be what took it down."""
         jobs, admitted = [first], first.admitted
-        alone = first.tries or admitted.painted_pixels > BATCH_PIXELS or any(admitted.submit.output.wrap)
+        alone = first.tries or admitted.painted_pixels > BATCH_PIXELS or _is_alone(admitted)
         if alone or not self._models.can_batch(worker, admitted.submit.model):
             return jobs
         most = min(most, int(BATCH_S / max(self.expected_s(admitted), 1e-3)))
@@ -94,8 +94,10 @@ class Dispatcher:
 def _alike(job: AdmittedJob, other: AdmittedJob) -> bool:
     """Whether one batch may hold both."""
     alike = job.submit.model == other.submit.model and job.painted_size == other.painted_size
-    output = job.submit.output
-    return alike and (output.wrap, output.precision) == (
-        other.submit.output.wrap,
-        other.submit.output.precision,
-    )
+    alike = alike and job.submit.output.precision == other.submit.output.precision
+    return alike and not _is_alone(job) and not _is_alone(other)
+
+
+def _is_alone(job: AdmittedJob) -> bool:
+    """Whether it is painted in no batch: where ends meet, or parts have styles of their own."""
+    return any(job.submit.output.wrap) or job.submit.places is not None

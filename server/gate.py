@@ -8,7 +8,7 @@ import time
 import zmq
 from zmq.utils import z85
 
-from spade_core.contract.sockets import Socket
+from spade_core.contract.sockets import Socket, is_readable
 
 from .keys import LOCAL, KeyStore
 
@@ -42,7 +42,7 @@ class Gate:
     def answer(self) -> None:
         """Answer what libzmq asks now."""
         for _ in range(_ASKED_A_TURN):
-            if not self.socket.poll(0):
+            if not is_readable(self.socket):
                 return
             version, request, domain, _address, _identity, mechanism, *credentials = (
                 self.socket.recv_multipart()

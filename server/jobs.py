@@ -174,8 +174,9 @@ class Jobs:
             raise
         usual_s = DEADLINE_S + self._dispatcher.wait_s(job) + 3 * self._dispatcher.expected_s(admitted)
         job.deadline = now + (usual_s if submit.deadline_ms is None else submit.deadline_ms / 1000)
-        self.send_progress(job)
-        self._dispatcher.dispatch(now)
+        accepted = Accepted(job.id, "queued", len(self._queue.ahead_of(job)))
+        self._dispatcher.dispatch(now)  # before anything is said: it may begin
+        self._reply(peer, accepted, droppable=True)
 
     def _admitted(
         self, key: JobKey, peer: bytes, user: str, submit: Submit, buffers: Sequence[Buffer]

@@ -15,7 +15,7 @@ from typing import Any
 import zmq
 
 from spade_core.contract.pending_jobs import SLOWEST_BYTES_S
-from spade_core.contract.sockets import Socket
+from spade_core.contract.sockets import Socket, is_readable
 
 from .allowance import Allowance
 from .connections import Connections
@@ -29,6 +29,8 @@ OUTBOX_S = 30.0
 PACE_S = 0.5
 IDLE_S = 600.0
 _LARGE = 64 * 1024
+_PASSING_BYTES = 20 * 1024
+"""What may wait for one connection before what is droppable is dropped: a reader of a moment ago gets its answers."""
 _OVERHEAD = 1024  # of any message, in Python and libzmq
 
 
@@ -98,9 +100,11 @@ class Peers:
 
     def receive(self, now: float) -> tuple[Peer, list[memoryview]] | None:
         """The next message and whose it is; its frames are libzmq's own memory. None if there is none."""
+        if not is_readable(self.socket):
+            return None
         try:
             identity, *frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
-        except zmq.Again:
+        except zmq.Again:  # its sender has gone meanwhile
             return None
         source = frames[-1]
         descriptor, user = int(source.get(zmq.SRCFD)), str(source.get("User-Id"))
@@ -131,7 +135,7 @@ class Peers:
         size = _OVERHEAD + sum(len(frame) for frame in frames)
         if not peer.outbox and self._sent(peer, frames, size, now):
             return True
-        if droppable or identity not in self._peers:
+        if identity not in self._peers or (droppable and peer.waiting + size > _PASSING_BYTES):
             return False
         self._make_room(peer, size, now)
         if peer.held and peer.held + size > PEER_BYTES:

@@ -90,6 +90,7 @@ class Scheduler:
             self._prepare_for,
         )
         self._progress_at = 0.0
+        self._introduction: tuple[tuple[object, ...], Welcome] | None = None
 
     # --- what the server is ---
 
@@ -118,6 +119,13 @@ class Scheduler:
 
     def welcome(self) -> Welcome:
         """The server's introduction, with as many models as fit into its header."""
+        # Asked for at every turn of the server: made again only where something is new.
+        facts = self.state, self.models, self._models.problems, self._models.upscalers
+        if self._introduction is None or self._introduction[0] != facts:
+            self._introduction = facts, self._made_welcome()
+        return self._introduction[1]
+
+    def _made_welcome(self) -> Welcome:
         return Welcome(
             minor=PROTOCOL_MINOR,
             epoch=self._epoch,

@@ -9,7 +9,7 @@ import zmq
 
 from spade_core.checkpoint.sources import model_sources
 from spade_core.contract.errors import SpadeError, UnavailableError
-from spade_core.runtime import return_large_blocks_at_once
+from spade_core.runtime import keep_small_change_only
 from spade_core.upscaling.names import named_files
 
 from .backends.base import Backend
@@ -42,7 +42,7 @@ def main(words: list[str]) -> int:
 def serve(config: ServerConfig) -> None:
     """Raises SpadeError where the server cannot be started like this."""
     config.check()
-    return_large_blocks_at_once()
+    keep_small_change_only()
     store = KeyStore()
     refuse_open_address(config.bind, store)
     log = ServerLog(config.log_format)

@@ -54,15 +54,16 @@ class ServedModels:
         self.start_error: InternalError | None = None
         self._worker_count = worker_count
         self._workers: dict[int, _Worker] = {}
+        self._read: dict[str, LabelSet] = {}
+        """The label sets of the last worker that was ready, by their text."""
         self._cannot_start: set[int] = set()
         self._by_name: dict[str, ServedModel] = {}
         self._thumbnails: dict[str, ThumbnailsEvent] = {}
         self._problems: tuple[Problem, ...] = ()
-
-    @property
-    def infos(self) -> tuple[ModelInfo, ...]:
+        self.infos: tuple[ModelInfo, ...] = ()
         """The models for clients."""
-        return tuple(model.info for model in self._by_name.values())
+        self.problems: tuple[Problem, ...] = ()
+        """What is wrong, the server's own first; as many as fit in a header."""
 
     @property
     def state(self) -> str:
@@ -70,15 +71,6 @@ class ServedModels:
         if self.loading:
             return "warming"
         return "failed" if self.start_error is not None or not self._by_name else "ready"
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What is wrong, the server's own first; as many as fit in a header."""
-        shown = [
-            Problem(problem.model, problem.message[:1000], problem.fix[:500])
-            for problem in self._all_problems()
-        ]
-        return as_many_as_fit(shown, _PROBLEM_BYTES)
 
     def has_problem(self, model: str) -> bool:
         """Whether this model could not be loaded, or not its newest version."""
@@ -130,7 +122,9 @@ class ServedModels:
     def on_ready(self, event: ReadyEvent) -> None:
         """A worker paints with these from now on."""
         ready = event.ready
-        label_sets = {each.digest: each for each in map(parse_label_set, event.label_sets)}
+        # Workers say the same again and again, and a set of thousands of classes takes long to read.
+        self._read = {text: self._read.get(text) or parse_label_set(text) for text in event.label_sets}
+        label_sets = {each.digest: each for each in self._read.values()}
         costs = {info.name: cost for info, cost in zip(ready.models, ready.costs, strict=False)}
         before = {model.info.digest for model in self._by_name.values()}
         self._workers.pop(event.worker, None)
@@ -195,6 +189,8 @@ class ServedModels:
             self.preview = self.preview or worker.ready.preview
             new = (problem for problem in worker.ready.problems if problem not in self._problems)
             self._problems = (*self._problems, *new)
+        self.infos = tuple(model.info for model in self._by_name.values())
+        self._tell_problems()
 
     def measure(self, run_ms: float, upscaling_ms: float, painted_pixels: int, pixels: int) -> None:
         """Learn from a picture how long others will take."""
@@ -218,9 +214,11 @@ class ServedModels:
             f"The worker cannot start: {event.reason}.", "See the server's console."
         )
         self.loading = False
+        self._tell_problems()
         return self.start_error
 
-    def _all_problems(self) -> tuple[Problem, ...]:
-        if self.start_error is None:
-            return self._problems
-        return (Problem("", self.start_error.message, self.start_error.fix), *self._problems)
+    def _tell_problems(self) -> None:
+        error = self.start_error
+        own = () if error is None else (Problem("", error.message, error.fix),)
+        shown = [Problem(each.model, each.message[:1000], each.fix[:500]) for each in (*own, *self._problems)]
+        self.problems = as_many_as_fit(shown, _PROBLEM_BYTES)

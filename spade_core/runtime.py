@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 from functools import cache
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8
 """mallopt's parameters, as glibc's malloc.h numbers them."""
 NEVER = -1
-LARGE = 2**18
+LARGE = 2**21
 
 
 def chosen_device(wanted: str) -> torch.device:
@@ -77,20 +78,43 @@ def keep_freed_memory() -> bool:
     return taken == [1, 1]
 
 
-def return_large_blocks_at_once() -> None:
-    """For a process that computes nothing: once glibc has seen large blocks come and go it keeps what is freed, and
-    would hold for ever what the worst minute took."""
+def keep_small_change_only() -> None:
+    """For a process that passes blocks on and computes nothing. Those of some 100 KiB are kept when they are freed, for
+    the system takes longer to hand out a picture's pages than to copy it; what is larger, or more, is given back at
+    once. Left alone, glibc would hold for ever what the worst minute took; so does what is kept, unless
+    `return_freed_memory` is called now and then."""
     glibc = _glibc()
     if glibc is not None:
         glibc.mallopt(M_MMAP_THRESHOLD, LARGE)
+        glibc.mallopt(M_TRIM_THRESHOLD, 4 * LARGE)
         glibc.mallopt(M_ARENA_MAX, 2)
 
 
-def return_freed_memory() -> None:
-    """Give what is free to other programs: a server that waits holds no more than it needs."""
+def return_freed_memory(beyond: int = 0) -> None:
+    """Give what is free to other programs, where it is more than `beyond` bytes: a server that waits holds no more than
+    it needs."""
     glibc = _glibc()
-    if glibc is not None:
+    if glibc is not None and (beyond == 0 or _freed_bytes(glibc) > beyond):
         glibc.malloc_trim(0)
+
+
+class _Mallinfo(ctypes.Structure):
+    """As malloc.h has it; `fordblks` are the bytes that are free and kept."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+def _freed_bytes(glibc: Any) -> float:
+    if not hasattr(glibc, "mallinfo2"):  # before 2.33 it counted in 32 bits
+        return math.inf
+    glibc.mallinfo2.restype = _Mallinfo
+    return glibc.mallinfo2().fordblks
 
 
 def device_memory(wanted: str) -> tuple[str, int, int]:

@@ -80,3 +80,49 @@ def test_what_is_kept_may_be_more_than_two_gigabytes():
         pytest.skip("This system's allocator is not glibc's.")
     taken, kept = map(int, ended.stdout.split())
     assert taken > 3000 and kept > 3000
+
+
+PASSED_ON = """
+import resource, sys
+from spade_core.runtime import _glibc, keep_small_change_only, return_freed_memory
+
+def held():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) // 1024
+
+if _glibc() is None:
+    sys.exit(77)
+if "keep" in sys.argv:
+    keep_small_change_only()
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(50):
+        picture = bytearray(b"1") * 786_432
+        del picture
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+idle, cleared = held(), faults()
+large = [bytearray(b"1") * 8_000_000 for _ in range(10)]
+del large
+after_large = held() - idle
+many = [bytearray(b"1") * 786_432 for _ in range(100)]
+last = bytearray(b"1") * 786_432  # above them, so that the end of the heap is not free
+del many
+return_freed_memory(beyond=2**30)
+kept = held() - idle
+return_freed_memory(beyond=2**24)
+print(cleared, after_large, kept, held() - idle)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and glibc is what is told")
+def test_a_process_that_passes_pictures_on_keeps_room_for_a_few_and_no_more():
+    ended = subprocess.run([sys.executable, "-c", PASSED_ON, "keep"], capture_output=True, text=True)
+    if ended.returncode == 77:
+        pytest.skip("This system's allocator is not glibc's.")
+    cleared, after_large, kept, left = map(int, ended.stdout.split())
+    assert cleared < 50 * 192 / 10  # of the pages of 50 pictures
+    assert after_large < 8
+    assert kept > 60 and left < 8

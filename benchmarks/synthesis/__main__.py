@@ -15,9 +15,11 @@ docs/performance.md and its plot from all of it. Without a word, everything is m
 from __future__ import annotations
 
 import argparse
+import logging
 import subprocess
 import sys
 import time
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +28,7 @@ import torch
 from spade_core.runtime import keep_freed_memory
 
 from .inputs import MAPS, MODELS, network_of
+from .layer import layers, preview_differences
 from .measuring import Row, measured
 from .page import write_page
 from .profile import profiled
@@ -52,6 +55,8 @@ PROFILES = ("embedded", "median", 256), ("embedded", "median", 512), ("coco", "m
 
 def main() -> None:
     chosen = _options()
+    warnings.simplefilter("ignore")  # of exporters
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     keep_freed_memory()  # as the server and the command line do
     torch.set_num_threads(chosen.threads)
     clock = time.perf_counter if chosen.wall or chosen.threads > 1 else time.process_time
@@ -79,6 +84,9 @@ def main() -> None:
             print(found, flush=True)
             results = results.with_profile(found)
             results.write(chosen.results)
+        results = results.with_layers(layers(clock), preview_differences())
+        print(results.layers, results.preview, flush=True)
+        results.write(chosen.results)
     if chosen.page:
         write_page(results)
 

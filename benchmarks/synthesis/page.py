@@ -14,6 +14,8 @@ from .targets import TARGETS
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEMPLATE = Path(__file__).with_name("page.md")
+LEAST = 4
+"""MiB; who takes less has kept what it took before."""
 PLOTTED = "embedded median 512", "coco median 256"
 NAMES = {
     "embedded": "The embedded model",
@@ -25,8 +27,8 @@ NAMES = {
 }
 
 
-def write_page(results: Results) -> None:
-    """Both whole or not at all, each."""
+def write_page(results: Results, docs: Path = DOCS) -> None:
+    """performance.md and pictures/performance.svg in this folder, each whole or not at all."""
     plotted = {
         f"{NAMES[key.split()[0]].lower()}, {key.split()[2]} x {key.split()[2]}": _rows(results, key)
         for key in PLOTTED
@@ -40,10 +42,13 @@ def write_page(results: Results) -> None:
         large=_large(results),
         profiles=_profiles(results),
         targets=_targets(results),
+        largest=f"{results.preview.get('largest', float('nan')):.0f}",
+        mean=f"{results.preview.get('mean', float('nan')):.2f}",
+        layers="\n".join(f"| {name} | {1e3 * seconds:.0f} |" for name, seconds in results.layers.items()),
     )
     for file, content in (
-        (DOCS / "performance.md", text),
-        (DOCS / "pictures/performance.svg", drawn(plotted)),
+        (docs / "performance.md", text),
+        (docs / "pictures/performance.svg", drawn(plotted)),
     ):
         part = file.with_suffix(".part")
         part.write_text(content, encoding="utf-8")
@@ -76,10 +81,11 @@ def _table(results: Results, model: str) -> str:
         for place, row in enumerate(_rows(results, case)):
             head = f"{side}, {kind}" if place == 0 else ""
             spread = "" if place == 0 else f" ({row.lowest:.2f}-{row.highest:.2f})"
+            memory = f"{row.mebibytes:.0f}" if row.mebibytes > LEAST else "-"
             difference = "" if place == 0 else f"{row.difference:.0e}"
             lines.append(
                 f"| {head} | {NAMES.get(row.system, row.system)} | {row.seconds:.3f} | {row.ratio:.2f}{spread} | "
-                f"{row.mebibytes:.0f} | {difference} |"
+                f"{memory} | {difference} |"
             )
     return "\n".join([*lines, ""])
 

@@ -41,6 +41,10 @@ class Results:
     rows: dict[str, Row] = field(default_factory=dict)
     large: dict[str, Large] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
+    layers: dict[str, float] = field(default_factory=dict)
+    """As of layer.layers."""
+    preview: dict[str, float] = field(default_factory=dict)
+    """As of layer.preview_differences."""
 
     @classmethod
     def read(cls, file: Path) -> Results:
@@ -53,6 +57,8 @@ class Results:
             {key: Row(**each) for key, each in found["rows"].items()},
             {key: Large(**each) for key, each in found["large"].items()},
             {key: Profile(**each) for key, each in found["profiles"].items()},
+            found["layers"],
+            found["preview"],
         )
 
     def write(self, file: Path) -> None:
@@ -79,6 +85,9 @@ class Results:
 
     def with_profile(self, profile: Profile) -> Results:
         return replace(self, profiles={**self.profiles, profile.key: profile})
+
+    def with_layers(self, layers: dict[str, float], preview: dict[str, float]) -> Results:
+        return replace(self, layers=layers, preview=preview)
 
 
 def _processor() -> str:

@@ -100,6 +100,7 @@ class _Positional(nn.Module):
     def __init__(self, network: Generator) -> None:
         super().__init__()
         self.network = network
+        self.eval()
 
     def forward(self, planes: Tensor, *others: Tensor) -> Tensor:
         styled = bool(self.network.config.style_size)

@@ -16,6 +16,7 @@ from pathlib import Path
 from ..contract.client import Client, Event
 from ..contract.connection import read_connection_file
 from ..contract.errors import (
+    BadOptionError,
     LabelSetMismatchError,
     SpadeError,
     TooLargeError,
@@ -26,7 +27,9 @@ from ..contract.errors import (
 from ..contract.keys import Credentials
 from ..contract.labels import LabelSet
 from ..contract.messages import ModelInfo, Problem, Welcome
+from ..contract.placed_styles import one_style_only
 from ..contract.request import unknown_style
+from ..contract.session import PLACES_SINCE
 from ..contract.version import VERSION
 from .address import is_on_this_computer
 from .label_set_question import LabelSetQuestion
@@ -161,6 +164,15 @@ class Connection:
         known = {style.casefold() for style in model.styles}
         missing = next((name for name in names if name.casefold() not in known), None)
         return None if missing is None else unknown_style(missing, model.name, model.styles)
+
+    def one_style(self, model_name: str) -> BadOptionError | None:
+        """Why this model cannot paint parts in styles of their own; None where it can, or nobody knows yet."""
+        model = self.model_named(model_name) if self.state is ConnectionState.READY else None
+        if model is None or self.welcome is None:
+            return None
+        if self.welcome.minor < PLACES_SINCE:
+            return one_style_only(model.name, "its server is of an earlier version")
+        return one_style_only(model.name, model.one_style) if model.one_style else None
 
     def too_large(self, shape: tuple[int, int]) -> TooLargeError | None:
         """Why the server does not take a label map of this (height, width); None where it does, or nobody knows yet."""

@@ -19,11 +19,24 @@ from ..contract.client import Delayed, Event
 from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
 from ..contract.limits import Limits
-from ..contract.messages import EXACT, Accepted, Cancelled, Failed, Finished, Painting, Progress
+from ..contract.messages import (
+    EXACT,
+    NOWHERE,
+    Accepted,
+    Cancelled,
+    Failed,
+    Finished,
+    Painting,
+    Progress,
+    Wrap,
+)
+from ..contract.placed_styles import PlacedStyle
 from ..contract.request import Delivery, NamedStyle, PictureRequest, Style
-from ..contract.style_images import fitted
+from ..contract.style_images import fitted, fitted_placed
 from .connection import Connection, ConnectionState
 from .made_with import MadeWith
+from .repaint import Repaint
+from .sight import Sight
 
 # Results that nobody placed: a handful is a safety net, more would be a memory leak.
 KEPT_RESULTS = 8
@@ -53,8 +66,10 @@ class SceneRequest:
 
     label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id. instance_map:
     (H, W) uint16, which object each pixel shows; None where the model does not look at them, or they are not known.
-    style, strength, upscale, natural_edges, precision: as in PictureRequest; a picture of a style may have any size.
-    style_facts: what the stored picture says of its style. made_with: of a picture that is painted again.
+    style, strength, upscale, natural_edges, precision, placed_styles, softness, wrap: as in PictureRequest; a picture
+    of a style may have any size. style_facts: what the stored picture says of its style. made_with: of a picture that
+    is painted again. sight: what the camera saw, of one that is to be projected.
+    yaw: how far the camera of a panorama was turned, in radians. repaint: of which picture only a part is painted anew.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
 
@@ -75,6 +90,12 @@ class SceneRequest:
     style_facts: dict[str, str | int | float] = field(default_factory=dict)
     instance_map: np.ndarray | None = None
     made_with: MadeWith | None = None
+    sight: Sight | None = None
+    placed_styles: tuple[PlacedStyle, ...] = ()
+    softness: float = 0.0
+    wrap: Wrap = NOWHERE
+    yaw: float = 0.0
+    repaint: Repaint | None = None
 
     def picture(self, limits: Limits) -> PictureRequest:
         """What to ask a server for that has these limits."""
@@ -89,6 +110,9 @@ class SceneRequest:
             upscale=self.upscale,
             natural_edges=self.natural_edges,
             precision=self.precision,
+            placed_styles=fitted_placed(self.placed_styles, limits),
+            softness=self.softness,
+            wrap=self.wrap,
         )
 
 
@@ -180,9 +204,10 @@ class JobBoard:
         label_map: np.ndarray,
         instance_map: np.ndarray | None = None,
         objects_can_come: bool = False,
+        depth: np.ndarray | None = None,
     ) -> None:
-        """The (H, W) label map of a job in state TAKING is there, perhaps with that of the objects: from now on it
-        waits for the server.
+        """The (H, W) label map of a job in state TAKING is there, perhaps with that of the objects and with the depth
+        that its sight lacks: from now on it waits for the server.
 
         objects_can_come: of a job without them: it goes back to TAKING where the server's model wants them.
         """
@@ -190,6 +215,8 @@ class JobBoard:
         job.request = replace(
             job.request, label_map=label_map, instance_map=instance_map, label_seconds=seconds
         )
+        if job.request.sight is not None and depth is not None:
+            job.request = replace(job.request, sight=replace(job.request.sight, depth=depth))
         job.state, job.fraction = JobState.WAITING, 0.0
         job.objects_can_come, job.wants_objects = objects_can_come, False
         self._send_waiting()
@@ -283,7 +310,8 @@ class JobBoard:
                 self._check_model(wanted)
                 wanted = self._as_before(job, wanted)
                 # The small painting is a preview of the whole, seconds before it.
-                job.id = client.submit(wanted, Delivery(painting=wanted.upscale != "off"))
+                preview = wanted.upscale != "off" and not any(wanted.wrap) and job.request.repaint is None
+                job.id = client.submit(wanted, Delivery(painting=preview))
                 job.state = JobState.SENT
             except SpadeError as problem:
                 self.fail(job, problem)
@@ -304,6 +332,9 @@ class JobBoard:
         mismatch = self.connection.mismatch(request.model, request.label_set)
         if mismatch is not None:
             raise mismatch
-        names = [style.name for style in request.plain_styles if isinstance(style, NamedStyle)]
+        styles = (*request.plain_styles, *(each.style for each in request.placed_styles))
+        names = [style.name for style in styles if isinstance(style, NamedStyle)]
         if (missing := self.connection.missing_style(request.model, names)) is not None:
             raise missing
+        if request.placed_styles and (refused := self.connection.one_style(request.model)) is not None:
+            raise refused

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What pictures were made of: label maps, instance maps and pictures of styles, as packed images that are stored once.
 
+So is how far a picture's camera saw, where it was to be projected.
+
 Their names begin with a dot, so Blender lists them nowhere. They are in the file as long as a picture points at them.
 """
 
@@ -12,14 +14,17 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ..bridge.repaint import Repaint
 from ..contract.errors import BadImageError
 from ..contract.labels import LabelSet, parse_label_set
-from ..place.image import pack_file, pack_pixels
+from ..place.image import DIGEST, pack_file, pack_pixels
+from ..place.projection.sights import DEPTH
 from ..scene.png import ids_in, png
+from ..style.class_styles import FACTS_ACROSS, PLACES
 from ..style.reference import rgb_of
 
-DIGEST, LABEL_SET = "spade_digest", "spade_label_set"
-"""Custom properties of a part: SHA-256 of what it holds; the TOML text of a label map's label set."""
+LABEL_SET = "spade_label_set"
+"""Custom property of a part, a label map: the TOML text of its label set."""
 
 LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE = (
     "spade_label_map",
@@ -27,8 +32,12 @@ LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE = (
     "spade_style_image",
     "spade_second_style_image",
 )
-PARTS = (LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE)
+PARTS = (LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE, DEPTH)
 """Custom properties of a picture, each points at a part."""
+PLACED_PARTS = tuple(f"spade_{prefix}_image" for prefix in (*PLACES, FACTS_ACROSS))
+"""The same of the pictures of styles that are for a part."""
+REGION_PARTS = REGION_SHARE, REGION_BASE = "spade_region_share", "spade_region_base"
+"""The same of a picture of which a part was painted again: where it is new, and what it was."""
 
 
 def label_map_part(label_map: np.ndarray, label_set: LabelSet) -> bpy.types.Image:
@@ -74,6 +83,16 @@ def instance_map_part(instance_map: np.ndarray) -> bpy.types.Image:
     return part
 
 
+def repaint_in(picture: bpy.types.Image, base_name: str) -> Repaint | None:
+    """What a part of was painted again, if it was. Raises BadImageError where it is not in the file any more."""
+    share, base = picture.get(REGION_SHARE), picture.get(REGION_BASE)
+    if not base_name:
+        return None
+    if share is None or base is None or share.packed_file is None:
+        raise BadImageError(f"What '{picture.name}' was painted over is not in the file.", "Generate anew.")
+    return Repaint(rgb_of(base), ids_in(bytes(share.packed_file.data)).astype(np.uint8), base_name)
+
+
 def instance_map_in(picture: bpy.types.Image) -> np.ndarray | None:
     """The instance map that a picture was painted from, if any. Raises BadImageError where it cannot be read."""
     part = picture.get(INSTANCE_MAP)
@@ -97,7 +116,11 @@ def style_part(rgb: np.ndarray, name: str) -> bpy.types.Image:
 
 def parts_of(picture: bpy.types.Image) -> dict[str, bpy.types.Image]:
     """What a picture points at, by its custom properties."""
-    return {name: picture[name] for name in PARTS if picture.get(name) is not None}
+    return {
+        name: picture[name]
+        for name in (*PARTS, *PLACED_PARTS, *REGION_PARTS)
+        if picture.get(name) is not None
+    }
 
 
 def remove_unused() -> None:

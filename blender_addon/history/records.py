@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 import bpy
 import numpy as np
 
@@ -12,17 +14,23 @@ from ..contract.messages import EXACT
 from ..contract.request import ImageStyle, MixedStyle
 from ..place.image import PROVENANCE, generated_images, provenance_of
 from ..place.painting import is_painting
+from ..place.projection.bare import MEANS, mean_colors
+from ..place.projection.sights import sight_in
+from ..style.class_styles import FACTS_ACROSS, PLACES
 from ..style.settings import PREFIXES
-from ..style.wanted import style_of
+from ..style.wanted import placed_of, style_of
 from .parts import (
     INSTANCE_MAP,
     LABEL_MAP,
+    REGION_BASE,
+    REGION_SHARE,
     instance_map_in,
     instance_map_part,
     label_map_in,
     label_map_part,
     parts_of,
     remove_unused,
+    repaint_in,
     style_part,
 )
 from .thumbnails import set_thumbnail
@@ -45,15 +53,27 @@ def record(picture: bpy.types.Image, request: SceneRequest, rgb: np.ndarray) -> 
     if LABEL_MAP in picture:
         return
     picture[LABEL_MAP] = label_map_part(request.label_map, request.label_set)
+    if rgb.shape[:2] == request.label_map.shape:
+        picture[MEANS] = json.dumps(mean_colors(rgb, request.label_map, request.label_set))
     if request.instance_map is not None:
         picture[INSTANCE_MAP] = instance_map_part(request.instance_map)
     style = request.style
-    plain = (style.first, style.second) if isinstance(style, MixedStyle) else (style,)
-    for prefix, part in zip(PREFIXES, plain, strict=False):
+    own = (style.first, style.second) if isinstance(style, MixedStyle) else (style,)
+    places = [
+        FACTS_ACROSS if each.peak is not None else prefix
+        for prefix, each in zip(PLACES, request.placed_styles, strict=False)
+    ]
+    plain = dict(zip(PREFIXES, own, strict=False)) | dict(
+        zip(places, (each.style for each in request.placed_styles), strict=True)
+    )
+    for prefix, part in plain.items():
         if isinstance(part, ImageStyle):
             picture[f"spade_{prefix}_image"] = style_part(
                 part.rgb, str(request.style_facts[f"{prefix}_image"])
             )
+    if request.repaint is not None:
+        picture[REGION_SHARE] = instance_map_part(request.repaint.share.astype(np.uint16))
+        picture[REGION_BASE] = style_part(request.repaint.base, request.repaint.base_name)
     set_thumbnail(picture, rgb)
 
 
@@ -80,6 +100,12 @@ def request_of(picture: bpy.types.Image, scene: bpy.types.Scene) -> SceneRequest
         },
         instance_map=instance_map_in(picture),
         made_with=made_with(picture),
+        sight=sight_in(picture),
+        placed_styles=placed_of(facts, style_images(picture), label_set),
+        softness=float(facts.get("style_softness", 0.0)),
+        wrap={"horizontal": (False, True), "both": (True, True)}.get(str(facts.get("wrap")), (False, False)),
+        yaw=float(facts.get("yaw", 0.0)),
+        repaint=repaint_in(picture, str(facts.get("region_of", ""))),
     )
 
 
@@ -93,7 +119,7 @@ def made_with(picture: bpy.types.Image) -> MadeWith:
 
 def style_images(picture: bpy.types.Image) -> dict[str, bpy.types.Image | None]:
     """The pictures of a result's style, by the prefixes of the style's properties."""
-    return {prefix: picture.get(f"spade_{prefix}_image") for prefix in PREFIXES}
+    return {prefix: picture.get(f"spade_{prefix}_image") for prefix in (*PREFIXES, *PLACES, FACTS_ACROSS)}
 
 
 def is_in_use(picture: bpy.types.Image) -> bool:

@@ -17,10 +17,12 @@ from bpy.app.handlers import persistent
 
 from .. import handlers
 from ..place.image import PROVENANCE, pack_file
+from ..place.projection.bare import MEANS
+from ..place.projection.sights import PROJECTOR
 from .parts import DIGEST, LABEL_SET, parts_of
 from .records import FAVOURITE, removed, results
 
-_FACTS = (PROVENANCE, DIGEST, LABEL_SET, FAVOURITE)
+_FACTS = (PROVENANCE, DIGEST, LABEL_SET, FAVOURITE, PROJECTOR, MEANS)
 
 
 @dataclass(frozen=True)

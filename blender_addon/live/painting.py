@@ -9,7 +9,7 @@ Generate does it, of labels by Cycles. Nothing in the scene is written, so nothi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import bpy
@@ -17,12 +17,14 @@ import numpy as np
 
 from ..bridge.connection import ConnectionState
 from ..bridge.jobs import Job, JobState, SceneRequest
+from ..contract.errors import BadOptionError
 from ..contract.messages import PREVIEW
 from ..overlay.changes import counted
 from ..overlay.live import LiveLabels, camera_looks
 from ..properties import settings
 from ..scene.view import fitting_shape, flat_camera_of, label_map_shape
 from ..session import current_session
+from ..style.class_styles import PlacedStyleSettings, SpadeClassStyle
 from ..style.settings import StyleSettings
 from ..style.wanted import wanted_style
 
@@ -35,7 +37,7 @@ _SMALL = 256
 _PICTURE = (
     *("label_set", "custom_label_set", "background_class", "width", "height", "match_camera"),
     *("seed", "upscale", "preview", "natural_edges", "model"),
-    *(name for name in StyleSettings.__annotations__ if not name.endswith("_pick")),
+    *(*StyleSettings.__annotations__, *PlacedStyleSettings.__annotations__),
 )
 """The settings of a scene that a picture depends on."""
 
@@ -78,6 +80,7 @@ class LivePainting:
 
     def step(self, context: bpy.types.Context) -> None:
         """Take what has come, and ask for what is next. Raises SpadeError where it cannot go on."""
+        refuse_surroundings(context.scene)
         self._take_picture()
         self._look(context)
         now = time.monotonic()
@@ -136,7 +139,9 @@ class LivePainting:
             return
         self._rested = rested
         self._send(self._submit_whole(), is_whole=True)
-        self._looks = _looks_of(context)  # where no second Blender takes the labels, the render seems a change
+        self._looks = _looks_of(
+            context
+        )  # where no second Blender takes the labels, the render seems a change
 
     def _send(self, job: Job, is_whole: bool) -> None:
         job.lands = False
@@ -184,7 +189,22 @@ class LivePainting:
         return small if small[0] * small[1] < whole[0] * whole[1] else whole
 
 
+def refuse_surroundings(scene: bpy.types.Scene) -> None:
+    """Raises BadOptionError where the next picture is none of what the camera sees."""
+    if settings(scene).placement in ("PANORAMA", "TILE"):
+        raise BadOptionError(
+            "Live painting shows what the camera sees, not a panorama or a tile.",
+            "Choose another way in Place As, and begin again.",
+        )
+
+
 def _looks_of(context: bpy.types.Context) -> tuple:
     """What says whether a picture may have to be another: changes so far, the camera, the settings."""
     wanted = settings(context.scene)
-    return counted(), str(camera_looks(context)), tuple(str(getattr(wanted, name)) for name in _PICTURE)
+    of_classes = (_values(each, SpadeClassStyle.__annotations__) for each in wanted.class_styles)
+    return counted(), str(camera_looks(context)), (*_values(wanted, _PICTURE), *of_classes)
+
+
+def _values(group: bpy.types.PropertyGroup, names: Iterable[str]) -> tuple[str, ...]:
+    """Of properties, but for menus, which are another way to set those."""
+    return tuple(str(getattr(group, name)) for name in names if not name.endswith("_pick"))

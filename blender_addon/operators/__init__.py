@@ -6,6 +6,8 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    bake,
+    class_styles,
     comparison,
     diagnostics,
     eyedropper,
@@ -18,7 +20,10 @@ from . import (
     labels,
     live,
     pairs,
+    panorama,
     place,
+    projection,
+    repaint,
     reports_errors,
     scenes,
     server,
@@ -36,7 +41,11 @@ _CLASSES = tuple(
         variations,
         live,
         place,
+        projection,
+        bake,
+        panorama,
         history,
+        repaint,
         comparison,
         labels,
         unlabelled,
@@ -50,6 +59,7 @@ _CLASSES = tuple(
         install,
         diagnostics,
         style,
+        class_styles,
     )
     for kind in part.CLASSES
 )

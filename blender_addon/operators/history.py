@@ -15,6 +15,7 @@ from ..place.show import show_landed
 from ..properties import settings
 from ..scene.view import label_map_shape
 from ..session import current_session
+from ..style.class_styles import apply_placed_facts
 from ..style.settings import apply_facts
 from ..timer import wake
 from .reports_errors import ReportsErrors
@@ -98,7 +99,9 @@ class SPADE_OT_use_settings(OfResult, bpy.types.Operator):
         spade.seed, spade.model = request.seed, request.model
         spade.upscale, spade.natural_edges = request.upscale != "off", request.natural_edges
         spade.preview = request.precision == PREVIEW
-        apply_facts(spade, request.style_facts, style_images(picture))
+        images = style_images(picture)
+        apply_facts(spade, request.style_facts, images)
+        apply_placed_facts(spade, request.style_facts, images)
         height, width = request.label_map.shape
         if label_map_shape(context.scene) != (height, width):
             spade.width, spade.height, spade.match_camera = width, height, False

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -17,12 +18,13 @@ from ..label_image.brushes import choose_color, class_palette, take_brush
 from ..label_image.colors import paint_colors
 from ..label_image.editor import largest_view, show_for_painting
 from ..label_image.image import is_label_image, labels_on, make_label_image, shape_of
+from ..place.projection.sights import sight_of_now
 from ..properties import settings
 from ..scene.coverage import percent
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.label_sets import background_of
-from ..scene.view import label_map_shape
+from ..scene.view import flat_camera_of, label_map_shape
 from ..session import current_session
 from ..timer import wake
 from .generate import ready_to_paint, scene_request
@@ -171,9 +173,11 @@ class SPADE_OT_generate_painted(ReportsErrors, bpy.types.Operator):
                 f"{percent(found.strange)} of the labels has colours of no class, such as {found.example}: "
                 "they count as the nearest class.",
             )
-        return current_session().board.add(
-            scene_request(scene, found.label_map, style, pressed_at), pressed_at
-        )
+        request = scene_request(scene, found.label_map, style, pressed_at)
+        if settings(scene).placement == "PROJECTION":
+            sight = sight_of_now(scene, flat_camera_of(scene), shape_of(image))
+            request = replace(request, sight=sight)
+        return current_session().board.add(request, pressed_at)
 
 
 def choose_class(context: bpy.types.Context, entry: LabelClass) -> None:

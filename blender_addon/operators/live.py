@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..live.ending import begin, current_live, end
+from ..live.painting import refuse_surroundings
 from ..place.show import show
 from ..properties import settings
 from ..scene.view import flat_camera_of, label_map_shape
@@ -24,6 +25,7 @@ class SPADE_OT_live(ReportsErrors, bpy.types.Operator):
             end()
             return
         scene = context.scene
+        refuse_surroundings(scene)
         flat_camera_of(scene)
         ready_to_paint(scene, label_map_shape(scene))
         if settings(scene).show == "PICTURE":

@@ -96,7 +96,7 @@ class SPADE_OT_place_as(ReportsErrors, bpy.types.Operator):
 
     @classmethod
     def description(cls, context, properties) -> str:
-        return next(text for name, _, text in PLACEMENTS if name == properties.placement)
+        return next(text for name, _, text, _ in PLACEMENTS if name == properties.placement)
 
     def run(self, context) -> None:
         switch_placement(context.scene, self.placement)

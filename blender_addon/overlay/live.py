@@ -11,7 +11,8 @@ from mathutils import Matrix
 
 from ..contract.labels import LabelSet
 from ..label_image.colors import paint_colors, read_labels
-from ..properties import label_set_of, settings
+from ..label_set_choice import label_set_of
+from ..properties import settings
 from ..scene.in_steps import Steps
 from ..scene.label_overview import LabelOverview, overview, overview_for_panel
 from ..scene.label_sets import background_of

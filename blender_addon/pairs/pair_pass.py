@@ -23,13 +23,11 @@ from ..scene.evaluated import prepared_renders
 from ..scene.label_pass import (
     LabelPass,
     hide_backdrops,
-    render_still,
-    scene_copy,
     take_labels,
 )
 from ..scene.label_rules import scene_label_set
 from ..scene.label_table import has_labels
-from ..scene.render_copy import TRANSPARENT_BOUNCES, aim
+from ..scene.render_copy import TRANSPARENT_BOUNCES, aim, render_still, scene_copy
 from ..scene.unkeyed import unkeyed_edits_restored
 from ..scene.view import camera_data, camera_of, frame_aspect
 from ..scene.visible import active_view_layer

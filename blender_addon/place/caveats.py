@@ -16,9 +16,11 @@ _SOME, _MOST = 0.05, 0.6
 
 def caveats(scene: bpy.types.Scene) -> list[str]:
     """A sentence for each; none where the picture is seen as it was painted."""
-    if settings(scene).placement == "CAMERA":
+    if settings(scene).placement == "BACKGROUND_IMAGE":
         return ["Views through the camera show the picture; it is not in renders."]
     view, found = scene.view_settings, []
+    if settings(scene).placement == "PROJECTION" and settings(scene).unpainted:
+        found.append(settings(scene).unpainted)
     missed = missed_colors(scene)
     if missed > _MOST:
         found.append(f"The view '{view.view_transform}' cannot show pictures as they were painted.")

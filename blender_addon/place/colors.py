@@ -18,6 +18,7 @@ import bpy
 import numpy as np
 
 from .image import has_color_space
+from .node_builder import NodeBuilder
 from .view_inverse import LIGHT_SCALE, PRIMARIES, STEPS, View, ViewInverse
 
 # Custom properties of a group: whose inverse it is, and how much of all colours it misses. Older files have groups with
@@ -102,7 +103,7 @@ def _new_group(name: str, table: np.ndarray) -> bpy.types.NodeTree:
     sockets: Any = group.interface  # the stubs know one type of socket only
     sockets.new_socket("Picture", in_out="INPUT", socket_type="NodeSocketColor")
     sockets.new_socket("Light", in_out="OUTPUT", socket_type="NodeSocketColor")
-    nodes = _Nodes(group)
+    nodes = NodeBuilder(group)
     come, leave = nodes.new("NodeGroupInput"), nodes.new("NodeGroupOutput")
     color = nodes.new("ShaderNodeSeparateColor")
     group.links.new(come.outputs[0], color.inputs[0])
@@ -117,7 +118,7 @@ def _new_group(name: str, table: np.ndarray) -> bpy.types.NodeTree:
     return group
 
 
-def _looked_up(nodes: _Nodes, image: bpy.types.Image, color: Any) -> Any:
+def _looked_up(nodes: NodeBuilder, image: bpy.types.Image, color: Any) -> Any:
     """The entry of a table for a colour (red, green, blue), mixed of the eight around it.
 
     Each is read as it is and mixed here. Left to the image's own filter, EEVEE would read from smaller copies of the
@@ -141,53 +142,3 @@ def _looked_up(nodes: _Nodes, image: bpy.types.Image, color: Any) -> Any:
             rows.append(nodes.mix(parts[0], *(nodes.lookup(image, column, row) for column in columns)))
         slices.append(nodes.mix(parts[1], *rows))
     return nodes.mix(parts[2], *slices)
-
-
-class _Nodes:
-    """Makes nodes in a group, and links what they take."""
-
-    def __init__(self, group: bpy.types.NodeTree):
-        self._group = group
-
-    def new(self, kind: str) -> Any:
-        return self._group.nodes.new(kind)
-
-    def math(self, operation: str, *values: Any) -> Any:
-        node = self.new("ShaderNodeMath")
-        node.operation = operation
-        for socket, value in zip(node.inputs, values, strict=False):
-            self._give(socket, value)
-        return node.outputs[0]
-
-    def vector(self, values: list[Any]) -> Any:
-        node = self.new("ShaderNodeCombineXYZ")
-        for socket, value in zip(node.inputs, values, strict=False):
-            self._give(socket, value)
-        return node.outputs[0]
-
-    def dot(self, vector: Any, weights: np.ndarray) -> Any:
-        node = self.new("ShaderNodeVectorMath")
-        node.operation = "DOT_PRODUCT"
-        self._give(node.inputs[0], vector)
-        node.inputs[1].default_value = weights.tolist()
-        return node.outputs["Value"]
-
-    def lookup(self, image: bpy.types.Image, column: Any, row: Any) -> Any:
-        node = self.new("ShaderNodeTexImage")
-        node.image, node.extension, node.interpolation = image, "EXTEND", "Closest"
-        self._give(node.inputs["Vector"], self.vector([column, row, 0.0]))
-        return node.outputs["Color"]
-
-    def mix(self, factor: Any, first: Any, second: Any) -> Any:
-        node = self.new("ShaderNodeMix")
-        node.data_type = "VECTOR"
-        named = [socket for socket in node.inputs if socket.enabled]
-        for socket, value in zip(named, (factor, first, second), strict=True):
-            self._give(socket, value)
-        return next(socket for socket in node.outputs if socket.enabled)
-
-    def _give(self, socket: Any, value: Any) -> None:
-        if isinstance(value, bpy.types.NodeSocket):
-            self._group.links.new(value, socket)
-        else:
-            socket.default_value = value

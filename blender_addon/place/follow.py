@@ -18,6 +18,9 @@ from .. import handlers
 from ..scene.visible import COPY_MARK
 from .backdrop import backdrops, fit_backdrop, has_world_fog
 from .colors import colors_group, find_colors
+from .panorama_world import match_world, panorama_of
+from .projection.projections import fit_projections
+from .tile_material import fit_tile
 
 _log = logging.getLogger(__name__)
 _LENS = (
@@ -45,7 +48,7 @@ def on_update(scene: bpy.types.Scene, *_: object) -> None:
 @persistent
 def on_render(scene: bpy.types.Scene, *_: object) -> None:
     """Before a render: with a window all is done by now, a script may have changed the view a moment ago."""
-    if backdrops(scene) and not any(COPY_MARK in each for each in bpy.data.scenes):
+    if _shows_pictures(scene) and not any(COPY_MARK in each for each in bpy.data.scenes):
         find_colors(scene)
         _fitted_for.pop(scene.session_uid, None)
     on_update(scene)
@@ -76,13 +79,21 @@ def follow(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
     if facts is not None and _fitted_for.get(scene.session_uid) == facts:
         return
     try:
-        if not bpy.app.background and backdrops(scene):
+        if not bpy.app.background and _shows_pictures(scene):
             find_colors(scene)
         fit_backdrop(scene, camera)
+        fit_projections(scene)
+        match_world(scene)
+        fit_tile(scene)
     except Exception:
         _log.exception("a backdrop could not be fitted")  # once: it is not tried again before the next change
     if facts is not None:
         _fitted_for[scene.session_uid] = facts
+
+
+def _shows_pictures(scene: bpy.types.Scene) -> bool:
+    """Whether anything is there whose colours follow the scene's view."""
+    return bool(backdrops(scene)) or len(scene.spade.projections) > 0 or panorama_of(scene) is not None
 
 
 def camera_at(scene: bpy.types.Scene) -> bpy.types.Object | None:
@@ -106,6 +117,8 @@ def _facts(scene: bpy.types.Scene, camera: bpy.types.Object) -> tuple[Any, ...]:
         film.film_exposure if film else 1.0,
         colors_group(scene) is not None,
         scene.spade.show,
+        scene.spade.bare,
+        scene.spade.tile_width,
     )
 
 

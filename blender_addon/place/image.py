@@ -22,6 +22,9 @@ from .view_inverse import View
 PROVENANCE = "spade_provenance"
 """Custom property of a generated picture: how it was made, as JSON."""
 
+DIGEST = "spade_digest"
+"""Custom property of an image that belongs to pictures: SHA-256 of what it holds."""
+
 _OF_THE_MOMENT = ("made", "seconds", "model_terms", "upscaler_terms")
 """What may differ between two pictures that are the same."""
 

@@ -47,7 +47,7 @@ def match_colors(backdrop: bpy.types.Object, scene: bpy.types.Scene) -> None:
     # A link that users led elsewhere stays.
     if not links or (links[0].from_node.name in (_PICTURE, _COLORS) and links[0].from_node != source):
         tree.links.new(source.outputs[0], light.inputs["Color"])
-    strength, wanted = light.inputs["Strength"], 1.0 / _exposure(scene)
+    strength, wanted = light.inputs["Strength"], 1.0 / exposure_of(scene)
     if abs(strength.default_value - wanted) > 1e-6 * wanted:
         strength.default_value = wanted
 
@@ -59,7 +59,7 @@ def image_of(backdrop: bpy.types.Object) -> bpy.types.Image | None:
     return node.image if node else None
 
 
-def _exposure(scene: bpy.types.Scene) -> float:
+def exposure_of(scene: bpy.types.Scene) -> float:
     """How much the scene brightens whatever is rendered; a finished picture must not be exposed again."""
     film = scene.cycles.film_exposure if scene.render.engine == "CYCLES" else 1.0
     return max(film * 2.0**scene.view_settings.exposure, 1e-6)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 
 import bpy
+import numpy as np
 
 from ..bridge.jobs import Job, JobBoard, JobState, SceneRequest
 from ..contract.errors import SpadeError
@@ -18,6 +19,10 @@ from .image import same_image, store_image
 from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
 from .placement import is_placed, place
 from .show import show_landed
+from .zenith import calmed
+
+PANORAMA = (False, True)
+"""The axes of a panorama that meet."""
 
 # A tool in the user's hand: a picture that lands now would end up inside its undo step.
 HANDS_FULL = ("TRANSFORM_OT_", "PAINT_OT_", "SCULPT_OT_", "MESH_OT_", "CURVE_OT_", "VIEW3D_OT_interactive")
@@ -34,12 +39,13 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
     facts, small = provenance(job), painting_of(job)
     known = same_image(facts)
     try:
-        image = known or store_image(job.rgb, f"Backdrop {scene.name}", scene, facts)
-        records.record(image, job.request, job.rgb)
-        camera = _camera_of(scene, job.request)
+        rgb = _shown(job)
+        image = known or store_image(rgb, f"Backdrop {scene.name}", scene, facts)
+        records.record(image, job.request, rgb)
+        camera = None if any(job.request.wrap) else _camera_of(scene, job.request)
         job.is_new = known is None or small is not None or not is_placed(scene, known, camera)
         if job.is_new:
-            place(scene, image, camera)
+            place(scene, image, camera, job.request.sight)
     except SpadeError as problem:
         job.error = problem
         raise
@@ -52,8 +58,22 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
         bpy.ops.ed.undo_push(message="Place Backdrop")
 
 
+def _shown(job: Job) -> np.ndarray:
+    """What of a finished job is shown, (H, W, 3) uint8."""
+    assert job.rgb is not None
+    if job.request.repaint is not None:
+        return job.request.repaint.composited(job.rgb)
+    return calmed(job.rgb) if job.request.wrap == PANORAMA else job.rgb
+
+
 def show_painting(job: Job, scene: bpy.types.Scene) -> None:
-    """Show the small picture that is being enlarged, in place. Raises NoCameraError."""
+    """Show the small picture that is being enlarged, in place. Raises NoCameraError.
+
+    Not on the blocks: what it replaced there could not be brought back as it was.
+    """
+    sight = job.request.sight
+    if settings(scene).placement == "PROJECTION" or (sight is not None and sight.hidden):
+        return
     place_painting(job, scene, _camera_of(scene, job.request), provenance(job))
 
 
@@ -109,12 +129,20 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
     }
     facts |= request.style_facts
+    if any(request.wrap):
+        facts["wrap"] = "both" if request.wrap[0] else "horizontal"
+    if request.repaint is not None:
+        facts |= {"region_of": request.repaint.base_name, "region": request.repaint.digest}
+    if request.wrap == PANORAMA:
+        facts["yaw"] = round(request.yaw, 6)
     if request.natural_edges:
         facts["natural_edges"] = request.natural_edges
     if request.precision != EXACT:
         facts["precision"] = request.precision
     if "run" in job.seconds:
         facts["seconds"] = round(job.seconds["run"], 2)
+    if request.sight is not None and request.sight.hidden:
+        facts["hidden"] = request.sight.hidden
     if job.upscaler:
         facts["upscaler"] = job.upscaler
     for name, terms in (("model_terms", job.terms), ("upscaler_terms", job.upscaler_terms)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where pictures are shown: on a backdrop, or as the background image of their camera.
+"""Where pictures are shown: on a backdrop, as the background image of their camera, or on the blocks themselves.
 
 A camera has at most one of them. A scene says which in `scene.spade.placement`; the pictures stay when it changes.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..bridge.sight import Sight
 from ..contract.errors import BadOptionError
 from ..properties import NOT_YET, settings
 from ..scene.view import flat_camera_of
@@ -19,23 +20,63 @@ from .camera_background import (
     refuse_linked,
     remove_background,
 )
+from .image import provenance_of
+from .panorama_world import match_world, panorama_of, place_panorama, remove_panorama
+from .projection.projections import fit_projections, projection_of, remove_projections
+from .projection.sights import lay_on_blocks, sight_in, sights_of
+from .tile_material import fit_tile, place_tile, tile_of
 
 
-def place(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object | None = None) -> None:
+def place(
+    scene: bpy.types.Scene,
+    image: bpy.types.Image,
+    camera: bpy.types.Object | None = None,
+    sight: Sight | None = None,
+) -> None:
     """Show a generated picture by the scene's placement, for a camera, the active one if none is given.
 
-    Raises NoCameraError without a camera that has a flat frame, and BadOptionError for a placement that is not there
-    yet, or that the camera cannot have.
+    sight: what that camera saw when the labels were taken; one with things hidden only completes a projection.
+    For a projection of a picture without one, what the file keeps with it counts, else what the camera sees now, which
+    is rendered.
+    Raises NoCameraError without a camera that has a flat frame, BadOptionError for a placement that is not there yet,
+    or that the camera cannot have, and for a projection what a label pass raises.
     """
+    kind = kind_of(image)
+    if kind == "PANORAMA":
+        for each in placed_cameras(scene):
+            _clear(scene, each)
+        place_panorama(scene, image)
+        return
+    if kind == "TILE":
+        place_tile(scene, image)
+        return
     placement, camera = settings(scene).placement, camera or flat_camera_of(scene)
     refuse_not_yet(placement)
-    if placement == "CAMERA":
+    kept = sight or sight_in(image)
+    if placement == "PROJECTION" and kept is not None and kept.hidden:
+        lay_on_blocks(scene, image, camera, kept)
+        return
+    if sight is not None and sight.hidden:
+        return  # what it was to complete is gone; the history has it
+    remove_panorama(scene)
+    if placement == "BACKGROUND_IMAGE":
         place_background(scene, image, camera)
+        remove_projections(scene, camera)
         if (backdrop := backdrop_of(scene, camera)) is not None:
             remove_backdrop(backdrop)
+        return
+    if placement == "PROJECTION":
+        lay_on_blocks(scene, image, camera, sight)
     else:
-        remove_background(camera)
-        place_backdrop(scene, image, camera)
+        remove_projections(scene, camera)
+    remove_background(camera)
+    # Behind a projection it carries the sky.
+    place_backdrop(scene, image, camera)
+
+
+def kind_of(image: bpy.types.Image) -> str:
+    """ "PANORAMA" or "TILE" for a picture whose ends meet, which is shown in no other way; else ""."""
+    return {"horizontal": "PANORAMA", "both": "TILE"}.get(str(provenance_of(image).get("wrap", "")), "")
 
 
 def placed_picture(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Image | None:
@@ -44,12 +85,17 @@ def placed_picture(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.type
     return background.image if background is not None else picture_of(scene, camera)
 
 
-def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object) -> bool:
-    """Whether `place` would change nothing."""
+def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object | None) -> bool:
+    """Whether `place` would change nothing. camera: of a flat picture."""
+    if kind := kind_of(image):
+        return (panorama_of(scene) if kind == "PANORAMA" else tile_of(scene)) == image
+    assert camera is not None
     background = background_of(camera)
-    if settings(scene).placement == "CAMERA":
+    if settings(scene).placement == "BACKGROUND_IMAGE":
         return background is not None and background.image == image
-    return background is None and picture_of(scene, camera) == image
+    if settings(scene).placement == "PROJECTION":
+        return False  # what it is projected from is another each time
+    return background is None and projection_of(scene, camera) is None and picture_of(scene, camera) == image
 
 
 def placed_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
@@ -59,23 +105,37 @@ def placed_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
-    """Show all pictures of the scene in another way.
+    """Show all pictures of the scene in another way; for a panorama or a tile the next one is painted.
 
-    Raises BadOptionError for one that is not there yet, or that a camera cannot have; nothing has changed then.
+    Raises BadOptionError for one that is not there yet, or that a camera cannot have, and for projections what a label
+    pass raises; nothing has changed then.
     """
     refuse_not_yet(placement)
-    pictures = [(camera, placed_picture(scene, camera)) for camera in placed_cameras(scene)]
-    for camera, _ in pictures if placement == "CAMERA" else ():
+    if placement in ("PANORAMA", "TILE"):  # what is shown stays until there is a picture of this kind
+        settings(scene).placement = placement
+        return
+    pictures = [
+        (camera, picture)
+        for camera in placed_cameras(scene)
+        if (picture := placed_picture(scene, camera)) is not None
+    ]
+    for camera, _ in pictures if placement == "BACKGROUND_IMAGE" else ():
         refuse_linked(camera)
+    sights = sights_of(scene, pictures) if placement == "PROJECTION" else {}
     settings(scene).placement = placement
     for camera, picture in pictures:
-        assert picture is not None
-        place(scene, picture, camera)
+        place(scene, picture, camera, sights.get(camera))
 
 
 def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
-    """Let a camera see what it saw before; the picture stays in the file."""
+    """Let a camera see what it saw before, and the scene have its own world; the picture stays in the file."""
+    remove_panorama(scene)
+    _clear(scene, camera)
+
+
+def _clear(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
     remove_background(camera)
+    remove_projections(scene, camera)
     if (backdrop := backdrop_of(scene, camera)) is not None:
         remove_backdrop(backdrop)
 
@@ -83,6 +143,9 @@ def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
 def fit(scene: bpy.types.Scene) -> None:
     """Bring all that is shown in line with the scene's settings."""
     fit_backdrop(scene)
+    fit_projections(scene)
+    match_world(scene)
+    fit_tile(scene)
     for camera in placed_cameras(scene):
         fit_background(scene, camera)
 

@@ -17,7 +17,7 @@ def shows_pictures(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> bool:
     """Whether a 3D view draws the scene's pictures, which are in materials unless they are the camera's background."""
     shading = view.shading
     return (
-        settings(scene).placement == "CAMERA"
+        settings(scene).placement == "BACKGROUND_IMAGE"
         or shading.type not in {"SOLID", "WIREFRAME"}
         or (shading.type == "SOLID" and shading.color_type == "TEXTURE")
     )

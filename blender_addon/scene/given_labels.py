@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import bpy
 
 from ..properties import settings
+from .projected import users_material
 
 LABEL = "spade_label"
 """The custom property on labelled things: the name of a class."""
@@ -41,7 +42,10 @@ class GivenLabels:
         self._rules = {rule.target: rule.class_name for rule in reversed(list(settings(scene).rules))}
 
     def of(self, target: LabelTarget) -> str | None:
-        """The class name given to a thing; None where there is none."""
+        """The class name given to a thing; None where there is none. A projected material has its original's."""
+        target = _own(target)
+        if target is None:
+            return None
         if target in self._rules:
             return self._rules[target] or None
         return _carried(target)
@@ -49,7 +53,12 @@ class GivenLabels:
     def among(self, targets: Iterable[Labelled]) -> dict[Labelled, str]:
         """The class names of those that have one, in the order of `targets`."""
         if not self._rules:
-            return {each: name for each in targets if LABEL in each and (name := _carried(each))}
+            carried = ((each, _own(each)) for each in targets)
+            return {
+                each: name
+                for each, own in carried
+                if own is not None and LABEL in own and (name := _carried(own))
+            }
         return {each: name for each in targets if (name := self.of(each))}
 
 
@@ -61,7 +70,9 @@ def write_labels(scene: bpy.types.Scene, labels: Mapping[LabelTarget, str | None
     tidy(scene)
     before = GivenLabels(scene)
     own, others = _Rules(scene), _OtherScenes(scene)
-    for target, name in labels.items():
+    for shown, name in labels.items():
+        if (target := _own(shown)) is None:
+            continue
         if before.of(target) == name:
             continue
         if not _is_writable(target):
@@ -158,8 +169,8 @@ class _OtherScenes:
 def _things_of(scene: bpy.types.Scene) -> set[LabelTarget]:
     """The collections of a scene, their objects, and those objects' materials."""
     objects = _objects_in((scene.collection, *scene.collection.children_recursive))
-    materials = {slot.material for thing in objects for slot in thing.material_slots if slot.material}
-    return {*objects, *scene.collection.children_recursive, *materials}
+    materials = {users_material(slot.material) for thing in objects for slot in thing.material_slots}
+    return {*objects, *scene.collection.children_recursive, *materials} - {None}
 
 
 def _placed_objects() -> set[bpy.types.Object]:
@@ -170,6 +181,11 @@ def _placed_objects() -> set[bpy.types.Object]:
 def _objects_in(collections: Iterable[bpy.types.Collection]) -> set[bpy.types.Object]:
     # `all_objects` of one collection takes a time that grows with the square of what is in it.
     return {thing for collection in collections for thing in collection.objects}
+
+
+def _own(target: Any) -> Any:
+    """The thing that carries the label of another: a projected material's original, None where it has none."""
+    return users_material(target) if isinstance(target, bpy.types.Material) else target
 
 
 def _carried(target: LabelTarget) -> str | None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import bpy
 
 from ..contract.labels import LabelSet
-from ..properties import label_set_of, settings
+from ..label_set_choice import label_set_of
+from ..properties import settings
 from ..sidebar import redraw
 from .given_labels import tidy
 from .in_steps import Steps, finished

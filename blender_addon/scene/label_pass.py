@@ -20,8 +20,8 @@ Which object each pixel shows is told, where a network wants to know, by the sam
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,20 +36,26 @@ from .coverage import remember
 from .evaluated import evaluated_objects, prepared_renders
 from .exr import read_channels
 from .label_rules import scene_label_set
+from .label_sets import background_of
 from .label_shaders import decide_shaders
 from .label_table import LabelTable, has_labels
 from .object_numbers import everything_glows, hide_what_has_materials, instance_map_of, let_objects_glow
+from .other_view import AS_IT_IS, OtherView, seen_otherwise
+from .panorama import looking_around, with_ground
 from .pass_indices import PassIndices
-from .render_copy import aim, strip
+from .render_copy import aim, render_still, scene_copy, strip
 from .unkeyed import unkeyed_edits_kept
 from .view import camera_data, camera_of, frame_aspect
-from .visible import COPY_MARK, active_view_layer, is_backdrop
+from .visible import active_view_layer, is_backdrop
 
 # How the names of the passes end, in Blender 4 and 5; they begin with the name of the view layer.
 _OBJECT = (".IndexOB.X", ".Object Index.X")
 _MATERIAL = (".IndexMA.X", ".Material Index.X")
 _DEPTH = (".Depth.Z", ".Depth.V")
 _GLOW = (".Emit.R", ".Emission.R")
+FINER, FINEST = 2, 4096
+"""How many pixels of `LabelPass.fine_depth` are in one of the labels, across and down, as long as it has no more than
+so many a side: it takes as long to render as that many labels, and 16 bytes a pixel in memory."""
 _HOW_TO_LABEL = "Press Label by Name, or select an object and choose its class."
 
 
@@ -60,7 +66,8 @@ class LabelPass:
     `shares`: how much of the picture each id in it takes, 0..1. `unlabelled`: how much each object without a label
     takes, by its name, the largest first. `sky_share`: how much is past everything.
     `instance_map`: where it was asked for, (H, W) uint16, 0 where nothing is, else a number an object, of which there
-    are `object_count`: with more than 65,535 numbers come again.
+    are `object_count`: with more than 65,535 numbers come again. `fine_depth`: where it was asked for, (2H, 2W)
+    float32 metres, for a projection: at no pixel's centre less than `depth` is there. Of large pictures it is `depth`.
     """
 
     label_map: np.ndarray
@@ -70,6 +77,7 @@ class LabelPass:
     sky_share: float
     instance_map: np.ndarray | None = None
     object_count: int = 0
+    fine_depth: np.ndarray | None = None
 
     @property
     def unlabelled_share(self) -> float:
@@ -82,12 +90,16 @@ def render_label_map(
     shape: tuple[int, int],
     progress: Callable[[float], None] | None = None,
     with_objects: bool = False,
+    with_depth: bool = False,
+    view: OtherView = AS_IT_IS,
 ) -> LabelPass:
     """Render the labels the scene's camera sees: `shape` (height, width) pixels over exactly its frame.
 
-    with_objects: find out which object each pixel shows, too; the labels are the same. Takes the main thread while it
-    renders; `progress` is told 0..1 in between. Raises NoCameraError, NothingLabelledError, BadLabelSetError,
-    BadShapeError, BusyError (Blender is rendering), UnavailableError (Cycles is switched off).
+    with_objects: find out which object each pixel shows, too; the labels are the same. with_depth: `fine_depth`, too.
+    view: what is hidden for it, and how wide its frame is.
+    Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCameraError,
+    NothingLabelledError, BadLabelSetError, BadShapeError, BusyError (Blender is rendering), UnavailableError (Cycles is
+    switched off).
     """
     report = progress or (lambda done: None)
     check_pass(scene, shape)
@@ -99,8 +111,20 @@ def render_label_map(
         unkeyed_edits_kept(scene),
     ):
         report(0.05)
-        with scene_copy(scene) as copy:
+        around = settings(scene).placement == "PANORAMA"
+        with (
+            seen_otherwise(scene, view),
+            scene_copy(scene) as copy,
+            looking_around(scene, copy) if around else nullcontext(),
+        ):
             found = take_labels(scene, copy, shape, Path(folder), with_objects)
+            if with_depth:
+                found = replace(found, fine_depth=_fine_depth(scene, copy, found.depth, Path(folder)))
+        if around:
+            background = background_of(label_set, settings(scene).background_class)
+            if background is not None:
+                filled = with_ground(found.label_map, background.id, label_set.ignore_id)
+                found = replace(found, label_map=filled)
         report(0.95)
     remember(scene, label_set, found.unlabelled, found.sky_share, found.object_count)
     report(1.0)
@@ -125,6 +149,8 @@ def take_labels(
 ) -> LabelPass:
     """The label pass of a copy of a scene, which is stripped for it. Raises NothingLabelledError and InternalError."""
     aspect, label_set = frame_aspect(scene), scene_label_set(scene)
+    if settings(scene).placement == "PANORAMA":
+        aspect = shape[1] / shape[0]
     background, file = settings(scene).background_class, folder / "labels.exr"
     strip(copy, active_view_layer(scene).name)
     if not with_objects:
@@ -143,6 +169,22 @@ def take_labels(
         numbers = np.where(bare & (in_front == things), theirs, numbers)
     instances, count = instance_map_of(found.label_map, things, numbers)
     return replace(found, instance_map=instances, object_count=count)
+
+
+def _fine_depth(scene: bpy.types.Scene, copy: bpy.types.Scene, depth: np.ndarray, folder: Path) -> np.ndarray:
+    """(2H, 2W) metres of a copy that was stripped, (H, W) metres known.
+
+    A pixel's centre is the corner of four finer ones, and falls into any of them: none of these may be nearer than what
+    the pixel itself shows, or the projector's own view would have holes along borders.
+    """
+    file, aspect = folder / "depth.exr", frame_aspect(scene)
+    height, width = depth.shape
+    if FINER * max(height, width) > FINEST:
+        return depth
+    next(layer for layer in copy.view_layers if layer.use).use_pass_emit = False
+    _render(scene, copy, (FINER * height, FINER * width), aspect, file, PassIndices.by_class)
+    fine = channel(read_channels(file, _DEPTH), _DEPTH)
+    return np.maximum(fine, depth.repeat(FINER, axis=0).repeat(FINER, axis=1))
 
 
 def _numbers_in(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -208,36 +250,6 @@ def labels_in(file: Path, indices: PassIndices, label_set: LabelSet, background_
     }
     unlabelled = indices.unlabelled_shares(classes, thing)
     return LabelPass(label_map, depth, shares, unlabelled, float(np.mean(sky)))
-
-
-@contextmanager
-def scene_copy(scene: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
-    """A copy that shares the scene's objects and looks through its camera; it goes again on any exit."""
-    images, camera = set(bpy.data.images), scene.camera
-    copy = scene.copy()
-    assert copy is not None
-    copy[COPY_MARK] = True
-    try:
-        copy.timeline_markers.clear()  # Cameras are bound to them.
-        yield copy
-    finally:
-        bpy.data.scenes.remove(copy)
-        if scene.camera != camera:  # A render of any scene lets the markers of all choose.
-            scene.camera = camera
-        for image in set(bpy.data.images) - images:  # "Render Result", in a file that had none
-            bpy.data.images.remove(image)
-
-
-def render_still(scene: bpy.types.Scene) -> None:
-    """Render a scene by its name into its file. Raises InternalError and BusyError."""
-    try:
-        result = bpy.ops.render.render(write_still=True, scene=scene.name)
-    except RuntimeError as problem:
-        raise InternalError(
-            f"Blender could not render: {problem}".strip(), "Check that the scene renders."
-        ) from None
-    if "FINISHED" not in result:
-        raise BusyError("Blender did not take the render.", "Try again when no other render is running.")
 
 
 def channel(channels: dict[str, np.ndarray], endings: tuple[str, ...]) -> np.ndarray:

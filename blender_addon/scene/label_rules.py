@@ -17,7 +17,8 @@ import bpy
 from ..contract.errors import BadLabelError
 from ..contract.labels import LabelClass, LabelSet
 from ..contract.legend import names_a_material
-from ..properties import label_set_of, settings
+from ..label_set_choice import label_set_of
+from ..properties import settings
 from . import label_overview
 from .given_labels import GivenLabels, LabelTarget, kind_of, write_labels
 from .label_table import LabelTable, used_materials

@@ -6,7 +6,8 @@ from __future__ import annotations
 import bpy
 
 from ..contract.labels import LabelClass, LabelSet, load_label_set, shipped_label_sets
-from ..properties import CUSTOM, settings
+from ..label_set_choice import CUSTOM
+from ..properties import settings
 
 
 def shipped_with(digest: str) -> LabelSet | None:

@@ -20,6 +20,7 @@ import bpy
 from .evaluated import evaluated_materials, evaluated_objects, original_of
 from .instances import evaluated_data, has_geometry_nodes
 from .label_table import LabelTable
+from .projected import is_painted, take_paint_off
 from .shader_tree import Groups, Socket, Tree, is_by_place, is_see_through, trees_of
 
 _HALF = 0.5 - 1e-5
@@ -31,6 +32,9 @@ def decide_shaders(graph: bpy.types.Depsgraph, table: LabelTable) -> None:
     """Make the materials in a render's graph ones that a label pass can read."""
     objects = evaluated_objects(graph)
     materials = [each for each in evaluated_materials(graph) if each.node_tree is not None]
+    for material in filter(is_painted, materials):
+        for tree, _ in trees_of(material.node_tree):
+            take_paint_off(tree)
     labelled = _labelled(graph, objects, table)
     volumes = {original_of(each) for each in materials if _is_volume(each.node_tree)}
     for thing in objects:

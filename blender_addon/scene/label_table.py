@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from itertools import chain
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from ..contract.labels import LabelSet
 from .given_labels import GivenLabels, LabelTarget
 from .in_steps import Steps, finished, portions
 from .instances import evaluated_data, has_geometry_nodes
+from .projected import users_material
 from .visible import has_surface, rendered_in_steps, shows_itself, viewport_graph
 
 Labelled = TypeVar("Labelled", bpy.types.Object, bpy.types.Material, bpy.types.Collection)
@@ -109,10 +111,15 @@ def used_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:
         made = evaluated_data(thing, bpy.context.evaluated_depsgraph_get())
         surfaces = [_used_slots(data, _slots(thing, data)) for data in made if has_surface(data)]
         if surfaces:
-            shown = dict.fromkeys(material for used in surfaces for material in used)
-            return [material and material.original for material in shown]
+            shown = (material and material.original for used in surfaces for material in used)
+            return _users(shown)
     used = _used_slots(thing.data, [slot.material for slot in thing.material_slots])
-    return list(dict.fromkeys(used + _strand_materials(thing))) if thing.particle_systems else used
+    return _users(used + _strand_materials(thing) if thing.particle_systems else used)
+
+
+def _users(materials: Iterable[bpy.types.Material | None]) -> list[bpy.types.Material | None]:
+    """Each once, the user's own in place of those that show projections."""
+    return list(dict.fromkeys(users_material(material) for material in materials))
 
 
 def _strand_materials(thing: bpy.types.Object) -> list[bpy.types.Material | None]:

@@ -14,26 +14,26 @@ import queue
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import bpy
 import numpy as np
 
 from ..contract import errors
 from ..contract.errors import InternalError, SpadeError, UnavailableError
+from .background_blender import PACKAGE, background_command, own_group
 from .label_pass import LabelPass
+from .other_view import AS_IT_IS, OtherView
 
 _MAIN = Path(__file__).with_name("label_worker_main.py")
-_PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class PassRequest:
     """scene_file: as `write_scene_file` wrote it. scene: its full name in there. shape: (height, width).
 
-    with_objects: as of `render_label_map`.
+    with_objects, with_depth: as of `render_label_map`. view: what of the scene is seen otherwise.
     """
 
     scene_file: Path
@@ -41,6 +41,8 @@ class PassRequest:
     layer: str
     shape: tuple[int, int]
     with_objects: bool = False
+    with_depth: bool = False
+    view: OtherView = AS_IT_IS
 
 
 class LabelWorker:
@@ -54,16 +56,17 @@ class LabelWorker:
         self._passes: queue.SimpleQueue[LabelPass | SpadeError] = queue.SimpleQueue()
         self._asked: PassRequest | None = None
         self._ended: int | None = None
+        words = {"package": str(PACKAGE), "paths": sys.path, "folder": str(folder)}
         try:
             with open(self._console, "wb") as console:
                 self._process = subprocess.Popen(
-                    _command(folder),
+                    background_command(_MAIN, words),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=console,
                     # A profile of its own: nothing that it starts with may change the user's.
                     env={**os.environ, "BLENDER_USER_RESOURCES": str(folder / "profile")},
-                    **_own_group(),
+                    **own_group(),
                 )
         except OSError as problem:
             raise UnavailableError(
@@ -90,6 +93,8 @@ class LabelWorker:
             "layer": request.layer,
             "shape": request.shape,
             "with_objects": request.with_objects,
+            "with_depth": request.with_depth,
+            "view": asdict(request.view),
             "arrays": str(self._arrays),
         }
         assert self._process.stdin is not None
@@ -153,7 +158,9 @@ class LabelWorker:
         try:
             with np.load(self._arrays) as arrays:
                 label_map, depth = arrays["label_map"], arrays["depth"]
-                instance_map = arrays["instance_map"] if "instance_map" in arrays else None
+                instance_map, fine_depth = (
+                    arrays[name] if name in arrays else None for name in ("instance_map", "fine_depth")
+                )
         except (OSError, ValueError) as problem:
             return InternalError(
                 f"The labels cannot be read: {problem}.", "Check the folder for temporary files."
@@ -166,20 +173,5 @@ class LabelWorker:
             answer["sky_share"],
             instance_map,
             answer["object_count"],
+            fine_depth,
         )
-
-
-def _command(folder: Path) -> list[str]:
-    """The user's own Blender without its window, or Python where Blender is a module of it."""
-    words = json.dumps({"package": str(_PACKAGE), "paths": sys.path, "folder": str(folder)})
-    if not bpy.app.binary_path:
-        return [sys.executable, str(_MAIN), "--", words]
-    quiet = ["--background", "--factory-startup", "--offline-mode", "--disable-autoexec"]
-    return [bpy.app.binary_path, *quiet, "--python-exit-code", "1", "--python", str(_MAIN), "--", words]
-
-
-def _own_group() -> dict[str, Any]:
-    # Ctrl-C in Blender's terminal is not its business: it ends with Blender.
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}

@@ -77,10 +77,15 @@ def _answer(label_pass: ModuleType, request: dict) -> dict:
         window = bpy.context.window_manager.windows[0]
         window.scene, window.view_layer = scene, scene.view_layers[request["layer"]]
         taken = label_pass.render_label_map(
-            scene, tuple(request["shape"]), with_objects=request["with_objects"]
+            scene,
+            tuple(request["shape"]),
+            with_objects=request["with_objects"],
+            with_depth=request["with_depth"],
+            view=label_pass.OtherView(**request["view"]),
         )
-        objects = {} if taken.instance_map is None else {"instance_map": taken.instance_map}
-        np.savez(request["arrays"], label_map=taken.label_map, depth=taken.depth, **objects)
+        more = {"instance_map": taken.instance_map, "fine_depth": taken.fine_depth}
+        more = {name: array for name, array in more.items() if array is not None}
+        np.savez(request["arrays"], label_map=taken.label_map, depth=taken.depth, **more)
         return {
             "shares": [[class_id, share] for class_id, share in taken.shares.items()],
             "unlabelled": taken.unlabelled,

@@ -3,16 +3,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
 
-from ..contract.errors import UnavailableError
+from ..contract.errors import BusyError, InternalError, UnavailableError
 from .borrow import set_if_known
 from .view import pixel_aspect_for
+from .visible import COPY_MARK
 
 # A leaf card in front of a leaf card in front of ...: each cut-out a ray passes is one of these.
 TRANSPARENT_BOUNCES = 256
+
+
+@contextmanager
+def scene_copy(scene: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
+    """A copy that shares the scene's objects and looks through its camera; it goes again on any exit."""
+    images, camera = set(bpy.data.images), scene.camera
+    copy = scene.copy()
+    assert copy is not None
+    copy[COPY_MARK] = True
+    try:
+        copy.timeline_markers.clear()  # Cameras are bound to them.
+        yield copy
+    finally:
+        bpy.data.scenes.remove(copy)
+        if scene.camera != camera:  # A render of any scene lets the markers of all choose.
+            scene.camera = camera
+        for image in set(bpy.data.images) - images:  # "Render Result", in a file that had none
+            bpy.data.images.remove(image)
+
+
+def render_still(scene: bpy.types.Scene) -> None:
+    """Render a scene by its name into its file. Raises InternalError and BusyError."""
+    try:
+        result = bpy.ops.render.render(write_still=True, scene=scene.name)
+    except RuntimeError as problem:
+        raise InternalError(
+            f"Blender could not render: {problem}".strip(), "Check that the scene renders."
+        ) from None
+    if "FINISHED" not in result:
+        raise BusyError("Blender did not take the render.", "Try again when no other render is running.")
 
 
 def strip(scene: bpy.types.Scene, layer_name: str) -> None:

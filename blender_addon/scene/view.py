@@ -82,10 +82,14 @@ def label_map_shape(scene: bpy.types.Scene) -> tuple[int, int]:
     """The (height, width) to generate, from the scene's settings.
 
     With `match_camera` it has about the wanted number of pixels in the camera's aspect, in steps of 32; else
-    it is what was typed.
+    it is what was typed, as for a tile. A panorama has about as many pixels, twice as wide as high.
     """
     wanted = settings(scene)
-    if not wanted.match_camera:
+    if wanted.placement == "PANORAMA":
+        height = _whole_steps(math.sqrt(wanted.width * wanted.height / 2))
+        height = min(height, LARGEST_SIDE // 2)
+        return height, 2 * height
+    if not wanted.match_camera or wanted.placement == "TILE":
         return wanted.height, wanted.width
     return fitting_shape(scene, wanted.width * wanted.height)
 

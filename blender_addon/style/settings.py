@@ -39,12 +39,6 @@ def chosen_name(spade, prefix: str) -> str:
     return getattr(spade, f"{prefix}_name") or next(iter(model_styles(spade)), "")
 
 
-def chosen_names(spade) -> list[str]:
-    """The named styles that the next picture is painted in: none, one, or two to mix."""
-    prefixes = PREFIXES if spade.mix_styles else (FIRST,)
-    return [chosen_name(spade, each) for each in prefixes if getattr(spade, f"{each}_source") == "NAMED"]
-
-
 def listed_names(spade, prefix: str) -> list[str]:
     """What there is to choose: the model's styles, and the chosen one, whether the model has it or not."""
     names, chosen = list(model_styles(spade)), chosen_name(spade, prefix)
@@ -74,17 +68,18 @@ def apply_facts(
             setattr(spade, f"{prefix}_image", images[prefix])
 
 
-def _pick(prefix: str) -> Any:
+def pick_property(prefix: str) -> Any:
     """The list of named styles; what is picked is stored in the style's name."""
 
     def items(spade, context) -> list[Any]:
+        key = f"{spade.path_from_id()} {prefix}"  # each class that has a style has a list
         model = current_session().connection.model_named(spade.model)
         known = len(model.styles) if model else 0
-        _items[prefix] = [
+        _items[key] = [
             (name, name, "", icon_of(model, number) if model and number < known else "QUESTION", number)
             for number, name in enumerate(listed_names(spade, prefix))
         ]
-        return _items[prefix]
+        return _items[key]
 
     def get(spade) -> int:
         names = [name.casefold() for name in listed_names(spade, prefix)]
@@ -99,17 +94,19 @@ def _pick(prefix: str) -> Any:
     )
 
 
-def _source() -> Any:
-    return EnumProperty(name="Style", description="What the style is taken from", items=_SOURCES)
+def source_property(default: str = "SEED") -> Any:
+    return EnumProperty(
+        name="Style", description="What the style is taken from", items=_SOURCES, default=default
+    )
 
 
-def _name() -> Any:
+def name_property() -> Any:
     return StringProperty(
         name="Style's Name", description="Which of the model's styles; empty for its first one"
     )
 
 
-def _image() -> Any:
+def image_property() -> Any:
     return PointerProperty(
         type=bpy.types.Image,
         name="Picture",
@@ -120,10 +117,10 @@ def _image() -> Any:
 class StyleSettings:
     """The part of `scene.spade` that says in which style to paint."""
 
-    style_source: _source()
-    style_name: _name()
-    style_pick: _pick(FIRST)
-    style_image: _image()
+    style_source: source_property()
+    style_name: name_property()
+    style_pick: pick_property(FIRST)
+    style_image: image_property()
     own_style_seed: BoolProperty(
         name="Own Style Seed",
         description="Draw the style (light, season, mood) apart from the picture's details",
@@ -146,8 +143,8 @@ class StyleSettings:
         max=1.0,
         subtype="FACTOR",
     )
-    second_style_source: _source()
-    second_style_name: _name()
-    second_style_pick: _pick(SECOND)
-    second_style_image: _image()
+    second_style_source: source_property()
+    second_style_name: name_property()
+    second_style_pick: pick_property(SECOND)
+    second_style_image: image_property()
     second_style_seed: IntProperty(name="Style Seed", description="Another seed gives another style", min=0)

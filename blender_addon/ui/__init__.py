@@ -7,6 +7,7 @@ import bpy
 
 from ..style import thumbnails
 from . import (
+    class_styles_panel,
     history_panel,
     label_image_panel,
     label_panel,
@@ -22,6 +23,7 @@ _CLASSES = (
     *message.CLASSES,
     *panel.CLASSES,
     *style_panel.CLASSES,
+    *class_styles_panel.CLASSES,
     *variations_panel.CLASSES,
     *history_panel.CLASSES,
     *placement_panel.CLASSES,

@@ -123,6 +123,9 @@ def _draw_chosen(layout: Layout, context: bpy.types.Context, picture: bpy.types.
     remove = row.row(align=True)
     remove.enabled = not is_in_use(picture)
     remove.operator("spade.remove_result", text="", icon="TRASH").name = name
+    region = layout.row()
+    region.enabled = LABEL_MAP in picture
+    region.operator("spade.paint_region", text="Paint Region Again...", icon="BRUSH_DATA").name = name
     column = layout.column(align=True)
     column.template_icon(icon_value=icon_of(picture), scale=8.0)
     terms = [str(facts[name]) for name in ("model_terms", "upscaler_terms") if name in facts]

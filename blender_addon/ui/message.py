@@ -19,7 +19,7 @@ from ..scene.label_overview import overview
 from ..scene.label_rules import scene_label_set
 from ..scene.view import label_map_shape
 from ..session import current_session
-from ..style.settings import chosen_names
+from ..style.class_styles import chosen_names, paints_parts
 from .layout import Layout, layout_of
 from .remedies import Remedy, draw_box, draw_error
 
@@ -64,6 +64,7 @@ def _foreseen(scene: bpy.types.Scene) -> Iterator[SpadeError]:
     found: list[SpadeError | None] = [
         connection.too_large(label_map_shape(scene)),
         connection.missing_style(wanted.model, chosen_names(wanted)),
+        connection.one_style(wanted.model) if paints_parts(wanted) else None,
     ]
     try:
         found.append(connection.mismatch(wanted.model, scene_label_set(scene)))

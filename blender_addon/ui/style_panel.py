@@ -41,16 +41,17 @@ class SPADE_PT_style(bpy.types.Panel):
         layout, spade = layout_of(self), settings(context.scene)
         layout.use_property_split = True
         layout.use_property_decorate = False
-        _draw_style(layout, spade, FIRST)
+        draw_source(layout, spade, FIRST)
         layout.prop(spade, "style_strength")
         mix = layout.row(heading="Mix")
         mix.prop(spade, "mix_styles", text="With Another")
         if spade.mix_styles:
-            _draw_style(layout, spade, SECOND)
+            draw_source(layout, spade, SECOND)
             layout.prop(spade, "style_mix")
 
 
-def _draw_style(layout: Layout, spade, prefix: str) -> None:
+def draw_source(layout: Layout, spade, prefix: str, drawn_apart: bool = False) -> None:
+    """One style's properties. drawn_apart: a seed is always the style's own."""
     column = layout.column()
     sources = column.row(align=True)
     sources.use_property_split = False
@@ -60,6 +61,8 @@ def _draw_style(layout: Layout, spade, prefix: str) -> None:
         _draw_names(column, spade, prefix)
     elif source == "IMAGE":
         column.template_ID(spade, f"{prefix}_image", new="image.new", open="image.open")
+    elif drawn_apart:
+        column.prop(spade, f"{prefix}_seed")
     elif prefix == FIRST:
         own = column.row(align=True, heading="Own Seed")
         own.prop(spade, "own_style_seed", text="")

@@ -22,7 +22,7 @@ from spade_core.contract.errors import SpadeError
 from spade_core.contract.keys import KeyPair
 from spade_core.contract.messages import ModelInfo, Problem
 from spade_core.contract.server_statistics import WorkerStatus
-from spade_core.contract.sockets import Socket, address_of, worker_router
+from spade_core.contract.sockets import Socket, address_of, is_readable, worker_router
 from spade_core.runtime import physical_cores
 
 from ..config import ServerConfig
@@ -117,9 +117,9 @@ class LocalBackend:
 
     def render(self, worker: int, batch: Sequence[Try], expected_s: float, now: float) -> None:
         chosen = self._workers[worker]
-        chosen.give({each.ticket for each in batch}, expected_s, now)
         for number, each in enumerate(batch, start=1):
             self._send(chosen, encode(Render(each.ticket, each.submit, len(batch) - number), each.buffers))
+        chosen.give({each.ticket for each in batch}, expected_s, now)
 
     def abandon(self, ticket: int, now: float) -> None:
         for worker in self._workers:
@@ -143,7 +143,7 @@ class LocalBackend:
         self._forgive_own_absence(now)
         events: list[BackendEvent] = []
         for _ in range(_MESSAGES_A_TURN):
-            if not self.socket.poll(0):
+            if not is_readable(self.socket):
                 break
             token, *frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
             worker = next((worker for worker in self._workers if worker.token == token.bytes), None)

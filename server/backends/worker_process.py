@@ -149,7 +149,8 @@ def new_token() -> str:
 def kills_for_memory() -> int:
     """How many processes this system has ended since it runs because memory ran out; 0 where it does not say."""
     try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
+        counts = Path("/proc/vmstat").read_bytes()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+    number = counts.partition(b"\noom_kill ")[2].partition(b"\n")[0]
+    return int(number) if number else 0

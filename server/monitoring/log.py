@@ -6,7 +6,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -24,16 +23,19 @@ class ServerLog:
 
     def say(self, sentence: str) -> None:
         """Something that who runs the server should know."""
-        self._write({"event": "message", "message": sentence}, sentence)
+        self._print(_json_line({"event": "message", "message": sentence}) if self._is_json else sentence)
 
     def job(self, record: JobRecord) -> None:
         """A job has ended."""
-        table = asdict(record)
-        del table["refused"], table["put_off"]
-        self._write({"event": "job", **table}, _sentence(record))
+        if self._is_json:
+            table = vars(record).copy()
+            del table["refused"], table["put_off"]
+            self._print(_json_line({"event": "job", **table}))
+        else:
+            self._print(_sentence(record))
 
-    def _write(self, table: dict[str, Any], sentence: str) -> None:
-        print(_json_line(table) if self._is_json else sentence, file=sys.stderr)
+    def _print(self, line: str) -> None:
+        print(line, file=sys.stderr)
 
 
 class MessageLines(io.TextIOBase):

@@ -81,7 +81,8 @@ class BrokerConnection(threading.Thread):
             if self._outbox in ready:
                 self._broker.send_multipart(self._outbox.recv_multipart(copy=False), copy=False)
             if self._broker in ready:
-                order, buffers = decode(self._broker.recv_multipart(), TO_WORKER)
+                frames = self._broker.recv_multipart(copy=False)
+                order, buffers = decode([frame.buffer for frame in frames], TO_WORKER)
                 if isinstance(order, Abandon):
                     self.abandoned.add(order.ticket)
                 elif isinstance(order, Render):

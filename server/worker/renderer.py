@@ -63,6 +63,8 @@ class Renderer:
         self._send = send
         self._abandoned = abandoned
         self._models = LoadedModels({})
+        self._reported_at: dict[int, float] = {}
+        """When it was last said how far a job is, by ticket."""
         self._ran_out = False
         """Whether a job has ended for lack of memory since memory was last given back."""
 
@@ -78,6 +80,7 @@ class Renderer:
         if self._ran_out:  # now that nothing of that job is left, or the next one would find no more room
             self._ran_out = False
             return_freed_memory()
+        self._reported_at.clear()
         begun = []
         for job, buffers in orders:
             try:
@@ -191,15 +194,14 @@ class Renderer:
 
         share: of all the work, what is done when 1 is reported.
         """
-        reported_at = 0.0
 
         def progress(stage: str, done: float) -> None:
-            nonlocal reported_at
             if self._abandoned.issuperset(tickets):
                 raise CancelledError("The job was cancelled.")
-            if time.monotonic() - reported_at > _PROGRESS_S:
-                reported_at = time.monotonic()
-                for ticket in tickets:
+            now = time.monotonic()
+            for ticket in tickets:
+                if now - self._reported_at.get(ticket, -_PROGRESS_S) >= _PROGRESS_S:
+                    self._reported_at[ticket] = now
                     self._send(RenderProgress(ticket, stage, share * float(done)))
 
         return progress

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..contract.labels import LabelSet
+    from ..contract.placed_styles import PlacedStyle
     from ..contract.progress import ProgressCallback
     from ..contract.request import Picture, PictureRequest, PlainStyle, Style
 
@@ -49,6 +50,14 @@ class Generate:
     """from the first style (0) to the second (1), 0.5 if not given; with one, from the seed's own to it"""
     strength: Annotated[float, tyro.conf.arg(metavar="0..2")] = 1.0
     """0 for the average look, 1 for the style as it is, above 1 for more of it"""
+    style_for: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CLASS=NAME_OR_IMAGE")] = ()
+    """one class or several in a style of their own, as sky=sunset grass=noon.jpg; the rest is in that of --style"""
+    style_right: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_IMAGE")] = None
+    """the style that the picture goes over into from left to right, and in a panorama in its middle"""
+    style_regions: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None
+    """a one-channel image with a number for each region, for --style-for 1=sunset 2=mist"""
+    softness: Annotated[float, tyro.conf.arg(metavar="0..0.5")] = 0.02
+    """over how much of the picture's height one style goes over into another"""
     instances: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None
     """which pixels belong to one object, for models that look at it; otherwise the labels' borders count"""
     label_set: Annotated[str | None, tyro.conf.arg(metavar="NAME_OR_FILE")] = None
@@ -75,9 +84,10 @@ class Generate:
             stated = self._stated_label_set()
             instances = None if self.instances is None else read_instances(self.instances)
             styles = [read_style(style) for style in (self.style, self.style_mix) if style is not None]
-            inputs = Inputs(labels, stated, instances, styles)
+            regions = None if self.style_regions is None else read_instances(self.style_regions)
+            inputs = Inputs(labels, stated, instances, styles, regions, self._styles_for())
             with _progress() as progress:
-                paint = self._by_server if self.server else self._in_process
+                paint = self._in_process if self.server is None else self._by_server
                 picture = paint(inputs, progress)
             result.save(picture.rgb, self._facts(picture))
         height, width = picture.rgb.shape[:2]
@@ -86,6 +96,7 @@ class Generate:
 
     def _check_options(self) -> None:
         from ..contract.errors import BadOptionError
+        from ..contract.request import MAX_SEED
 
         if self.style is None and (self.style_mix is not None or self.mix is not None):
             raise BadOptionError("There is no style to mix with.", "Name the first picture with --style.")
@@ -93,6 +104,10 @@ class Generate:
             raise BadOptionError(f"--mix is {self.mix:g}.", "Give a number from 0 to 1.")
         if not 0 <= self.strength <= 2:
             raise BadOptionError(f"--strength is {self.strength:g}.", "Give a number from 0 to 2.")
+        if not 0 <= self.seed < MAX_SEED:  # beyond, torch repeats seeds and a server takes none
+            raise BadOptionError(f"--seed is {self.seed}.", f"Give a whole number from 0 to {MAX_SEED - 1}.")
+        if not 0 <= self.softness <= 0.5:
+            raise BadOptionError(f"--softness is {self.softness:g}.", "Give a number from 0 to 0.5.")
         if not 0 <= self.natural_edges <= 1:
             raise BadOptionError(f"--natural-edges is {self.natural_edges:g}.", "Give a number from 0 to 1.")
 
@@ -143,7 +158,45 @@ class Generate:
             natural_edges=self.natural_edges,
             wrap=(self.wrap == "both", self.wrap != "off"),
             precision="preview" if self.preview else "exact",
+            placed_styles=self._placed(inputs, label_set),
+            region_map=inputs.regions,
+            softness=self.softness,
         )
+
+    def _styles_for(self) -> list[tuple[list[str], PlainStyle]]:
+        """Each style, read once, with what it is for. Raises BadOptionError."""
+        from ..contract.errors import BadOptionError
+
+        places: dict[str, list[str]] = {}
+        for word in self.style_for:
+            place, _, style = word.partition("=")
+            if not place or not style:
+                raise BadOptionError(
+                    f"--style-for {word} names no class and style.", "Write it as --style-for sky=sunset."
+                )
+            places.setdefault(style, []).append(place)
+        return [(each, read_style(style)) for style, each in places.items()]
+
+    def _placed(self, inputs: Inputs, label_set: LabelSet) -> tuple[PlacedStyle, ...]:
+        """Raises BadOptionError for what is no class, or a region without an image of them."""
+        from ..contract.errors import BadOptionError
+        from ..contract.placed_styles import PlacedStyle
+
+        placed = []
+        for places, style in inputs.styles_for:
+            regions = [int(place) for place in places if place.isdecimal()]
+            if regions and inputs.regions is None:
+                raise BadOptionError(
+                    f"--style-for {regions[0]} is for a region, and there is no image of regions.",
+                    "Name it with --style-regions, or write a class.",
+                )
+            classes = [_class_id(place, label_set) for place in places if not place.isdecimal()]
+            if classes:
+                placed.append(PlacedStyle(style, tuple(classes)))
+            placed += [PlacedStyle(style, region=region) for region in regions]
+        if self.style_right is not None:
+            placed.append(PlacedStyle(read_style(self.style_right), peak=0.5 if self.wrap != "off" else 1.0))
+        return tuple(placed)
 
     def _facts(self, picture: Picture) -> dict[str, str]:
         """What the file says of itself; what is not known is left out."""
@@ -183,6 +236,8 @@ class Inputs:
     """The label set that the user says the map was made with."""
     instances: np.ndarray | None
     styles: list[PlainStyle]
+    regions: np.ndarray | None
+    styles_for: list[tuple[list[str], PlainStyle]]
 
 
 def read_style(style: str) -> PlainStyle:
@@ -212,6 +267,19 @@ def read_style(style: str) -> PlainStyle:
             "Save a style code that a model has read from a photo.",
         )
     return CodeStyle(code.astype(np.float32))
+
+
+def _class_id(name: str, label_set: LabelSet) -> int:
+    """Raises BadOptionError."""
+    from ..contract.errors import BadOptionError
+
+    found = label_set.match(name)
+    if found is None:
+        raise BadOptionError(
+            f"The label set '{label_set.name}' has no class '{name}'.",
+            f"Use one of: {', '.join(entry.name for entry in label_set.classes)}.",
+        )
+    return found.id
 
 
 def agreed(stated: LabelSet | None, models_own: LabelSet, model: str) -> LabelSet:

@@ -261,7 +261,8 @@ class Client(Session):
         on_event: Callable[[Event], None] | None = None,
         again: list[Any] | None = None,
     ) -> Event | None:
-        """Turn until the wanted event comes; the others stay for `poll`. `again` is sent once a second."""
+        """Turn until the wanted event comes, or the server is known to let nobody in; the other events stay for `poll`.
+        `again` is sent once a second."""
         others: list[Event] = []
         now = time.monotonic()
         end, ask_at = now + timeout_s, now
@@ -278,6 +279,8 @@ class Client(Session):
                     if wanted(event):
                         return event
                     others.append(event)
+                if self._transport.refusal is not None:
+                    return None
                 now = time.monotonic()
             return None
         finally:

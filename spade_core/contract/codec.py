@@ -9,13 +9,9 @@ are ignored, so a newer minor version is understood. Nothing here is a pickle an
 
 from __future__ import annotations
 
-import json
-import types
 import zlib
 from collections.abc import Sequence
-from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +24,7 @@ from .errors import (
     SizeMismatchError,
     SpadeError,
 )
+from .headers import UPDATE, json_table, json_text, read, written
 from .messages import (
     CLIENT_MESSAGES,
     SERVER_MESSAGES,
@@ -48,7 +45,6 @@ Row = TypeVar("Row")
 
 _KIND_OF = {kind: name for name, kind in (CLIENT_MESSAGES | SERVER_MESSAGES).items()}
 _GLANCE_BYTES = 2**15
-_UPDATE = "Update the add-on and the server to the same release."
 
 
 def encode(message: Any, buffers: Sequence[Any] = ()) -> list[Any]:
@@ -57,8 +53,7 @@ def encode(message: Any, buffers: Sequence[Any] = ()) -> list[Any]:
     Raises BadHeaderError where the header is over 16 KiB.
     """
     kind = type(message)
-    header = {"kind": _KIND_OF.get(kind, kind.__name__), **_write(message)}
-    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    text = json_text({"kind": _KIND_OF.get(kind, kind.__name__), **written(message)})
     if len(text) > MAX_HEADER:
         raise BadHeaderError(
             f"The message's header has {len(text)} bytes, {MAX_HEADER} are allowed.", "Use shorter names."
@@ -107,22 +102,22 @@ def unpack_map(
     itemsize = kind.itemsize
     if shape[0] < 1 or shape[1] < 1 or shape[0] * shape[1] * itemsize != raw_bytes:
         raise SizeMismatchError(
-            f"A {shape[0]} by {shape[1]} map of {dtype} does not have {raw_bytes} bytes.", _UPDATE
+            f"A {shape[0]} by {shape[1]} map of {dtype} does not have {raw_bytes} bytes.", UPDATE
         )
     if encoding == "zlib":
         buffer = _inflate(buffer, raw_bytes, what)
     elif encoding != "raw":
-        raise BadHeaderError(f"The server cannot read a {what} encoded as '{encoding[:40]}'.", _UPDATE)
+        raise BadHeaderError(f"The server cannot read a {what} encoded as '{encoding[:40]}'.", UPDATE)
     if len(buffer) != raw_bytes:
         raise SizeMismatchError(
-            f"The {what} has {len(buffer)} bytes where {raw_bytes} were promised.", _UPDATE
+            f"The {what} has {len(buffer)} bytes where {raw_bytes} were promised.", UPDATE
         )
     return np.frombuffer(buffer, kind).reshape(shape)
 
 
 def _map_dtype(dtype: str, what: str = "label map") -> np.dtype[Any]:
     if dtype not in ("uint8", "uint16"):
-        raise BadShapeError(f"The {what} has to be uint8 or uint16, not '{dtype[:40]}'.", _UPDATE)
+        raise BadShapeError(f"The {what} has to be uint8 or uint16, not '{dtype[:40]}'.", UPDATE)
     return np.dtype(dtype).newbyteorder("<")
 
 
@@ -152,7 +147,7 @@ def unpack_picture(reply: Finished | Painting, buffers: Sequence[memoryview]) ->
     height, width = reply.shape
     whole = buffers[0] if len(buffers) == 1 else b"".join(buffers)
     if height < 1 or width < 1 or len(whole) != height * width * 3:
-        raise SizeMismatchError(f"The picture has {len(whole)} bytes, not {height} x {width} x 3.", _UPDATE)
+        raise SizeMismatchError(f"The picture has {len(whole)} bytes, not {height} x {width} x 3.", UPDATE)
     return np.frombuffer(whole, np.uint8).reshape(height, width, 3)
 
 
@@ -160,7 +155,7 @@ def unpack_thumbnails(reply: Thumbnails, buffer: memoryview) -> np.ndarray:
     """The (N, H, W, 3) uint8 pictures of a reply. Raises SizeMismatchError."""
     height, width = reply.shape
     if height < 1 or width < 1 or len(buffer) % (height * width * 3):
-        raise SizeMismatchError(f"{len(buffer)} bytes are no pictures of {height} x {width} x 3.", _UPDATE)
+        raise SizeMismatchError(f"{len(buffer)} bytes are no pictures of {height} x {width} x 3.", UPDATE)
     return np.frombuffer(buffer, np.uint8).reshape(-1, height, width, 3)
 
 
@@ -179,18 +174,18 @@ def _inflate(buffer: bytes | memoryview, promised: int, what: str) -> bytes:
 
 def pack_table(rows: Sequence[Any]) -> bytes:
     """Dataclasses of one kind, as many as there are: a buffer, where a header might be too short for them."""
-    return json.dumps([_write(row) for row in rows], separators=(",", ":"), allow_nan=False).encode()
+    return json_text(rows)
 
 
 def unpack_table(kind: type[Row], buffer: bytes | memoryview) -> tuple[Row, ...]:
     """What pack_table packed. Raises BadHeaderError."""
     try:
-        rows = json.loads(bytes(buffer), parse_constant=_no_constant)
+        rows = json_table(bytes(buffer))
     except (ValueError, RecursionError):
-        raise BadHeaderError("A table of the message is not JSON.", _UPDATE) from None
+        raise BadHeaderError("A table of the message is not JSON.", UPDATE) from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BadHeaderError("A table of the message is no list of objects.", _UPDATE)
-    return tuple(_read(kind, row, kind.__name__) for row in rows)
+        raise BadHeaderError("A table of the message is no list of objects.", UPDATE)
+    return tuple(read(kind, row) for row in rows)
 
 
 def as_many_as_fit(rows: Sequence[Row], size: int) -> tuple[Row, ...]:
@@ -213,93 +208,31 @@ def decode(frames: Sequence[bytes | memoryview], kinds: dict[str, type]) -> tupl
     name = header.get("kind")
     kind = kinds.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise BadKindError(f"There is no message of the kind {str(name)[:40]!r} in this direction.", _UPDATE)
-    return _read(kind, header, kind.__name__), [memoryview(buffer) for buffer in frames[2:]]
+        raise BadKindError(f"There is no message of the kind {str(name)[:40]!r} in this direction.", UPDATE)
+    return read(kind, header), [memoryview(buffer) for buffer in frames[2:]]
 
 
 def _header(frames: Sequence[bytes | memoryview]) -> dict[str, Any]:
     if not frames:
-        raise BadFramesError("The message has no frames.", _UPDATE)
+        raise BadFramesError("The message has no frames.", UPDATE)
     magic = bytes(frames[0][:16])
     if magic != PROTOCOL_MAGIC:
         spoken = PROTOCOL_MAGIC.decode()
         if len(magic) == 4 and magic[:3] == PROTOCOL_MAGIC[:3]:
             raise BadVersionError(
-                f"The peer speaks {magic.decode('ascii', 'replace')}, this side speaks {spoken}.", _UPDATE
+                f"The peer speaks {magic.decode('ascii', 'replace')}, this side speaks {spoken}.", UPDATE
             )
-        raise BadVersionError(f"The message is not of this protocol; spoken here: {spoken}.", _UPDATE)
+        raise BadVersionError(f"The message is not of this protocol; spoken here: {spoken}.", UPDATE)
     if not 2 <= len(frames) <= 2 + MAX_BUFFERS:
         raise BadFramesError(
-            f"The message has {len(frames)} frames; a header and up to 16 buffers belong there.", _UPDATE
+            f"The message has {len(frames)} frames; a header and up to 16 buffers belong there.", UPDATE
         )
     if len(frames[1]) > MAX_HEADER:
-        raise BadHeaderError(f"The header has {len(frames[1])} bytes, {MAX_HEADER} are allowed.", _UPDATE)
+        raise BadHeaderError(f"The header has {len(frames[1])} bytes, {MAX_HEADER} are allowed.", UPDATE)
     try:
-        header = json.loads(bytes(frames[1]), parse_constant=_no_constant)
+        header = json_table(bytes(frames[1]))
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        raise BadHeaderError("The header is not JSON.", _UPDATE) from None
+        raise BadHeaderError("The header is not JSON.", UPDATE) from None
     if not isinstance(header, dict):
-        raise BadHeaderError("The header is not a JSON object.", _UPDATE)
+        raise BadHeaderError("The header is not a JSON object.", UPDATE)
     return header
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)  # NaN and Infinity are not JSON
-
-
-def _write(message: Any) -> dict[str, Any]:
-    return {
-        entry.name: _plain(getattr(message, entry.name))
-        for entry in fields(message)
-        if entry.metadata.get("wire", True)
-    }
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return _write(value)
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-@cache
-def _schema(kind: type) -> list[tuple[str, Any, bool]]:
-    """(name, type, required) of the fields that travel; cached, as type hints are slow to resolve."""
-    hints = get_type_hints(kind)
-    return [
-        (entry.name, hints[entry.name], entry.default is MISSING and entry.default_factory is MISSING)
-        for entry in fields(kind)
-        if entry.metadata.get("wire", True)
-    ]
-
-
-def _read(kind: type, table: dict[str, Any], where: str) -> Any:
-    values = {}
-    for name, expected, required in _schema(kind):
-        if name in table:
-            values[name] = _value(expected, table[name], f"{where}.{name}")
-        elif required:
-            raise BadHeaderError(f"{where} lacks '{name}'.", _UPDATE)
-    return kind(**values)
-
-
-def _value(expected: Any, value: Any, where: str) -> Any:
-    """A JSON value as the field's type; only the few types that messages use."""
-    origin: Any = get_origin(expected)
-    if origin in (Union, types.UnionType):  # every union here is "something or None"
-        return None if value is None else _value(get_args(expected)[0], value, where)
-    if isinstance(value, dict) and isinstance(expected, type) and is_dataclass(expected):
-        return _read(expected, value, where)
-    if isinstance(value, list) and origin is tuple:
-        items = get_args(expected)
-        if items[-1] is Ellipsis:
-            return tuple(_value(items[0], item, where) for item in value)
-        if len(items) == len(value):
-            return tuple(_value(item, entry, where) for item, entry in zip(items, value, strict=True))
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if expected is float and abs(value) < 1e18:
-            return float(value)
-        if expected is int and isinstance(value, int) and abs(value) < 2**63:
-            return value
-    elif type(value) is expected and isinstance(value, (str, bool)):
-        return value
-    raise BadHeaderError(f"{where} is not {getattr(expected, '__name__', expected)}.", _UPDATE)

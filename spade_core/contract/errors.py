@@ -253,6 +253,13 @@ WIRE_ERRORS: dict[str, type[SpadeError]] = {
 def error_from(
     code: str, message: str, fix: str = "", retryable: bool | None = None, retry_after_ms: int = 0
 ) -> SpadeError:
-    """The typed error for a code read from the wire; an unknown code becomes InternalError and keeps its text."""
+    """The typed error for a code read from the wire; an unknown code becomes InternalError and keeps its text, of which
+    nothing is left that a terminal would obey."""
     kind = WIRE_ERRORS.get(code, InternalError)
-    return kind(message, fix, retryable=retryable, retry_after_ms=retry_after_ms)
+    return kind(_shown(message), _shown(fix), retryable=retryable, retry_after_ms=retry_after_ms)
+
+
+def _shown(text: str) -> str:
+    return "".join(
+        each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text
+    )

@@ -7,19 +7,18 @@ or Cancelled. The transport that carries the frames is given; the client brings 
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from .codec import decode_server_message, encode, unpack_picture, unpack_table, unpack_thumbnails
+from .codec import decode_server_message, encode
 from .errors import (
     BadHeaderError,
     BadOptionError,
     BadVersionError,
-    InternalError,
     SpadeError,
     UnavailableError,
 )
@@ -34,20 +33,16 @@ from .messages import (
     GetLabelSet,
     GetThumbnails,
     Hello,
-    LabelSetText,
-    ModelInfo,
-    Painting,
     Ping,
     Pong,
     Progress,
     ReleaseDevice,
     ServerMessage,
-    Thumbnails,
     Welcome,
 )
 from .pending_jobs import PendingJobs
+from .received import WrongPictureError, picture, with_buffers
 from .request import Delivery, PictureRequest
-from .server_statistics import JobStatistics, Statistics
 from .submission import submit_from
 
 
@@ -81,7 +76,7 @@ class Transport(Protocol):
     def local(self) -> bool: ...
     def send(self, frames: list[Any]) -> None: ...
     def wait(self, seconds: float) -> bool: ...
-    def receive(self) -> list[bytes] | None: ...
+    def receive(self) -> Sequence[bytes | memoryview] | None: ...
     def reconnect(self) -> None: ...
     def lost_connection(self) -> bool: ...
     def close(self) -> None: ...
@@ -236,15 +231,16 @@ class Session:
             "Start one with 'spade-server', or check the address.",
         )
 
-    def _on_frames(self, frames: list[bytes]) -> None:
+    def _on_frames(self, frames: Sequence[bytes | memoryview]) -> None:
         now = time.monotonic()
         self._pending.heard(now)
         try:
             reply, buffers = decode_server_message(frames)
             if isinstance(reply, Finished) and (asked := self._pending.jobs.get(reply.id)) is not None:
-                _refuse_other_pictures(reply, buffers, asked.size)
-            reply = _with_buffers(reply, buffers)
-        except _WrongPictureError as error:
+                reply = picture(reply, buffers, asked.size)
+            else:
+                reply = with_buffers(reply, buffers)
+        except WrongPictureError as error:
             self._end(Failed.of(error.job, error))
             return
         except BadVersionError as error:
@@ -286,44 +282,3 @@ class Session:
     def _end(self, event: Finished | Failed | Cancelled) -> None:
         if self._pending.jobs.pop(event.id, None) is not None:
             self._events.append(event)
-
-
-class _WrongPictureError(InternalError):
-    """A server sent something else than the picture that was asked for."""
-
-    def __init__(self, job: str, what: str):
-        super().__init__(f"The server sent {what}.", "Restart the server, or use another one.")
-        self.job = job
-
-
-def _refuse_other_pictures(reply: Finished, buffers: list[memoryview], size: tuple[int, int]) -> None:
-    """Raises _WrongPictureError."""
-    if reply.shape != size:
-        raise _WrongPictureError(
-            reply.id,
-            f"a picture of {reply.shape[1]} x {reply.shape[0]} in place of {size[1]} x {size[0]} pixels",
-        )
-    digest = hashlib.sha256()
-    for buffer in buffers:
-        digest.update(buffer)
-    if reply.digest and digest.hexdigest() != reply.digest:
-        raise _WrongPictureError(reply.id, "a picture that was damaged on its way")
-
-
-def _with_buffers(reply: ServerMessage, buffers: list[memoryview]) -> ServerMessage:
-    """The reply with what travelled beside its header. Raises SizeMismatchError, BadHeaderError, InternalError."""
-    if isinstance(reply, Welcome) and buffers:
-        return replace(reply, models=unpack_table(ModelInfo, buffers[0]))
-    if isinstance(reply, Statistics) and buffers:
-        return replace(reply, rows=unpack_table(JobStatistics, buffers[0]))
-    if not isinstance(reply, Finished | Painting | LabelSetText | Thumbnails):
-        return reply
-    if not buffers:
-        raise InternalError("The server's reply is incomplete.", "Try again.")
-    if isinstance(reply, LabelSetText):
-        return replace(reply, toml=bytes(buffers[0]).decode("utf-8", "replace"))
-    if isinstance(reply, Thumbnails):
-        return replace(reply, rgb=unpack_thumbnails(reply, buffers[0]))
-    if isinstance(reply, Painting) or reply.encoding == "raw":
-        return replace(reply, rgb=unpack_picture(reply, buffers))
-    return replace(reply, file=bytes(buffers[0]))

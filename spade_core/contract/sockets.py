@@ -19,6 +19,7 @@ Socket = zmq.Socket[bytes]
 _WORKER_FRAME_BYTES = 2 * MAX_REPLY_FRAME_BYTES  # what a client sent and the largest picture always fit
 
 _HANDSHAKE_MS = 3000
+_IN = int(zmq.POLLIN)  # the enumeration's own operators take longer than the question
 
 
 def dealer(context: zmq.Context, address: str, credentials: Credentials | None = None) -> Socket:
@@ -76,6 +77,11 @@ def worker_router(context: zmq.Context, place: Path | KeyPair) -> Socket:
     else:
         socket.bind(f"ipc://{place}")
     return socket
+
+
+def is_readable(socket: Socket) -> bool:
+    """Whether a message waits; `poll(0)` would make a poller for the question."""
+    return bool(int(socket.getsockopt(zmq.EVENTS)) & _IN)
 
 
 def address_of(socket: Socket) -> str:

@@ -12,7 +12,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from .errors import ForbiddenError, SpadeError, UnavailableError
 from .keys import Credentials
-from .sockets import dealer
+from .sockets import dealer, is_readable
 
 _REFUSALS = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -56,7 +56,7 @@ class DealerTransport:
     def wait(self, seconds: float) -> bool:
         self._refuse_unusable()
         readable = bool(self._socket.poll(round(seconds * 1000)))
-        while self._monitor.poll(0):
+        while is_readable(self._monitor):
             event = recv_monitor_message(self._monitor)["event"]
             if event == zmq.EVENT_DISCONNECTED:
                 self._lost = True
@@ -69,12 +69,15 @@ class DealerTransport:
         lost, self._lost = self._lost, False
         return lost
 
-    def receive(self) -> list[bytes] | None:
+    def receive(self) -> list[memoryview] | None:
         self._refuse_unusable()
-        try:
-            return self._socket.recv_multipart(zmq.DONTWAIT)
-        except zmq.Again:
+        if not is_readable(self._socket):
             return None
+        try:
+            frames = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
+        except zmq.Again:  # what was there went with its connection
+            return None
+        return [frame.buffer for frame in frames]  # not copied: a picture stays where libzmq has put it
 
     def reconnect(self) -> None:
         self._refuse_unusable()

@@ -67,8 +67,8 @@ class ImageGenerator(nn.Module, ABC, Generic[Config]):
     ) -> Tensor:
         """Paint a batch.
 
-        labels: (B, input_channels, H, W) one-hot float; style: (B, style_size), or a map of several where
-        it can be (see `one_style`), and noise as draw_noise gives it; each is drawn here where it is None, and ignored by a
-        network that has none.
+        labels: (B, input_channels, H, W) one-hot float; style: (B, style_size), or a map of
+        several where it can be (see `one_style`), and noise as draw_noise gives it; each is drawn here where it is
+        None, and ignored by a network that has none.
         Returns (B, 3, H', W') in [-1, 1]; H', W' are H, W where those are multiples of `multiple` and the size is free.
         """

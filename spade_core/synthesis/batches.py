@@ -17,7 +17,7 @@ from ..contract.messages import EXACT, NOWHERE, Wrap
 from ..contract.progress import ProgressCallback
 
 if TYPE_CHECKING:
-    from .placed_codes import PlacedCodes
+    from .places import PlacedCodes
     from .synthesizer import Synthesizer  # imports torch, which some synthesizers do without
 
 

@@ -28,7 +28,7 @@ from ..upscaling.choice import loaded
 from ..upscaling.outlines import outlined
 from ..upscaling.terms import upscaler_terms
 from .batches import Canvas
-from .placed_codes import PlacedCodes, numbers_of
+from .places import PlacedCodes, numbers_of
 from .style import at_strength, between
 
 if TYPE_CHECKING:

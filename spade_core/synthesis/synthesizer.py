@@ -34,10 +34,11 @@ from .compiled.generator import CompiledGenerator
 from .compiled.keys import KeyMap
 from .framing import Framing
 from .painting_size import painting_size
-from .placed_codes import PlacedCodes, style_map
+from .places import PlacedCodes
 from .precision import computed_in, preview_on
 from .row_bands import RowBands
 from .semantic_inputs import SemanticInputs, all_labels, together
+from .style_maps import style_map
 from .tiles.pictures import PartedPictures
 from .tiles.plan import Part
 from .tiles.sheet import Sheet
@@ -114,12 +115,13 @@ class Synthesizer:
         """Paint a picture.
 
         label_map: (H, W) ids of label_set, sides of 32 to 8192 pixels. style: (style_size,) float32, or None to draw
-        it from the seed; or several of them, each with its places. The seed also draws the noise. progress is told the stage and a fraction of 0 to 1, and may
-        raise to stop. instance_map: (H, W) whole numbers, one an object, for a model that looks at the borders between
-        objects; where None is given, the borders between labels stand in for them. size: (height, width) to paint at
-        in place of the label map's: smaller, for an upscaler, with labels sampled as the model sees them. wrap:
-        whether rows go on from the bottom to the top, and columns from right to left, as those of seamless tiles and
-        panoramas. precision: "exact", or "preview" for `preview`'s numbers in place of float32.
+        it from the seed; or several of them, each with its places. The seed also draws the noise. progress is told the
+        stage and a fraction of 0 to 1, and may raise to stop. instance_map: (H, W) whole numbers, one an object, for a
+        model that looks at the borders between objects; where None is given, the borders between labels stand in for
+        them. size: (height, width) to paint at in place of the label map's: smaller, for an upscaler, with labels
+        sampled as the model sees them. wrap: whether rows go on from the bottom to the top, and columns from right to
+        left, as those of seamless tiles and panoramas. precision: "exact", or "preview" for `preview`'s numbers in
+        place of float32.
         Returns (H, W, 3) uint8, or of that size. Raises BadLabelError, BadShapeError, TooLargeError, and
         BadOptionError where the model cannot wrap, or paints all of a picture in one style.
         """

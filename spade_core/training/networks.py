@@ -44,6 +44,11 @@ class Networks:
     """The frozen pyramid, where discriminator or perceptual loss look through it."""
     perceptual: PerceptualLoss | None
 
+    @property
+    def generating(self) -> list[nn.Module]:
+        """Those that the generator's optimizer moves."""
+        return [self.generator, *([self.encoder] if self.encoder else [])]
+
     @classmethod
     def build(
         cls, recipe: Recipe, label_channels: int, device: torch.device, vgg_weights: Path | None

@@ -107,6 +107,8 @@ class OptimizerConfig:
 
     generator_lr: float = 2e-4
     """Adam step of generator and style encoder."""
+    table_rate: float = 20.0
+    """How many times as fast scales and shifts are learned that are looked up by class (CLADE)."""
     discriminator_lr: float = 3e-4
     """Adam step of the discriminator."""
     beta1: float = 0.0

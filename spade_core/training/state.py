@@ -13,6 +13,7 @@ from ..checkpoint.names import photos_seen, states_of
 from ..contract.errors import BadCheckpointError, LabelSetMismatchError
 from ..contract.labels import LabelSet, parse_label_set
 from ..files import write_torch
+from .optimizers import load_optimizer
 from .trainer import Trainer
 
 TrainingState = dict[str, Any]
@@ -66,7 +67,7 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
         if name != "tap_norms" or name in state:
             fill(network, state.get(name, {}), name)
     try:
-        trainer.generator_optimizer.load_state_dict(state["generator_optimizer"])
+        load_optimizer(trainer.generator_optimizer, state["generator_optimizer"], trainer.networks.generating)
         trainer.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
     except ValueError as error:
         raise other_networks("optimizer", str(error)) from None

@@ -27,6 +27,7 @@ from .gradient_checkpointing import checkpoint_blocks, weights_once
 from .initial_weights import start_from_photos
 from .networks import Networks
 from .objective import ClassTarget, Generated, Losses, Objective, Targets
+from .optimizers import generator_groups
 from .styles import StyleSampler
 
 
@@ -66,9 +67,9 @@ class Trainer:
             checkpoint_blocks(self.networks.generator)
         rates = self.recipe.optimizer
         betas = (rates.beta1, rates.beta2)
-        generating = [self.networks.generator, *([self.networks.encoder] if self.networks.encoder else [])]
+        generating = self.networks.generating
         self.generator_optimizer = torch.optim.Adam(
-            [weight for network in generating for weight in network.parameters()], rates.generator_lr, betas
+            generator_groups(generating, rates.table_rate), rates.generator_lr, betas
         )
         self.discriminator_optimizer = torch.optim.Adam(
             [{"params": list(self.networks.discriminator.parameters())}], rates.discriminator_lr, betas
@@ -235,7 +236,7 @@ class Trainer:
         )
         for group in optimizer.param_groups:
             # Not the saved rate: a run may be continued with another.
-            group["lr"] = optimizer.defaults["lr"] * self.lr_scale
+            group["lr"] = optimizer.defaults["lr"] * group.get("rate", 1.0) * self.lr_scale
         optimizer.step()
 
 

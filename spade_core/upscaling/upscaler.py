@@ -25,7 +25,7 @@ from ..runtime import chosen_device, fastest_dtype
 from .compact import CompactNet
 from .networks import UpscalingNetwork, is_own, load_network
 from .resampling import resampled
-from .silhouettes import fitted
+from .silhouettes import SIGHT, STEP, fitted
 from .spandrel_files import SpandrelNetwork, load_with_spandrel
 from .tiling import Tiling, Wrap, wrapped
 from .x4plus import x4plus_file
@@ -33,6 +33,8 @@ from .x4plus import x4plus_file
 EMBEDDED = Path(__file__).parent / "weights" / "embedded.safetensors"
 PUT_BACK = 0.5
 """Share of what was smoothed away; measured with the kernel distance of photos (docs/upscaling.md)."""
+RESAMPLED = 5
+"""Pixels that bicubic resampling, and the smoothing of borders, see to each side."""
 TONE_SIDE = 9
 """Pixels of the small picture's squares whose mean is put back whole: what was painted keeps its light."""
 SCALED = 16
@@ -68,6 +70,25 @@ class Upscaler:
     def description(self) -> str:
         """What makes a picture again: name, digest, precision, and the share put back."""
         return f"{self.name} {self.digest[:16]} {self.precision} {self.put_back:g}"
+
+    @property
+    def sight(self) -> int:
+        """How far from a changed pixel an enlarged picture can differ at most, in pixels of what is enlarged."""
+        layers = 0.0
+        times = 1
+
+        def counted(layer: Callable[[Tensor], Tensor], x: Tensor, reach: int, scale: int = 1) -> Tensor:
+            nonlocal layers, times
+            layers += reach / times
+            times *= scale
+            return layer(x)
+
+        some = next(self._network.parameters())
+        with torch.inference_mode():
+            self._network(torch.zeros(1, 3, SMALLEST_SIDE, SMALLEST_SIDE).to(some), counted)
+        # A further pass sees as many pixels of what is finer already.
+        once = layers + 4 + TONE_SIDE // 2 + RESAMPLED
+        return math.ceil(2 * once + SIGHT + STEP + RESAMPLED)
 
     @classmethod
     def load(

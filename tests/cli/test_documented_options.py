@@ -129,7 +129,13 @@ RUNS = (
         "--strength 0.5 --label-set landscape --upscale off --natural-edges 0.3",
         "{out}/o.png",
     ),
-    Run("generate", "{labels} -o {out}/o.png --model {landscape} --wrap horizontal", "{out}/o.png"),
+    Run("generate", "{labels} -o {out}/o.png --model {landscape} --wrap horizontal --preview", "{out}/o.png"),
+    Run(
+        "generate",
+        "{labels} -o {out}/o.png --model {landscape} --style-for sky=sunset 1={photo} --style-regions {labels} "
+        "--style-right mist --softness 0.05",
+        "{out}/o.png",
+    ),
     Run("generate", "{street} -o {out}/o.png --model {edges} --instances {street}", "{out}/o.png"),
     Run("generate", "{labels} -o {out}/o.png --server {server}", "{out}/o.png"),
 )

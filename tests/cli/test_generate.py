@@ -63,6 +63,18 @@ def test_bad_input_is_told_before_the_model_is_loaded(spade, labels):
     assert "label set" in spade("generate", labels, "-o", "out.png", "--label-set", "missing", *anyway).err
 
 
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64])
+def test_a_seed_that_no_server_takes_is_refused_in_this_process_too(spade, labels, seed):
+    ended = spade("generate", labels, "-o", "out.png", "--model", "no-such-model", "--seed", seed)
+    assert ended.is_a_plain_refusal and f"--seed is {seed}" in ended.err
+
+
+def test_an_empty_address_is_no_server_and_nothing_is_painted_without(spade, labels, tiny_model, tmp_path):
+    ended = spade("generate", labels, "-o", "out.png", "--model", tiny_model, "--server", "")
+    assert ended.is_a_plain_refusal and "server address" in ended.err
+    assert not (tmp_path / "out.png").exists()
+
+
 def test_ids_outside_the_models_set_are_refused(spade, labels, tiny_model, tmp_path):
     Image.fromarray(np.full((40, 40), 99, np.uint8)).save(labels)
     ended = spade("generate", labels, "-o", "out.png", "--model", tiny_model)

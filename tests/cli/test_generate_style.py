@@ -88,3 +88,40 @@ def test_options_that_do_not_go_together_are_refused(
     said = capsys.readouterr().err
     assert code == 2 and clue in said and "\n  fix: " in said
     assert not (tmp_path / "out.png").exists()
+
+
+def test_a_class_and_a_region_have_styles_of_their_own(painted, photos, tmp_path):
+    first, second = photos
+    own = painted("--style", first)
+    grass = painted("--style", first, "--style-for", f"grass={second}")
+    assert not np.array_equal(grass, own)
+    regions = np.zeros((48, 64), np.uint8)
+    regions[32:] = 7
+    Image.fromarray(regions).save(tmp_path / "regions.png")
+    words = "--style-regions", "regions.png", "--style-for", f"7={second}"
+    assert np.array_equal(painted("--style", first, *words), grass), "the same place, said otherwise"
+    all_of_it = painted(
+        "--style", first, "--style-for", *(f"{name}={second}" for name in ("sky", "mountain", "grass"))
+    )
+    assert np.array_equal(all_of_it, painted("--style", second))
+    right = painted("--style", first, "--style-right", second).astype(int)
+    middle = painted("--style", first, "--style-right", second, "--wrap", "horizontal")
+    assert not np.array_equal(right, own) and not np.array_equal(right, middle)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--style-for", "sky"), "names no class and style"),
+        (("--style-for", "carpet=sunset.jpg"), "no class 'carpet'"),
+        (("--style-for", "3=b.png"), "no image of regions"),
+        (("--softness", "0.7"), "Give a number from 0 to 0.5"),
+    ],
+)
+def test_a_place_that_is_none_is_refused_in_words(
+    labels, tiny_model, photos, tmp_path, monkeypatch, capsys, words, said
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sunset.jpg").write_bytes((tmp_path / "a.png").read_bytes())
+    assert main(["generate", str(labels), "-o", "out.png", "--model", str(tiny_model), *words]) != 0
+    assert said in capsys.readouterr().err

@@ -62,12 +62,24 @@ def finished(submit, shape, digest=None):
     [
         (lambda submit: finished(submit, (10, 10)), "10 x 10 in place of 96 x 64"),
         (lambda submit: finished(submit, submit.shape, "0" * 64), "damaged on its way"),
+        (lambda submit: encode(Finished(submit.id, submit.shape, "0" * 64), [b"\0"]), "incomplete"),
+        (lambda submit: encode(Finished(submit.id, submit.shape, "0" * 64)), "incomplete"),
     ],
 )
 def test_a_picture_that_is_not_the_one_asked_for_is_not_handed_out(lie, says, landscape, label_map):
     with LyingServer(lie) as server, Client(server.address, credentials=None) as client:
         with pytest.raises(InternalError, match=says):
             client.generate(PictureRequest(label_map, landscape), timeout_s=10)
+
+
+def test_what_a_server_says_cannot_command_a_terminal(landscape, label_map):
+    def lie(submit):
+        return encode(Failed(submit.id, "INTERNAL", "\x1b[2Jgone\x07", "\u202eturn it"))
+
+    with LyingServer(lie) as server, Client(server.address, credentials=None) as client:
+        with pytest.raises(InternalError) as told:
+            client.generate(PictureRequest(label_map, landscape), timeout_s=10)
+    assert (told.value.message + told.value.fix).isprintable() and "gone" in told.value.message
 
 
 @pytest.mark.parametrize("milliseconds", [-5_000, -1, 10**15])

@@ -78,6 +78,17 @@ def test_without_the_connection_file_nobody_gets_a_word_in_on_this_machine_eithe
         assert server.process.poll() is None
 
 
+@pytest.mark.parametrize(
+    "question", [Client.status, Client.fetch_welcome, lambda client: client.fetch_label_set("0" * 64)]
+)
+def test_a_stranger_is_told_so_whatever_the_question_and_does_not_wait_for_it(tmp_path, question):
+    with RunningServer(tmp_path) as server, Client(server.connection.address, credentials=None) as stranger:
+        began = time.monotonic()
+        with pytest.raises(ForbiddenError, match="without a key"):
+            question(stranger)
+        assert time.monotonic() - began < 3
+
+
 def test_whoever_took_the_port_of_a_server_is_not_believed(tmp_path, monkeypatch, landscape, label_map):
     with RunningServer(tmp_path / "true", wait=False) as server:
         kept = server.file.read_text()

@@ -4,6 +4,7 @@
 import io
 import json
 import time
+from dataclasses import replace
 from uuid import uuid4
 
 import numpy as np
@@ -47,6 +48,20 @@ def test_any_layout_and_integer_dtype_of_the_map_will_do(client, landscape, labe
     odd = np.asfortranarray(label_map.astype(np.int64))[::-1]
     rgb = client.generate(PictureRequest(odd, landscape), Delivery(compress=compress)).rgb
     assert np.array_equal(rgb, landscape.colorize(np.ascontiguousarray(odd)))
+
+
+def test_a_picture_that_is_there_at_once_is_not_announced_again_and_again(server, landscape, label_map):
+    submit = Submit("", "c" * 32, "landscape", landscape.digest, 0, (64, 96), "uint8", label_map.nbytes)
+    numbers = []
+    with RawPeer(server.connection) as peer:
+        for seed in range(5):
+            peer.say(replace(submit, id=f"{seed:032x}", seed=seed, no_cache=True), label_map.data)
+            kinds = [type(peer.heard())]
+            while kinds[-1] is not Finished:
+                kinds.append(type(peer.heard()))
+            assert kinds[0] is Accepted
+            numbers.append(len(kinds))
+    assert min(numbers) <= 3  # accepted, painting, finished; the server tells of all jobs twice a second, too
 
 
 def test_a_large_picture_arrives_whole(client, landscape):

@@ -20,6 +20,7 @@ import numpy as np
 
 from spade_core.contract.errors import BadCheckpointError
 from spade_core.contract.labels import LabelSet, load_label_set, parse_label_set, shipped_label_sets
+from spade_core.synthesis.places import PlacedCodes
 
 SLOW = 100_000
 DIES, DIES_ONCE, HANGS, NEEDS_TOO_MUCH, IS_BROKEN, NEEDS_MUCH = 1001, 1002, 1003, 1004, 1005, 1006
@@ -57,6 +58,7 @@ class TrivialSynthesizer:
         for name, number in (("golden-hour", 30), ("night", 60))
     )
     looks_at_instances = False
+    one_style = ""
     terms = "A trivial generator, for tests."
     parted = None
     preview = ""
@@ -107,6 +109,8 @@ class TrivialSynthesizer:
             if progress is not None:
                 progress("painting", step * 20 / (seed - SLOW))
         rgb = self.label_set.colorize(label_map) + np.uint8((seed + self.shade) % 251)
+        if isinstance(style, PlacedCodes):
+            return rgb + style.codes[:, :3].astype(np.uint8)[style.numbers]
         return rgb if style is None else rgb + style[:3].astype(np.uint8)
 
     def render_batch(self, canvases, progress=None, size=None):
@@ -135,6 +139,7 @@ class StylelessSynthesizer(TrivialSynthesizer):
     """As the models of earlier versions are."""
 
     named_styles = ()
+    one_style = "it has no style code"
 
 
 class InstancesSynthesizer(TrivialSynthesizer):

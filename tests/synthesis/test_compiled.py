@@ -17,7 +17,7 @@ from spade_core.model.layers import conv
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
 from spade_core.synthesis import row_bands
-from spade_core.synthesis.compiled import convolution, matrices, patches
+from spade_core.synthesis.compiled import convolution, label_path, matrices, patches
 from spade_core.synthesis.compiled.convolution import Convolution
 from spade_core.synthesis.compiled.features import Features
 from spade_core.synthesis.compiled.generator import CompiledGenerator
@@ -216,6 +216,62 @@ def test_what_is_kept_of_a_label_map_changes_no_picture(small: Generator, way: s
         keys = compiled.keys_of_classes(blocks_of(ids), None)
         afresh = CompiledGenerator(small)(keys, styles[style], noise)
         assert torch.equal(compiled(keys, styles[style], noise), afresh)
+
+
+def moved(left: int, edges: bool = False) -> Tensor:
+    """(1, 64, 96) classes: a block, and a smaller one, whose left sides are there, before others that stay."""
+    ids = np.kron(np.arange(24).reshape(1, 4, 6) % 3, np.ones((1, 16, 16), int))
+    ids[:, 20:42, left : left + 11] = 3
+    ids[:, 43, left // 2 :] = left % 3
+    return torch.from_numpy(ids)
+
+
+MOVING = {
+    "as the embedded one": GeneratorConfig(
+        label_channels=4, style_size=3, base_width=8, max_width=24, norm="pixel", start="labels+style", noise=True,
+        smooth_upsampling=True, replicate_padding=True, label_sampling="area", spade_hidden=8, share_hidden=True,
+        pointwise_from_step=3, style_in_blocks=True, spectral=False,
+    ),
+    "as the published ones": GeneratorConfig(
+        label_channels=4, instance_edges=True, base_width=8, max_width=24, spade_hidden=8, spectral=False
+    ),
+    "of an odd width": GeneratorConfig(label_channels=4, base_width=5, max_width=24, spade_hidden=7, spectral=False),
+}  # fmt: skip
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", MOVING)
+def test_what_a_label_map_has_in_common_with_the_one_before_changes_no_bit(kind: str):
+    torch.manual_seed(0)
+    config = MOVING[kind]
+    network = network_of(config)
+    compiled, noise = CompiledGenerator(network), network.draw_noise(1, 64, 96)
+    style = torch.randn(1, 3) if config.style_size else None
+    for left in (8, 12, 13, 60, 0, 12):
+        ids = moved(left)
+        keys = compiled.keys_of_classes(ids, ids if config.instance_edges else None)
+        afresh = CompiledGenerator(network)(keys, style, noise)
+        assert torch.equal(compiled(keys, style, noise), afresh)
+
+
+@needs_compiler
+def test_of_a_moved_object_only_the_neighbourhoods_that_are_new_are_computed(monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(0)
+    compiled, computed = CompiledGenerator(network_of(MOVING["as the published ones"])), []
+    projected = label_path.ScaleShift._projected
+
+    def noted(self: label_path.ScaleShift, hidden: Tensor, members: Tensor) -> Tensor:
+        computed.append(len(members))
+        return projected(self, hidden, members)
+
+    def rows_of(left: int) -> int:
+        computed.clear()
+        compiled(compiled.keys_of_classes(moved(left), moved(left)), None, [])
+        return sum(computed)
+
+    monkeypatch.setattr(label_path.ScaleShift, "_projected", noted)
+    all_of_it = rows_of(8)
+    assert 0 < rows_of(11) < all_of_it / 2
 
 
 @needs_compiler

@@ -19,6 +19,7 @@ from spade_core.training.batch import Batch
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import PRESETS
 from spade_core.training.recipe import Recipe
+from spade_core.training.state import restore, state_of
 from spade_core.training.trainer import Trainer
 
 CLASSES = 5
@@ -106,6 +107,59 @@ def test_our_own_recipe_trains_class_adaptive_norms_too():
         if torch.equal(value, before[name])
     ]
     assert still == []
+
+
+def perceptual_losses(name: str, steps: int) -> list[float]:
+    """Of a recipe that trains as published on one batch, whose classes have colours, with features that are here."""
+    recipe = tiny(PRESETS[name][1])
+    wider = {"base_width": 8, "max_width": 32} | ({"spade_hidden": 16} if name == "paper" else {})
+    recipe = replace(
+        recipe,
+        generator=replace(recipe.generator, **wider),
+        losses=replace(PRESETS[name][1].losses, perceptual="taps"),
+    )
+    config = TrainingConfig(Path("data"), Path("run"), recipe=recipe, device="cpu", bf16=False)
+    trainer = Trainer(config, CLASSES, None, torch.device("cpu"))
+    random = torch.Generator().manual_seed(0)
+    channels = torch.arange(16).reshape(4, 4) % CLASSES
+    channels = torch.stack([channels, channels.T])
+    channels = channels.repeat_interleave(16, 1).repeat_interleave(16, 2)
+    shades = torch.rand(CLASSES, 3, generator=random) * 2 - 1
+    photos = shades[channels].permute(0, 3, 1, 2) + 0.1 * torch.randn(2, 3, 64, 64, generator=random)
+    trainer.calibrate(photos)
+    batch = Batch(photos, channels, channels)
+    return [trainer.train_step(batch)["perceptual"] for _ in range(steps)]
+
+
+def test_class_adaptive_norms_come_as_near_to_photos_as_spade_does_in_as_many_steps():
+    clade, spade = (perceptual_losses(name, 24) for name in ("clade", "paper"))
+    fallen, wanted = (sum(each[:4]) - sum(each[-4:]) for each in (clade, spade))
+    assert wanted > 0 and fallen > 0.8 * wanted
+
+
+def test_a_state_from_before_class_tables_had_a_rate_of_their_own_goes_on():
+    trainer, _, _ = trained("clade")
+    before = state_of(trainer)
+    now = trainer.generator_optimizer.state_dict()
+    names = [id(weight) for weight in trainer.networks.generator.parameters()]
+    numbers = [
+        names.index(id(weight))
+        for group in trainer.generator_optimizer.param_groups
+        for weight in group["params"]
+    ]
+    one = {key: value for key, value in now["param_groups"][0].items() if key != "rate"}
+    before["generator_optimizer"] = {
+        "state": {place: now["state"][number] for number, place in enumerate(numbers)},
+        "param_groups": [one | {"params": list(range(len(names)))}],
+    }
+    other, _, _ = trained("clade", 1)
+    restore(other, before)
+    for old, new in zip(
+        trainer.networks.generator.parameters(), other.networks.generator.parameters(), strict=True
+    ):
+        kept, taken = trainer.generator_optimizer.state[old], other.generator_optimizer.state[new]
+        assert torch.equal(kept["exp_avg_sq"], taken["exp_avg_sq"])
+    assert [group.get("rate") for group in other.generator_optimizer.param_groups] == [1.0, 20.0]
 
 
 def test_cascaded_refinement_learns_from_its_perceptual_loss_alone(monkeypatch):

@@ -39,12 +39,17 @@ def profile(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def address(profile) -> Iterator[str]:
     """A server that runs already, as it does once it is installed."""
+    yield from started_server(profile, SERVER)
+
+
+def started_server(profile: Path, options: str) -> Iterator[str]:
+    """The address of a server with these options, which ends with the iterator."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         found = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     python = os.environ.get("SPADE_SERVER_PYTHON") or str(ROOT / ".venv" / "bin" / "python")
     file = profile.parent / "server.json"
-    words = [python, "-m", "server", "--bind", found, "--connection-file", str(file), *shlex.split(SERVER)]
+    words = [python, "-m", "server", "--bind", found, "--connection-file", str(file), *shlex.split(options)]
     with open(os.devnull, "wb") as nowhere:
         server = subprocess.Popen(words, cwd=ROOT, env=surroundings(profile), stdout=nowhere, stderr=nowhere)
     yield found

@@ -84,7 +84,8 @@ class InstancesPart:
 
 @dataclass(frozen=True)
 class PlacedPart:
-    """A style for a part of the picture: the style as in a StylePart, the rest as in PlacedStyle (since minor version 9)."""
+    """A style for a part of the picture: the style as in a StylePart, the rest as in PlacedStyle (since minor version
+    9)."""
 
     kind: str
     seed: int = 0

@@ -25,8 +25,9 @@ PICTURE_LIKE = {
 """What somebody may have meant as a photo or a label map."""
 
 KNOWN = {
-    "label_set.toml", "index.csv", "conversion.json", "labelling.json", "confidence.csv", "contact_sheet.jpg",
-    "thumbs.db", "desktop.ini", "scenecategories.txt", "outdoorcategories.txt", "objectinfo150.txt",
+    "label_set.toml", "index.csv", "conversion.json", "labelling.json", "render.json", "confidence.csv",
+    "contact_sheet.jpg", "thumbs.db", "desktop.ini", "scenecategories.txt", "outdoorcategories.txt",
+    "objectinfo150.txt",
 }  # fmt: skip
 
 

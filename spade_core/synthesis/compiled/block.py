@@ -15,7 +15,7 @@ from ...model.spade import GeneratorConfig, SpadeNorm, SpadeResBlock
 from ...model.style_map import Style, StyleMap
 from .convolution import Convolution, Shortcut
 from .features import EPS, Doubling, Features
-from .label_path import HiddenLabels, ScaleShift, SeenLabels
+from .label_path import Carried, HiddenLabels, ScaleShift, SeenLabels
 from .table import Table, side_by_side
 
 
@@ -32,7 +32,8 @@ class Tables:
 
 
 class CompiledBlock:
-    """A residual block. What the last label map gave is kept until `forget`."""
+    """A residual block. What the last label map gave is kept until `forget`: for the same again, and for what the next
+    has in common with it."""
 
     def __init__(self, config: GeneratorConfig, block: SpadeResBlock) -> None:
         norms = [block.norm_0, block.norm_1, *([] if block.norm_s is None else [block.norm_s])]
@@ -55,19 +56,19 @@ class CompiledBlock:
         strength = block.noise_strength
         self._strength = None if strength is None else strength.detach().flatten().contiguous()
         self._kept: Tables | None = None
+        self._kept_of: SeenLabels | None = None
+        self._kernels = sides[0].kernels
+        self._by_rows = all(side.by_rows for side in sides)
 
     @property
     def kept_bytes(self) -> int:
         return 0 if self._kept is None else self._kept.bytes
 
     def forget(self) -> None:
-        self._kept = None
+        self._kept = self._kept_of = None
 
     def tables(self, seen: SeenLabels, style: Style | None, room: int) -> Tables:
-        """For the label map at this block's scale, of which `forget` is told when it changes.
-
-        style: (B, Z), or a map. room: bytes that may be kept.
-        """
+        """For the label map at this block's scale. style: (B, Z), or a map. room: bytes that may be kept."""
         if self._style is not None and isinstance(style, StyleMap):
             return self._styled(self._of_labels(seen, room), seen, self._style, style)
         of_style = None if self._style is None or not isinstance(style, Tensor) else self._style(style)
@@ -83,9 +84,9 @@ class CompiledBlock:
     def _of_labels(self, seen: SeenLabels, room: int) -> Tables:
         """Without a style."""
         found = self._kept
-        if found is None:
-            found = self._tables(seen, None)
-            self._kept = found if found.bytes <= room else None
+        if found is None or self._kept_of is not seen:
+            found = self._carried(seen) or self._tables(seen, None)
+            self._kept, self._kept_of = (found, seen) if found.bytes <= room else (None, None)
         return found
 
     def _styled(self, tables: Tables, seen: SeenLabels, layer: nn.Linear, style: StyleMap) -> Tables:
@@ -94,6 +95,12 @@ class CompiledBlock:
         shares, codes = style.at(height, width), style.of_layer(layer)
 
         def styled(table: Table, sides: Sequence[_NormSide]) -> Table:
+            if all(side.scale_shift.kernel == 1 for side in sides):
+                found = table.mixed(
+                    shares, torch.cat([side.scale_shift.of_style(codes) for side in sides], 1)
+                )
+                if found is not None:
+                    return found
             each = [side.scale_shift.of_styles(shares, codes, seen.repeat_edge) for side in sides]
             return table.shifted(torch.cat(each, 1))
 
@@ -104,6 +111,23 @@ class CompiledBlock:
         both = []
         for sides in (self._first, self._second):
             both.append(side_by_side([side.table(seen, of_style, known) for side in sides]))
+        return Tables(*both)
+
+    def _carried(self, seen: SeenLabels) -> Tables | None:
+        """As _tables, to the bit, from the tables of the label map before, where those are kept."""
+        kept = self._kept
+        if kept is None or not self._by_rows or self._kept_of is None or self._kept_of is not seen.before:
+            return None
+        carried = seen.carried(*self._kernels)
+        if carried is None:
+            return None
+        known: dict[HiddenLabels, Tensor] = {}
+        both = []
+        for sides, old in ((self._first, kept.first), (self._second, kept.second)):
+            fresh = [side.rows(seen, carried, known) for side in sides]
+            both.append(
+                old.carried(carried.new, carried.old, carried.fresh, torch.cat(fresh, 1), carried.rows)
+            )
         return Tables(*both)
 
     def __call__(
@@ -152,6 +176,22 @@ class _NormSide:
             assert norm.mlp_shared is not None
             shared = HiddenLabels(norm.mlp_shared, classes)
         self._hidden, self.scale_shift = shared, ScaleShift(norm)
+
+    @property
+    def kernels(self) -> tuple[int, int]:
+        """Of both convolutions."""
+        return self._hidden.kernel, self.scale_shift.kernel
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether `rows` gives what `table` does to the bit."""
+        return self._hidden.by_rows and self.scale_shift.by_rows
+
+    def rows(self, seen: SeenLabels, carried: Carried, known: dict[HiddenLabels, Tensor]) -> Tensor:
+        """(N, width): rows of the table, of what was not there before."""
+        if self._hidden not in known:
+            known[self._hidden] = self._hidden.rows(seen, carried.hidden)
+        return self.scale_shift.rows(known[self._hidden], carried.members)
 
     def table(self, seen: SeenLabels, of_style: Tensor | None, known: dict[HiddenLabels, Tensor]) -> Table:
         """of_style: (B, hidden), added to the hidden features. known: what has been computed of this label map."""

@@ -40,6 +40,7 @@ class CompiledGenerator:
         self._blocks = [(step, CompiledBlock(config, block)) for step, block in _spade_blocks(network)]
         self._image = Convolution.of(network.conv_img)
         self._seen: KeyMap | None = None
+        self._kept_scales: dict[int, SeenLabels] = {}
         self.after_band: Callable[[], None] = _go_on
 
     @classmethod
@@ -98,7 +99,7 @@ class CompiledGenerator:
         return block(x, "none", block.tables(seen, style, 0), noise, self.after_band)
 
     def _forget(self) -> None:
-        self._seen = None
+        self._seen, self._kept_scales = None, {}
         for _, block in self._blocks:
             block.forget()
 
@@ -114,9 +115,8 @@ class CompiledGenerator:
         network, config = self._network, self._config
         rows, columns = network.grid(*labels.ids.shape[1:])
         if self._seen is None or not self._seen.same_as(labels):
-            self._forget()
-        self._seen = labels
-        scales = self._scales(labels, rows, columns)
+            self._kept_scales = self._scales(labels, rows, columns)
+        self._seen, scales = labels, self._kept_scales
         x = network.start(scales[0].keys.planes(), style, (rows, columns))
         x = x.contiguous(memory_format=torch.channels_last)
         done = taken = 0
@@ -129,18 +129,22 @@ class CompiledGenerator:
             x = block(x, doubling, tables, plane, self.after_band)
             if after_block is not None:
                 after_block(index)
+        for scale in scales.values():
+            scale.before = None  # all there was in common is in the tables now
         seen = Features(x, slope=LEAK, repeat_edge=config.replicate_padding)
         return torch.tanh_(self._image(seen, self.after_band)[0])
 
     def _scales(self, labels: KeyMap, rows: int, columns: int) -> dict[int, SeenLabels]:
-        """The label map as each step sees it."""
+        """The label map as each step sees it, beside the one before."""
+        for seen in self._kept_scales.values():
+            seen.before = None  # of a picture that was stopped
         found, keys, steps = {}, labels, self._config.steps
         sampling = self._config.label_sampling
         # Means of means are means, where each is of four whole pixels.
         halves = sampling == "area" and labels.ids.shape[1:] == (rows << steps, columns << steps)
         for step in range(steps, -1, -1):
             keys = (keys if halves else labels).resized(rows << step, columns << step, sampling)
-            found[step] = SeenLabels(keys, self._config.replicate_padding)
+            found[step] = SeenLabels(keys, self._config.replicate_padding, self._kept_scales.get(step))
         return found
 
 

@@ -8,6 +8,8 @@ as in noise, the second is a convolution as ever.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,14 +28,32 @@ MOST_TABLE = 0.7
 """The same of the second's neighbourhoods above which its sums are taken for every pixel."""
 
 
-class SeenLabels:
-    """A label map at one scale, and its neighbourhoods."""
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """Neighbourhoods that were in the label map before, too: each one's number `new`, and what it was there, `old`,
+    (K,) int64; and `fresh`, (N,), the others. rows: (B, h, w) int32, each pixel's, or None. hidden: (M,), of the first
+    convolution's neighbourhoods those that the fresh ones are made of: members, (N, k k), has 1 + their places in it, 0
+    for what lies past the border; None where each is one."""
 
-    def __init__(self, keys: KeyMap, repeat_edge: bool) -> None:
+    new: Tensor
+    old: Tensor
+    fresh: Tensor
+    rows: Tensor | None
+    hidden: Tensor
+    members: Tensor | None
+
+
+class SeenLabels:
+    """A label map at one scale, and its neighbourhoods. before: that of another label map, of which much may be the
+    same, as where an object was moved."""
+
+    def __init__(self, keys: KeyMap, repeat_edge: bool, before: SeenLabels | None = None) -> None:
         self.keys, self.repeat_edge = keys, repeat_edge
         self.size = keys.ids.shape
+        self.before = before if before is not None and before.size == self.size else None
         self._first: dict[int, Patches] = {}
         self._second: dict[tuple[int, int], Patches] = {}
+        self._changed: Tensor | None = None
 
     def first(self, kernel: int) -> Patches:
         """The neighbourhoods of keys."""
@@ -49,6 +69,49 @@ class SeenLabels:
             self._second[first, kernel] = Patches.of(ids + 1, kernel, self.repeat_edge, MOST_TABLE)
         return self._second[first, kernel]
 
+    def carried(self, first: int, kernel: int) -> Carried | None:
+        """Of those that tables have a row for, by the kernels of both convolutions; None where there is none to be
+        had of the label map before."""
+        if self.before is None:
+            return None
+        patches, old = (seen._of_tables(first, kernel) for seen in (self, self.before))
+        if patches is None or patches.places is None or old is None:
+            return None
+        reach, places = first // 2 + kernel // 2, patches.places
+        changed = F.max_pool2d(self._changes(), 2 * reach + 1, 1, reach).flatten()[places] > 0
+        new, fresh = (~changed).nonzero()[:, 0], changed.nonzero()[:, 0]
+        there = places[new] if old.ids is None else old.ids.flatten()[places[new]].long()
+        if kernel == 1:
+            return Carried(new, there, fresh, patches.ids, fresh, None)
+        hidden, members = patches.members[fresh].unique(return_inverse=True)
+        if len(hidden) and hidden[0] == 0:
+            return Carried(new, there, fresh, patches.ids, hidden[1:] - 1, members)
+        return Carried(new, there, fresh, patches.ids, hidden - 1, members + 1)
+
+    def _of_tables(self, first: int, kernel: int) -> Patches | None:
+        """None where the second convolution sees every pixel, or several pictures have rows of their own."""
+        patches = self.first(first)
+        if kernel > 1 and patches.ids is None:
+            return None
+        if kernel > 1:
+            patches = self.second(first, kernel)
+        if patches.ids is not None:
+            return patches
+        return None if self.size[0] > 1 else replace(patches, places=torch.arange(len(patches.members)))
+
+    def _changes(self) -> Tensor:
+        """(B, h, w), 1 where another key is seen than before, else 0."""
+        if self._changed is None:
+            assert self.before is not None
+            mine, others = self.keys, self.before.keys
+            changed = mine.ids != others.ids
+            # A mixture has another number in each label map.
+            mixed = ((mine.ids >= mine.pure) & (others.ids >= others.pure)).nonzero(as_tuple=True)
+            own, other = (keys.mixtures[keys.ids[mixed].long() - keys.pure] for keys in (mine, others))
+            changed[mixed] = (own != other).any(1)
+            self._changed = changed.float()
+        return self._changed
+
 
 class HiddenLabels:
     """mlp_shared: keys to hidden label features."""
@@ -59,17 +122,23 @@ class HiddenLabels:
         self.kernel = layer.kernel_size[0]
         weight = layer.weight.detach().permute(1, 2, 3, 0).flatten(1, 2)  # (channels, k k, hidden)
         self._bias, self.width = layer.bias.detach(), layer.out_channels
-        self._of_mixtures = weight.flatten(1)
+        self._of_mixtures = Matrix(weight.flatten(1))
         pure = [weight.new_zeros(1, *weight.shape[1:]), weight[:classes]]
         if len(weight) > classes:
             pure.append(weight[:classes] + weight[classes:])
         self._of_classes = torch.cat(pure).flatten(0, 1)
 
-    def rows(self, seen: SeenLabels) -> Tensor:
-        """(U, hidden): one for each neighbourhood."""
-        mixtures = (seen.keys.mixtures @ self._of_mixtures).view(-1, self.width)
+    @property
+    def by_rows(self) -> bool:
+        """As of Matrix."""
+        return self._of_mixtures.by_rows
+
+    def rows(self, seen: SeenLabels, wanted: Tensor | None = None) -> Tensor:
+        """(U, hidden): one for each neighbourhood, or for those alone that are wanted, (U,) int64."""
+        mixtures = self._of_mixtures.times(seen.keys.mixtures).view(-1, self.width)
         table = torch.cat([self._of_classes, mixtures]) if len(mixtures) else self._of_classes
-        return _sums(seen.first(self.kernel).members, table, self._bias).relu_()
+        members = seen.first(self.kernel).members
+        return _sums(members if wanted is None else members[wanted], table, self._bias).relu_()
 
 
 class ScaleShift:
@@ -105,6 +174,18 @@ class ScaleShift:
         weight = torch.einsum("whyx,kh->wkyx", self._weight, styles)
         padded = F.pad(shares, (reach,) * 4, mode="replicate") if repeat_edge and reach else shares
         return F.conv2d(padded, weight, padding=0 if repeat_edge else reach)
+
+    @property
+    def by_rows(self) -> bool:
+        """As of Matrix."""
+        return self._matrix.by_rows
+
+    def rows(self, hidden: Tensor, members: Tensor | None) -> Tensor:
+        """As `table`, to the bit where it is `by_rows`, for some neighbourhoods of one picture: (N, width). As in
+        Carried, hidden: (M, hidden), rows of `Carried.hidden`."""
+        if members is None:
+            return self._matrix.times(hidden) + self._bias
+        return self._projected(F.pad(hidden, (0, 0, 1, 0)), members)
 
     def table(self, hidden: Tensor, seen: SeenLabels, first: int) -> Table:
         """hidden: (B, U, hidden), a row for each neighbourhood of the first convolution, whose kernel is `first`.

@@ -61,6 +61,11 @@ class Matrix:
         self._plain = weight.contiguous() if found is None or self.columns % found.lanes() else None
         self._panels = None if found is None or self._plain is not None else panels(weight, found.lanes())
 
+    @property
+    def by_rows(self) -> bool:
+        """Whether a row gives the same to the bit whatever rows there are beside it."""
+        return self._plain is None
+
     def times(self, rows: Tensor) -> Tensor:
         """(U, in) to (U, out)."""
         if self._plain is not None:

@@ -20,11 +20,13 @@ from .library import library, pointer
 class Patches:
     """ids: (B, h, w) int32, which neighbourhood each pixel has, or None: each its own, in their order.
 
-    members: (U, k k) int64, what is in each.
+    members: (U, k k) int64, what is in each. places: (U,) int64, a pixel that has it, of all B h w; None where
+    neighbourhoods are of one pixel, or each pixel's own.
     """
 
     ids: Tensor | None
     members: Tensor
+    places: Tensor | None = None
 
     @classmethod
     def of(cls, keys: Tensor, kernel: int, repeat_edge: bool, most: float) -> Patches:
@@ -44,7 +46,9 @@ class Patches:
         first = (image * (height + 2 * reach) + place // width) * wide + place % width
         around = torch.tensor([y * wide + x for y in range(kernel) for x in range(kernel)])
         members = padded.flatten()[first[:, None] + around].long()
-        return cls(None if found is None else found[0], members)
+        return (
+            cls(members=members, ids=None, places=None) if found is None else cls(found[0], members, corners)
+        )
 
 
 def pairs(a: Tensor, b: Tensor, most: int) -> tuple[Tensor, Tensor] | None:

@@ -10,6 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .patches import pairs
+
+MOST_MIXED = 0.5
+"""Share of pixels with a row of their own above which every pixel gets one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -27,6 +32,14 @@ class Table:
         values = self.values[index if len(self.values) > 1 else 0]
         return values, None if self.rows is None else self.rows[index]
 
+    def carried(self, new: Tensor, old: Tensor, fresh: Tensor, values: Tensor, rows: Tensor | None) -> Table:
+        """Another label map's: its rows `new` are `old` ones of this, its rows `fresh` are `values`, (N, S). rows: as
+        above."""
+        result = self.values.new_empty(1, len(new) + len(fresh), self.values.shape[2])
+        result[0, new] = self.values[0, old]
+        result[0, fresh] = values
+        return Table(result, rows)
+
     def planes(self, height: int, width: int) -> Tensor:
         """(B or 1, h, w, S)."""
         if self.rows is None:
@@ -36,6 +49,22 @@ class Table:
         return torch.stack(
             [F.embedding(rows, each) for rows, each in zip(self.rows, self.values, strict=True)]
         )
+
+    def mixed(self, shares: Tensor, styles: Tensor) -> Table | None:
+        """With what each pixel's shares, (1, K, h, w), of K styles, (K, S), add: of one picture.
+
+        A row for each pair of a row and of shares; None where most pixels would have one of their own.
+        """
+        rows, places, most = self.rows, None, int(MOST_MIXED * shares[0, 0].numel())
+        for plane in shares[0, :-1]:  # the last is what the others leave
+            if rows is None:
+                return None
+            found = pairs(rows, plane.contiguous().view(torch.int32)[None], most)
+            rows, places = (None, None) if found is None else found
+        if rows is None or places is None or self.rows is None:
+            return None
+        values = self.values[0][self.rows.flatten()[places].long()]
+        return Table((values + shares[0].flatten(1)[:, places].T @ styles)[None], rows)
 
     def shifted(self, planes: Tensor) -> Table:
         """Every pixel's row with what `planes`, (1, S, h, w), have for it: of one picture."""

@@ -38,9 +38,9 @@ class Painter:
         after_run: Callable[[float], None],
         run_block: RunBlock | None = None,
     ) -> None:
-        """style: (1, Z), or a map of the whole picture. noise: as Decoder.draw_noise gives it for the whole picture, on the CPU. after_run is told
-        which share of all the work a block's run was, and may raise to stop. run_block: takes the place of a block's
-        own forward where it need not see around."""
+        """style: (1, Z), or a map of the whole picture. noise: as Decoder.draw_noise gives it for the whole picture, on
+        the CPU. after_run is told which share of all the work a block's run was, and may raise to stop. run_block:
+        takes the place of a block's own forward where it need not see around."""
         self._decoder, self._wrapping, self._wrap = decoder, wrapping, wrap
         self._labels, self._style, self._noise = labels, style, noise
         self._planner, self._after_run = Planner(decoder), after_run

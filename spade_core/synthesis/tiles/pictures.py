@@ -67,6 +67,11 @@ class PartedPictures:
             return None if wrap == NOWHERE else self._planner.plan(*size, wrap, math.inf)
         return self._planner.plan(*size, wrap, self.part_bytes * lightness)
 
+    @property
+    def sight(self) -> int | None:
+        """How far from a changed label a picture can differ, in pixels of the painting; None where all of it may."""
+        return self._planner.sight() if self._planner is not None and self._is_local else None
+
     def fit(self, room: float) -> None:
         """Take no more than a device of `room` bytes has: a power of two, which a few bytes do not move."""
         share = 2.0 ** math.floor(math.log2(room / 4))

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from ...contract.messages import Wrap
+from ...contract.messages import NOWHERE, Wrap
 from ...model.decoder import Decoder, ResBlock
 from .reach import block_reach, convolution_reach
 from .region import Region
@@ -73,6 +73,16 @@ class Planner:
         """For a picture of multiples of the decoder's step; the root runs on all of it, and paints it where that takes
         no more than `most_bytes`."""
         return self._part(Region.of_all(height, width), 0, (height, width), wrap, most_bytes)
+
+    def sight(self) -> int:
+        """How many pixels of the picture away a label or a style can change a pixel at most: what all convolutions see
+        one behind the other, on whole pixels of the start grid."""
+        cell = 2**self._decoder.config.steps
+        far = 2**14 * cell
+        pixel = Region(far, far + 1, far, far + 1)
+        seen = self._runs(pixel, 0, (2 * far, 2 * far), NOWHERE)[0].region
+        seen = seen.grown(convolution_reach(self._decoder.fc)).scaled(cell)
+        return max(far - seen.top, seen.bottom - far - 1)
 
     def whole_pixels(self, most_bytes: float) -> int:
         """Of a picture that is painted in one part."""

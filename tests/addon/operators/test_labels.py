@@ -6,7 +6,8 @@ from __future__ import annotations
 import bpy
 import pytest
 from spade_backdrops.contract.labels import load_label_set
-from spade_backdrops.properties import CUSTOM, settings
+from spade_backdrops.label_set_choice import CUSTOM
+from spade_backdrops.properties import settings
 from spade_backdrops.scene.label_rules import label_of
 
 

@@ -107,7 +107,7 @@ def test_the_example_in_the_docs_runs(valley, tmp_path):
     exec(example.removeprefix("python").replace("/path/to/valley.blend", str(file)), {})
     bpy.ops.wm.open_mainfile(filepath=str(file))
     (picture,) = results()
-    assert FAVOURITE in picture and shown() == picture and settings(bpy.context.scene).placement == "PLANE"
+    assert FAVOURITE in picture and shown() == picture and settings(bpy.context.scene).placement == "BACKDROP"
 
 
 def test_the_panel_shows_each_with_its_seed(valley):

@@ -30,7 +30,7 @@ def picture(scene, shade=90) -> bpy.types.Image:
 
 
 def as_background(scene) -> bpy.types.Image:
-    settings(scene).placement = "CAMERA"
+    settings(scene).placement = "BACKGROUND_IMAGE"
     image = picture(scene)
     place(scene, image)
     return image
@@ -73,7 +73,11 @@ def test_the_cameras_own_backgrounds_stay_and_are_as_they_were(scene, camera, ar
 def test_switching_keeps_the_picture_and_leaves_nothing_of_the_other_way(scene, camera):
     image = picture(scene)
     place(scene, image)
-    for placement, planes, backgrounds in (("CAMERA", 0, 1), ("PLANE", 1, 0), ("CAMERA", 0, 1)):
+    for placement, planes, backgrounds in (
+        ("BACKGROUND_IMAGE", 0, 1),
+        ("BACKDROP", 1, 0),
+        ("BACKGROUND_IMAGE", 0, 1),
+    ):
         bpy.ops.spade.place_as(placement=placement)
         assert placed_picture(scene, camera) == image and settings(scene).placement == placement
         assert len(backdrops(scene)) == planes and len(camera.data.background_images) == backgrounds
@@ -85,19 +89,19 @@ def test_every_cameras_picture_is_switched(scene, camera):
     first, second = picture(scene, 1), picture(scene, 2)
     place(scene, first)
     place(scene, second, other)
-    bpy.ops.spade.place_as(placement="CAMERA")
+    bpy.ops.spade.place_as(placement="BACKGROUND_IMAGE")
     assert (background_of(camera).image, background_of(other).image) == (first, second)
 
 
-@pytest.mark.parametrize("placement", ["WORLD", "TILE"])
+@pytest.mark.parametrize("placement", ["PROJECTION", "LAYERS"])
 def test_what_there_is_not_yet_says_why_and_changes_nothing(scene, camera, placement):
     image = picture(scene)
     place(scene, image)
     scene.world = world = bpy.data.worlds.new("Himmel")
-    with pytest.raises(RuntimeError, match="server paints"):
+    with pytest.raises(RuntimeError, match="cannot be laid|nothing paints"):
         bpy.ops.spade.place_as(placement=placement)
     assert placed_picture(scene, camera) == image and scene.world == world
-    assert settings(scene).placement == "PLANE"
+    assert settings(scene).placement == "BACKDROP"
 
 
 def test_show_hides_and_shows_the_background(scene, camera):
@@ -110,7 +114,7 @@ def test_show_hides_and_shows_the_background(scene, camera):
 def test_it_is_said_that_renders_do_not_show_a_background(scene, camera):
     as_background(scene)
     assert any("not in renders" in each for each in caveats(scene))
-    bpy.ops.spade.place_as(placement="PLANE")
+    bpy.ops.spade.place_as(placement="BACKDROP")
     assert not any("not in renders" in each for each in caveats(scene))
 
 
@@ -162,12 +166,17 @@ def test_a_linked_camera_keeps_its_picture_and_says_why(scene, camera, tmp_path)
     image = picture(scene)
     place(scene, image)
     with pytest.raises(RuntimeError, match="is linked"):
-        bpy.ops.spade.place_as(placement="CAMERA")
+        bpy.ops.spade.place_as(placement="BACKGROUND_IMAGE")
     assert placed_picture(scene, scene.camera) == image and len(backdrops(scene)) == 1
-    assert settings(scene).placement == "PLANE"
+    assert settings(scene).placement == "BACKDROP"
 
 
 def test_the_panel_offers_what_there_is_and_the_backgrounds_own_settings(scene, camera):
-    assert drawn("SPADE_PT_placement") == ["Backdrop", "Camera", "World", "Tile", "Take Away"]
+    assert drawn("SPADE_PT_placement") == [
+        *("Backdrop", "Camera", "Projection", "Panorama", "Layers", "Tile", "Take Away")
+    ]
     as_background(scene)
     assert "Opacity" in drawn("SPADE_PT_placement")
+    settings(scene).placement = "PROJECTION"
+    offered = ["Project from View", "Fill What Is Hidden", "Bake to Textures", "Remove Projections"]
+    assert [text for text in drawn("SPADE_PT_placement") if text in offered] == offered

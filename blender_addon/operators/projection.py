@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pictures on the blocks themselves: one more from another place, what stands behind things, and the way back."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..bridge.jobs import Job, JobState
+from ..bridge.sight import Sight
+from ..contract.errors import BadOptionError
+from ..place.placement import switch_placement
+from ..place.projection.group import projector_in
+from ..place.projection.projections import projection_of, refuse_too_many, remove_projections
+from ..place.projection.sights import depth_of
+from ..place.show import show
+from ..properties import settings
+from ..scene.bands import BANDS, things_before
+from ..scene.borrow import borrowed
+from ..scene.other_view import OtherView
+from ..scene.projector import projector_of
+from ..scene.view import FLAT, camera_data, flat_camera_of
+from ..session import current_session
+from ..sidebar import redraw
+from ..timer import wake
+from .generate import submit_scene
+from .reports_errors import ReportsErrors
+from .waiting import wait_for_picture
+
+WIDER = 1.36
+"""How many times as wide as the camera's the frame is in which hidden things are painted: what comes into sight when
+the camera moves is behind things, or beyond the frame."""
+_STEP_S = 0.1
+
+
+class SPADE_OT_project_from_view(ReportsErrors, bpy.types.Operator):
+    """Paint what is seen from where you stand, and lay it on what no projection reaches yet. A camera is left here"""
+
+    bl_idname = "spade.project_from_view"
+    bl_label = "Project from View"
+
+    def invoke(self, context, event):
+        return self.reporting_errors(self.start, context)
+
+    def start(self, context) -> None:
+        self.submit(context)
+        wake()
+
+    def run(self, context) -> None:
+        """The way of scripts: return when the picture is placed. They stand where the active camera does."""
+        wait_for_picture(self.submit(context, in_background=False))
+
+    def submit(self, context, in_background: bool | None = None) -> Job:
+        """Put a camera where the designer stands, and have what it sees painted. Raises SpadeError."""
+        scene = context.scene
+        refuse_too_many(scene, None)
+        if settings(scene).placement != "PROJECTION":
+            switch_placement(scene, "PROJECTION")
+        here = _camera_here(context)
+        try:
+            with borrowed(scene, camera=here):
+                return submit_scene(context, in_background)
+        except Exception:
+            lens = camera_data(here)
+            bpy.data.objects.remove(here)
+            bpy.data.cameras.remove(lens)
+            raise
+
+
+class SPADE_OT_fill_hidden(ReportsErrors, bpy.types.Operator):
+    """Paint what the camera does not see behind nearer things and beside its frame, and lay it there"""
+
+    bl_idname = "spade.fill_hidden"
+    bl_label = "Fill What Is Hidden"
+
+    def invoke(self, context, event):
+        return self.reporting_errors(self.start, context)
+
+    def start(self, context) -> set[str]:
+        """The first band; the next one follows when it is there."""
+        self.band, self.job = 1, submit_hidden(context, 1)
+        wake()
+        manager = context.window_manager
+        self.clock = manager.event_timer_add(_STEP_S, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        if event.type == "ESC" and event.value == "PRESS" and self.job.is_live:
+            current_session().board.cancel(self.job)
+            redraw()
+        if self.job.is_live or (self.job.state is JobState.FINISHED and self.job.error is None):
+            return {"PASS_THROUGH"}
+        if self.job.state is JobState.PLACED and self.band < BANDS:
+            self.band += 1
+            result = self.reporting_errors(self.go_on, context)
+            if "RUNNING_MODAL" in result:
+                return {"PASS_THROUGH"}
+        context.window_manager.event_timer_remove(self.clock)
+        return {"FINISHED", "PASS_THROUGH"}
+
+    def go_on(self, context) -> set[str]:
+        self.job = submit_hidden(context, self.band)
+        wake()
+        return {"RUNNING_MODAL"}
+
+    def run(self, context) -> None:
+        """The way of scripts: return when all is placed."""
+        for band in range(1, BANDS + 1):
+            wait_for_picture(submit_hidden(context, band, in_background=False))
+
+
+class SPADE_OT_remove_projections(ReportsErrors, bpy.types.Operator):
+    """Take all projections off the blocks: your materials are back. Pictures stay in the history"""
+
+    bl_idname = "spade.remove_projections"
+    bl_label = "Remove Projections"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context) -> None:
+        scene = context.scene
+        remove_projections(scene)
+        if settings(scene).placement == "PROJECTION":
+            settings(scene).placement = "BACKDROP"
+            show(scene, "BOTH")
+
+
+def submit_hidden(context: bpy.types.Context, bands: int, in_background: bool | None = None) -> Job:
+    """Have painted what is behind the things in the first `bands` bands, as the camera's projector stands.
+
+    Raises BadOptionError where the camera has no projection, or has moved since, and what Generate raises.
+    """
+    scene = context.scene
+    camera = flat_camera_of(scene)
+    entry = projection_of(scene, camera)
+    if entry is None:
+        raise BadOptionError(
+            f"The camera '{camera.name}' has no projection.", "Place As Projection, and Generate first."
+        )
+    refuse_too_many(scene, camera, hidden=bands)
+    frozen = projector_in(entry.group)
+    if not frozen.is_like(projector_of(scene, camera)):
+        raise BadOptionError(
+            f"The camera '{camera.name}' has moved since its picture was projected.",
+            "Move it back or generate again; or Project from View, from where it is now.",
+        )
+    hidden = things_before(scene, frozen, depth_of(entry), bands)
+    sight = Sight(projector_of(scene, camera, WIDER), hidden=bands)
+    return submit_scene(context, in_background, sight=sight, view=OtherView(hidden, WIDER))
+
+
+def _camera_here(context: bpy.types.Context) -> bpy.types.Object:
+    """A new camera where the 3D view looks from, or where the active camera is."""
+    scene, space = context.scene, context.space_data
+    active = flat_camera_of(scene)
+    lens = camera_data(active).copy()
+    here = bpy.data.objects.new("Projector", lens)
+    scene.collection.objects.link(here)
+    place = active.matrix_world.copy()
+    view = space.region_3d if isinstance(space, bpy.types.SpaceView3D) else None
+    if view is not None and view.view_perspective != "CAMERA":
+        place = view.view_matrix.inverted()
+        lens.type = "PERSP" if view.is_perspective else "ORTHO"
+        assert lens.type in FLAT and isinstance(space, bpy.types.SpaceView3D)
+        # A view is twice as wide as a camera of its lens.
+        lens.sensor_fit, lens.sensor_width, lens.shift_x, lens.shift_y = "AUTO", 36.0, 0.0, 0.0
+        lens.lens, lens.ortho_scale = space.lens / 2, 2 * view.view_distance * 36.0 / space.lens
+    here.matrix_world = place
+    context.view_layer.update()
+    return here
+
+
+CLASSES = (SPADE_OT_project_from_view, SPADE_OT_fill_hidden, SPADE_OT_remove_projections)

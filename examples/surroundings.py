@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The add-on's guide's pictures of a panorama and a tile: the example valley, painted all around, and a meadow.
+
+python -m examples.surroundings
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from PIL import Image
+
+from build_steps.staging import stage_for_import
+from examples.demo import ROOT, SEED, SERVER
+
+
+@dataclass(frozen=True)
+class Options:
+    """Paint the valley's panorama, and a tile of grass, and look at both."""
+
+    output: Path = ROOT / "docs" / "pictures"
+    """folder of addon_panorama.jpg and addon_tile.jpg"""
+    width: int = 1024
+    """of the panorama"""
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    stage_for_import()
+    import bpy  # before the rest: it brings bmesh and mathutils along
+    from spade_backdrops.example.valley import build_valley
+    from spade_backdrops.scene.label_rules import auto_assign
+
+    from . import demo_scene
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        scene = demo_scene.empty_scene()
+        build_valley(scene)
+        auto_assign(scene)
+        spade = scene.spade  # pyright: ignore[reportAttributeAccessIssue]
+        spade.seed = SEED
+        demo_scene.open_server(SERVER, folder / "server")
+        spade.placement, spade.width, spade.height = "PANORAMA", options.width, options.width // 2
+        demo_scene.generate(lambda *_: None)
+        around = scene.world.node_tree.nodes["Spade Picture"].image
+        _saved(around, folder / "around.png")
+        demo_scene.add_balloon(scene)
+        demo_scene.render(scene, folder / "view.png", samples=32)
+        _beside(folder / "around.png", folder / "view.png").save(
+            options.output / "addon_panorama.jpg", quality=84
+        )
+        bpy.ops.spade.take_away()
+        spade.placement, spade.width, spade.height = "TILE", 512, 512
+        spade.tile_width = 8.0
+        demo_scene.generate(lambda *_: None)
+        _saved(spade.tile_material.node_tree.nodes["Spade Picture"].image, folder / "tile.png")
+        _meadow(scene, spade.tile_material)
+        demo_scene.render(scene, folder / "meadow.png", samples=32)
+        _beside(folder / "tile.png", folder / "meadow.png").save(
+            options.output / "addon_tile.jpg", quality=84
+        )
+        demo_scene.leave()
+
+
+def _saved(image, path: Path) -> None:
+    path.write_bytes(bytes(image.packed_file.data))
+
+
+def _meadow(scene, material) -> None:
+    """Nothing but a ground and a ball with the material, in daylight."""
+    import bpy
+
+    for thing in list(scene.objects):
+        if thing.type not in ("CAMERA", "LIGHT"):
+            thing.hide_render = True
+    bpy.ops.mesh.primitive_plane_add(size=200)
+    ground = bpy.context.object
+    assert ground is not None and isinstance(ground.data, bpy.types.Mesh)
+    ground.location.z = scene.camera.matrix_world.translation.z - 3
+    ground.data.materials.append(material)
+    scene.camera.rotation_euler.x = 1.35
+
+
+def _beside(first: Path, second: Path, height: int = 320) -> Image.Image:
+    pictures = []
+    for path in (first, second):
+        with Image.open(path) as opened:
+            shown = opened.convert("RGB")
+        pictures.append(
+            shown.resize((round(shown.width * height / shown.height), height), Image.Resampling.LANCZOS)
+        )
+    sheet = Image.new("RGB", (sum(each.width for each in pictures) + 8, height), "white")
+    sheet.paste(pictures[0], (0, 0))
+    sheet.paste(pictures[1], (pictures[0].width + 8, 0))
+    return sheet
+
+
+if __name__ == "__main__":
+    main()

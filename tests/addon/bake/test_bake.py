@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bake: what is projected becomes textures, byte for byte, in a Blender of its own; the user's materials come back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from spade_backdrops.bake.baker import Baker
+from spade_backdrops.bake.plan import NEW_UV_MAP, plan_bake
+from spade_backdrops.bake.running import running_bake, start_bake
+from spade_backdrops.contract.errors import BusyError
+from spade_backdrops.scene.label_pass import render_label_map
+from spade_backdrops.scene.projected import is_painted
+from spade_backdrops.scene.projector import projector_of
+
+from tests.addon.place.projection import court
+from tests.addon.serving import until
+
+ROOT = Path(__file__).resolve().parents[3]
+SIZE = 512
+
+
+@pytest.fixture
+def wall(scene, tmp_path) -> bpy.types.Object:
+    """The court's wall with a picture on it, selected, in a saved file whose view changes colours."""
+    court.build(scene)
+    scene.view_settings.view_transform, scene.view_settings.exposure = "AgX", 1.0
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "court.blend"))
+    court.project(scene, court.noise())
+    select("Plane.001")
+    return bpy.context.object
+
+
+def select(*names: str) -> None:
+    for thing in bpy.context.view_layer.objects:
+        thing.select_set(thing.name in names)
+    bpy.context.view_layer.objects.active = bpy.data.objects[names[0]]
+
+
+def texels(image: bpy.types.Image) -> np.ndarray:
+    width, height = image.size
+    pixels = np.array(image.pixels[:]).reshape(height, width, 4)[::-1, :, :3]
+    return np.rint(pixels * 255).astype(int)
+
+
+def test_every_texel_that_was_seen_has_the_pictures_bytes(scene, wall, tmp_path):
+    labels = render_label_map(scene, (court.HEIGHT, court.WIDTH)).label_map
+    assert bpy.ops.spade.bake(size=str(SIZE)) == {"FINISHED"}
+    material = wall.material_slots[0].material
+    nodes = {
+        node.image.name.split("_")[-1]: node for node in material.node_tree.nodes if node.type == "TEX_IMAGE"
+    }
+    assert set(nodes) == {"color.png", "roughness.png", "normal.png"}
+    for name, node in nodes.items():
+        assert node.image.filepath == f"//textures{os.sep}Plane_001_{name}".replace("\\", "/")
+        assert (node.image.colorspace_settings.name == "sRGB") == (name == "color.png")
+        assert tuple(node.image.size) == (SIZE, SIZE)
+    seen, expected = texels(nodes["color.png"].image), expected_texels(scene, wall)
+    known = expected >= 0
+    assert 0.3 < known.all(axis=2).mean() < 1
+    np.testing.assert_array_equal(seen[known], expected[known])
+    np.testing.assert_array_equal(labels, render_label_map(scene, (court.HEIGHT, court.WIDTH)).label_map)
+    assert any(is_painted(each) for each in bpy.data.materials), "other things keep their projection"
+    bpy.ops.spade.remove_baked()
+    assert not wall.material_slots and not any("(baked)" in each.name for each in bpy.data.materials)
+
+
+def expected_texels(scene, wall) -> np.ndarray:
+    """What each texel of the wall must be, (S, S, 3); -1 where rounding or the border of a shadow decides."""
+    projector = projector_of(scene, scene.camera)
+    points = on_wall(wall, SIZE)
+    places = projector.seen(points)[0] * (court.WIDTH, court.HEIGHT)
+    sure = ((places > 1) & (places < (court.WIDTH - 1, court.HEIGHT - 1))).all(axis=1)
+    sure &= np.abs(places % 1 - 0.5).max(axis=1) < 0.45
+    coarse = np.reshape(court.are_reached(projector.place, on_wall(wall, SIZE // 8)), (SIZE // 8, SIZE // 8))
+    around = np.pad(coarse, 1, mode="edge")
+    count = SIZE // 8
+    clear = np.all([around[y : y + count, x : x + count] for y in range(3) for x in range(3)], axis=0)
+    sure &= clear.repeat(8, axis=0).repeat(8, axis=1).ravel()
+    column, row = np.floor(places).astype(int).T
+    found = np.full((SIZE * SIZE, 3), -1)
+    found[sure] = court.noise()[court.HEIGHT - 1 - row[sure], column[sure]]
+    return found.reshape(SIZE, SIZE, 3)
+
+
+def on_wall(wall, size: int) -> np.ndarray:
+    """(size * size, 3) points of the world: the middles of the wall's texels, row 0 at the top of its UV map."""
+    middles = (np.arange(size) + 0.5) / size
+    u, v = np.meshgrid(middles, middles[::-1])
+    flat = np.stack([(u - 0.5) * 8, (v - 0.5) * 8, np.zeros_like(u)], axis=2).reshape(-1, 3)
+    world = np.array(wall.matrix_world)
+    return flat @ world[:3, :3].T + world[:3, 3]
+
+
+def test_things_without_a_uv_map_get_one_on_request(scene, wall):
+    select("Cube.001")
+    layers = bpy.context.object.data.uv_layers
+    while layers:
+        layers.remove(layers[0])
+    with pytest.raises(RuntimeError, match="has no UV map"):
+        bpy.ops.spade.bake(size=str(SIZE))
+    plan = plan_bake(bpy.context, SIZE, new_uv_map=True)
+    assert plan.things == (("Cube.001", NEW_UV_MAP),) and layers[NEW_UV_MAP].active_render
+    uvs = np.array([corner.vector for corner in layers[NEW_UV_MAP].uv])
+    assert uvs.min() >= 0 and uvs.max() <= 1 and np.ptp(uvs) > 0.5
+
+
+def unsaved(wall) -> str:
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    return "beside the .blend"
+
+
+def unselected(wall) -> str:
+    wall.select_set(False)
+    return "Nothing is selected"
+
+
+def hidden(wall) -> str:
+    wall.hide_render = True
+    return "is hidden in renders"
+
+
+def tiled(wall) -> str:
+    for corner in wall.data.uv_layers[0].uv:
+        corner.vector = corner.vector * 2
+    return "UDIM"
+
+
+def see_through(wall) -> str:
+    wall.material_slots[0].material["spade_original"] = glass = court.material("Glas")
+    glass.node_tree.nodes["Principled BSDF"].inputs["Alpha"].default_value = 0.5
+    return "see-through"
+
+
+@pytest.mark.parametrize("how", [unsaved, unselected, hidden, tiled, see_through])
+def test_what_cannot_be_baked_is_refused_before_anything_is_done(scene, wall, how):
+    reason = how(wall)
+    with pytest.raises(RuntimeError, match=reason):
+        bpy.ops.spade.bake(size=str(SIZE))
+    assert running_bake() is None
+
+
+def test_one_that_is_ended_leaves_no_process_and_nothing_in_part(scene, wall, tmp_path):
+    baker = start_bake(scene, plan_bake(bpy.context, 4096))
+    process = baker._process
+    assert process.poll() is None
+    with pytest.raises(BusyError):
+        start_bake(scene, baker.plan)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)  # another file ends it
+    assert running_bake() is None
+    assert process.poll() is not None and baker.has_ended and not baker.baked
+    assert not list(tmp_path.rglob("*.png")) and not list(tmp_path.rglob("*.part"))
+
+
+def test_one_whose_process_is_killed_says_so(scene, wall):
+    baker = Baker(scene, plan_bake(bpy.context, 4096))
+    baker._process.kill()
+    until(lambda: baker.has_ended, baker.step)
+    assert baker.error is not None and "ended" in str(baker.error) and not baker._folder.exists()
+
+
+def test_the_example_in_the_docs_runs(scene, wall, tmp_path):
+    text = (ROOT / "docs" / "addon.md").read_text(encoding="utf-8")
+    example = next(block for block in text.split("```")[1::2] if "spade.bake" in block)
+    wall.name = "Wall"
+    bpy.ops.preferences.addon_enable(module="io_scene_gltf2")
+    exec(example.removeprefix("python").replace("/path/to", str(tmp_path)).replace("1024", str(SIZE)), {})
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.import_scene.gltf(filepath=str(tmp_path / "wall.glb"))
+    (thing,) = [each for each in bpy.data.objects if each.type == "MESH"]
+    nodes = thing.material_slots[0].material.node_tree.nodes
+    assert sum(node.type == "TEX_IMAGE" and tuple(node.image.size) == (SIZE, SIZE) for node in nodes) == 3

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scripts in docs/addon.md for styles of classes, panoramas and tiles do what the page says."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+import pytest
+from spade_backdrops.history.records import results
+from spade_backdrops.place.panorama_world import SUN
+from spade_backdrops.properties import settings
+from spade_backdrops.session import current_session
+
+from tests.addon.serving import ROOT, command
+
+
+@pytest.fixture
+def spade(yard, stored_preferences):
+    stored_preferences.server, stored_preferences.server_command = "LOCAL", command()
+    current_session().dismiss()
+    return settings(yard)
+
+
+def example(word: str) -> str:
+    """The one script of the page with this word, at a size that is quick."""
+    text = (ROOT / "docs" / "addon.md").read_text(encoding="utf-8")
+    (found,) = [block for block in text.split("```")[1::2] if word in block]
+    return found.removeprefix("python").replace("1024, 512", "96, 64").replace("512, 512", "64, 64")
+
+
+def test_the_script_of_styles_by_class(spade):
+    spade.width = spade.height = 64
+    exec(example("add_class_style"), {})
+    request = current_session().board.last_placed.request
+    assert [each.peak for each in request.placed_styles] == [None, 1.0] and request.softness == 0.02
+
+
+def test_the_script_of_one_region_again(spade):
+    spade.width = spade.height = 64
+    for thing in bpy.context.scene.objects:
+        thing.select_set(thing.name == "House")
+    exec(textwrap.dedent(example("paint_region")), {})
+    assert current_session().board.last_placed.request.seed == 8
+    assert len(results()) == 3
+
+
+def test_the_script_of_a_panorama(spade, capsys):
+    own = bpy.context.scene.world = bpy.data.worlds.new("Himmel")
+    exec(example('"PANORAMA"'), {})
+    assert "Spade Panorama" in capsys.readouterr().out and bpy.context.scene.world == own
+    assert any(SUN in each for each in bpy.context.scene.objects)
+
+
+def test_the_script_of_a_tile(spade):
+    for thing in bpy.context.scene.objects:
+        thing.select_set(thing.name == "Rock")
+    exec(example('"TILE"'), {})
+    assert bpy.data.objects["Rock"].active_material == spade.tile_material is not None
