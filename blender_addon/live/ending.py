@@ -8,6 +8,7 @@ import logging
 import bpy
 
 from .. import handlers, timer
+from ..bridge.connection import ConnectionState
 from ..bridge.jobs import Job
 from ..contract.errors import InternalError, SpadeError
 from ..overlay.settings import redraw_views
@@ -57,7 +58,8 @@ def step() -> None:
     if live is None:
         return
     try:
-        if bpy.context.scene is None or bpy.context.scene.session_uid != live.scene_uid:
+        is_other = bpy.context.scene is None or bpy.context.scene.session_uid != live.scene_uid
+        if is_other or current_session().connection.state is ConnectionState.OFF:
             end()
             return
         live.step(bpy.context)

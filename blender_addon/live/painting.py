@@ -202,7 +202,8 @@ def _looks_of(context: bpy.types.Context) -> tuple:
     """What says whether a picture may have to be another: changes so far, the camera, the settings."""
     wanted = settings(context.scene)
     of_classes = (_values(each, SpadeClassStyle.__annotations__) for each in wanted.class_styles)
-    return counted(), str(camera_looks(context)), (*_values(wanted, _PICTURE), *of_classes)
+    camera = str(camera_looks(context))  # which brings the scene up to date, so changes are counted after it
+    return counted(), camera, (*_values(wanted, _PICTURE), *of_classes)
 
 
 def _values(group: bpy.types.PropertyGroup, names: Iterable[str]) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import bpy
@@ -95,7 +97,11 @@ def test_the_scene_stays_as_it_is(live, snapshot):
     move(3)
     move(0)
     at_rest(live)
-    assert snapshot() == before and not results() and placed_picture(bpy.context.scene) is None
+    assert (
+        snapshot() == before
+        and not results()
+        and placed_picture(bpy.context.scene, bpy.context.scene.camera) is None
+    )
 
 
 def test_generate_keeps_the_picture_and_live_painting_goes_on(live):
@@ -130,12 +136,32 @@ def test_it_ends_for_certain(live, how, tmp_path):
     assert live.sent == sent and current_session().error is None
 
 
-def test_a_server_that_dies_ends_it_and_the_panel_says_why(live):
-    import os
-    import signal
-
-    at_rest(live)
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_a_server_that_dies_is_started_again_and_live_painting_goes_on(live):
+    comes(lambda: live.shown is not None)
     os.kill(current_session().connection.server.pid, signal.SIGKILL)
+    before = live.shown
     move(4)
+    comes(lambda: live.shown is not before)
+    assert current_session().error is None
+
+
+def test_it_ends_with_the_server_that_the_user_leaves(live):
+    comes(lambda: live.shown is not None)
+    current_session().disconnect()
+    step()
+    assert ending.current_live() is None and current_session().error is None
+
+
+def test_what_fails_ends_it_and_the_panel_says_why(live):
+    comes(lambda: live.shown is not None)
+    settings(bpy.context.scene).model = "nowhere"
     comes(lambda: ending.current_live() is None)
-    assert current_session().error is not None
+    assert "nowhere" in str(current_session().error)
+
+
+def test_a_panorama_is_not_painted_live(valley):
+    settings(valley).placement = "PANORAMA"
+    with pytest.raises(RuntimeError, match="not a panorama"):
+        bpy.ops.spade.live()
+    assert ending.current_live() is None
