@@ -11,6 +11,7 @@ from . import (
     history,
     label_image,
     label_taking,
+    live,
     operators,
     overlay,
     place,
@@ -26,7 +27,7 @@ from .scene import label_overview
 _PARTS = (
     *(preferences, properties, installer, session, label_taking, label_overview),
     *(place, bake, history, label_image, overlay),
-    *(operators, ui, timer, free_device),
+    *(operators, live, ui, timer, free_device),
 )
 
 

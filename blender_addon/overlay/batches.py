@@ -11,7 +11,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ..label_image.colors import Rgb
-from .card import Batch, Shader, Texture, gpu, triangle_fan
+from .card import Batch, Shader, Texture, gpu, quad
 from .shapes import Placed, Shape
 
 _ROW = 1024
@@ -105,7 +105,7 @@ def _draw_background(rgb: Rgb, opacity: float) -> None:
     """Colour what is as far as can be: past everything."""
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     corners = ((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0), (1.0, 1.0, 1.0), (-1.0, 1.0, 1.0))
-    batch = triangle_fan(shader, pos=corners)
+    batch = quad(shader, pos=corners)
     with gpu.matrix.push_pop(), gpu.matrix.push_pop_projection():
         gpu.matrix.load_identity()
         gpu.matrix.load_projection_matrix(Matrix.Identity(4))

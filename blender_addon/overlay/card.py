@@ -15,7 +15,9 @@ Shader: TypeAlias = Any
 Texture: TypeAlias = Any
 
 
-def triangle_fan(shader: Shader, **corners: Any) -> Batch:
-    """A flat shape, from its corners in order: their values for each input of the shader."""
-    kind: Any = "TRI_FAN"
-    return batch_for_shader(shader, kind, corners)
+def quad(shader: Shader, **corners: Any) -> Batch:
+    """A flat shape of four corners, in order around it: their values for each input of the shader."""
+    kind: Any = "TRI_STRIP"
+    return batch_for_shader(
+        shader, kind, {name: [each[at] for at in (0, 1, 3, 2)] for name, each in corners.items()}
+    )

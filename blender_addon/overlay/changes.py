@@ -17,6 +17,8 @@ def counted() -> tuple[int, int]:
 @bpy.app.handlers.persistent
 def _note(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> None:
     global _shapes, _places
+    if not graph.updates:  # somebody asked for an update, of which there was none
+        return
     _places += 1
     if any(update.is_updated_geometry for update in graph.updates):
         _shapes += 1

@@ -16,7 +16,7 @@ from ..contract.errors import SpadeError
 from ..label_image.colors import colorized
 from ..scene.view import FLAT, camera_data
 from ..session import current_session
-from .card import Texture, gpu, triangle_fan
+from .card import Texture, gpu, quad
 from .legend import draw_legend
 from .live import LiveLabels
 from .settings import overlay_settings
@@ -114,7 +114,7 @@ def _draw_map(context: bpy.types.Context, wanted: Any) -> None:
         return
     corners = frame_corners(context, request)
     if corners is not None:
-        _draw_texture(_texture_of(request), corners, wanted.opacity)
+        draw_texture(_texture_of(request), corners, wanted.opacity)
     if wanted.show_legend:
         ids, counts = np.unique(request.label_map, return_counts=True)
         pairs = zip(ids.tolist(), counts.tolist(), strict=True)
@@ -122,21 +122,26 @@ def _draw_map(context: bpy.types.Context, wanted: Any) -> None:
 
 
 def _texture_of(request: SceneRequest) -> Texture:
-    """The label map in its colours, its first row at the bottom as the graphics card has it."""
+    """The label map in its colours."""
     global _map
     if _map is None or _map[0] is not request:
-        rgb = colorized(request.label_map, request.label_set)[::-1]
-        height, width, _ = rgb.shape
-        pixels = np.ones((height, width, 4), np.float32)
-        pixels[..., :3] = rgb / np.float32(255)
-        flat = gpu.types.Buffer("FLOAT", pixels.size, pixels.ravel())
-        _map = request, gpu.types.GPUTexture((width, height), format="RGBA8", data=flat)
+        _map = request, texture_of(colorized(request.label_map, request.label_set))
     return _map[1]
 
 
-def _draw_texture(texture: Texture, corners: list[tuple[float, float]], opacity: float) -> None:
+def texture_of(rgb: np.ndarray) -> Texture:
+    """(H, W, 3) uint8, its first row at the bottom as the graphics card has it."""
+    height, width, _ = rgb.shape
+    pixels = np.ones((height, width, 4), np.float32)
+    pixels[..., :3] = rgb[::-1] / np.float32(255)
+    flat = gpu.types.Buffer("FLOAT", pixels.size, pixels.ravel())
+    return gpu.types.GPUTexture((width, height), format="RGBA8", data=flat)
+
+
+def draw_texture(texture: Texture, corners: list[tuple[float, float]], opacity: float) -> None:
+    """Over the region that is being drawn, its corners from the lower left."""
     shader = gpu.shader.from_builtin("IMAGE_COLOR")
-    batch = triangle_fan(shader, pos=corners, texCoord=((0, 0), (1, 0), (1, 1), (0, 1)))
+    batch = quad(shader, pos=corners, texCoord=((0, 0), (1, 0), (1, 1), (0, 1)))
     gpu.state.blend_set("ALPHA")
     shader.bind()
     shader.uniform_sampler("image", texture)

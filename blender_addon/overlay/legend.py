@@ -9,7 +9,7 @@ import bpy
 from ..contract.labels import LabelSet
 from ..label_image.colors import paint_colors
 from ..scene.coverage import percent
-from .card import gpu, triangle_fan
+from .card import gpu, quad
 
 LONGEST = 18
 """Rows; what takes less of the picture is summed up."""
@@ -89,6 +89,6 @@ def _rectangle(
 ) -> None:
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     corners = ((x, y), (x + width, y), (x + width, y + height), (x, y + height))
-    batch = triangle_fan(shader, pos=corners)
+    batch = quad(shader, pos=corners)
     shader.uniform_float("color", color)
     batch.draw(shader)

@@ -31,11 +31,14 @@ _COUNTED = 160
 
 
 class LiveLabels:
-    """The labels of one scene. Raises BadLabelSetError from `update` when an imported set cannot be read."""
+    """The labels of one scene. Raises BadLabelSetError from `update` when an imported set cannot be read.
 
-    def __init__(self) -> None:
+    of_render: of what the render shows, where the views may show more.
+    """
+
+    def __init__(self, of_render: bool = False) -> None:
         self.label_set: LabelSet | None = None
-        self._reader = ShapeReader()
+        self._reader = ShapeReader(of_render)
         self._batches: LabelBatches | None = None
         self._placed: Placed | None = None
         self._labels: LabelOverview | None = None
@@ -79,10 +82,21 @@ class LiveLabels:
             self._work_on()
         self._take_up_what_was_read()
 
+    def is_up_to_date(self, context: bpy.types.Context) -> bool:
+        """Whether `ids` would be of the scene as it is now."""
+        labels = overview_for_panel(context.scene)
+        seen = (context.scene.session_uid, counted(), self.label_set, id(labels))
+        return self.is_there and self._reading is None and self._was_read is None and seen == self._seen
+
     @property
     def is_there(self) -> bool:
         """Whether there is something to draw yet."""
         return self._batches is not None
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The names of what it cannot show: see `Placed`."""
+        return self._placed.unseen if self._placed is not None else ()
 
     def draw(self, projection: Matrix, opacity: float) -> None:
         """Every thing in its class's colour, and past them the background's, over the bound frame buffer."""
@@ -120,11 +134,11 @@ class LiveLabels:
         """Count the shares in a small picture; called between drawings."""
         context = bpy.context
         scene = context.scene
-        looks = _camera_looks(context)
+        looks = camera_looks(context)
         if looks is None or self._batches is None or scene is None:
             self._shares = {}
         else:
-            found, counts = np.unique(self.ids(*looks), return_counts=True)
+            found, counts = np.unique(self.ids(_small(scene), looks), return_counts=True)
             total = int(counts.sum())
             self._shares = {int(i): int(n) / total for i, n in zip(found, counts, strict=True)}
         redraw_views()
@@ -191,8 +205,14 @@ def _same_shapes(before: Placed, now: Placed) -> bool:
     return all(old is new and len(a) == len(b) for old, new, a, b in pairs)
 
 
-def _camera_looks(context: bpy.types.Context) -> tuple[tuple[int, int], Matrix] | None:
-    """A small (width, height) of the camera's frame, and its projection; None where no flat picture is taken."""
+def _small(scene: bpy.types.Scene) -> tuple[int, int]:
+    """A small (width, height) of the camera's frame."""
+    aspect = frame_aspect(scene)
+    return round(_COUNTED * min(1.0, aspect)) or 1, round(_COUNTED / max(1.0, aspect)) or 1
+
+
+def camera_looks(context: bpy.types.Context) -> Matrix | None:
+    """The projection of the scene's camera, edge to edge of its frame; None where no flat picture is taken."""
     scene = context.scene
     camera = scene.camera
     if (
@@ -201,8 +221,6 @@ def _camera_looks(context: bpy.types.Context) -> tuple[tuple[int, int], Matrix] 
         or camera_data(camera).type not in FLAT
     ):
         return None
-    aspect = frame_aspect(scene)
-    size = round(_COUNTED * min(1.0, aspect)) or 1, round(_COUNTED / max(1.0, aspect)) or 1
     graph = context.evaluated_depsgraph_get()
     render = scene.render
     lens = camera.calc_matrix_camera(
@@ -212,4 +230,4 @@ def _camera_looks(context: bpy.types.Context) -> tuple[tuple[int, int], Matrix] 
         scale_x=render.pixel_aspect_x,
         scale_y=render.pixel_aspect_y,
     )
-    return size, lens @ camera.evaluated_get(graph).matrix_world.normalized().inverted()
+    return lens @ camera.evaluated_get(graph).matrix_world.normalized().inverted()

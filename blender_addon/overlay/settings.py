@@ -46,6 +46,15 @@ class SpadeOverlay(bpy.types.PropertyGroup):
         subtype="FACTOR",
         update=_redraw,
     )
+    live_opacity: FloatProperty(
+        name="Live Picture",
+        description="How much of the view the live picture covers: below 1 the blocks show through",
+        default=0.9,
+        min=0.05,
+        max=1.0,
+        subtype="FACTOR",
+        update=_redraw,
+    )
     show_legend: BoolProperty(
         name="Legend",
         description="List the classes in use, with their shares of the camera's picture",

@@ -17,6 +17,7 @@ from ..scene.visible import is_backdrop
 
 A_STEP = 500
 """Things that are read at once: so many take some milliseconds."""
+_NO_MESHES = frozenset({"CURVES", "POINTCLOUD", "VOLUME"})
 UNMARKED = -1
 """A surface whose material has no label: it shows the class of its object."""
 
@@ -33,17 +34,25 @@ class Shape:
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """All that stands where: for each shape its matrices (n, 4, 4) float32, and its places in the palette (n,)."""
+    """All that stands where: for each shape its matrices (n, 4, 4) float32, and its places in the palette (n,).
+
+    unseen: the names of what has surfaces that are no mesh: hair, point clouds, volumes.
+    """
 
     shapes: list[Shape]
     matrices: list[np.ndarray]
     classes: list[np.ndarray]
+    unseen: tuple[str, ...] = ()
 
 
 class ShapeReader:
-    """Reads what a graph shows; meshes that it has read stay known until `forget`."""
+    """Reads what a graph shows; meshes that it has read stay known until `forget`.
 
-    def __init__(self) -> None:
+    of_render: what of it the render shows, in place of all that the viewport shows.
+    """
+
+    def __init__(self, of_render: bool = False) -> None:
+        self._of_render = of_render
         self._known: dict[tuple, Shape] = {}
 
     def forget(self) -> None:
@@ -60,13 +69,15 @@ class ShapeReader:
         """The same in steps. What moves, comes or goes between them may be read as it was before, or not at all: then
         read again."""
         found = _Found(len(palette))
+        rendered = frozenset(table.rendered.objects) if self._of_render else None
         start, more = 0, True
         while more:
             # Blender's own iterator would not outlive a change of its graph: to skip what was read is cheap.
             more = False
             for instance in islice(graph().object_instances, start, start + A_STEP):
                 more = True
-                self._read_one(instance, table, palette, found)
+                if rendered is None or _is_rendered(instance, table.rendered.standing, rendered):
+                    self._read_one(instance, table, palette, found)
             start += A_STEP
             yield
         # What has gone may not be mistaken for what comes to lie at its address.
@@ -76,7 +87,11 @@ class ShapeReader:
     def _read_one(self, instance: Any, table: LabelTable, palette: dict[int, int], found: _Found) -> None:
         thing: Any = instance.object
         mesh = thing.data
-        if not isinstance(mesh, bpy.types.Mesh) or not instance.show_self:
+        if not isinstance(mesh, bpy.types.Mesh):
+            if thing.type in _NO_MESHES:
+                found.unseen[thing.original.name] = None
+            return
+        if not instance.show_self:
             return
         original = thing.original
         if is_backdrop(original):
@@ -103,12 +118,19 @@ class ShapeReader:
         return mesh.as_pointer(), len(mesh.vertices), len(mesh.polygons), marks
 
 
+def _is_rendered(instance: Any, standing: frozenset[Any], rendered: frozenset[Any]) -> bool:
+    if not instance.is_instance:
+        return instance.object.original in standing
+    return instance.object.original in rendered and instance.parent.original in rendered
+
+
 class _Found:
     """What was read so far, by the key of its shape."""
 
     def __init__(self, none: int) -> None:
         """none: the place in the palette for what has no label."""
         self.shapes: dict[tuple, Shape] = {}
+        self.unseen: dict[str, None] = {}
         self._matrices: dict[tuple, list[float]] = {}
         self._classes: dict[tuple, list[int]] = {}
         self._none = none
@@ -125,6 +147,7 @@ class _Found:
             [self.shapes[key] for key in keys],
             [np.array(self._matrices[key], np.float32).reshape(-1, 4, 4) for key in keys],
             [np.array(self._classes[key], np.float32) for key in keys],
+            tuple(self.unseen),
         )
 
 

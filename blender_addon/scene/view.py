@@ -91,8 +91,14 @@ def label_map_shape(scene: bpy.types.Scene) -> tuple[int, int]:
         return height, 2 * height
     if not wanted.match_camera or wanted.placement == "TILE":
         return wanted.height, wanted.width
-    aspect = frame_aspect(scene)
-    height = math.sqrt(wanted.width * wanted.height / aspect)
+    return fitting_shape(scene, wanted.width * wanted.height)
+
+
+def fitting_shape(scene: bpy.types.Scene, pixels: int) -> tuple[int, int]:
+    """A (height, width) of about so many pixels in the camera's aspect, or in that of the size that was typed."""
+    wanted = settings(scene)
+    aspect = frame_aspect(scene) if wanted.match_camera else wanted.width / wanted.height
+    height = math.sqrt(pixels / aspect)
     return _whole_steps(height), _whole_steps(height * aspect)
 
 

@@ -40,12 +40,13 @@ class Rendered:
 
     collections: those whose objects are rendered, parents before children; the scene's own root collection first.
     objects: theirs, and those that are only there as instances. instances: by host, the objects it shows as instances,
-    hosts before those they show.
+    hosts before those they show. standing: the objects that are there themselves, and show more than instances.
     """
 
     collections: list[bpy.types.Collection]
     objects: list[bpy.types.Object]
     instances: dict[bpy.types.Object, list[bpy.types.Object]]
+    standing: frozenset[bpy.types.Object]
 
 
 def rendered(scene: bpy.types.Scene, graph: bpy.types.Depsgraph | None = None) -> Rendered:
@@ -62,14 +63,18 @@ def rendered_in_steps(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Ste
         _layer_collections(active_view_layer(scene).layer_collection)
     )
     objects: dict[bpy.types.Object, None] = {}
+    standing: list[bpy.types.Object] = []
     instances: dict[bpy.types.Object, list[bpy.types.Object]] = {}
     shown_by: dict[Source, list[bpy.types.Object]] = {}
     pending = deque(thing for collection in collections for thing in collection.objects)
+    themselves = len(pending)
     while pending:
-        thing = pending.popleft()
+        thing, themselves = pending.popleft(), themselves - 1
         if thing in objects or thing.hide_render or is_backdrop(thing):
             continue
         objects[thing] = None
+        if themselves >= 0 and (thing.show_instancer_for_render or not thing.is_instancer):
+            standing.append(thing)
         if len(objects) % A_STEP == 0:
             yield
         for source in instanced_by(thing, graph):
@@ -83,7 +88,7 @@ def rendered_in_steps(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Ste
                 pending.extend(shown_by[source])
             shown = shown_by[source]
             instances[thing] = instances[thing] + shown if thing in instances else shown
-    return Rendered(list(collections), list(objects), instances)
+    return Rendered(list(collections), list(objects), instances, frozenset(standing))
 
 
 def rendered_collections(scene: bpy.types.Scene) -> list[bpy.types.Collection]:

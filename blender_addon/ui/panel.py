@@ -7,6 +7,8 @@ import bpy
 
 from ..bridge.connection import Connection
 from ..bridge.jobs import Job, JobState
+from ..live.ending import current_live
+from ..overlay.settings import overlay_settings
 from ..place.image import PROVENANCE
 from ..place.viewport import shows_pictures
 from ..properties import SHOWN, settings
@@ -45,8 +47,10 @@ def draw_action(layout: Layout, job: Job | None) -> None:
     """The one big button, or how far its work is and a way to stop it."""
     row = layout.row(align=True)
     row.scale_y = 1.6
-    if job is None:
+    is_live = current_live() is not None
+    if job is None or (is_live and not job.lands):
         row.operator("spade.generate", icon="IMAGE_BACKGROUND")
+        row.operator("spade.live", text="", icon="PAUSE" if is_live else "PLAY", depress=is_live)
         return
     draw_progress(row, job)
 
@@ -60,6 +64,9 @@ def draw_progress(row: Layout, job: Job) -> None:
 def draw_pictures(layout: Layout, context: bpy.types.Context) -> None:
     """What is shown of blocks and picture; there from the start, so that nothing moves."""
     row = layout.row(align=True)
+    if current_live() is not None:
+        row.prop(overlay_settings(context), "live_opacity", slider=True)
+        return
     has_pictures = any(PROVENANCE in image for image in bpy.data.images)
     row.enabled = has_pictures
     for what, text, _ in SHOWN:

@@ -42,7 +42,7 @@ def test_the_overlay_shows_what_the_label_pass_sees(window):
     agreed = window.tell(
         f"drawing, live = {module('overlay.drawing')}, {module('overlay.live')}\n"
         "seen = drawing.last_request(bpy.context.scene).label_map\n"
-        "_, projection = live._camera_looks(bpy.context)\n"
+        "projection = live.camera_looks(bpy.context)\n"
         "shown = drawing.live_labels().ids(seen.shape[::-1], projection)\n"
         "answer = float((shown == seen).mean())"
     )
