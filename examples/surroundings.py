@@ -56,6 +56,7 @@ def main() -> None:
         _beside(folder / "around.png", folder / "view.png").save(
             options.output / "addon_panorama.jpg", quality=84
         )
+        assert scene.camera is not None
         remove_placement(scene, scene.camera)
         spade.placement, spade.width, spade.height = "TILE", 512, 512
         spade.tile_width = 8.0
