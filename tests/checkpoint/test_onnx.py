@@ -46,6 +46,24 @@ def test_our_own_network_paints_any_size_with_style_and_noise(tmp_path: Path):
         assert 0 <= image.min() and image.max() <= 1
 
 
+def test_an_id_that_the_label_set_does_not_have_counts_as_no_label(tmp_path: Path):
+    checkpoint = tiny_checkpoint()
+    session = session_of(checkpoint, tmp_path)
+    label_map = np.full((1, 32, 96), 3, np.int32)
+    noise = checkpoint.build_generator().draw_noise(1, 32, 96)
+    inputs = {"style": np.zeros((1, 6), np.float32)}
+    inputs |= {f"noise_{index}": plane.numpy() for index, plane in enumerate(noise)}
+
+    def painted(unknown: int) -> np.ndarray:
+        label_map[:, :, 40:60] = unknown
+        return session.run(["image"], {"labels": label_map, **inputs})[0]
+
+    unlabelled = painted(checkpoint.label_set.ignore_id)
+    assert np.abs(unlabelled - painted(3)).max() > TOLERANCE
+    for unknown in (-1, 200, 256, 70_000, 2**31 - 1, -(2**31)):
+        np.testing.assert_array_equal(painted(unknown), unlabelled)
+
+
 def painted_by_torch(checkpoint: Checkpoint, label_map, style, noise) -> np.ndarray:
     from spade_core.model.label_channels import LabelChannels
     from spade_core.model.semantic_input import one_hot
