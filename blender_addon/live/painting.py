@@ -78,6 +78,11 @@ class LivePainting:
     def unseen(self) -> tuple[str, ...]:
         return self._labels.unseen
 
+    @property
+    def shows_newest(self) -> bool:
+        """Whether the picture that was asked for last is shown."""
+        return self.shown is not None and (self._job is None or self.shown.request is self._job.request)
+
     def step(self, context: bpy.types.Context) -> None:
         """Take what has come, and ask for what is next. Raises SpadeError where it cannot go on."""
         refuse_surroundings(context.scene)

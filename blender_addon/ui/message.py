@@ -10,6 +10,7 @@ import bpy
 
 from ..bridge.jobs import Job
 from ..contract.errors import SpadeError
+from ..live.ending import current_live
 from ..place.caveats import caveats
 from ..place.image import PROVENANCE
 from ..place.picture import hindrance, scene_of
@@ -51,6 +52,14 @@ def draw_message(layout: Layout, context: bpy.types.Context, next_step: str = ""
         return
     for job in session.board.finished[-1:]:
         _draw_kept(layout, context, job)
+        return
+    if current_live() is not None:
+        draw_box(
+            layout,
+            context,
+            ["Live: move, label, choose a style.", "Generate keeps a picture, Esc ends it."],
+            "PLAY",
+        )
         return
     if session.board.live_in(scene.session_uid) is not None:
         draw_box(layout, context, ["The picture comes by itself.", "Blender is yours meanwhile."], "INFO")

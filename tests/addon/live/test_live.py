@@ -110,7 +110,7 @@ def test_generate_keeps_the_picture_and_live_painting_goes_on(live):
     assert len(results()) == 1 and ending.current_live() is live
     move(2)
     sent = live.sent
-    comes(lambda: live.sent > sent)
+    comes(lambda: live.sent > sent and live.shows_newest)
 
 
 @pytest.mark.parametrize("how", ["button", "escape", "file", "render", "scene"])
