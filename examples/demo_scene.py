@@ -60,7 +60,7 @@ def generate(report: Callable[[str, float], None]) -> Job:
     """What the panel's Generate does: labels, server, picture, placement. Raises SpadeError."""
     from spade_backdrops import timer
     from spade_backdrops.bridge.jobs import JobState
-    from spade_backdrops.operators.generate import submit_scene
+    from spade_backdrops.scene_job import submit_scene
     from spade_backdrops.session import current_session
 
     report("label pass", 0.0)

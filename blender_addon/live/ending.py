@@ -13,6 +13,7 @@ from ..bridge.jobs import Job
 from ..contract.errors import InternalError, SpadeError
 from ..overlay.settings import redraw_views
 from ..scene.visible import COPY_MARK
+from ..scene_job import submit_scene
 from ..session import current_session
 from ..sidebar import redraw
 from .painting import LivePainting
@@ -87,8 +88,6 @@ def _tick() -> float | None:
 
 
 def _submit_whole() -> Job:
-    from ..operators.generate import submit_scene
-
     return submit_scene(bpy.context)
 
 

@@ -23,6 +23,7 @@ from ..overlay.changes import counted
 from ..overlay.live import LiveLabels, camera_looks
 from ..properties import settings
 from ..scene.view import fitting_shape, flat_camera_of, label_map_shape
+from ..scene_job import scene_request
 from ..session import current_session
 from ..style.class_styles import PlacedStyleSettings, SpadeClassStyle
 from ..style.settings import StyleSettings
@@ -130,8 +131,6 @@ class LivePainting:
         self._send(self._board_small(scene, label_map), is_whole=False)
 
     def _board_small(self, scene: bpy.types.Scene, label_map: np.ndarray) -> Job:
-        from ..operators.generate import scene_request
-
         request = scene_request(scene, label_map, wanted_style(scene), time.monotonic())
         request = replace(request, upscale="off", precision=PREVIEW)
         return current_session().board.add(request, lands=False)

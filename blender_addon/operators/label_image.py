@@ -25,9 +25,9 @@ from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.label_sets import background_of
 from ..scene.view import flat_camera_of, label_map_shape
+from ..scene_job import ready_to_paint, scene_request
 from ..session import current_session
 from ..timer import wake
-from .generate import ready_to_paint, scene_request
 from .reports_errors import ReportsErrors
 from .swatches import class_items
 from .waiting import wait_for_picture

@@ -10,7 +10,7 @@ from ..live.painting import refuse_surroundings
 from ..place.show import show
 from ..properties import settings
 from ..scene.view import flat_camera_of, label_map_shape
-from .generate import ready_to_paint
+from ..scene_job import ready_to_paint
 from .reports_errors import ReportsErrors
 
 

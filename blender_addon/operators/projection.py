@@ -19,10 +19,10 @@ from ..scene.borrow import borrowed
 from ..scene.other_view import OtherView
 from ..scene.projector import projector_of
 from ..scene.view import FLAT, camera_data, flat_camera_of
+from ..scene_job import submit_scene
 from ..session import current_session
 from ..sidebar import redraw
 from ..timer import wake
-from .generate import submit_scene
 from .reports_errors import ReportsErrors
 from .waiting import wait_for_picture
 

@@ -11,12 +11,12 @@ from ..bridge.variations import Variations
 from ..contract.errors import BadOptionError, CancelledError
 from ..history import thumbnails
 from ..properties import settings
+from ..scene_job import submit_scene
 from ..session import current_session
 from ..sidebar import redraw
 from ..timer import run_until, wake
-from .generate import submit_scene, take_wanted_objects
 from .reports_errors import ReportsErrors
-from .waiting import SCRIPT_PATIENCE_S, too_late, wait_for_picture
+from .waiting import SCRIPT_PATIENCE_S, take_wanted_objects, too_late, wait_for_picture
 
 GRIDS = (
     ("TWO", "2 × 2", "Four pictures: with the scene's seed and the three that follow it"),

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import bpy
+
 from ..bridge.jobs import Job, JobState
 from ..contract.errors import BusyError, CancelledError, UnavailableError
 from ..place.picture import hindrance
+from ..scene_job import take_labels_here
 from ..session import current_session
 from ..timer import run_until
 
@@ -38,3 +41,16 @@ def _is_settled(job: Job) -> bool:
     if job.is_live:
         return False
     return job.state is not JobState.FINISHED or job.error is not None or hindrance() is not None
+
+
+def take_wanted_objects(context: bpy.types.Context, job: Job) -> None:
+    """For scripts: wait until it is known whether a job's model looks at objects, and take them where it does."""
+    scene = context.scene
+    run_until(
+        lambda: job.wants_objects or not (job.objects_can_come and job.state is JobState.WAITING),
+        SCRIPT_PATIENCE_S,
+    )
+    if job.wants_objects and job.is_live:
+        height, width = job.request.label_map.shape
+        taken = take_labels_here(context, scene, (height, width), with_objects=True)
+        current_session().board.labels_taken(job, taken.label_map, taken.instance_map)

@@ -14,11 +14,11 @@ from spade_backdrops import timer
 from spade_backdrops.bridge.connection import ConnectionState
 from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.contract.limits import Limits
-from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.place.image import PROVENANCE
 from spade_backdrops.place.picture import hindrance
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.visible import is_backdrop
+from spade_backdrops.scene_job import submit_scene
 from spade_backdrops.session import current_session
 
 from tests.addon.drawing import drawn

@@ -14,7 +14,6 @@ from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.history.parts import INSTANCE_MAP
 from spade_backdrops.label_taking import current_labels
-from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.place.placement import placed_picture
 from spade_backdrops.properties import settings
 from spade_backdrops.scene import label_pass
@@ -22,6 +21,7 @@ from spade_backdrops.scene.coverage import last_coverage
 from spade_backdrops.scene.label_pass import render_label_map
 from spade_backdrops.scene.label_rules import assign
 from spade_backdrops.scene.png import ids_in
+from spade_backdrops.scene_job import submit_scene
 from spade_backdrops.session import current_session
 from spade_backdrops.style.reference import rgb_of
 

@@ -10,10 +10,10 @@ import bpy
 import pytest
 from spade_backdrops import timer
 from spade_backdrops.bridge.jobs import JobState
-from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.place.backdrop import backdrops, picture_of
 from spade_backdrops.place.image import generated_images, provenance_of
 from spade_backdrops.properties import settings
+from spade_backdrops.scene_job import submit_scene
 from spade_backdrops.session import current_session
 
 from tests.addon.serving import painting_command, renew_session, until

@@ -16,11 +16,11 @@ from spade_backdrops.bridge.connection import ConnectionState
 from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.contract.labels import LabelClass
 from spade_backdrops.label_set_choice import CUSTOM, label_set_of
-from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.operators.label_sets import want_model_label_set
 from spade_backdrops.place.image import PROVENANCE
 from spade_backdrops.preferences import preferences
 from spade_backdrops.properties import settings
+from spade_backdrops.scene_job import submit_scene
 from spade_backdrops.session import current_session
 
 from spade_core.contract.labels import LabelSet

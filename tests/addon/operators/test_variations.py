@@ -9,9 +9,9 @@ import pytest
 from spade_backdrops import timer
 from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.history.records import FAVOURITE, results
-from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.place.placement import placed_picture
 from spade_backdrops.properties import settings
+from spade_backdrops.scene_job import submit_scene
 from spade_backdrops.session import current_session
 from spade_backdrops.style.reference import rgb_of
 

@@ -13,7 +13,6 @@ from spade_backdrops.bridge.jobs import JobState
 from spade_backdrops.history.parts import label_map_in
 from spade_backdrops.history.records import results
 from spade_backdrops.label_taking import current_labels
-from spade_backdrops.operators.generate import submit_scene
 from spade_backdrops.operators.projection import submit_hidden
 from spade_backdrops.place.backdrop import backdrops, picture_of
 from spade_backdrops.place.projection.group import picture_in, projector_in
@@ -22,6 +21,7 @@ from spade_backdrops.properties import settings
 from spade_backdrops.scene.bands import things_before
 from spade_backdrops.scene.label_pass import render_label_map
 from spade_backdrops.scene.projector import projector_of
+from spade_backdrops.scene_job import submit_scene
 from spade_backdrops.style.reference import rgb_of
 
 from tests.addon.place.projection import court
