@@ -118,4 +118,7 @@ def unregister() -> None:
     while _keys:
         views, key = _keys.pop()
         views.keymap_items.remove(key)
+        keys = bpy.context.window_manager.keyconfigs.addon
+        if keys is not None and not views.keymap_items:
+            keys.keymaps.remove(views)
     handlers.remove(_HANDLERS)

@@ -248,7 +248,7 @@ def test_a_preset_brings_style_strength_mix_and_seed_into_another_file(spade, pr
 
 def test_the_example_in_the_docs_runs(spade, presets, tmp_path):
     text = (ROOT / "docs" / "addon.md").read_text(encoding="utf-8")
-    example = next(block for block in text.split("```")[1::2] if "style_source" in block)
+    example = next(block for block in text.split("```")[1::2] if "evening.jpg" in block)
     picture = tmp_path / "evening.png"
     picture.write_bytes(png(np.full((40, 50, 3), 100, np.uint8)))
     exec(example.removeprefix("python").replace("/path/to/evening.jpg", str(picture)), {})
