@@ -17,6 +17,9 @@ from build_steps.staging import stage_for_import
 from examples.demo import ROOT, SEED, SERVER
 
 
+STYLE = "clear-noon"
+
+
 @dataclass(frozen=True)
 class Options:
     """Paint the valley's panorama, and a tile of grass, and look at both."""
@@ -47,6 +50,7 @@ def main() -> None:
         spade = scene.spade  # pyright: ignore[reportAttributeAccessIssue]
         spade.seed = SEED
         demo_scene.open_server(SERVER, folder / "server")
+        spade.style_source, spade.style_name = "NAMED", STYLE
         spade.placement, spade.width, spade.height = "PANORAMA", options.width, options.width // 2
         demo_scene.generate(lambda *_: None)
         around = panorama_of(scene)
