@@ -63,7 +63,7 @@ RUNS = (
         f"--data {{data}} --output {{out}} --layout folder --label-set {{data}}/label_set.toml --instances "
         f"--terms mine --seed 3 --save-every 2 --workers 1 --skip-damaged --tracker none --max-scale 1.5 "
         f"--no-augment --accumulate 2 --recompute --gan-weight 0.4 --class-weight 0.9 --color-weight 10 "
-        f"--kl-weight 0.01 --perceptual taps "
+        f"--kl-weight 0.01 --table-rate 10 --perceptual taps "
         f"--perceptual-start 5 --perceptual-end 2 --warmup 0 --ramp 2 --decay-from 0.5 --generator-lr 1e-4 "
         f"--discriminator-lr 1e-4 --beta2 0.9 --grey-box.share 1 {SMALL}",
         "{out}/model_00000004.safetensors",
@@ -120,7 +120,8 @@ RUNS = (
     Run("dataset instances", "{annotations} --data {coco} --split train"),
     Run(
         "dataset render",
-        "{blend} --output {out} --count 2 --size 32 24 --samples 1 --seed 3 --cameras placed --lights kept --instances",
+        "{blend} --output {out} --count 2 --size 32 24 --samples 1 --seed 3 --cameras placed --lights kept --instances "
+        "--spread 5 --val-every 2",
         "{out}/label_set.toml",
     ),
     Run(
