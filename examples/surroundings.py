@@ -16,7 +16,6 @@ from PIL import Image
 from build_steps.staging import stage_for_import
 from examples.demo import ROOT, SEED, SERVER
 
-
 STYLE = "clear-noon"
 
 
