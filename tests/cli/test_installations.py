@@ -72,7 +72,7 @@ def test_a_torch_that_is_missing_broken_or_old_is_told_once_with_its_fix(state: 
     ended = spade("doctor")
     assert ended.code == 1 and not ended.err
     assert ended.out.count(said) == 1 and fix in ended.out and "1 to mend" in ended.out
-    assert "Report this" not in ended.out and ended.out.count("that takes torch") == 3
+    assert "Report this" not in ended.out and ended.out.count("that takes torch") == 4
     refused = spade("generate", labels, "-o", "picture.png")
     assert refused.is_a_plain_refusal and said[6:] in refused.err and fix in refused.err
     assert spade("labels", "list").code == 0, "what needs no torch goes on"
