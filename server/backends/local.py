@@ -7,12 +7,8 @@ A worker that dies, falls silent or stops making progress is replaced, and its t
 from __future__ import annotations
 
 import json
-import os
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import zmq
 
@@ -57,7 +53,6 @@ from .worker_process import WorkerProcess, new_token
 LOAD_TRIES, KILLED_TRIES = 3, 10
 """Starts until a worker counts as one that cannot start: it ended by itself, or somebody killed it, who may stop."""
 _MESSAGES_A_TURN = 64
-_SOCKET = "workers"
 START_AGAIN_S = 1.0  # where the system has no room for a process
 AGAIN_S = 0.5  # after a death while loading
 LONGEST_PAUSE_S = 3.0  # between two starts
@@ -79,12 +74,9 @@ class LocalBackend:
         self._upscalers = upscalers
         self._log = log
         self._context = zmq.Context()
-        self._folder = _private_folder()
         keys = KeyPair.new()
-        self._key = "" if self._folder else keys.public
-        self.socket: Socket = worker_router(
-            self._context, Path(self._folder.name) / _SOCKET if self._folder else keys
-        )
+        self._key = keys.public
+        self.socket: Socket = worker_router(self._context, keys)
         self._address = address_of(self.socket)
         devices = config.device_names
         self._workers = [WorkerProcess(index, device) for index, device in enumerate(devices)]
@@ -136,8 +128,6 @@ class LocalBackend:
         self.release()
         self.socket.close()
         self._context.term()
-        if self._folder is not None:
-            self._folder.cleanup()
 
     def events(self, now: float) -> list[BackendEvent]:
         self._forgive_own_absence(now)
@@ -259,18 +249,3 @@ class LocalBackend:
                 worker.heard_at += absent_s
                 worker.progress_at += absent_s
         self._looked_at = now
-
-
-def _private_folder() -> tempfile.TemporaryDirectory[str] | None:
-    """For the socket to the workers: what passes there is not encrypted, for nobody else can open it, which saves two
-    of the four times that a picture is enciphered or deciphered.
-
-    None where the system has no such sockets, or paths that are too long for one.
-    """
-    if sys.platform == "win32":  # folders there are not private by their mode
-        return None
-    folder = tempfile.TemporaryDirectory(prefix="spade-", ignore_cleanup_errors=True)
-    if len(os.fsencode(folder.name)) + len(_SOCKET) + 1 < zmq.IPC_PATH_MAX_LEN:
-        return folder
-    folder.cleanup()
-    return None

@@ -37,7 +37,7 @@ class Assignment:
     upscalers: dict[str, str]
     """Files by name."""
     broker_key: str
-    """The public key of the broker's socket for workers; empty where that is a private file."""
+    """The public key of the broker's socket for workers."""
     set_aside: tuple[CheckpointVersion, ...] = ()
     """What ended the workers before this one whenever it was loaded."""
     log_format: str = "text"

@@ -8,8 +8,6 @@ by TCP itself.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import zmq
 
 from .keys import Credentials, KeyPair
@@ -54,28 +52,25 @@ def router(context: zmq.Context, address: str, keys: KeyPair, domain: bytes) -> 
 
 
 def worker_dealer(context: zmq.Context, address: str, token: bytes, broker_key: str) -> Socket:
-    """A worker's, connected to its broker on this machine, which knows it by the token.
-
-    broker_key: empty where the address is a file that only this user can reach."""
+    """A worker's, connected to its broker on this machine, which knows it by the token."""
     socket = _made(context, zmq.DEALER, _WORKER_FRAME_BYTES)
-    if broker_key:
-        _show_key(socket, Credentials(broker_key, KeyPair.new()))
+    _show_key(socket, Credentials(broker_key, KeyPair.new()))
     socket.routing_id = token
     socket.connect(address)
     return socket
 
 
-def worker_router(context: zmq.Context, place: Path | KeyPair) -> Socket:
-    """A broker's for its workers: a file in a private folder, or a free loopback port, where who does not know the
-    public key cannot say a word."""
+def worker_router(context: zmq.Context, keys: KeyPair) -> Socket:
+    """A broker's for its workers: at a free loopback port, where who does not know the public key cannot say a word.
+
+    No file in a private folder, which would need no encryption: where a process has no descriptors left, and strangers
+    see to that, libzmq aborts it as soon as somebody connects to a file. (At a port it lets him wait.)
+    """
     socket = _made(context, zmq.ROUTER, _WORKER_FRAME_BYTES)
     socket.router_mandatory = 1
     socket.handshake_ivl = _HANDSHAKE_MS
-    if isinstance(place, KeyPair):
-        _ask_for_keys(socket, place)
-        socket.bind("tcp://127.0.0.1:*")
-    else:
-        socket.bind(f"ipc://{place}")
+    _ask_for_keys(socket, keys)
+    socket.bind("tcp://127.0.0.1:*")
     return socket
 
 
