@@ -70,7 +70,7 @@ class LiveLabels:
             _redraw_in(wait)
             return
         self._begin(context, labels, label_set, seen)
-        if self._work_on() is not None:
+        if self._work_on() is not None and not bpy.app.background:  # where no timer fires
             bpy.app.timers.register(self._work_on, first_interval=_PAUSE_S, persistent=True)
         self._take_up_what_was_read()
 
@@ -193,7 +193,7 @@ class LiveLabels:
 
 
 def _redraw_in(seconds: float) -> None:
-    if not bpy.app.timers.is_registered(redraw_views):
+    if not (bpy.app.background or bpy.app.timers.is_registered(redraw_views)):
         bpy.app.timers.register(redraw_views, first_interval=seconds)
 
 
