@@ -87,10 +87,12 @@ class Loader:
         return self._made * self._rows * max(1, self.workers) / self._seconds if self._seconds else 0.0
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers, also one that waits for a disk that does not answer."""
         stop = getattr(self._iterator, "_shutdown_workers", None)
         if stop is not None:
             stop()
+            for worker in self._iterator._workers:  # type: ignore[union-attr]
+                worker.kill()  # DataLoader's TERM they leave alone, and Python would wait for them at its end
         self._iterator = None
 
     def __enter__(self) -> Loader:
