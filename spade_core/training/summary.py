@@ -26,6 +26,7 @@ def summary(run: Run) -> list[str]:
         _labels(run.config, run.label_set),
         *_classes(run.crops.pairs, run.label_set),
         _networks(run),
+        *_chosen_by_data(run),
         *_origin(run),
     ]
 
@@ -105,6 +106,20 @@ def _networks(run: Run) -> str:
     size = "photos of their own sizes" if crops.shape is None else f"{crops.shape[1]} x {crops.shape[0]}"
     precision = "mixed precision" if run.config.bf16 else "float32"
     return f"Networks: {generator.kind}, {channels}; {size}, {crops.batch} in a batch, {precision}."
+
+
+def _chosen_by_data(run: Run) -> list[str]:
+    """What a published recipe takes from the data set, and the options that say otherwise."""
+    recipe, layout = run.config.recipe, layout_of(run.config.data, run.config.layout)
+    if recipe.crops.mode == "any_scale":
+        return []
+    generator = run.trainer.networks.generator.config
+    other = ["--mode", "--size", "--load-size", "--aspect"]
+    if recipe.channels == "published" and layout.label_set:
+        other = ["--channels own", *other]
+        other += ["--no-instances"] * generator.instance_edges
+        other += ["--generator.upsampling"] * hasattr(generator, "upsampling")
+    return [f"  As published for '{layout.name}'; otherwise: {', '.join(other)}."]
 
 
 def _origin(run: Run) -> list[str]:

@@ -18,6 +18,7 @@ from spade_core.model.label_channels import LabelChannels
 from spade_core.synthesis.synthesizer import Synthesizer
 from spade_core.training.__main__ import parsed
 from spade_core.training.run import Run
+from spade_core.training.summary import summary
 from tests.support import published_data
 
 NARROW = (
@@ -62,6 +63,19 @@ def test_the_papers_network_has_its_channels_edges_upsampling_and_start_grid(
         "paper-style", data[name], tmp_path / "styled", SMALL[name], WIDTHS + " --encoder.base-width 2"
     )
     assert styled.trainer.networks.generator.config.start_grid == grid
+
+
+def test_what_the_data_set_decides_is_said_before_with_the_options_that_say_otherwise(data, tmp_path):
+    said = "\n".join(summary(opened("paper", data["cityscapes"], tmp_path / "run", SMALL["cityscapes"])))
+    assert "35 label channels (published) and instance edges, more upsampling; 128 x 64" in said
+    assert "As published for 'cityscapes'; otherwise: --channels own, --mode" in said
+    assert "--no-instances, --generator.upsampling." in said
+    said = "\n".join(
+        summary(opened("crn", data["ade20k"], tmp_path / "crn", SMALL["ade20k"], "--generator.max-width 8"))
+    )
+    assert "--channels own" in said and "--no-instances" not in said and "upsampling" not in said
+    own = summary(opened("frozen", data["ade20k"], tmp_path / "own", NARROW, "--generator.base-width 4"))
+    assert "otherwise" not in "\n".join(own)
 
 
 @pytest.mark.parametrize("recipe", ["pix2pixhd++-concat", "concat", "clade", "oasis", "crn", "pix2pixhd"])
