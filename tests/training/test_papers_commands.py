@@ -176,3 +176,20 @@ def test_a_plan_says_how_long_it_takes(ade: Path, capsys: pytest.CaptureFixture[
     lines = capsys.readouterr().out.splitlines()
     hours = {line[:34].strip(): int(line.split()[-2]) for line in lines}
     assert len(hours) == len(TABLES["table4"]) and hours["kernel 1x1"] < hours["kernel 5x5"]
+
+
+PHOTOS = {"coco-stuff": 11_800_000, "ade20k": 4_042_000, "cityscapes": 600_000}
+PAGE = (Path(__file__).parents[2] / "docs" / "paper.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("table", ["table 1", "table 3", "table 4", "table 5"])
+def test_the_hours_on_the_page_are_those_of_the_plan(table: str, capsys: pytest.CaptureFixture[str]):
+    rows = [line.split("|") for line in PAGE.splitlines() if line.startswith(f"| {table}")]
+    [told] = [row[3:6] for row in rows if len(row) == 7]
+    for dataset, hours in zip(PHOTOS, told, strict=True):
+        words = (
+            f"{table.replace(' ', '')} --dataset {dataset} --data x -o y --plan --images {PHOTOS[dataset]}"
+        )
+        assert paper.main(words.split()) == 0
+        planned = [int(line.split()[-2]) for line in capsys.readouterr().out.splitlines()]
+        assert sum(planned) == int(hours.replace(",", ""))
