@@ -7,24 +7,17 @@ the textures that were finished, and none in part.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import queue
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from ..contract import errors
-from ..contract.errors import InternalError, SpadeError, UnavailableError
-from ..scene.background_blender import PACKAGE, background_command, own_group
+from ..contract.errors import SpadeError, UnavailableError
+from ..scene.background_blender import BackgroundBlender, error_in
 from ..scene.scene_file import write_scene_file
 from ..scene.visible import active_view_layer
 from .plan import BakePlan
@@ -50,13 +43,13 @@ class Baker:
         self.baked: list[BakedThing] = []
         """What is there so far."""
         self.error: SpadeError | None = None
-        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.has_ended = False
         self._folder = Path(tempfile.mkdtemp(prefix="spade-bake-"))
         file = self._folder / "scene.blend"
         try:
             write_scene_file(scene, file)
-            self._start(scene, file)
+            self._blender = self._start(scene, file)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
@@ -68,31 +61,28 @@ class Baker:
 
     def step(self) -> None:
         """Hear what it says."""
+        gone = self._blender.has_ended  # asked first: what it said last was heard by then
         while not self.has_ended:
             try:
                 answer = self._answers.get_nowait()
             except queue.Empty:
+                if gone:
+                    self._end()
                 return
-            if answer is None:
-                self._end()
-            elif "error" in answer:
-                kind = getattr(errors, answer["error"], InternalError)
-                self.error = kind(answer["message"], answer["fix"])
+            if "error" in answer:
+                self.error = error_in(answer)
             else:
                 files = {kind: Path(file) for kind, file in answer["files"].items()}
                 self.baked.append(BakedThing(answer["thing"], answer["seen"], files))
 
     def close(self) -> None:
         """End it, whatever it does."""
-        self._process.kill()
-        self._process.wait()
+        self._blender.close()
         self.has_ended = True
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _start(self, scene: bpy.types.Scene, file: Path) -> None:
+    def _start(self, scene: bpy.types.Scene, file: Path) -> BackgroundBlender:
         words = {
-            "package": str(PACKAGE),
-            "paths": sys.path,
             "scene_file": str(file),
             "scene": scene.name_full,
             "layer": active_view_layer(scene).name,
@@ -101,52 +91,13 @@ class Baker:
             "surface": self.plan.surface,
             "folder": str(self.plan.folder),
         }
-        try:
-            with open(self._console, "wb") as console:
-                self._process = subprocess.Popen(
-                    background_command(_MAIN, words),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=console,
-                    env={**os.environ, "BLENDER_USER_RESOURCES": str(self._folder / "profile")},
-                    **own_group(),
-                )
-        except OSError as problem:
-            raise UnavailableError(
-                f"A Blender in the background could not be started: {problem.strerror or problem}.",
-                "Try again.",
-            ) from None
-        threading.Thread(target=self._listen, daemon=True, name="spade baker").start()
-
-    @property
-    def _console(self) -> Path:
-        return self._folder / "console.txt"
-
-    def _listen(self) -> None:
-        """Runs in a thread of its own until the process has ended."""
-        alive, answers = self._process.stdin, self._process.stdout
-        assert alive is not None and answers is not None
-        for line in answers:
-            if line.startswith(b"{"):  # Blender 5 logs there while it starts
-                self._answers.put(json.loads(line))
-        answers.close()
-        with contextlib.suppress(OSError):
-            alive.close()
-        self._process.wait()
-        self._answers.put(None)
+        return BackgroundBlender(_MAIN, words, self._folder, self._answers.put, "Try again.")
 
     def _end(self) -> None:
         self.has_ended = True
         if self.error is None and len(self.baked) < len(self.plan.things):
-            try:
-                lines = self._console.read_text("utf-8", "replace").split("\n")
-            except OSError:
-                lines = []
-            last = next(
-                (line.strip()[:160] for line in reversed(lines) if line.strip()), "it printed nothing"
-            )
             self.error = UnavailableError(
-                f"The Blender in the background that bakes ended: {last}.",
+                f"The Blender in the background that bakes ended: {self._blender.last_words()}.",
                 "Bake smaller, or fewer things at once.",
             )
         shutil.rmtree(self._folder, ignore_errors=True)

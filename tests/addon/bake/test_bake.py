@@ -146,7 +146,7 @@ def test_what_cannot_be_baked_is_refused_before_anything_is_done(scene, wall, ho
 
 def test_one_that_is_ended_leaves_no_process_and_nothing_in_part(scene, wall, tmp_path):
     baker = start_bake(scene, plan_bake(bpy.context, 4096))
-    process = baker._process
+    process = baker._blender._process
     assert process.poll() is None
     with pytest.raises(BusyError):
         start_bake(scene, baker.plan)
@@ -158,7 +158,7 @@ def test_one_that_is_ended_leaves_no_process_and_nothing_in_part(scene, wall, tm
 
 def test_one_whose_process_is_killed_says_so(scene, wall):
     baker = Baker(scene, plan_bake(bpy.context, 4096))
-    baker._process.kill()
+    baker._blender._process.kill()
     until(lambda: baker.has_ended, baker.step)
     assert baker.error is not None and "ended" in str(baker.error) and not baker._folder.exists()
 
