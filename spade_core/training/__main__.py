@@ -21,6 +21,7 @@ from ..checkpoint.sources import model_file
 from ..command_line import parsed_command
 from ..contract.console import print_error
 from ..contract.errors import BadOptionError, SpadeError
+from ..files import claim_folder
 from ..runtime import chosen_device, keep_freed_memory
 from .config import TrainingConfig
 from .fitted import fitted
@@ -120,6 +121,8 @@ def train(config: TrainingConfig) -> int:
     """Run to the end, or until told to stop, showing how far it is. Returns as main does."""
     run = Run.open(config)
     chief = distributed.rank() == 0
+    if chief:
+        claim_folder(config.output)
     if chief and run.fewer_workers is not None:
         wanted, there = run.fewer_workers
         print(
