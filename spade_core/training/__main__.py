@@ -86,6 +86,12 @@ def refuse_impossible(config: TrainingConfig) -> None:
             raise BadOptionError(f"--{name} is {number}.", "Give a number from 1 up.")
     if (config.workers or 0) < 0:
         raise BadOptionError(f"--workers is {config.workers}.", "Give 0, or how many processes read photos.")
+    processors = os.cpu_count() or config.threads
+    if not 0 <= config.threads <= processors:  # more only wait for each other
+        raise BadOptionError(
+            f"--threads is {config.threads}.",
+            f"Give 0 for torch's choice, or up to {processors} on this machine.",
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -149,8 +149,9 @@ def test_a_run_that_was_stopped_says_how_far_it_came_and_leaves_with_a_code_of_i
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [("--images -5", "--images is -5"), ("--batch 0", "--batch is 0"), ("--workers -1", "--workers is -1")],
-)
+    [("--images -5", "--images is -5"), ("--batch 0", "--batch is 0"), ("--workers -1", "--workers is -1"),
+     ("--threads -1", "--threads is -1"), ("--threads 9999", "--threads is 9999")],
+)  # fmt: skip
 def test_numbers_of_which_there_is_nothing_to_train_are_refused(
     photos: Path, tmp_path: Path, capsys, words, said
 ):
