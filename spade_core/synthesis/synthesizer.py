@@ -228,7 +228,10 @@ class Synthesizer:
         return image
 
     def _computed_as(self, precision: str) -> AbstractContextManager[None]:
-        return computed_in(self.device, self.preview if precision == PREVIEW else "")
+        numbers = self.preview if precision == PREVIEW else ""
+        if self._compiled is not None:
+            return self._compiled.multiplying(numbers)
+        return computed_in(self.device, numbers)
 
     def _ask_between_bands(self, report: Callable[[], None]) -> None:
         """Whether anybody still waits."""

@@ -51,6 +51,13 @@ def panels(matrices: Tensor, lanes: int) -> Tensor:
     return padded.unflatten(-1, (-1, lanes)).transpose(-2, -3).contiguous()
 
 
+def in_twos(packed: Tensor) -> Tensor:
+    """(..., in, lanes) float32 as (..., in / 2, lanes, 2) bfloat16, a row of zeros behind an odd one: what one
+    instruction multiplies side by side."""
+    even = F.pad(packed, (0, 0, 0, packed.shape[-2] % 2))
+    return even.unflatten(-2, (-1, 2)).transpose(-1, -2).bfloat16().contiguous()
+
+
 class Matrix:
     """Rows are multiplied by it, in layers.c where that is there."""
 
