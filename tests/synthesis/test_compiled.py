@@ -197,7 +197,13 @@ def test_in_bfloat16_a_layer_rounds_its_factors_alone(few_weights: int, monkeypa
     """Of odd numbers of channels, too, of which two are multiplied at once; a shortcut beside it."""
     monkeypatch.setattr(convolution, "FEW_WEIGHTS", few_weights)
     torch.manual_seed(0)
-    for fan_in, fan_out, height, width in ((5, 3, 1, 1), (8, 16, 9, 30), (33, 7, 26, 31), (3, 40, 5, 4), (64, 64, 32, 32)):
+    for fan_in, fan_out, height, width in (
+        (5, 3, 1, 1),
+        (8, 16, 9, 30),
+        (33, 7, 26, 31),
+        (3, 40, 5, 4),
+        (64, 64, 32, 32),
+    ):
         layer, shortcut = conv(fan_in, fan_out, 3), conv(fan_in, fan_out, 1, bias=False)
         x = torch.randn(2, fan_in, height, width).contiguous(memory_format=torch.channels_last)
         table = Table(torch.randn(1, height * width, 4 * fan_in), None)

@@ -50,7 +50,9 @@ def test_where_a_processor_has_nothing_faster_a_preview_is_the_exact_picture(mon
     assert np.array_equal(painted(model, "preview"), painted(model, "exact"))
 
 
-@pytest.mark.skipif(not library.has_bfloat16(), reason="this processor has no bfloat16, or there is no C compiler")
+@pytest.mark.skipif(
+    not library.has_bfloat16(), reason="this processor has no bfloat16, or there is no C compiler"
+)
 class TestOnAProcessorWithBfloat16:
     @pytest.mark.parametrize("in_parts", [False, True])
     def test_a_preview_differs_from_the_exact_picture_by_rounding_alone(self, in_parts: bool):

@@ -142,9 +142,7 @@ class CompiledBlock:
         """x: (B, fan_in, h, w), channels_last; noise: (B, 1, H, W). bfloat16: as a convolution takes it. Returns
         (B, fan_out, H, W)."""
         features = self._features(x, tables.first, doubling, noise)
-        dx, skip = self._conv_0(
-            features, after_band, shortcut=self._shortcut, skip=True, bfloat16=bfloat16
-        )
+        dx, skip = self._conv_0(features, after_band, shortcut=self._shortcut, skip=True, bfloat16=bfloat16)
         features = self._features(dx, tables.second)
         return self._conv_1(features, after_band, added=skip, bfloat16=bfloat16)[0]
 

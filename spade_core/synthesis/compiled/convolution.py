@@ -16,7 +16,15 @@ from torch import Tensor, nn
 from ...model.fused.library import in_threads
 from .. import row_bands
 from .features import Features
-from .library import MOST_CHANNELS, ConvolutionArgument, FeaturesArgument, has_bfloat16, library, loaded, pointer
+from .library import (
+    MOST_CHANNELS,
+    ConvolutionArgument,
+    FeaturesArgument,
+    has_bfloat16,
+    library,
+    loaded,
+    pointer,
+)
 from .matrices import in_twos, panels, transformed
 
 MANY_PIXELS, FEW_WEIGHTS = 1024, 2**16
@@ -139,7 +147,9 @@ class Convolution:
             bias=pointer(self.bias),
             added=None if added is None else pointer(added[picture]),
             result=pointer(result[picture]),
-            shortcut=None if shortcut is None or around is None else pointer(shortcut.packed(lanes, bfloat16)),
+            shortcut=None
+            if shortcut is None or around is None
+            else pointer(shortcut.packed(lanes, bfloat16)),
             skip=None if around is None else pointer(around[picture]),
             fan_out=self.fan_out,
             skip_channels=0 if around is None else around.shape[1],

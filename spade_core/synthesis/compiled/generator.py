@@ -63,8 +63,8 @@ class CompiledGenerator:
 
     @contextmanager
     def multiplying(self, numbers: str) -> Iterator[None]:
-        """Has features multiplied by weights in "bfloat16" meanwhile, or in float32 where it is "". What comes of labels
-        alone is computed in float32 either way, and kept for both."""
+        """Has features multiplied by weights in "bfloat16" meanwhile, or in float32 where it is "". What comes of
+        labels alone is computed in float32 either way, and kept for both."""
         self._bfloat16 = numbers == "bfloat16"
         try:
             yield
