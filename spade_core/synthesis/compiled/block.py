@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,14 @@ from ...model.layers import LEAK
 from ...model.norms import PixelNorm
 from ...model.spade import GeneratorConfig, SpadeNorm, SpadeResBlock
 from ...model.style_map import Style, StyleMap
+from .changes import Changes, box_of
 from .convolution import Convolution, Shortcut
 from .features import EPS, Doubling, Features
-from .label_path import Carried, HiddenLabels, ScaleShift, SeenLabels
+from .label_path import HiddenLabels, ScaleShift, SeenLabels
 from .table import Table, side_by_side
+
+TILE = 4
+"""The largest side of a convolution's tiles: parts begin at its multiples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +89,7 @@ class CompiledBlock:
         """Without a style."""
         found = self._kept
         if found is None or self._kept_of is not seen:
-            found = self._carried(seen) or self._tables(seen, None)
+            found = self._changed(seen) or self._tables(seen, None)
             self._kept, self._kept_of = (found, seen) if found.bytes <= room else (None, None)
         return found
 
@@ -113,22 +117,42 @@ class CompiledBlock:
             both.append(side_by_side([side.table(seen, of_style, known) for side in sides]))
         return Tables(*both)
 
-    def _carried(self, seen: SeenLabels) -> Tables | None:
-        """As _tables, to the bit, from the tables of the label map before, where those are kept."""
-        kept = self._kept
-        if kept is None or not self._by_rows or self._kept_of is None or self._kept_of is not seen.before:
+    def _changed(self, seen: SeenLabels) -> Tables | None:
+        """As _tables, to the bit, made of the tables of the label map before, where those are kept."""
+        kept, kept_of = self._kept, self._kept_of
+        self.forget()  # they are written into
+        if kept is None or not self._by_rows or kept_of is None or kept_of is not seen.before:
             return None
-        carried = seen.carried(*self._kernels)
-        if carried is None:
+        changes = seen.changes(*self._kernels)
+        if changes is None:
             return None
         known: dict[HiddenLabels, Tensor] = {}
-        both = []
-        for sides, old in ((self._first, kept.first), (self._second, kept.second)):
-            fresh = [side.rows(seen, carried, known) for side in sides]
-            both.append(
-                old.carried(carried.new, carried.old, carried.fresh, torch.cat(fresh, 1), carried.rows)
-            )
+        both: list[Table] = []
+        for sides, table in ((self._first, kept.first), (self._second, kept.second)):
+            if seen.by_rows(*self._kernels)[0] or self._kernels[1] == 1:
+                fresh = torch.cat([side.rows(seen, changes, known) for side in sides], 1)
+                found = table.changed(changes, fresh)
+            else:
+                found = self._with_part(table, sides, seen, known)
+            if found is None:
+                return None
+            both.append(found)
         return Tables(*both)
+
+    def _with_part(
+        self, table: Table, sides: Sequence[_NormSide], seen: SeenLabels, known: dict[HiddenLabels, Tensor]
+    ) -> Table:
+        """A table of every pixel's own, of which a part is convolved anew."""
+        reach = sum(kernel // 2 for kernel in self._kernels)
+        height, width = seen.size[1:]
+        inner, outer = (box_of(seen.changed, margin, TILE) for margin in (reach, reach + TILE))
+        rows, columns = (torch.arange(*outer[side : side + 2]) for side in (0, 2))
+        places = (rows[:, None] * width + columns).flatten()
+        each = [side.part(seen, places, (len(rows), len(columns)), known) for side in sides]
+        top, left = inner[0] - outer[0], inner[2] - outer[2]
+        part = torch.cat(each, 2)[top : top + inner[1] - inner[0], left : left + inner[3] - inner[2]]
+        table.values.view(height, width, -1)[inner[0] : inner[1], inner[2] : inner[3]] = part
+        return table
 
     def __call__(
         self,
@@ -168,7 +192,7 @@ class CompiledBlock:
 
 def _shifted(table: Table, sides: Sequence[_NormSide], of_style: Tensor) -> Table:
     added = torch.cat([side.scale_shift.of_style(of_style) for side in sides], 1)
-    return Table(table.values + added[:, None], table.rows)
+    return replace(table, added=added)
 
 
 class _NormSide:
@@ -190,11 +214,22 @@ class _NormSide:
         """Whether `rows` gives what `table` does to the bit."""
         return self._hidden.by_rows and self.scale_shift.by_rows
 
-    def rows(self, seen: SeenLabels, carried: Carried, known: dict[HiddenLabels, Tensor]) -> Tensor:
-        """(N, width): rows of the table, of what was not there before."""
+    def rows(self, seen: SeenLabels, changes: Changes, known: dict[HiddenLabels, Tensor]) -> Tensor:
+        """(U, width): rows of the table, of what was not there before."""
         if self._hidden not in known:
-            known[self._hidden] = self._hidden.rows(seen, carried.hidden)
-        return self.scale_shift.rows(known[self._hidden], carried.members)
+            known[self._hidden] = self._hidden.some_rows(changes.hidden, seen.keys)
+        return self.scale_shift.rows(known[self._hidden], changes.members)
+
+    def part(
+        self, seen: SeenLabels, places: Tensor, size: tuple[int, int], known: dict[HiddenLabels, Tensor]
+    ) -> Tensor:
+        """(h, w, width): the scales and shifts of a part of this size, of which `places` are the pixels, (h w,) of all of
+        the map. What lies beyond the part counts as the map's border does."""
+        hidden = self._hidden
+        if hidden not in known:
+            members = seen.first(hidden.kernel).some_members(places)
+            known[hidden] = hidden.some_rows(members, seen.keys).unflatten(0, size)
+        return self.scale_shift.part(known[hidden], seen.repeat_edge, (seen.size[1], seen.size[2]))
 
     def table(self, seen: SeenLabels, of_style: Tensor | None, known: dict[HiddenLabels, Tensor]) -> Table:
         """of_style: (B, hidden), added to the hidden features. known: what has been computed of this label map."""

@@ -75,13 +75,19 @@ class Convolution:
         shortcut: Shortcut | None = None,
         skip: bool = False,
         bfloat16: bool = False,
+        tile: int | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """conv(features) + added; and where skip is wanted, what goes around it: the features with their noise, or the
         shortcut's of them. Both (B, ., H, W), channels_last. after_band is called every so often, and may raise.
-        bfloat16: whether factors may be rounded to that, where layers.c is at work and knows it."""
+        bfloat16: whether factors may be rounded to that, where layers.c is at work and knows it. tile: instead of that of
+        this size."""
         if not self._by_tiles or library() is None:
             return self.plain(features, added, shortcut, skip)
-        return self._fused(features, after_band, added, shortcut, skip, bfloat16 and has_bfloat16())
+        return self._fused(features, after_band, added, shortcut, skip, bfloat16 and has_bfloat16(), tile)
+
+    def tile_of(self, height: int, width: int) -> int:
+        """The side of the tiles that a map of this size is computed in."""
+        return 4 if self._few_weights or height * width >= MANY_PIXELS else 2
 
     def plain(
         self, features: Features, added: Tensor | None, shortcut: Shortcut | None, skip: bool
@@ -111,6 +117,7 @@ class Convolution:
         shortcut: Shortcut | None,
         skip: bool,
         bfloat16: bool,
+        tile: int | None,
     ) -> tuple[Tensor, Tensor | None]:
         pictures, (height, width) = len(features.x), features.size
         result = _channels_last(pictures, self.fan_out, height, width)
@@ -119,7 +126,7 @@ class Convolution:
             channels = features.x.shape[1] if shortcut is None else shortcut.fan_out
             around = _channels_last(pictures, channels, height, width)
         added = None if added is None else added.contiguous(memory_format=torch.channels_last)
-        tile = 4 if self._few_weights or height * width >= MANY_PIXELS else 2
+        tile = tile or self.tile_of(height, width)
         for picture in range(pictures):
             kept: list[Tensor] = []
             of = features.argument(picture, kept)

@@ -70,7 +70,7 @@ class Features:
     def argument(self, picture: int, kept: list[Tensor]) -> FeaturesArgument:
         """One picture's, for layers.c; what it points at is added to `kept`, and has to live as long."""
         height, width = self.size
-        table, rows = (None, None) if self.table is None else self.table.of_picture(picture)
+        table, shift, rows = (None,) * 3 if self.table is None else self.table.of_picture(picture)
         mean, scale = (
             (None, None)
             if self.moments is None
@@ -80,7 +80,7 @@ class Features:
         x = self.x[picture].permute(1, 2, 0)
         each = [
             None if tensor is None else tensor.contiguous()
-            for tensor in (x, noise, self.strength, mean, scale, table, rows)
+            for tensor in (x, noise, self.strength, mean, scale, table, shift, rows)
         ]
         kept += [tensor for tensor in each if tensor is not None]
         return FeaturesArgument(

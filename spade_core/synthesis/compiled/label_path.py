@@ -8,13 +8,12 @@ as in noise, the second is a convolution as ever.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...model.spade import SpadeNorm
+from .changes import Changes, changes_of
 from .convolution import Convolution
 from .features import Features
 from .keys import KeyMap
@@ -28,21 +27,6 @@ MOST_TABLE = 0.7
 """The same of the second's neighbourhoods above which its sums are taken for every pixel."""
 
 
-@dataclass(frozen=True, eq=False)
-class Carried:
-    """Neighbourhoods that were in the label map before, too: each one's number `new`, and what it was there, `old`,
-    (K,) int64; and `fresh`, (N,), the others. rows: (B, h, w) int32, each pixel's, or None. hidden: (M,), of the first
-    convolution's neighbourhoods those that the fresh ones are made of: members, (N, k k), has 1 + their places in it, 0
-    for what lies past the border; None where each is one."""
-
-    new: Tensor
-    old: Tensor
-    fresh: Tensor
-    rows: Tensor | None
-    hidden: Tensor
-    members: Tensor | None
-
-
 class SeenLabels:
     """A label map at one scale, and its neighbourhoods. before: that of another label map, of which much may be the
     same, as where an object was moved."""
@@ -54,6 +38,7 @@ class SeenLabels:
         self._first: dict[int, Patches] = {}
         self._second: dict[tuple[int, int], Patches] = {}
         self._changed: Tensor | None = None
+        self._changes: dict[tuple[int, int], Changes | None] = {}
 
     def first(self, kernel: int) -> Patches:
         """The neighbourhoods of keys."""
@@ -69,47 +54,35 @@ class SeenLabels:
             self._second[first, kernel] = Patches.of(ids + 1, kernel, self.repeat_edge, MOST_TABLE)
         return self._second[first, kernel]
 
-    def carried(self, first: int, kernel: int) -> Carried | None:
-        """Of those that tables have a row for, by the kernels of both convolutions; None where there is none to be
-        had of the label map before."""
-        if self.before is None:
-            return None
-        patches, old = (seen._of_tables(first, kernel) for seen in (self, self.before))
-        if patches is None or patches.places is None or old is None:
-            return None
-        reach, places = first // 2 + kernel // 2, patches.places
-        changed = F.max_pool2d(self._changes(), 2 * reach + 1, 1, reach).flatten()[places] > 0
-        new, fresh = (~changed).nonzero()[:, 0], changed.nonzero()[:, 0]
-        there = places[new] if old.ids is None else old.ids.flatten()[places[new]].long()
-        if kernel == 1:
-            return Carried(new, there, fresh, patches.ids, fresh, None)
-        hidden, members = patches.members[fresh].unique(return_inverse=True)
-        if len(hidden) and hidden[0] == 0:
-            return Carried(new, there, fresh, patches.ids, hidden[1:] - 1, members)
-        return Carried(new, there, fresh, patches.ids, hidden - 1, members + 1)
+    def by_rows(self, first: int, kernel: int) -> tuple[bool, bool]:
+        """Whether different neighbourhoods are so few that pixels share rows: of the first convolution's results, and of
+        the second's."""
+        if self.first(first).ids is None:
+            return False, False
+        return True, kernel == 1 or self.second(first, kernel).ids is not None
 
-    def _of_tables(self, first: int, kernel: int) -> Patches | None:
-        """None where the second convolution sees every pixel, or several pictures have rows of their own."""
-        patches = self.first(first)
-        if kernel > 1 and patches.ids is None:
+    def changes(self, first: int, kernel: int) -> Changes | None:
+        """What it has that the one before had not, by the kernels of both convolutions; None where there was none, or
+        one of several pictures, or one quite different."""
+        if self.before is None or self.size[0] > 1:
             return None
-        if kernel > 1:
-            patches = self.second(first, kernel)
-        if patches.ids is not None:
-            return patches
-        return None if self.size[0] > 1 else replace(patches, places=torch.arange(len(patches.members)))
+        kind = first, kernel
+        if kind not in self._changes:
+            alike = self.by_rows(*kind) == self.before.by_rows(*kind)
+            one = kernel == 1 or self.first(first).ids is None
+            second = None if one else self.second(first, kernel)
+            reach = first // 2 + kernel // 2
+            self._changes[kind] = (
+                changes_of(self.changed, self.first(first), second, reach) if alike else None
+            )
+        return self._changes[kind]
 
-    def _changes(self) -> Tensor:
-        """(B, h, w), 1 where another key is seen than before, else 0."""
+    @property
+    def changed(self) -> Tensor:
+        """(B, h, w) bool: where another key is seen than before."""
         if self._changed is None:
             assert self.before is not None
-            mine, others = self.keys, self.before.keys
-            changed = mine.ids != others.ids
-            # A mixture has another number in each label map.
-            mixed = ((mine.ids >= mine.pure) & (others.ids >= others.pure)).nonzero(as_tuple=True)
-            own, other = (keys.mixtures[keys.ids[mixed].long() - keys.pure] for keys in (mine, others))
-            changed[mixed] = (own != other).any(1)
-            self._changed = changed.float()
+            self._changed = self.keys.differs_from(self.before.keys)
         return self._changed
 
 
@@ -133,12 +106,22 @@ class HiddenLabels:
         """As of Matrix."""
         return self._of_mixtures.by_rows
 
-    def rows(self, seen: SeenLabels, wanted: Tensor | None = None) -> Tensor:
-        """(U, hidden): one for each neighbourhood, or for those alone that are wanted, (U,) int64."""
-        mixtures = self._of_mixtures.times(seen.keys.mixtures).view(-1, self.width)
-        table = torch.cat([self._of_classes, mixtures]) if len(mixtures) else self._of_classes
-        members = seen.first(self.kernel).members
-        return _sums(members if wanted is None else members[wanted], table, self._bias).relu_()
+    def rows(self, seen: SeenLabels) -> Tensor:
+        """(U, hidden): one for each neighbourhood."""
+        return self._rows(seen.first(self.kernel).members, seen.keys.mixtures)
+
+    def some_rows(self, members: Tensor, keys: KeyMap) -> Tensor:
+        """As rows, to the bit where it is `by_rows`, of neighbourhoods of keys, (U, k k) int64: (U, hidden)."""
+        mixed = members >= keys.pure
+        used, places = members[mixed].unique(return_inverse=True)
+        members = members.masked_scatter(mixed, places + keys.pure)
+        return self._rows(members, keys.mixtures[used - keys.pure])
+
+    def _rows(self, members: Tensor, mixtures: Tensor) -> Tensor:
+        table = self._of_classes
+        if len(mixtures):
+            table = torch.cat([table, self._of_mixtures.times(mixtures).view(-1, self.width)])
+        return _sums(members, table, self._bias).relu_()
 
 
 class ScaleShift:
@@ -181,8 +164,8 @@ class ScaleShift:
         return self._matrix.by_rows
 
     def rows(self, hidden: Tensor, members: Tensor | None) -> Tensor:
-        """As `table`, to the bit where it is `by_rows`, for some neighbourhoods of one picture: (N, width). As in
-        Carried, hidden: (M, hidden), rows of `Carried.hidden`."""
+        """As `table`, to the bit where it is `by_rows`, for some neighbourhoods of one picture: (N, width). hidden:
+        (M, hidden), rows of the first convolution; members: as of Changes."""
         if members is None:
             return self._matrix.times(hidden) + self._bias
         return self._projected(F.pad(hidden, (0, 0, 1, 0)), members)
@@ -215,6 +198,12 @@ class ScaleShift:
         planes = hidden.view(pictures, height, width, -1).permute(0, 3, 1, 2)
         result, _ = self._dense(Features(planes, repeat_edge=seen.repeat_edge))
         return Table(result.permute(0, 2, 3, 1).flatten(1, 2), None)
+
+    def part(self, hidden: Tensor, repeat_edge: bool, of_size: tuple[int, int]) -> Tensor:
+        """(h, w, width), from every pixel's hidden features, (h, w, hidden): of a part of a map of this size that begins
+        at the corner of a tile."""
+        features = Features(hidden.permute(2, 0, 1)[None], repeat_edge=repeat_edge)
+        return self._dense(features, tile=self._dense.tile_of(*of_size))[0][0].permute(1, 2, 0)
 
     def _table(self, values: Tensor, rows: Tensor | None, seen: SeenLabels) -> Table:
         if rows is None:  # each pixel of each picture has its own

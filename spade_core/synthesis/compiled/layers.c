@@ -41,6 +41,7 @@ typedef struct {
     const float *mean;     /* (channels,) of CHANNEL_NORM */
     const float *scale;
     const float *table;  /* rows of 2 or 4 times channels: 1 + gamma, beta; then those of the shortcut */
+    const float *shift;  /* (2 or 4 times channels,): added to each row of the table, or NULL */
     const int32_t *rows; /* (height, width) which row is a pixel's; NULL: pixel p has row p */
     int64_t height, width, stride; /* stride: numbers in a row of the table */
     int32_t channels, doubling, norm, repeat_edge; /* repeat_edge: past the border there is the edge, else zeros */
@@ -376,9 +377,14 @@ static inline void OWN(normed)(const Features *of, float *restrict raw) {
     }
 }
 
-static inline void OWN(activated)(const float *restrict normed, const float *restrict scales, int channels, float slope,
-                                  float *restrict out) {
-    if (scales) {
+static inline void OWN(activated)(const float *restrict normed, const float *restrict scales,
+                                  const float *restrict shift, int channels, float slope, float *restrict out) {
+    if (scales && shift) {
+        for (int c = 0; c < channels; c++) {
+            const float value = normed[c] * (scales[c] + shift[c]) + (scales[channels + c] + shift[channels + c]);
+            out[c] = value > 0 ? value : slope * value;
+        }
+    } else if (scales) {
         const float *restrict shifts = scales + channels;
         for (int c = 0; c < channels; c++) {
             const float value = normed[c] * scales[c] + shifts[c];
@@ -420,8 +426,11 @@ static void OWN(row)(const Features *of, int64_t y, float *out, int64_t out_step
         if (plain) memcpy(plain + x * channels, raw, channels * sizeof(float));
         OWN(normed)(of, raw);
         const float *scales = of->table ? of->table + (of->rows ? of->rows[pixel] : pixel) * of->stride : NULL;
-        OWN(activated)(raw, scales, channels, of->slope, out + x * out_step);
-        if (seen) OWN(activated)(raw, scales + 2 * channels, channels, 1, seen + x * channels);
+        OWN(activated)(raw, scales, of->shift, channels, of->slope, out + x * out_step);
+        if (seen) {
+            const float *shift = of->shift ? of->shift + 2 * channels : NULL;
+            OWN(activated)(raw, scales + 2 * channels, shift, channels, 1, seen + x * channels);
+        }
     }
 }
 

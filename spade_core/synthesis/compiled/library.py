@@ -21,7 +21,7 @@ class FeaturesArgument(ctypes.Structure):
     """Features of layers.c."""
 
     _fields_ = [
-        *((name, POINTER) for name in ("x", "noise", "strength", "mean", "scale", "table", "rows")),
+        *((name, POINTER) for name in ("x", "noise", "strength", "mean", "scale", "table", "shift", "rows")),
         *((name, PLACE) for name in ("height", "width", "stride")),
         *((name, COUNT) for name in ("channels", "doubling", "norm", "repeat_edge")),
         *((name, NUMBER) for name in ("eps", "slope")),

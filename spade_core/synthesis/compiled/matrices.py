@@ -65,8 +65,8 @@ class Matrix:
         """weight: (in, out)."""
         self.columns = weight.shape[1]
         found = library()
-        self._plain = weight.contiguous() if found is None or self.columns % found.lanes() else None
-        self._panels = None if found is None or self._plain is not None else panels(weight, found.lanes())
+        self._plain = weight.contiguous() if found is None else None
+        self._panels = None if found is None else panels(weight, found.lanes())
 
     @property
     def by_rows(self) -> bool:
@@ -80,11 +80,11 @@ class Matrix:
         assert self._panels is not None
         packed, count = self._panels, len(rows)
         rows = F.pad(rows, (0, 0, 0, -count % ROWS)).contiguous()
-        result = torch.empty(len(rows), self.columns)
+        result = torch.empty(len(rows), len(packed) * packed.shape[2])
         sizes = count, rows.shape[1], len(packed)
 
         def work(part: int, first: int, last: int) -> None:
             loaded().multiply(pointer(rows), pointer(packed), pointer(result), *sizes, first, last)
 
         in_threads(work, len(packed))
-        return result[:count]
+        return result[:count, : self.columns].contiguous()

@@ -8,6 +8,7 @@ computed once for each.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -18,15 +19,15 @@ from .library import library, pointer
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """ids: (B, h, w) int32, which neighbourhood each pixel has, or None: each its own, in their order.
-
-    members: (U, k k) int64, what is in each. places: (U,) int64, a pixel that has it, of all B h w; None where
-    neighbourhoods are of one pixel, or each pixel's own.
+    """ids: (B, h, w) int32, which neighbourhood each pixel has, or None: each its own, in their order. places: (U,)
+    int64, a pixel, of all B h w, that has it; where neighbourhoods are of one pixel, those that no pixel has have none.
     """
 
     ids: Tensor | None
-    members: Tensor
-    places: Tensor | None = None
+    places: Tensor
+    _keys: Tensor
+    _kernel: int
+    _repeat_edge: bool
 
     @classmethod
     def of(cls, keys: Tensor, kernel: int, repeat_edge: bool, most: float) -> Patches:
@@ -34,21 +35,32 @@ class Patches:
         different ones would be more than the share `most` of all."""
         reach = kernel // 2
         if reach == 0:
-            return cls(keys, torch.arange(int(keys.max()) + 1)[:, None])
-        padded = _padded(keys, reach, repeat_edge)
-        height, width = keys.shape[1:]
-        limit = int(most * keys.numel())
+            places = torch.zeros(int(keys.max()) + 1, dtype=torch.int64)
+            places[keys.flatten().long()] = torch.arange(keys.numel())
+            return cls(keys, places, keys, kernel, repeat_edge)
+        padded, limit = _padded(keys, reach, repeat_edge), int(most * keys.numel())
         found = _run(padded, kernel, 2, limit)
         found = None if found is None else _run(found[0], kernel, 1, limit)
-        corners = torch.arange(keys.numel()) if found is None else found[1]
-        wide = width + 2 * reach
-        image, place = corners // (height * width), corners % (height * width)
-        first = (image * (height + 2 * reach) + place // width) * wide + place % width
-        around = torch.tensor([y * wide + x for y in range(kernel) for x in range(kernel)])
-        members = padded.flatten()[first[:, None] + around].long()
-        return (
-            cls(members=members, ids=None, places=None) if found is None else cls(found[0], members, corners)
-        )
+        ids, places = (None, torch.arange(keys.numel())) if found is None else found
+        return cls(ids, places, keys, kernel, repeat_edge)
+
+    @cached_property
+    def members(self) -> Tensor:
+        """(U, k k) int64: what is in each."""
+        if self._kernel == 1:
+            return torch.arange(len(self.places))[:, None]
+        return self.some_members(self.places)
+
+    def some_members(self, places: Tensor) -> Tensor:
+        """(N, k k) int64: what pixels see. places: (N,) int64, of all B h w."""
+        reach = self._kernel // 2
+        padded = _padded(self._keys, reach, self._repeat_edge)
+        height, width = self._keys.shape[1:]
+        high, wide = padded.shape[1:]
+        image, place = places // (height * width), places % (height * width)
+        first = (image * high + place // width) * wide + place % width
+        around = torch.tensor([y * wide + x for y in range(self._kernel) for x in range(self._kernel)])
+        return padded.flatten()[first[:, None] + around].long()
 
 
 def pairs(a: Tensor, b: Tensor, most: int) -> tuple[Tensor, Tensor] | None:
@@ -95,6 +107,17 @@ def _run(ids: Tensor, length: int, dim: int, most: int) -> tuple[Tensor, Tensor]
             return None
         found = result[0]
     return result
+
+
+def _members(padded: Tensor, places: Tensor, kernel: int) -> Tensor:
+    """As neighbourhoods, of a map with what lies past its border."""
+    reach = kernel // 2
+    high, wide = padded.shape[1:]
+    height, width = high - 2 * reach, wide - 2 * reach
+    image, place = places // (height * width), places % (height * width)
+    first = (image * high + place // width) * wide + place % width
+    around = torch.tensor([y * wide + x for y in range(kernel) for x in range(kernel)])
+    return padded.flatten()[first[:, None] + around].long()
 
 
 def _padded(keys: Tensor, reach: int, repeat_edge: bool) -> Tensor:
