@@ -67,12 +67,12 @@ def profiled(
             flops += height * width * 2 * of.channels * by.skip_channels
         timed("convolutions", run, of, by, height, width, after_band)
 
-    run, tables = convolution._run, block.CompiledBlock.tables
+    run, tables = convolution._run, block.CompiledBlock.table
     scales, found = generator.CompiledGenerator._scales, []
     with (
         torch.inference_mode(),
         patch.object(convolution, "_run", counted),
-        patch.object(block.CompiledBlock, "tables", lambda *given: timed("labels", tables, *given)),
+        patch.object(block.CompiledBlock, "table", lambda *given: timed("labels", tables, *given)),
         patch.object(generator.CompiledGenerator, "_scales", lambda *given: timed("labels", scales, *given)),
     ):
         paint = ours(network)[EXACT]

@@ -58,14 +58,11 @@ def changes_of(changed: Tensor, first: Patches, second: Patches | None, reach: i
 
 def _new(ids: Tensor, places: Tensor, where: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Numbers and sources, as of Changes, and a place of each new neighbourhood, (U,). ids: (h w,)"""
-    unchanged = torch.ones(len(ids), dtype=torch.bool)
-    unchanged[where] = False
-    others = unchanged.nonzero()[:, 0]
-    at = torch.full((len(places),), -1)
-    at[ids[others].long()] = others
+    changed = torch.zeros(len(ids), dtype=torch.bool)
+    changed[where] = True
     here = ids[where].long()
-    sources = at[here]
-    fresh = sources < 0
+    sources = places[here]
+    fresh = changed[sources]
     new, numbers_of_new = here[fresh].unique(return_inverse=True)
     numbers = torch.full_like(here, -1)
     numbers[fresh] = numbers_of_new
@@ -74,7 +71,10 @@ def _new(ids: Tensor, places: Tensor, where: Tensor) -> tuple[Tensor, Tensor, Te
 
 def within(changed: Tensor, reach: int) -> Tensor:
     """(N,) int64: the pixels, of all h w, that see a change within `reach`. changed: (1, h, w) bool."""
-    return F.max_pool2d(changed.float(), 2 * reach + 1, 1, reach).flatten().nonzero()[:, 0]
+    top, bottom, left, right = box_of(changed, reach, 1)
+    near = changed[:, top:bottom, left:right].float()
+    rows, columns = F.max_pool2d(near, 2 * reach + 1, 1, reach)[0].nonzero(as_tuple=True)
+    return (rows + top) * changed.shape[2] + columns + left
 
 
 def box_of(changed: Tensor, margin: int, step: int) -> tuple[int, int, int, int]:

@@ -108,7 +108,7 @@ class CompiledGenerator:
         self._forget()
         seen = SeenLabels(self.keys(labels), self._config.replicate_padding)
         x = x.contiguous(memory_format=torch.channels_last)
-        return block(x, "none", block.tables(seen, style, 0), noise, self.after_band, self._bfloat16)
+        return block(x, "none", block.table(seen, style, 0), noise, self.after_band, self._bfloat16)
 
     def _forget(self) -> None:
         self._seen, self._kept_scales = None, {}
@@ -136,9 +136,9 @@ class CompiledGenerator:
             doubling: Doubling = self._doubling if step > done else "none"
             done = step
             plane = noise[index].to(x.dtype) if noise else None
-            tables = block.tables(scales[step], style, MOST_KEPT - taken)
+            table = block.table(scales[step], style, MOST_KEPT - taken)
             taken += block.kept_bytes
-            x = block(x, doubling, tables, plane, self.after_band, self._bfloat16)
+            x = block(x, doubling, table, plane, self.after_band, self._bfloat16)
             if after_block is not None:
                 after_block(index)
         for scale in scales.values():

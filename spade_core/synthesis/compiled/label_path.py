@@ -8,6 +8,8 @@ as in noise, the second is a convolution as ever.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -128,21 +130,11 @@ class ScaleShift:
     """mlp_gamma and mlp_beta: hidden label features to 1 + gamma and beta. A batch norm before them is in them, too:
     with its mean m and standard deviation s, (x - m) / s * (1 + gamma) + beta is x * scale + shift again."""
 
-    def __init__(self, norm: SpadeNorm) -> None:
-        gamma, beta = norm.mlp_gamma, norm.mlp_beta
-        assert gamma.bias is not None and beta.bias is not None
-        self.kernel, self.width = gamma.kernel_size[0], 2 * gamma.out_channels
-        each = [layer.weight.detach().double() for layer in (gamma, beta)]
-        biases = [gamma.bias.detach().double() + 1, beta.bias.detach().double()]
-        batch_norm = norm.param_free_norm
-        if isinstance(batch_norm, nn.BatchNorm2d):
-            assert batch_norm.running_mean is not None and batch_norm.running_var is not None
-            scale = torch.rsqrt(batch_norm.running_var.double() + batch_norm.eps)
-            shift = batch_norm.running_mean.double() * scale
-            each[1] = each[1] - each[0] * shift[:, None, None, None]
-            each[0] = each[0] * scale[:, None, None, None]
-            biases = [biases[0] * scale, biases[1] - biases[0] * shift]
-        weight, bias = torch.cat(each).float(), torch.cat(biases).float()
+    def __init__(self, norms: Sequence[SpadeNorm]) -> None:
+        """Of several norms that see the same hidden features one behind the other."""
+        each = [_folded(norm) for norm in norms]
+        weight, bias = (torch.cat([both[index] for both in each]).float() for index in (0, 1))
+        self.kernel, self.width = norms[0].mlp_gamma.kernel_size[0], len(weight)
         self._weight, self._of_styles = weight, weight.sum((2, 3)).T.contiguous()
         self._matrix, self._bias = Matrix(weight.permute(1, 2, 3, 0).flatten(1)), bias  # (hidden, k k width)
         self._dense = Convolution(weight, bias)
@@ -167,7 +159,7 @@ class ScaleShift:
         """As `table`, to the bit where it is `by_rows`, for some neighbourhoods of one picture: (N, width). hidden:
         (M, hidden), rows of the first convolution; members: as of Changes."""
         if members is None:
-            return self._matrix.times(hidden) + self._bias
+            return self._matrix.times(hidden).add_(self._bias)
         return self._projected(F.pad(hidden, (0, 0, 1, 0)), members)
 
     def table(self, hidden: Tensor, seen: SeenLabels, first: int) -> Table:
@@ -177,7 +169,7 @@ class ScaleShift:
         """
         patches = seen.first(first)
         if self.kernel == 1:
-            values = self._matrix.times(hidden.flatten(0, 1)) + self._bias
+            values = self._matrix.times(hidden.flatten(0, 1)).add_(self._bias)
             return self._table(values.unflatten(0, hidden.shape[:2]), patches.ids, seen)
         if patches.ids is None:
             return self._of_all(hidden, seen)
@@ -218,4 +210,21 @@ def _sums(members: Tensor, table: Tensor, bias: Tensor) -> Tensor:
     indices = members * places + torch.arange(places)
     if places == 1:
         return table[indices[:, 0]] + bias
-    return F.embedding_bag(indices, table, mode="sum") + bias
+    return F.embedding_bag(indices, table, mode="sum").add_(bias)
+
+
+def _folded(norm: SpadeNorm) -> tuple[Tensor, Tensor]:
+    """Weights and biases of 1 + gamma and of beta, float64."""
+    gamma, beta = norm.mlp_gamma, norm.mlp_beta
+    assert gamma.bias is not None and beta.bias is not None
+    each = [layer.weight.detach().double() for layer in (gamma, beta)]
+    biases = [gamma.bias.detach().double() + 1, beta.bias.detach().double()]
+    batch_norm = norm.param_free_norm
+    if isinstance(batch_norm, nn.BatchNorm2d):
+        assert batch_norm.running_mean is not None and batch_norm.running_var is not None
+        scale = torch.rsqrt(batch_norm.running_var.double() + batch_norm.eps)
+        shift = batch_norm.running_mean.double() * scale
+        each[1] = each[1] - each[0] * shift[:, None, None, None]
+        each[0] = each[0] * scale[:, None, None, None]
+        biases = [biases[0] * scale, biases[1] - biases[0] * shift]
+    return torch.cat(each), torch.cat(biases)

@@ -25,9 +25,8 @@ class Patches:
 
     ids: Tensor | None
     places: Tensor
-    _keys: Tensor
+    _padded: Tensor
     _kernel: int
-    _repeat_edge: bool
 
     @classmethod
     def of(cls, keys: Tensor, kernel: int, repeat_edge: bool, most: float) -> Patches:
@@ -37,12 +36,12 @@ class Patches:
         if reach == 0:
             places = torch.zeros(int(keys.max()) + 1, dtype=torch.int64)
             places[keys.flatten().long()] = torch.arange(keys.numel())
-            return cls(keys, places, keys, kernel, repeat_edge)
+            return cls(keys, places, keys, kernel)
         padded, limit = _padded(keys, reach, repeat_edge), int(most * keys.numel())
         found = _run(padded, kernel, 2, limit)
         found = None if found is None else _run(found[0], kernel, 1, limit)
         ids, places = (None, torch.arange(keys.numel())) if found is None else found
-        return cls(ids, places, keys, kernel, repeat_edge)
+        return cls(ids, places, padded, kernel)
 
     @cached_property
     def members(self) -> Tensor:
@@ -54,13 +53,12 @@ class Patches:
     def some_members(self, places: Tensor) -> Tensor:
         """(N, k k) int64: what pixels see. places: (N,) int64, of all B h w."""
         reach = self._kernel // 2
-        padded = _padded(self._keys, reach, self._repeat_edge)
-        height, width = self._keys.shape[1:]
-        high, wide = padded.shape[1:]
+        high, wide = self._padded.shape[1:]
+        height, width = high - 2 * reach, wide - 2 * reach
         image, place = places // (height * width), places % (height * width)
         first = (image * high + place // width) * wide + place % width
         around = torch.tensor([y * wide + x for y in range(self._kernel) for x in range(self._kernel)])
-        return padded.flatten()[first[:, None] + around].long()
+        return self._padded.flatten()[first[:, None] + around].long()
 
 
 def pairs(a: Tensor, b: Tensor, most: int) -> tuple[Tensor, Tensor] | None:

@@ -34,6 +34,11 @@ class Table:
         values = self.values if self._room is None else self._room
         return 4 * values.numel() + (0 if self.rows is None else 4 * self.rows.numel())
 
+    def columns(self, start: int, stop: int | None) -> Table:
+        """These of all."""
+        added = None if self.added is None else self.added[:, start:stop]
+        return Table(self.values[:, :, start:stop], self.rows, added)
+
     def of_picture(self, index: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Values, what is added to each, and rows."""
         values = self.values[index if len(self.values) > 1 else 0]
