@@ -17,6 +17,7 @@ from .changes import Changes, box_of
 from .convolution import Convolution, Shortcut
 from .features import EPS, Doubling, Features
 from .label_path import HiddenLabels, ScaleShift, SeenLabels
+from .patches import neighbourhoods
 from .table import Table, side_by_side
 
 TILE = 4
@@ -186,7 +187,7 @@ class _NormSide:
     def part(self, seen: SeenLabels, places: Tensor, size: tuple[int, int]) -> Tensor:
         """(h, w, width): the scales and shifts of a part of this size, of which `places` are the pixels, (h w,) of all of
         the map. What lies beyond the part counts as the map's border does."""
-        members = seen.first(self._hidden.kernel).some_members(places)
+        members = neighbourhoods(seen.keys.ids, places, self._hidden.kernel, seen.repeat_edge)
         hidden = self._hidden.some_rows(members, seen.keys).unflatten(0, size)
         return self.scale_shift.part(hidden, seen.repeat_edge, (seen.size[1], seen.size[2]))
 

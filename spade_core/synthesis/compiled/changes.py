@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .patches import Patches
+from .patches import distinct, neighbourhoods
 
 MOST_CHANGED = 0.5
 """Share of pixels above which a label map is taken for another one."""
@@ -17,62 +17,44 @@ MOST_CHANGED = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """where: (N,) int64, the pixels, of all h w, whose neighbourhood is not what it was there. numbers: (N,) int64,
-    which of the new neighbourhoods, from 0 up, each has now; -1 where a pixel that has not changed has the same one:
-    `sources`, (N,) int64.
+    """where: (N,) int64, the pixels, of all h w, whose neighbourhood is not what it was there; numbers: (N,) int64,
+    which of the new neighbourhoods, from 0 up, each has now.
 
-    hidden: (M, k k) int64, what the first convolution sees of the new ones, in keys: one each where members is None;
-    else members, (U, k k) int64, has 1 + those that each is made of, 0 for what lies past the border.
+    hidden: (M, k k) int64, what the first convolution sees of them, in keys: one each where members is None; else
+    members, (U, k k) int64, has 1 + those that each is made of, 0 for what lies past the border.
     """
 
     where: Tensor
     numbers: Tensor
-    sources: Tensor
     hidden: Tensor
     members: Tensor | None
 
-
-def changes_of(changed: Tensor, first: Patches, second: Patches | None, reach: int) -> Changes | None:
-    """Of one picture. changed: (1, h, w) bool, pixels with another key than before. first, second: neighbourhoods of
-    both convolutions; second is None where that has a kernel of 1. reach: of both together.
-
-    None where too much has changed for it to be worth it.
-    """
-    where = within(changed, reach)
-    if len(where) > MOST_CHANGED * changed.numel():
-        return None
-    seen = second or first
-    if seen.ids is None:
-        numbers, sources, places = torch.arange(len(where)), where, where
-    else:
-        numbers, sources, places = _new(seen.ids.flatten(), seen.places, where)
-    if second is None:
-        return Changes(where, numbers, sources, first.some_members(places), None)
-    hidden, members = second.some_members(places).unique(return_inverse=True)
-    if len(hidden) and hidden[0] == 0:
-        hidden = hidden[1:]
-    else:
-        members = members + 1
-    return Changes(where, numbers, sources, first.some_members(first.places[hidden - 1]), members)
-
-
-def _new(ids: Tensor, places: Tensor, where: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Numbers and sources, as of Changes, and a place of each new neighbourhood, (U,). ids: (h w,)"""
-    changed = torch.zeros(len(ids), dtype=torch.bool)
-    changed[where] = True
-    here = ids[where].long()
-    sources = places[here]
-    fresh = changed[sources]
-    new, numbers_of_new = here[fresh].unique(return_inverse=True)
-    numbers = torch.full_like(here, -1)
-    numbers[fresh] = numbers_of_new
-    return numbers, sources, places[new]
+    @classmethod
+    def of(cls, ids: Tensor, changed: Tensor, first: int, kernel: int, repeat_edge: bool) -> Changes:
+        """Of one picture, by the kernels of both convolutions. ids: (1, h, w) int32 keys; changed: (1, h, w) bool, where
+        they are not what they were before."""
+        reach = first // 2 + kernel // 2
+        where = within(changed, reach)
+        if kernel == 1:
+            hidden = neighbourhoods(ids, where, first, repeat_edge)
+            numbers, places = distinct(hidden)
+            return cls(where, numbers, hidden[places], None)
+        seen = within(changed, reach + kernel // 2)
+        hidden = neighbourhoods(ids, seen, first, repeat_edge)
+        numbers, chosen = distinct(hidden)
+        own = torch.zeros_like(ids)
+        own.view(-1)[seen] = numbers.int() + 1
+        members = neighbourhoods(own, where, kernel, repeat_edge)
+        numbers, places = distinct(members)
+        return cls(where, numbers, hidden[chosen], members[places])
 
 
 def within(changed: Tensor, reach: int) -> Tensor:
     """(N,) int64: the pixels, of all h w, that see a change within `reach`. changed: (1, h, w) bool."""
     top, bottom, left, right = box_of(changed, reach, 1)
     near = changed[:, top:bottom, left:right].float()
+    if not near.numel():
+        return torch.empty(0, dtype=torch.int64)
     rows, columns = F.max_pool2d(near, 2 * reach + 1, 1, reach)[0].nonzero(as_tuple=True)
     return (rows + top) * changed.shape[2] + columns + left
 

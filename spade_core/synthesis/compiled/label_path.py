@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...model.spade import SpadeNorm
-from .changes import Changes, changes_of
+from .changes import MOST_CHANGED, Changes, within
 from .convolution import Convolution
 from .features import Features
 from .keys import KeyMap
@@ -40,6 +40,7 @@ class SeenLabels:
         self._first: dict[int, Patches] = {}
         self._second: dict[tuple[int, int], Patches] = {}
         self._changed: Tensor | None = None
+        self._at_most: dict[tuple[int, int], int | None] = {}
         self._changes: dict[tuple[int, int], Changes | None] = {}
 
     def first(self, kernel: int) -> Patches:
@@ -57,11 +58,27 @@ class SeenLabels:
         return self._second[first, kernel]
 
     def by_rows(self, first: int, kernel: int) -> tuple[bool, bool]:
-        """Whether different neighbourhoods are so few that pixels share rows: of the first convolution's results, and of
-        the second's."""
-        if self.first(first).ids is None:
+        """Whether different neighbourhoods are so few that pixels share rows: of the first convolution's results, and
+        of the second's. What first and second say, but found out sooner where little has changed."""
+        if not self._are_few(first, 1, MOST_HIDDEN):
             return False, False
-        return True, kernel == 1 or self.second(first, kernel).ids is not None
+        return True, kernel == 1 or self._are_few(first, kernel, MOST_TABLE)
+
+    def _are_few(self, first: int, kernel: int, share: float) -> bool:
+        kind = first, kernel
+        if kind not in self._at_most:
+            self._at_most[kind] = self._count(first, kernel, int(share * self.keys.ids.numel()))
+        return self._at_most[kind] is not None
+
+    def _count(self, first: int, kernel: int, most: int) -> int | None:
+        """Of different neighbourhoods, or more; None where there are more than `most`."""
+        known = None if self.before is None or self.size[0] > 1 else self.before._at_most.get((first, kernel))
+        if known is not None:
+            at_most = known + len(within(self.changed, first // 2 + kernel // 2))
+            if at_most <= most:
+                return at_most
+        patches = self.first(first) if kernel == 1 else self.second(first, kernel)
+        return None if patches.ids is None else patches.count
 
     def changes(self, first: int, kernel: int) -> Changes | None:
         """What it has that the one before had not, by the kernels of both convolutions; None where there was none, or
@@ -70,12 +87,10 @@ class SeenLabels:
             return None
         kind = first, kernel
         if kind not in self._changes:
-            alike = self.by_rows(*kind) == self.before.by_rows(*kind)
-            one = kernel == 1 or self.first(first).ids is None
-            second = None if one else self.second(first, kernel)
-            reach = first // 2 + kernel // 2
+            few = self.changed.sum() <= MOST_CHANGED * self.changed.numel()
+            alike = few and self.by_rows(*kind) == self.before.by_rows(*kind)
             self._changes[kind] = (
-                changes_of(self.changed, self.first(first), second, reach) if alike else None
+                Changes.of(self.keys.ids, self.changed, *kind, self.repeat_edge) if alike else None
             )
         return self._changes[kind]
 

@@ -7,8 +7,9 @@ computed once for each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 import torch.nn.functional as F
@@ -19,14 +20,12 @@ from .library import library, pointer
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """ids: (B, h, w) int32, which neighbourhood each pixel has, or None: each its own, in their order. places: (U,)
-    int64, a pixel, of all B h w, that has it; where neighbourhoods are of one pixel, those that no pixel has have none.
-    """
+    """ids: (B, h, w) int32, which neighbourhood each pixel has, or None: each its own, in their order. count: how many
+    there are."""
 
     ids: Tensor | None
-    places: Tensor
-    _padded: Tensor
-    _kernel: int
+    count: int
+    _members: Callable[[], Tensor]
 
     @classmethod
     def of(cls, keys: Tensor, kernel: int, repeat_edge: bool, most: float) -> Patches:
@@ -34,31 +33,35 @@ class Patches:
         different ones would be more than the share `most` of all."""
         reach = kernel // 2
         if reach == 0:
-            places = torch.zeros(int(keys.max()) + 1, dtype=torch.int64)
-            places[keys.flatten().long()] = torch.arange(keys.numel())
-            return cls(keys, places, keys, kernel)
+            count = int(keys.max()) + 1
+            return cls(keys, count, lambda: torch.arange(count)[:, None])
         padded, limit = _padded(keys, reach, repeat_edge), int(most * keys.numel())
         found = _run(padded, kernel, 2, limit)
         found = None if found is None else _run(found[0], kernel, 1, limit)
         ids, places = (None, torch.arange(keys.numel())) if found is None else found
-        return cls(ids, places, padded, kernel)
+        return cls(ids, len(places), partial(_around, padded, places, kernel))
 
     @cached_property
     def members(self) -> Tensor:
         """(U, k k) int64: what is in each."""
-        if self._kernel == 1:
-            return torch.arange(len(self.places))[:, None]
-        return self.some_members(self.places)
+        return self._members()
 
-    def some_members(self, places: Tensor) -> Tensor:
-        """(N, k k) int64: what pixels see. places: (N,) int64, of all B h w."""
-        reach = self._kernel // 2
-        high, wide = self._padded.shape[1:]
-        height, width = high - 2 * reach, wide - 2 * reach
-        image, place = places // (height * width), places % (height * width)
-        first = (image * high + place // width) * wide + place % width
-        around = torch.tensor([y * wide + x for y in range(self._kernel) for x in range(self._kernel)])
-        return self._padded.flatten()[first[:, None] + around].long()
+
+def neighbourhoods(keys: Tensor, places: Tensor, kernel: int, repeat_edge: bool) -> Tensor:
+    """(N, k k) int64: what pixels see. keys: (B, h, w) int32; places: (N,) int64, of all B h w."""
+    return _around(_padded(keys, kernel // 2, repeat_edge), places, kernel)
+
+
+def distinct(members: Tensor) -> tuple[Tensor, Tensor]:
+    """Which rows of (N, k) int64 are the same: numbers from 0 up, (N,) int64, and for each number the place of one that
+    has it, (U,) int64."""
+    columns = members.int().T.contiguous()[:, None, None]
+    found = columns[0], torch.zeros(0, dtype=torch.int64)
+    for column in columns:  # the first one twice: it may be all there is
+        result = pairs(found[0], column, most=max(1, len(members)))
+        assert result is not None
+        found = result
+    return found[0].flatten().long(), found[1]
 
 
 def pairs(a: Tensor, b: Tensor, most: int) -> tuple[Tensor, Tensor] | None:
@@ -118,7 +121,20 @@ def _members(padded: Tensor, places: Tensor, kernel: int) -> Tensor:
     return padded.flatten()[first[:, None] + around].long()
 
 
+def _around(padded: Tensor, places: Tensor, kernel: int) -> Tensor:
+    """As neighbourhoods, of a map with what lies past its border."""
+    reach = kernel // 2
+    high, wide = padded.shape[1:]
+    height, width = high - 2 * reach, wide - 2 * reach
+    image, place = places // (height * width), places % (height * width)
+    first = (image * high + place // width) * wide + place % width
+    around = torch.tensor([y * wide + x for y in range(kernel) for x in range(kernel)])
+    return padded.flatten()[first[:, None] + around].long()
+
+
 def _padded(keys: Tensor, reach: int, repeat_edge: bool) -> Tensor:
+    if not reach:
+        return keys
     if not repeat_edge:
         return F.pad(keys, (reach,) * 4)
     rows, columns = (torch.arange(-reach, size + reach).clamp(0, size - 1) for size in keys.shape[1:])

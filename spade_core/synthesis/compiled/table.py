@@ -63,9 +63,8 @@ class Table:
             room = self.values.new_empty(1, total + total // 2, width)
             room[:, :count] = self.values
         room[0, count:total] = fresh
-        numbers, old = changes.numbers, self.rows.flatten()[changes.sources]
         rows = self.rows.clone()
-        rows.view(-1)[changes.where] = torch.where(numbers < 0, old, count + numbers.int())
+        rows.view(-1)[changes.where] = count + changes.numbers.int()
         return Table(room[:, :total], rows, None, room)
 
     def planes(self, height: int, width: int) -> Tensor:
