@@ -20,10 +20,6 @@ from .label_path import HiddenLabels, ScaleShift, SeenLabels
 from .patches import neighbourhoods
 from .table import Table, side_by_side
 
-TILE = 4
-"""The largest side of a convolution's tiles: parts begin at its multiples."""
-
-
 class CompiledBlock:
     """A residual block. What the last label map gave is kept until `forget`: for the same again, and for what the next
     has in common with it."""
@@ -103,18 +99,19 @@ class CompiledBlock:
         self.forget()  # it is written into
         if table is None or not self._by_rows or kept_of is None or kept_of is not seen.before:
             return None
-        changes = seen.changes(*self._kernels)
-        if changes is None:
+        if not seen.is_like_before(*self._kernels):
             return None
         if self._kernels[1] > 1 and not seen.by_rows(*self._kernels)[0]:
             return self._with_part(table, seen)
+        changes = seen.changes(*self._kernels)
         return table.changed(changes, torch.cat([side.rows(seen, changes) for side in self._sides], 1))
 
     def _with_part(self, table: Table, seen: SeenLabels) -> Table:
         """A table of every pixel's own, of which a part is convolved anew."""
         reach = sum(kernel // 2 for kernel in self._kernels)
         height, width = seen.size[1:]
-        inner, outer = (box_of(seen.changed, margin, TILE) for margin in (reach, reach + TILE))
+        tile = max(side.scale_shift.tile_of(height, width) for side in self._sides)
+        inner, outer = (box_of(seen.changed, margin, tile) for margin in (reach, reach + tile))
         rows, columns = (torch.arange(*outer[side : side + 2]) for side in (0, 2))
         places = (rows[:, None] * width + columns).flatten()
         each = [side.part(seen, places, (len(rows), len(columns))) for side in self._sides]

@@ -31,8 +31,8 @@ class Changes:
 
     @classmethod
     def of(cls, ids: Tensor, changed: Tensor, first: int, kernel: int, repeat_edge: bool) -> Changes:
-        """Of one picture, by the kernels of both convolutions. ids: (1, h, w) int32 keys; changed: (1, h, w) bool, where
-        they are not what they were before."""
+        """Of one picture, by the kernels of both convolutions. ids: (1, h, w) int32 keys; changed: (1, h, w) bool,
+        where they are not what they were before."""
         reach = first // 2 + kernel // 2
         where = within(changed, reach)
         if kernel == 1:

@@ -41,7 +41,7 @@ class SeenLabels:
         self._second: dict[tuple[int, int], Patches] = {}
         self._changed: Tensor | None = None
         self._at_most: dict[tuple[int, int], int | None] = {}
-        self._changes: dict[tuple[int, int], Changes | None] = {}
+        self._changes: dict[tuple[int, int], Changes] = {}
 
     def first(self, kernel: int) -> Patches:
         """The neighbourhoods of keys."""
@@ -80,18 +80,22 @@ class SeenLabels:
         patches = self.first(first) if kernel == 1 else self.second(first, kernel)
         return None if patches.ids is None else patches.count
 
-    def changes(self, first: int, kernel: int) -> Changes | None:
-        """What it has that the one before had not, by the kernels of both convolutions; None where there was none, or
-        one of several pictures, or one quite different."""
-        if self.before is None or self.size[0] > 1:
-            return None
+    def is_like_before(self, first: int, kernel: int) -> bool:
+        """Whether it has much in common with the one before, and is computed in the same way, by the kernels of both
+        convolutions."""
+        if (
+            self.before is None
+            or self.size[0] > 1
+            or self.changed.sum() > MOST_CHANGED * self.changed.numel()
+        ):
+            return False
+        return self.by_rows(first, kernel) == self.before.by_rows(first, kernel)
+
+    def changes(self, first: int, kernel: int) -> Changes:
+        """What it has that the one before had not, where it is like that."""
         kind = first, kernel
         if kind not in self._changes:
-            few = self.changed.sum() <= MOST_CHANGED * self.changed.numel()
-            alike = few and self.by_rows(*kind) == self.before.by_rows(*kind)
-            self._changes[kind] = (
-                Changes.of(self.keys.ids, self.changed, *kind, self.repeat_edge) if alike else None
-            )
+            self._changes[kind] = Changes.of(self.keys.ids, self.changed, *kind, self.repeat_edge)
         return self._changes[kind]
 
     @property
@@ -205,6 +209,10 @@ class ScaleShift:
         planes = hidden.view(pictures, height, width, -1).permute(0, 3, 1, 2)
         result, _ = self._dense(Features(planes, repeat_edge=seen.repeat_edge))
         return Table(result.permute(0, 2, 3, 1).flatten(1, 2), None)
+
+    def tile_of(self, height: int, width: int) -> int:
+        """The side of the tiles that a map of this size is convolved in."""
+        return self._dense.tile_of(height, width)
 
     def part(self, hidden: Tensor, repeat_edge: bool, of_size: tuple[int, int]) -> Tensor:
         """(h, w, width), from every pixel's hidden features, (h, w, hidden): of a part of a map of this size that begins

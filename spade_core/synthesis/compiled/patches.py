@@ -55,13 +55,14 @@ def neighbourhoods(keys: Tensor, places: Tensor, kernel: int, repeat_edge: bool)
 def distinct(members: Tensor) -> tuple[Tensor, Tensor]:
     """Which rows of (N, k) int64 are the same: numbers from 0 up, (N,) int64, and for each number the place of one that
     has it, (U,) int64."""
-    columns = members.int().T.contiguous()[:, None, None]
-    found = columns[0], torch.zeros(0, dtype=torch.int64)
-    for column in columns:  # the first one twice: it may be all there is
-        result = pairs(found[0], column, most=max(1, len(members)))
-        assert result is not None
-        found = result
-    return found[0].flatten().long(), found[1]
+    random = torch.Generator().manual_seed(members.shape[1])
+    factors = torch.randint(-(2**62), 2**62, members.shape[1:], generator=random)
+    codes, numbers = (members * factors).sum(1).unique(return_inverse=True)
+    places = torch.empty(len(codes), dtype=torch.int64)
+    places[numbers] = torch.arange(len(members))
+    if not torch.equal(members[places][numbers], members):  # two have the same code
+        return torch.arange(len(members)), torch.arange(len(members))
+    return numbers, places
 
 
 def pairs(a: Tensor, b: Tensor, most: int) -> tuple[Tensor, Tensor] | None:
