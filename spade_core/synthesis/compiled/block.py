@@ -20,6 +20,7 @@ from .label_path import HiddenLabels, ScaleShift, SeenLabels
 from .patches import neighbourhoods
 from .table import Table, side_by_side
 
+
 class CompiledBlock:
     """A residual block. What the last label map gave is kept until `forget`: for the same again, and for what the next
     has in common with it."""
@@ -182,8 +183,8 @@ class _NormSide:
         return self.scale_shift.rows(self._hidden.some_rows(changes.hidden, seen.keys), changes.members)
 
     def part(self, seen: SeenLabels, places: Tensor, size: tuple[int, int]) -> Tensor:
-        """(h, w, width): the scales and shifts of a part of this size, of which `places` are the pixels, (h w,) of all of
-        the map. What lies beyond the part counts as the map's border does."""
+        """(h, w, width): the scales and shifts of a part of this size, of which `places` are the pixels, (h w,) of all
+        of the map. What lies beyond the part counts as the map's border does."""
         members = neighbourhoods(seen.keys.ids, places, self._hidden.kernel, seen.repeat_edge)
         hidden = self._hidden.some_rows(members, seen.keys).unflatten(0, size)
         return self.scale_shift.part(hidden, seen.repeat_edge, (seen.size[1], seen.size[2]))

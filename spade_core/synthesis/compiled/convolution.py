@@ -79,8 +79,8 @@ class Convolution:
     ) -> tuple[Tensor, Tensor | None]:
         """conv(features) + added; and where skip is wanted, what goes around it: the features with their noise, or the
         shortcut's of them. Both (B, ., H, W), channels_last. after_band is called every so often, and may raise.
-        bfloat16: whether factors may be rounded to that, where layers.c is at work and knows it. tile: instead of that of
-        this size."""
+        bfloat16: whether factors may be rounded to that, where layers.c is at work and knows it. tile: instead of that
+        of this size."""
         if not self._by_tiles or library() is None:
             return self.plain(features, added, shortcut, skip)
         return self._fused(features, after_band, added, shortcut, skip, bfloat16 and has_bfloat16(), tile)

@@ -215,8 +215,8 @@ class ScaleShift:
         return self._dense.tile_of(height, width)
 
     def part(self, hidden: Tensor, repeat_edge: bool, of_size: tuple[int, int]) -> Tensor:
-        """(h, w, width), from every pixel's hidden features, (h, w, hidden): of a part of a map of this size that begins
-        at the corner of a tile."""
+        """(h, w, width), from every pixel's hidden features, (h, w, hidden): of a part of a map of this size that
+        begins at the corner of a tile."""
         features = Features(hidden.permute(2, 0, 1)[None], repeat_edge=repeat_edge)
         return self._dense(features, tile=self._dense.tile_of(*of_size))[0][0].permute(1, 2, 0)
 

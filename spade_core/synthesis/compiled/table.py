@@ -20,8 +20,8 @@ MOST_MIXED = 0.5
 @dataclass(frozen=True, eq=False)
 class Table:
     """Scales and shifts: values (B or 1, R, S), the same for all pictures or each picture its own; rows (B, h, w) int32
-    says which row is a pixel's, or pixel p has row p where it is None. added: (B, S), to each row of a picture, or None.
-    """
+    says which row is a pixel's, or pixel p has row p where it is None. added: (B, S), to each row of a picture, or
+    None."""
 
     values: Tensor
     rows: Tensor | None
@@ -46,8 +46,8 @@ class Table:
         return values, added, None if self.rows is None else self.rows[index]
 
     def changed(self, changes: Changes, fresh: Tensor) -> Table | None:
-        """Another label map's, of one picture; fresh: (U, S), rows of what is new in it. This table is not to be used any
-        more.
+        """Another label map's, of one picture; fresh: (U, S), rows of what is new in it. This table is not to be used
+        any more.
 
         None where it would have more rows than pixels: there are too many that none has any longer.
         """
