@@ -47,7 +47,10 @@ class SPADE_PT_placement(bpy.types.Panel):
             draw_export(layout, "spade.export_tile", tile_of(scene) is not None)
         around = panorama_of(scene)
         if around is not None:
-            layout.operator("spade.add_sun", icon="LIGHT_SUN")
+            row = layout.row(align=True)
+            row.operator("spade.add_sun", icon="LIGHT_SUN")
+            on = spade.panorama_on_blocks
+            row.operator("spade.panorama_on_blocks", icon="MESH_CUBE", depress=on).on = not on
             draw_export(layout, "spade.export_panorama")
         camera = scene.camera
         if camera is None or not isinstance(camera.data, bpy.types.Camera):
@@ -57,14 +60,15 @@ class SPADE_PT_placement(bpy.types.Panel):
             layout.use_property_decorate = False
             layout.prop(background, "alpha", text="Opacity", slider=True)
             layout.row().prop(background, "display_depth", expand=True)
-        if settings(scene).placement == "PROJECTION":
+        if spade.is_on_blocks:
             bare = layout.row()
-            bare.prop(settings(scene), "bare", expand=True)
+            bare.prop(spade, "bare", expand=True)
             projections = layout.column(align=True)
-            projections.operator("spade.project_from_view", icon="VIEW_CAMERA")
-            hidden = projections.row(align=True)
-            hidden.enabled = projection_of(scene, camera) is not None
-            hidden.operator("spade.fill_hidden", icon="MOD_BOOLEAN")
+            if spade.placement == "PROJECTION":
+                projections.operator("spade.project_from_view", icon="VIEW_CAMERA")
+                hidden = projections.row(align=True)
+                hidden.enabled = projection_of(scene, camera) is not None
+                hidden.operator("spade.fill_hidden", icon="MOD_BOOLEAN")
             draw_bake(projections, context)
             back = projections.row(align=True)
             back.enabled = any(is_painted(material) for material in bpy.data.materials)
