@@ -4,7 +4,7 @@
     python -m benchmarks.surroundings [--runs 3]
 
 Real Blender, the staged add-on, the example valley, a warm server with the embedded model and its upscaler. Each run
-has another seed. What is baked is a rock; the panorama is exported as .hdr with its cube map.
+has another seed, and bakes another rock; the panorama is exported as .hdr with its cube map.
 """
 
 # What add-ons hang on Scene and on operators is unknown to the stubs.
@@ -23,7 +23,6 @@ from pathlib import Path
 from build_steps.staging import stage_for_import
 
 BOUNDS = {"panorama 2048 x 1024": 15.0, "bake 1024": 5.0}
-ROCK = "Rock 3"
 SERVER = (sys.executable, "-m", "server")
 
 
@@ -51,9 +50,9 @@ def measure(runs: int) -> dict[str, list[float]]:
         bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/valley.blend")
         spade.placement, spade.width, spade.height = "PROJECTION", 1024, 576
         bpy.ops.spade.generate()
-        for thing in bpy.context.view_layer.objects:
-            thing.select_set(thing.name == ROCK)
-        for _ in range(runs):
+        for run in range(runs):
+            for thing in bpy.context.view_layer.objects:
+                thing.select_set(thing.name == f"Rock {run + 1}")
             timed("bake 1024", lambda: bpy.ops.spade.bake(size="1024", new_uv_map=True))
             timed("export baked", lambda: bpy.ops.spade.export_baked(filepath=f"{folder}/rock.glb"))
         spade.placement, spade.width, spade.height = "PANORAMA", 2048, 1024
