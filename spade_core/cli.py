@@ -31,7 +31,7 @@ from .contract.console import print_error
 from .contract.version import VERSION
 
 # None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
-from .runtime import keep_freed_memory
+from .runtime import keep_freed_memory, share_cores
 
 Command = (
     Annotated[Generate, tyro.conf.subcommand("generate")]
@@ -62,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     # A closed stream (`spade ... >&-`) is None; what is said there is said to nobody.
     sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))
+    share_cores()
     keep_freed_memory()
     try:
         code = _run(arguments)

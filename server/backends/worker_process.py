@@ -14,6 +14,7 @@ from pathlib import Path
 
 from spade_core.checkpoint.sources import CheckpointVersion
 from spade_core.contract.server_statistics import WorkerStatus
+from spade_core.runtime import SLEEPING_THREADS
 
 from .wire import Assignment, Heartbeat
 
@@ -112,10 +113,14 @@ class WorkerProcess:
         self.token = assignment.token.encode()
         paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         # Thread pools are sized when torch is imported: too early for the worker to read its assignment.
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(paths),
-            "OMP_NUM_THREADS": str(assignment.threads),
-        }
+        environment = (
+            SLEEPING_THREADS
+            | os.environ
+            | {
+                "PYTHONPATH": os.pathsep.join(paths),
+                "OMP_NUM_THREADS": str(assignment.threads),
+            }
+        )
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", _WORKER], stdin=subprocess.PIPE, stdout=sys.stderr, env=environment
         )
