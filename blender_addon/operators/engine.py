@@ -48,6 +48,7 @@ class SPADE_OT_export_panorama(ExportsForEngine, bpy.types.Operator):
     filter_glob: StringProperty(default="*.hdr;*.exr", options={"HIDDEN"})
     file_format: EnumProperty(
         name="Format",
+        description="What kind of file holds the light",
         items=(
             ("HDR", "Radiance (.hdr)", "What every engine takes; exact to half a percent"),
             ("EXR", "OpenEXR (.exr)", "Floats of 32 bits, three times as large"),
@@ -99,6 +100,7 @@ class SPADE_OT_export_baked(ExportsForEngine, bpy.types.Operator):
     filter_glob: StringProperty(default="*.glb;*.gltf", options={"HIDDEN"})
     file_format: EnumProperty(
         name="Format",
+        description="Whether all is in one file",
         items=(
             ("GLB", "One File (.glb)", "Meshes and textures in one file"),
             ("GLTF_SEPARATE", "Several Files (.gltf)", "Meshes, numbers and textures each in their own"),

@@ -33,7 +33,9 @@ class SPADE_OT_panorama_on_blocks(ReportsErrors, bpy.types.Operator):
     bl_label = "On the Blocks"
     bl_options = {"REGISTER", "UNDO"}
 
-    on: bpy.props.BoolProperty(name="On the Blocks", default=True)
+    on: bpy.props.BoolProperty(
+        name="On the Blocks", description="Lay panoramas there; off, take them off again", default=True
+    )
 
     def run(self, context) -> None:
         scene = context.scene
