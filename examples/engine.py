@@ -32,7 +32,7 @@ class Options:
     """Paint, export, and look at the files."""
 
     output: Path = ROOT / "docs" / "pictures" / "addon_engine.jpg"
-    width: int = 1024
+    width: int = 768
     """of the panorama"""
 
 

@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
     stand_rock(folder / "rock.glb")
     add_chrome()
     look_from(scene)
-    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 96, True
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 24, True
     scene.render.resolution_x, scene.render.resolution_y = SIZE
     scene.render.image_settings.file_format, scene.render.filepath = "PNG", str(folder / "seen.png")
     bpy.ops.render.render(write_still=True)
@@ -55,10 +55,11 @@ def lay_ground(folder: Path) -> None:
         corner.vector = corner.vector * (200 / TILE_M)
     tree, shader = new_material(thing, "Ground")
     for kind, socket in (("albedo", "Base Color"), ("roughness", "Roughness"), ("normal", "")):
-        texture = tree.nodes.new("ShaderNodeTexImage")
-        texture.image = bpy.data.images.load(str(folder / f"ground_{kind}.png"))
-        if kind != "albedo":
-            texture.image.colorspace_settings.is_data = True
+        texture, image = (
+            tree.nodes.new("ShaderNodeTexImage"),
+            bpy.data.images.load(f"{folder}/ground_{kind}.png"),
+        )
+        texture.image, image.colorspace_settings.is_data = image, kind != "albedo"
         if socket:
             tree.links.new(texture.outputs["Color"], shader.inputs[socket])
             continue

@@ -33,8 +33,6 @@ def write_model(
         raise UnavailableError("Blender's glTF 2.0 add-on is missing.", "Install the Blender of blender.org.")
     yield {"fraction": 0.2}
     for each in window.view_layer.objects:
-        each.hide_viewport = each.hide_viewport and each.name_full not in things
-        each.hide_set(False)
         each.select_set(each.name_full in things)
         if each.name_full in things:
             _leave_baked_map(each)

@@ -11,6 +11,7 @@ import bpy
 from ..bridge.sight import Sight
 from ..contract.errors import BadOptionError
 from ..properties import NOT_YET, settings
+from ..scene.borrow import borrowed
 from ..scene.view import camera_of, flat_camera_of
 from .backdrop import backdrop_of, fit_backdrop, picture_of, place_backdrop, remove_backdrop
 from .camera_background import (
@@ -124,7 +125,10 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     ]
     for camera, _ in pictures if placement == "BACKGROUND_IMAGE" else ():
         refuse_linked(camera)
-    sights = sights_of(scene, pictures) if placement == "PROJECTION" else {}
+    sights = {}
+    if placement == "PROJECTION":
+        with borrowed(settings(scene), placement=placement):  # by which a label pass looks ahead, or around
+            sights = sights_of(scene, pictures)
     settings(scene).placement = placement
     for camera, picture in pictures:
         place(scene, picture, camera, sights.get(camera))

@@ -47,7 +47,8 @@ def lay_panorama_on_blocks(
     sight = sight_in(picture)
     if sight is None:
         raise BadOptionError(
-            "It is not known any more from where this panorama was painted.", "Generate anew."
+            "It is not known any more from where this panorama was painted.",
+            "Generate anew, or turn On the Blocks off.",
         )
     remove_projections(scene)
     lay_on_blocks(scene, picture, camera, sight)
@@ -106,7 +107,11 @@ def depth_of(entry: Any) -> np.ndarray:
 
 
 def sight_of_now(scene: bpy.types.Scene, camera: bpy.types.Object, shape: tuple[int, int]) -> Sight:
-    """What a camera sees now, rendered; for a picture of (height, width). Raises what a label pass raises."""
+    """What a camera sees now, for a panorama all around, rendered; for a picture of (height, width).
+
+    Raises what a label pass raises.
+    """
+    around = settings(scene).placement == "PANORAMA"
     with borrowed(scene, camera=camera):
-        projector = projector_of(scene, camera)
+        projector = projector_around(camera) if around else projector_of(scene, camera)
         return Sight(projector, render_label_map(scene, shape, with_depth=True).fine_depth)

@@ -14,7 +14,7 @@ from spade_backdrops.place.image import store_image
 from spade_backdrops.place.panorama_world import panorama_of
 from spade_backdrops.place.placement import place
 from spade_backdrops.place.projection.group import PICTURE, projector_in
-from spade_backdrops.place.projection.sights import keep_sight
+from spade_backdrops.place.projection.sights import depth_of, keep_sight
 from spade_backdrops.place.show import show_landed
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.label_pass import render_label_map
@@ -152,8 +152,22 @@ def test_a_panorama_of_an_unknown_place_is_refused_with_the_fix(around):
     picture = panorama_of(around)
     for name in ("spade_depth", "spade_projector"):
         del picture[name]
-    with pytest.raises(RuntimeError, match="painted. Generate anew"):
+    with pytest.raises(RuntimeError, match="painted. Generate anew, or turn On the Blocks off"):
         bpy.ops.spade.panorama_on_blocks()
     bpy.ops.spade.take_away()
     with pytest.raises(RuntimeError, match="no panorama"):
         bpy.ops.spade.panorama_on_blocks()
+
+
+def test_where_a_panorama_was_only_chosen_a_flat_picture_is_projected_as_ever(scene):
+    depths = []
+    for chosen in ("BACKDROP", "PANORAMA"):
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        court.build(bpy.context.scene)
+        place(bpy.context.scene, store_image(court.noise(), "Picture", bpy.context.scene, {"seed": 1}))
+        bpy.ops.spade.place_as(placement=chosen)
+        bpy.ops.spade.place_as(placement="PROJECTION")
+        (entry,) = settings(bpy.context.scene).projections
+        assert not projector_in(entry.group).is_around
+        depths.append(depth_of(entry))
+    np.testing.assert_array_equal(*depths)
