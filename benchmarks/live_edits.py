@@ -57,7 +57,8 @@ class Edits:
             shown = self._drawn
             if shown is not None and shown.asked_at > self._edited_at:
                 asked, came = shown.asked_at, shown.asked_at + shown.seconds
-                self.found.append(tuple(each - self._edited_at for each in (asked, came, now)))
+                began = self._edited_at
+                self.found.append((asked - began, came - began, now - began))
                 self._edit = ""
             elif now - self._edited_at > PATIENCE_S:
                 self.missed.append(self._edit)
@@ -119,7 +120,8 @@ def add_or_delete(chance: random.Random) -> None:
         bpy.data.objects.remove(block)
         bpy.data.meshes.remove(mesh)
         return
-    block = bpy.data.objects.new("Block", bpy.data.objects["Rock 2"].data.copy())
+    rock: Any = bpy.data.objects["Rock 2"].data
+    block = bpy.data.objects.new("Block", rock.copy())
     block.location, block.scale = bpy.data.objects["House walls"].location, (5, 5, 5)
     bpy.context.scene.collection.objects.link(block)
     rules.assign(bpy.context.scene, block, "rock")
