@@ -107,10 +107,6 @@ def plan_animation(context: bpy.types.Context) -> AnimationPlan:
         )
     folder = frames_folder(scene)
     frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
-    if not frames or frames[0] < 0:
-        raise BadOptionError(
-            "There are no frames from the scene's start to its end.", "Set them in the timeline, from 0 on."
-        )
     shape = label_map_shape(scene)
     style = ready_to_paint(scene, shape)
     if (why := only_here(scene)) is not None:
