@@ -21,7 +21,7 @@ from ..scene.label_pass import LabelPass
 from ..scene.label_worker import PassRequest
 from ..session import current_session
 from .plan import OF_NO_SCENE, AnimationPlan, Step
-from .reprojection import Known, Source, faded, known_of
+from .reprojection import Known, Source, faded, known_of, without_slivers
 from .sources import Sources
 from .views import Pose, View
 
@@ -88,7 +88,7 @@ class Animator(LongWork):
         known = known_of(view, () if step.key else self._sources.before(step.frame))
         if step.towards is not None:
             known = faded(known, view, self._sources.key(step.towards), step.share)
-        return known
+        return without_slivers(known, view)
 
     def _painting(self, taken: LabelPass) -> Waiting[np.ndarray]:
         """(H, W, 3) uint8: all of a frame as the server paints it."""

@@ -22,6 +22,8 @@ from ..scene.view import label_map_shape
 from ..scene.visible import active_view_layer
 from ..scene_job import ready_to_paint, scene_request
 
+LOOK_AHEAD = 8
+"""Frames: what comes into sight on the way to a frame is painted there, in one piece, and taken back from it."""
 OF_NO_SCENE = -1
 """As a request's scene: its job is beside those of the scenes, and no press takes its place."""
 
@@ -53,7 +55,9 @@ class AnimationPlan:
 
     @property
     def steps(self) -> list[Step]:
-        """The frames in the order in which they are made: keys before those that go over into them."""
+        """The frames in the order in which they are made: keys before those that go over into them, and every few
+        frames one before those on the way to it.
+        """
         every = self.key_every or len(self.frames)
         keys = list(self.frames)[::every]
         found = [Step(keys[0], key=True)]
@@ -61,9 +65,13 @@ class AnimationPlan:
             following = keys[number + 1] if number + 1 < len(keys) else None
             if following is not None:
                 found.append(Step(following, key=True))
-            first = number * every
-            for place, frame in enumerate(self.frames[first + 1 : first + every], start=1):
-                found.append(Step(frame, towards=following, share=place / every if following else 0.0))
+            between = [
+                Step(frame, towards=following, share=place / every if following else 0.0)
+                for place, frame in enumerate(self.frames[number * every :][1:every], start=1)
+            ]
+            for first in range(0, len(between), LOOK_AHEAD):
+                *on_the_way, last = between[first : first + LOOK_AHEAD]
+                found += [last, *on_the_way]
         return found
 
     def made_with(self, model_digest: str) -> dict[str, Any]:

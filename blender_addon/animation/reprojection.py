@@ -17,6 +17,8 @@ from .views import View
 _AROUND = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right)
 _MOST_AROUND = 5
 """Of the eight pixels around one that nothing is known of: from so many of its class it takes their mean."""
+_LITTLE = 0.0005
+"""Of a frame: so little is not painted, it takes the colours around it."""
 _SOFT = 2
 """Pixels to each side over which what is known goes over into what is painted anew."""
 
@@ -67,8 +69,20 @@ def known_of(view: View, sources: Iterable[Source]) -> Known:
         rgb[found], is_known[found] = colors, True
         if found.size:
             taken[source.frame] = int(found.size)
-    _close_cracks(rgb, is_known, view)
+    for _ in range(2):
+        _close(rgb, is_known, view, _MOST_AROUND)
     return Known(rgb.reshape(height, width, 3), is_known.reshape(height, width), taken)
+
+
+def without_slivers(known: Known, view: View) -> Known:
+    """The same with all known, where so little is not that nobody would see it painted."""
+    if not 0 < known.unknown <= _LITTLE:
+        return known
+    rgb, is_known = known.rgb.reshape(-1, 3).copy(), known.is_known.ravel().copy()
+    for _ in range(max(view.shape)):
+        if not _close(rgb, is_known, view, 1) and not _close(rgb, is_known, view, 1, same=False):
+            break
+    return Known(rgb.reshape(known.rgb.shape), is_known.reshape(view.shape), known.taken)
 
 
 def faded(known: Known, view: View, key: Source, share: float) -> Known:
@@ -137,24 +151,28 @@ def _weights(part: np.ndarray) -> tuple[np.ndarray, ...]:
     )
 
 
-def _close_cracks(rgb: np.ndarray, is_known: np.ndarray, view: View) -> None:
-    """Let single pixels along borders, which rounding leaves, take the colour around them: they are nothing new."""
+def _close(rgb: np.ndarray, is_known: np.ndarray, view: View, least: int, same: bool = True) -> bool:
+    """Let unknown pixels with at least so many known ones around, of the `same` class and thing, take their mean:
+    single ones along borders, which rounding leaves, are nothing new. Returns whether there were any.
+    """
     height, width = view.shape
     labels, things = view.labels.ravel(), view.things.ravel()
-    for _ in range(2):
-        left = np.flatnonzero(~is_known)
-        row, column = np.divmod(left, width)
-        count, total = np.zeros(left.size, np.int32), np.zeros((left.size, 3), np.float32)
-        for down, right in _AROUND:
-            y, x = row + down, column + right
-            inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-            at = np.where(inside, y * width + x, left)
-            good = is_known[at] & (labels[at] == labels[left]) & (things[at] == things[left])
-            count += good
-            total += np.where(good[:, None], rgb[at], 0.0)
-        closed = count >= _MOST_AROUND
-        rgb[left[closed]] = total[closed] / count[closed, None]
-        is_known[left[closed]] = True
+    left = np.flatnonzero(~is_known)
+    row, column = np.divmod(left, width)
+    count, total = np.zeros(left.size, np.int32), np.zeros((left.size, 3), np.float32)
+    for down, right in _AROUND:
+        y, x = row + down, column + right
+        inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        at = np.where(inside, y * width + x, left)
+        good = is_known[at]
+        if same:
+            good &= (labels[at] == labels[left]) & (things[at] == things[left])
+        count += good
+        total += np.where(good[:, None], rgb[at], 0.0)
+    closed = count >= least
+    rgb[left[closed]] = total[closed] / count[closed, None]
+    is_known[left[closed]] = True
+    return bool(closed.any())
 
 
 def _soft(is_known: np.ndarray) -> np.ndarray:

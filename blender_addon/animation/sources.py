@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The frames that others take from, in the order in which they count, in no more memory than there is to spare."""
+"""The frames that others take from, in the order in which they were made, in no more memory than there is to spare."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Sources:
         return self._segments[frame][0]
 
     def before(self, frame: int) -> list[Source]:
-        """What a frame takes from: its own segment in the order of time, then the ones before, the latest first."""
+        """What a frame takes from: its own segment in the order of making, then the ones before, the latest first."""
         keys = sorted((key for key in self._segments if key < frame), reverse=True)
         return [source for key in keys for source in self._segments[key]]
 
