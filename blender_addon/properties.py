@@ -41,6 +41,9 @@ def _unless_missing(placement: str, text: str) -> str:
     return f"Not yet: {NOT_YET[placement]}" if placement in NOT_YET else text
 
 
+# From Blender 5 on it has to be said of paths that they may begin with //.
+_BESIDE_THE_FILE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (5, 0, 0) else set()
+
 # The numbers are what lies in files: an item may be renamed and moved, its number stays.
 PLACEMENTS = (
     (
@@ -244,6 +247,7 @@ class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup)
         description="Where the frames are written; // is beside the .blend",
         default="//frames/",
         subtype="DIR_PATH",
+        options=_BESIDE_THE_FILE,
     )
     frames_as: EnumProperty(
         name="Frames As",

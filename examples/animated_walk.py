@@ -8,8 +8,8 @@ Makes docs/pictures/animation.jpg and docs/pictures/walk.gif, and prints how lon
 # pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
+import argparse
 import math
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -33,6 +33,9 @@ MOVING, EACH, COLORS, FRAME_MS = (336, 192), 2, 96, 110
 
 
 def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--output", type=Path, help="where walk.blend and its frames are left; else nowhere")
+    output = words.parse_args().output
     stage_for_import()
     import bpy  # before the rest: it brings bmesh and mathutils along
     from spade_backdrops.animation.running import last_animation
@@ -47,7 +50,7 @@ def main() -> None:
     scene.spade.seed, scene.spade.width, scene.spade.height = SEED, SIDE, SIDE
     walk(scene)
     with tempfile.TemporaryDirectory() as folder:
-        bpy.ops.wm.save_as_mainfile(filepath=os.path.join(os.environ.get("SPADE_WALK", folder), "walk.blend"))
+        bpy.ops.wm.save_as_mainfile(filepath=str((output or Path(folder)).resolve() / "walk.blend"))
         demo_scene.open_server(SERVER, Path(folder) / "server")
         bpy.ops.spade.animate()
         made = last_animation()

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ..picture_folder import PictureFolder
-from ..place.backdrop import backdrop_of, place_backdrop
+from ..place.backdrop import place_backdrop
 from ..place.camera_background import place_background, remove_background
 from ..place.image import tag_image
 from ..place.material import picture_node
@@ -37,18 +37,6 @@ def show_frames(scene: bpy.types.Scene, frames: range, folder: PictureFolder) ->
         _play(picture_node(place_backdrop(scene, image, camera)).image_user, frames)
     show_landed(scene)
     return image
-
-
-def is_sequence(image: bpy.types.Image | None) -> bool:
-    """Whether an image is frames of ours."""
-    return image is not None and SEQUENCE in image
-
-
-def stop_playing(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
-    """Before a single picture takes the place of frames: its backdrop's image user is as it was."""
-    backdrop = backdrop_of(scene, camera)
-    if backdrop is not None:
-        picture_node(backdrop).image_user.frame_duration = 1
 
 
 def _sequence(scene: bpy.types.Scene, frames: range, folder: PictureFolder) -> bpy.types.Image:
