@@ -7,7 +7,7 @@ import atexit
 
 from . import (
     animation,
-    bake,
+    background,
     batch,
     free_device,
     history,
@@ -28,7 +28,7 @@ from .scene import label_overview
 
 _PARTS = (
     *(preferences, properties, installer, session, label_taking, label_overview),
-    *(place, bake, animation, batch, history, label_image, overlay),
+    *(place, background, animation, batch, history, label_image, overlay),
     *(operators, live, ui, timer, free_device),
 )
 
