@@ -127,7 +127,7 @@ def test_a_thing_that_moves_takes_its_picture_along(walk, views_of):
     assert between.is_known.ravel()[pixels].mean() > 0.75
 
 
-def test_a_thing_that_changes_its_shape_is_painted_anew_and_so_are_copies_that_move(walk, views_of):
+def test_a_thing_that_changes_its_shape_is_painted_anew(walk, views_of):
     box = moving_box(walk)
     box.animation_data_clear()
     box.shape_key_add(name="Rest")
