@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scripts in docs/addon.md for styles of classes, panoramas, tiles and engines do what the page says."""
+"""The scripts in docs/addon.md for styles of classes, panoramas, tiles, engines and series do what the page says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import textwrap
 
 import bpy
 import pytest
+from spade_backdrops.animation.running import last_animation
 from spade_backdrops.history.records import results
+from spade_backdrops.place.backdrop import picture_of
 from spade_backdrops.place.panorama_world import SUN
 from spade_backdrops.properties import settings
 from spade_backdrops.session import current_session
@@ -56,6 +58,25 @@ def test_the_script_of_a_tile(spade):
         thing.select_set(thing.name == "Rock")
     exec(example("use_tile"), {})
     assert bpy.data.objects["Rock"].active_material == spade.tile_material is not None
+
+
+def test_the_script_of_an_animation(scene, stored_preferences, tmp_path):
+    stored_preferences.server, stored_preferences.server_command = "LOCAL", command()
+    script = (
+        example("animate(wait").replace("48, 512, 512, 3", "3, 64, 64, 3").replace("(48, 3.0)", "(3, 3.0)")
+    )
+    exec(script.replace("/path/to", tmp_path.as_posix()), {})
+    frames = last_animation().frames.folder
+    assert frames.parent == tmp_path / "frames" and len(list(frames.glob("frame_*.png"))) == 3
+    assert picture_of(bpy.context.scene, bpy.context.scene.camera).source == "SEQUENCE"
+
+
+def test_the_script_of_a_batch(spade, tmp_path):
+    spade.width = spade.height = 64
+    exec(example("batch(wait").replace("/path/to", tmp_path.as_posix()), {})
+    cameras = [each for each in bpy.context.scene.objects if each.type == "CAMERA"]
+    assert len(cameras) == 4 and all(picture_of(bpy.context.scene, each) for each in cameras)
+    assert len(list((tmp_path / "frames" / "batch").glob("*.png"))) == 4
 
 
 def test_the_script_of_a_panorama_on_the_blocks(spade, tmp_path):
