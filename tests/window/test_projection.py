@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.server.trivial import SLOW
 from tests.window import blender_window
 from tests.window.blender_window import PICTURES, BlenderWindow, module
 
@@ -76,6 +77,7 @@ def projects_from_view(window: BlenderWindow) -> None:
 def cancels_one_from_view(window: BlenderWindow) -> None:
     cameras = "sorted(each.name for each in bpy.data.cameras)"
     before = window.ask(cameras)
+    window.tell(f"{SPADE}.seed = {SLOW + 5000}")
     left, bottom, width, height = window.region("WINDOW")
     window.click(*window.find("spade.project_from_view"))
     window.until(f"len({LIVE}) > 0", 30)
@@ -84,6 +86,7 @@ def cancels_one_from_view(window: BlenderWindow) -> None:
     window.until(f"not {LIVE}", 30)
     window.until(f"{cameras} == {before!r}", 30)
     assert window.ask(HIDDEN) == [0, 0]
+    window.tell(f"{SPADE}.seed = 0")
 
 
 def fills_what_is_hidden(window: BlenderWindow) -> None:
