@@ -108,8 +108,12 @@ class LivePainting:
     def close(self) -> None:
         """What is being painted is not wanted any more."""
         job, self._job = self._job, None
-        if job is not None and job.is_live:
+        if job is None:
+            return
+        if job.is_live:
             current_session().board.cancel(job)
+        elif job.state is JobState.FINISHED:
+            current_session().board.discard(job)
 
     def _look(self, context: bpy.types.Context) -> None:
         """Whether anything has changed that a picture may depend on."""
@@ -152,9 +156,8 @@ class LivePainting:
             return
         self._rested = rested
         self._send(self._submit_whole(), is_whole=True)
-        self._looks = _looks_of(
-            context
-        )  # where no second Blender takes the labels, the render seems a change
+        # Where no second Blender takes the labels, their render looks like a change.
+        self._looks = _looks_of(context)
 
     def _send(self, job: Job, is_whole: bool) -> None:
         job.lands = False

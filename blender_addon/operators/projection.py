@@ -109,6 +109,7 @@ class SPADE_OT_remove_projections(ReportsErrors, bpy.types.Operator):
     def run(self, context) -> None:
         scene = context.scene
         remove_projections(scene)
+        settings(scene).panorama_on_blocks = False
         if settings(scene).placement == "PROJECTION":
             settings(scene).placement = "BACKDROP"
             show(scene, "BOTH")
