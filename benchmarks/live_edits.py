@@ -15,7 +15,7 @@ from typing import Any
 
 import bpy
 
-LOOK_S, PATIENCE_S, LONGEST_REST_S = 0.004, 10.0, 2.5
+LOOK_S, PATIENCE_S, LONGEST_REST_S = 0.004, 30.0, 2.5
 ADDON = "bl_ext.user_default.spade_backdrops"
 ending: Any = sys.modules[f"{ADDON}.live.ending"]
 drawing: Any = sys.modules[f"{ADDON}.live.drawing"]
@@ -56,9 +56,8 @@ class Edits:
         if self._edit:
             shown = self._drawn
             if shown is not None and shown.asked_at > self._edited_at:
-                asked, came = shown.asked_at, shown.asked_at + shown.seconds
-                began = self._edited_at
-                self.found.append((asked - began, came - began, now - began))
+                asked, came = shown.asked_at - self._edited_at, shown.seconds
+                self.found.append((asked, asked + came, now - self._edited_at))
                 self._edit = ""
             elif now - self._edited_at > PATIENCE_S:
                 self.missed.append(self._edit)
@@ -120,8 +119,8 @@ def add_or_delete(chance: random.Random) -> None:
         bpy.data.objects.remove(block)
         bpy.data.meshes.remove(mesh)
         return
-    rock: Any = bpy.data.objects["Rock 2"].data
-    block = bpy.data.objects.new("Block", rock.copy())
+    shape: Any = bpy.data.objects["Rock 2"].data
+    block = bpy.data.objects.new("Block", shape.copy())
     block.location, block.scale = bpy.data.objects["House walls"].location, (5, 5, 5)
     bpy.context.scene.collection.objects.link(block)
     rules.assign(bpy.context.scene, block, "rock")
