@@ -55,11 +55,11 @@ def lay_ground(folder: Path) -> None:
         corner.vector = corner.vector * (200 / TILE_M)
     tree, shader = new_material(thing, "Ground")
     for kind, socket in (("albedo", "Base Color"), ("roughness", "Roughness"), ("normal", "")):
-        texture, image = (
-            tree.nodes.new("ShaderNodeTexImage"),
-            bpy.data.images.load(f"{folder}/ground_{kind}.png"),
-        )
-        texture.image, image.colorspace_settings.is_data = image, kind != "albedo"
+        image: Any = bpy.data.images.load(f"{folder}/ground_{kind}.png")
+        if kind != "albedo":
+            image.colorspace_settings.is_data = True
+        texture = tree.nodes.new("ShaderNodeTexImage")
+        texture.image = image
         if socket:
             tree.links.new(texture.outputs["Color"], shader.inputs[socket])
             continue

@@ -21,7 +21,7 @@ from build_steps.staging import stage_for_import
 from examples.demo import ROOT, SEED, SERVER
 
 COLUMN, GAP = 320, 6
-AHEAD_M, BESIDE_M, RADIUS_M = 6.0, 1.15, 1.0
+LENS_MM, AHEAD_M, BESIDE_M, RADIUS_M = 18.0, 3.6, 1.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Options:
     """Paint the valley's panorama in several styles, and look at two balls in each."""
 
     output: Path = ROOT / "docs" / "pictures" / "panorama_light.jpg"
-    styles: tuple[str, ...] = ("clear-noon", "overcast", "sunset", "dusk")
+    styles: tuple[str, ...] = ("clear-noon", "mist", "sunset", "red-sky")
     width: int = 768
     """of the panorama"""
 
@@ -75,6 +75,7 @@ def add_balls(scene) -> None:
     from mathutils import Matrix
 
     camera = scene.camera
+    camera.data.lens = LENS_MM
     yaw = camera.matrix_world.to_euler().z
     camera.matrix_world = (
         Matrix.Translation(camera.matrix_world.translation)
