@@ -166,7 +166,7 @@ def _glibc() -> Any:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Each device says it in its own way."""
+    """Each device says it in its own way, and so do libraries."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(words in text for words in _OUT_OF_MEMORY)
 
@@ -175,5 +175,8 @@ _OUT_OF_MEMORY = (
     "out of memory",
     "not enough memory",
     "can't allocate memory",
+    "cannot allocate memory (",  # safetensors; of "cannot allocate memory in static TLS block" there is too little else
+    "[errno 12]",
+    "bad_alloc",
     "could not create a primitive",  # oneDNN
 )
