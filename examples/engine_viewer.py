@@ -97,7 +97,9 @@ def new_material(thing: Any, name: str) -> tuple[Any, Any]:
 
 def look_from(scene: Any) -> None:
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location, camera.rotation_euler = (0.0, -7.0, 1.7), (math.radians(85), 0, 0)
+    assert isinstance(camera.data, bpy.types.Camera)
+    camera.location, camera.rotation_euler = (0.0, -4.6, 1.5), (math.radians(86), 0, 0)
+    camera.data.lens = 24.0
     scene.collection.objects.link(camera)
     scene.camera = camera
 
