@@ -21,7 +21,7 @@ from PIL import Image
 from build_steps.staging import stage_for_import
 from examples.demo import ROOT, SEED, SERVER
 
-ROCK, GROUND, STYLE = "Rock 3", "sand", "clear-noon"
+ROCK, GROUND, STYLE = "Rock 3", "grass", "hazy-morning"
 HEIGHT, GAP = 360, 6
 ACROSS = ("px", "nz", "nx", "pz")
 """The faces of the cube that meet at their sides, from left to right."""
@@ -79,15 +79,17 @@ def export(folder: Path, width: int) -> None:
 
 
 def sheet(folder: Path) -> Image.Image:
-    """The cube's faces and the tile's pictures in two rows, beside them what was made of the files."""
+    """The cube's faces, and the tile's pictures and the rock's colours, beside them what was made of the files."""
     small = HEIGHT // 2 - GAP // 2
     faces = [opened(folder / f"world_{axis}.png", small) for axis in ACROSS]
-    tiles = [opened(folder / f"ground_{kind}.png", small) for kind in ("albedo", "normal", "roughness")]
+    names = [f"ground_{kind}.png" for kind in ("albedo", "normal", "roughness")]
+    names.append(f"textures/{ROCK.replace(' ', '_')}_color.png")
+    tiles = [opened(folder / name, small) for name in names]
     seen = opened(folder / "seen.png", HEIGHT)
-    left = len(faces) * small + GAP
+    left = len(faces) * (small + GAP)
     page = Image.new("RGB", (left + seen.width, HEIGHT), "white")
     for place, face in enumerate(faces):
-        page.paste(face, (place * small, 0))
+        page.paste(face, (place * small, 0))  # they meet at their sides
     for place, tile in enumerate(tiles):
         page.paste(tile, (place * (small + GAP), small + GAP))
     page.paste(seen, (left, 0))

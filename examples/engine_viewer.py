@@ -55,11 +55,11 @@ def lay_ground(folder: Path) -> None:
         corner.vector = corner.vector * (200 / TILE_M)
     tree, shader = new_material(thing, "Ground")
     for kind, socket in (("albedo", "Base Color"), ("roughness", "Roughness"), ("normal", "")):
-        texture, image = (
-            tree.nodes.new("ShaderNodeTexImage"),
-            bpy.data.images.load(f"{folder}/ground_{kind}.png"),
-        )
-        texture.image, image.colorspace_settings.is_data = image, kind != "albedo"
+        image: Any = bpy.data.images.load(f"{folder}/ground_{kind}.png")
+        if kind != "albedo":
+            image.colorspace_settings.is_data = True
+        texture = tree.nodes.new("ShaderNodeTexImage")
+        texture.image = image
         if socket:
             tree.links.new(texture.outputs["Color"], shader.inputs[socket])
             continue
@@ -97,7 +97,9 @@ def new_material(thing: Any, name: str) -> tuple[Any, Any]:
 
 def look_from(scene: Any) -> None:
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location, camera.rotation_euler = (0.0, -7.0, 1.7), (math.radians(85), 0, 0)
+    assert isinstance(camera.data, bpy.types.Camera)
+    camera.location, camera.rotation_euler = (0.0, -4.6, 1.5), (math.radians(86), 0, 0)
+    camera.data.lens = 24.0
     scene.collection.objects.link(camera)
     scene.camera = camera
 

@@ -21,7 +21,7 @@ from build_steps.staging import stage_for_import
 from examples.demo import ROOT, SEED, SERVER
 
 COLUMN, GAP = 320, 6
-AHEAD_M, BESIDE_M, RADIUS_M = 6.0, 1.15, 1.0
+LENS_MM, AHEAD_M, BESIDE_M, RADIUS_M = 18.0, 3.6, 1.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Options:
     """Paint the valley's panorama in several styles, and look at two balls in each."""
 
     output: Path = ROOT / "docs" / "pictures" / "panorama_light.jpg"
-    styles: tuple[str, ...] = ("clear-noon", "overcast", "sunset", "dusk")
+    styles: tuple[str, ...] = ("clear-noon", "mist", "sunset", "red-sky")
     width: int = 768
     """of the panorama"""
 
@@ -53,12 +53,16 @@ def main() -> None:
         demo_scene.open_server(SERVER, folder / "server")
         spade.seed, spade.style_source = SEED, "NAMED"
         spade.placement, spade.width, spade.height = "PANORAMA", options.width, options.width // 2
-        add_balls(scene)
+        balls = add_balls(scene)
         scene.render.resolution_x, scene.render.resolution_y = COLUMN, COLUMN * 3 // 4
         columns = []
         for style in options.styles:
             spade.style_name = style
+            for ball in balls:
+                ball.hide_render = True  # the panorama is to be painted without them
             demo_scene.generate(lambda *_: None)
+            for ball in balls:
+                ball.hide_render = False
             around: Any = panorama_of(scene)
             (folder / "around.png").write_bytes(bytes(around.packed_file.data))
             # The world's light is found in a coarse copy of it: its nodes are dear.
@@ -69,18 +73,20 @@ def main() -> None:
         demo_scene.leave()
 
 
-def add_balls(scene) -> None:
+def add_balls(scene) -> list[Any]:
     """One of chrome and one that is matte, before a camera that looks level."""
     import bpy
     from mathutils import Matrix
 
     camera = scene.camera
+    camera.data.lens = LENS_MM
     yaw = camera.matrix_world.to_euler().z
     camera.matrix_world = (
         Matrix.Translation(camera.matrix_world.translation)
         @ Matrix.Rotation(yaw, 4, "Z")
         @ Matrix.Rotation(math.pi / 2, 4, "X")
     )
+    balls = []
     for name, side, metal, rough in (("Chrome", -1, 1.0, 0.02), ("Matte", 1, 0.0, 1.0)):
         place = camera.matrix_world @ Matrix.Translation((side * BESIDE_M, 0.0, -AHEAD_M))
         bpy.ops.mesh.primitive_uv_sphere_add(
@@ -97,9 +103,11 @@ def add_balls(scene) -> None:
         inputs["Base Color"].default_value = (0.8, 0.8, 0.8, 1.0)
         inputs["Metallic"].default_value, inputs["Roughness"].default_value = metal, rough
         ball.data.materials.append(material)
+        balls.append(ball)
     for thing in scene.objects:
         if thing.type == "LIGHT":
             thing.hide_render = True  # what is seen is the panorama's light alone
+    return balls
 
 
 def opened(path: Path) -> Image.Image:

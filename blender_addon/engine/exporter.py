@@ -30,7 +30,7 @@ class Exporter(BackgroundWork):
             raise _cannot_write(plan.folder, problem) from None
         words = {"folder": str(self._parts), "name": plan.name, **plan.words}
         try:
-            super().__init__(scene, plan.function, words, "Export fewer things at once.")
+            super().__init__(scene, plan.function, words, "Try again; fewer things at once need less memory.")
         except BaseException:
             self._sweep()
             raise
