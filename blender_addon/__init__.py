@@ -6,7 +6,7 @@ from __future__ import annotations
 import atexit
 
 from . import (
-    bake,
+    background,
     free_device,
     history,
     label_image,
@@ -26,7 +26,7 @@ from .scene import label_overview
 
 _PARTS = (
     *(preferences, properties, installer, session, label_taking, label_overview),
-    *(place, bake, history, label_image, overlay),
+    *(place, background, history, label_image, overlay),
     *(operators, live, ui, timer, free_device),
 )
 

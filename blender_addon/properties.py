@@ -185,6 +185,10 @@ class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup)
         description="How pictures are shown; set by the operator Place As",
         items=PLACEMENTS,
     )
+    panorama_on_blocks: BoolProperty(
+        name="On the Blocks",
+        description="Panoramas lie on the labelled things around their camera, too; set by the operator",
+    )
     world_before: PointerProperty(
         type=bpy.types.World, name="World Before", description="The world that a panorama stands in for"
     )
@@ -234,6 +238,12 @@ class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup)
     unpainted: StringProperty(description="What the projections could not be laid on, and why")
     model: StringProperty(name="Model", description="Name of the model on the server", default="landscape")
     model_pick: model_pick()
+
+    @property
+    def is_on_blocks(self) -> bool:
+        """Whether pictures lie on the blocks themselves, so that these are never hidden behind them."""
+        around = self.placement == "PANORAMA" and self.panorama_on_blocks
+        return around or self.placement == "PROJECTION"
 
 
 def settings(scene: bpy.types.Scene) -> SpadeSettings:

@@ -140,7 +140,9 @@ def _take_label_set(session: Session) -> None:
 def _shown(session: Session) -> tuple:
     """What the panels show of the session; another value asks for another drawing."""
     board, connection = session.board, session.connection
-    jobs = [(id(job), job.state, job.stage, round(job.fraction, 2)) for job in board.live + board.finished]
+    # One that does not land is seen as a variation, or over the views, as live painting has it.
+    seen = [job for job in board.live + board.finished if job.lands or session.variations]
+    jobs = [(id(job), job.state, job.stage, round(job.fraction, 2)) for job in seen]
     models = connection.welcome.models if connection.welcome else ()
     pictured = [session.thumbnails(model.digest) is not None for model in models]
     waits = int(connection.waited_s), session.wanted_label_set is not None, session.diagnostics is not None

@@ -18,6 +18,7 @@ from ..scene.view import FLAT, flat_camera_of
 from .image import same_image, store_image
 from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
 from .placement import is_placed, kind_of, place
+from .projection.sights import keep_sight
 from .show import show_landed
 from .zenith import calmed
 
@@ -44,6 +45,8 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
         records.record(image, job.request, rgb)
         camera = None if any(job.request.wrap) else _camera_of(scene, job.request)
         job.is_new = known is None or small is not None or not is_placed(scene, known, camera)
+        if job.request.wrap == PANORAMA and job.request.sight is not None:
+            keep_sight(image, job.request.sight)
         if job.is_new:
             place(scene, image, camera, job.request.sight)
     except SpadeError as problem:
@@ -73,7 +76,7 @@ def show_painting(job: Job, scene: bpy.types.Scene) -> None:
     Not on the blocks: what it replaced there could not be brought back as it was.
     """
     sight = job.request.sight
-    if settings(scene).placement == "PROJECTION" or (sight is not None and sight.hidden):
+    if settings(scene).is_on_blocks or (sight is not None and sight.hidden):
         return
     place_painting(job, scene, _camera_of(scene, job.request), provenance(job))
 

@@ -67,7 +67,8 @@ class LabelPass:
     takes, by its name, the largest first. `sky_share`: how much is past everything.
     `instance_map`: where it was asked for, (H, W) uint16, 0 where nothing is, else a number an object, of which there
     are `object_count`: with more than 65,535 numbers come again. `fine_depth`: where it was asked for, (2H, 2W)
-    float32 metres, for a projection: at no pixel's centre less than `depth` is there. Of large pictures it is `depth`.
+    float32 metres, for a projection: at no pixel's centre less than `depth` is there. Of large pictures, and all
+    around, it is `depth`.
     """
 
     label_map: np.ndarray
@@ -119,7 +120,9 @@ def render_label_map(
         ):
             found = take_labels(scene, copy, shape, Path(folder), with_objects)
             if with_depth:
-                found = replace(found, fine_depth=_fine_depth(scene, copy, found.depth, Path(folder)))
+                # All around, finer would be four times as many pixels as there are already.
+                fine = found.depth if around else _fine_depth(scene, copy, found.depth, Path(folder))
+                found = replace(found, fine_depth=fine)
         if around:
             background = background_of(label_set, settings(scene).background_class)
             if background is not None:

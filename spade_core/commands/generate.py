@@ -124,9 +124,10 @@ class Generate:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
+            less = "Leave --upscale at auto" if self.upscale == "off" else "Use a smaller label map"
             raise OutOfMemoryError(
                 "There is too little memory to paint a picture of this size.",
-                "Use a smaller label map, or leave --upscale at auto.",
+                f"{less}, or close other programs.",
             ) from None
 
     def _by_server(self, inputs: Inputs, progress: ProgressCallback) -> Picture:

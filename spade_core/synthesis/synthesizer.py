@@ -85,6 +85,8 @@ class Synthesizer:
         """What paints large pictures, and those whose ends meet."""
         if self._compiled is not None:
             self.parted.run_block, self.parted.lightness = self._compiled.run_block, LIGHTNESS
+        self.between_parts: Callable[[], None] | None = None
+        """Called after each part of a large picture: it may paint others meanwhile, with this synthesizer."""
         self.preview = preview_on(device)
         """The numbers that previews are computed in; empty where they are the exact pictures."""
         encoder = checkpoint.build_style_encoder()
@@ -206,6 +208,9 @@ class Synthesizer:
             for region, image in self.parted.paint(plan, labels, style, noise, canvas.wrap, report):
                 self._refuse_no_picture(torch.isfinite(image).all())
                 sheet.put(region, image.float())
+                if self.between_parts is not None:
+                    self.between_parts()
+                    self._ask_between_bands(report)  # which another picture has had in between
         progress("painting", 1.0)
 
     def _painted(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scripts in docs/addon.md for styles of classes, panoramas and tiles do what the page says."""
+"""The scripts in docs/addon.md for styles of classes, panoramas, tiles and engines do what the page says."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_script_of_one_region_again(spade):
 
 def test_the_script_of_a_panorama(spade, capsys):
     own = bpy.context.scene.world = bpy.data.worlds.new("Himmel")
-    exec(example('"PANORAMA"'), {})
+    exec(example("add_sun"), {})
     assert "Spade Panorama" in capsys.readouterr().out and bpy.context.scene.world == own
     assert any(SUN in each for each in bpy.context.scene.objects)
 
@@ -54,5 +54,17 @@ def test_the_script_of_a_panorama(spade, capsys):
 def test_the_script_of_a_tile(spade):
     for thing in bpy.context.scene.objects:
         thing.select_set(thing.name == "Rock")
-    exec(example('"TILE"'), {})
+    exec(example("use_tile"), {})
     assert bpy.data.objects["Rock"].active_material == spade.tile_material is not None
+
+
+def test_the_script_of_a_panorama_on_the_blocks(spade, tmp_path):
+    exec(example("panorama_on_blocks").replace("/path/to", str(tmp_path)), {})
+    assert (tmp_path / "around.blend").exists() and len(spade.projections) == 1
+
+
+def test_the_script_of_a_panorama_and_a_tile_for_engines(spade, tmp_path):
+    exec(example("export_panorama").replace("/path/to", str(tmp_path)), {})
+    faces = {f"valley_{axis}.hdr" for axis in ("px", "nx", "py", "ny", "pz", "nz")}
+    pictures = {f"grass_{kind}.png" for kind in ("albedo", "normal", "roughness")}
+    assert {file.name for file in tmp_path.iterdir()} == faces | pictures | {"valley.hdr", "valley.exr"}
