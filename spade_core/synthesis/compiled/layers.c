@@ -241,7 +241,6 @@ int64_t pairs(const int32_t *a, const int32_t *b, int64_t a_image, int64_t a_row
 #define OWN(name) NAMED(name, KIND)
 #define VEC OWN(vec)
 typedef float VEC __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef int32_t OWN(mask) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 static inline VEC OWN(all)(float number) { return number - (VEC){0}; }
 #define AT(pointer) (*(VEC *)(pointer))
@@ -396,66 +395,6 @@ static inline void OWN(activated)(const float *restrict normed, const float *res
     }
 }
 
-/* The sum of a vector's numbers. */
-static inline float OWN(total)(VEC numbers) {
-#if LANES == 16
-    return _mm512_reduce_add_ps((__m512)numbers);
-#else
-    float sum = 0;
-    for (int lane = 0; lane < LANES; lane++) sum += numbers[lane];
-    return sum;
-#endif
-}
-
-static inline __attribute__((always_inline)) VEC OWN(modulated)(VEC value, const float *scales, const float *shift,
-                                                                int channels, float slope) {
-    if (scales) {
-        VEC scale = FROM(scales), offset = FROM(scales + channels);
-        if (shift) scale += FROM(shift), offset += FROM(shift + channels);
-        value = value * scale + offset;
-    }
-    const VEC small = slope * value;
-    const OWN(mask) above = value > 0;
-    return (VEC)(((OWN(mask))value & above) | ((OWN(mask))small & ~above));
-}
-
-/* All that is done to a pixel whose channels fill whole vectors, in few passes; `far` is a quarter of it, where there is
- * that. What comes out is as below. */
-static inline __attribute__((always_inline)) void OWN(pixel)(const Features *of, const float *near, const float *far,
-                                                             int64_t pixel, const float *scales, float *out, float *plain,
-                                                             float *seen) {
-    const int channels = of->channels;
-    const float *shift = of->shift;
-    float raw[MOST_CHANNELS];
-    VEC sum = OWN(all)(0), squares = sum;
-    for (int c = 0; c < channels; c += LANES) {
-        VEC value = FROM(near + c);
-        if (far) value = 0.75f * value + 0.25f * FROM(far + c);
-        if (of->noise) value += FROM(of->strength + c) * of->noise[pixel];
-        if (plain) AT(plain + c) = value;
-        AT(raw + c) = value;
-        sum += value;
-    }
-    float mean = 0, scale = 1;
-    if (of->norm == PIXEL_NORM) {
-        mean = OWN(total)(sum) / channels;
-        for (int c = 0; c < channels; c += LANES) {
-            const VEC value = FROM(raw + c) - mean;
-            squares += value * value;
-        }
-        scale = 1 / sqrtf(OWN(total)(squares) / channels + of->eps);
-    }
-    for (int c = 0; c < channels; c += LANES) {
-        VEC value = FROM(raw + c);
-        if (of->norm == PIXEL_NORM) value = (value - mean) * scale;
-        if (of->norm == CHANNEL_NORM) value = (value - FROM(of->mean + c)) * FROM(of->scale + c);
-        AT(out + c) = OWN(modulated)(value, scales ? scales + c : NULL, shift ? shift + c : NULL, channels, of->slope);
-        if (!seen) continue;
-        const int64_t second = 2 * channels + c;
-        AT(seen + c) = OWN(modulated)(value, scales + second, shift ? shift + second : NULL, channels, 1);
-    }
-}
-
 /* Row y of the features, (width, out_step) from out on; `between` holds a row of x. Where they are wanted, the features
  * with their noise go to `plain`, (width, channels), what the shortcut sees to `seen`, (width, channels). */
 static void OWN(row)(const Features *of, int64_t y, float *out, int64_t out_step, float *between, float *plain,
@@ -470,29 +409,27 @@ static void OWN(row)(const Features *of, int64_t y, float *out, int64_t out_step
         for (int64_t place = 0; place < half * channels; place++) between[place] = 0.75f * near[place] + 0.25f * far[place];
     }
     for (int64_t x = 0; x < of->width; x++) {
-        const int64_t pixel = y * of->width + x, own = x >> 1, next = x & 1 ? own + 1 : own - 1;
-        const float *scales = of->table ? of->table + (of->rows ? of->rows[pixel] : pixel) * of->stride : NULL;
-        const float *near = of->x + (of->doubling == NEAREST ? (y >> 1) * half + own : pixel) * channels, *far = NULL;
+        const int64_t pixel = y * of->width + x;
         if (of->doubling == BILINEAR) {
-            near = between + own * channels;
-            far = between + (next < 0 ? 0 : next >= half ? half - 1 : next) * channels;
+            const int64_t own = x >> 1, next = x & 1 ? own + 1 : own - 1;
+            const float *restrict near = between + own * channels;
+            const float *restrict far = between + (next < 0 ? 0 : next >= half ? half - 1 : next) * channels;
+            for (int c = 0; c < channels; c++) raw[c] = 0.75f * near[c] + 0.25f * far[c];
+        } else {
+            const float *in = of->x + (of->doubling == NEAREST ? (y >> 1) * half + (x >> 1) : pixel) * channels;
+            memcpy(raw, in, channels * sizeof(float));
         }
-        float *as_it_is = plain ? plain + x * channels : NULL, *also = seen ? seen + x * channels : NULL;
-        if (channels % LANES == 0) {
-            OWN(pixel)(of, near, far, pixel, scales, out + x * out_step, as_it_is, also);
-            continue;
-        }
-        for (int c = 0; c < channels; c++) raw[c] = far ? 0.75f * near[c] + 0.25f * far[c] : near[c];
         if (of->noise) {
             const float amount = of->noise[pixel];
             for (int c = 0; c < channels; c++) raw[c] += of->strength[c] * amount;
         }
-        if (plain) memcpy(as_it_is, raw, channels * sizeof(float));
+        if (plain) memcpy(plain + x * channels, raw, channels * sizeof(float));
         OWN(normed)(of, raw);
+        const float *scales = of->table ? of->table + (of->rows ? of->rows[pixel] : pixel) * of->stride : NULL;
         OWN(activated)(raw, scales, of->shift, channels, of->slope, out + x * out_step);
         if (seen) {
             const float *shift = of->shift ? of->shift + 2 * channels : NULL;
-            OWN(activated)(raw, scales + 2 * channels, shift, channels, 1, also);
+            OWN(activated)(raw, scales + 2 * channels, shift, channels, 1, seen + x * channels);
         }
     }
 }
