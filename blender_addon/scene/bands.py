@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands in front: things before two distances, which hide what could be painted behind them.
+"""What stands in front: things before three distances, which hide what could be painted behind them.
 
 Ground, rivers and mountains are no such things: they reach across the distances and stay, so that what is painted
 without the things is a whole landscape, too.
@@ -13,19 +13,20 @@ import numpy as np
 from ..bridge.sight import Projector
 from .visible import is_backdrop, viewport_graph
 
-BANDS = 2
-# Of all that is seen, nearest first: how much is before the first distance, and before the second.
-_BEFORE = (0.55, 0.8)
+BANDS = 3
+# Of all that is seen, nearest first: how much is before each distance.
+_BEFORE = (0.45, 0.65, 0.85)
 _PAST_EVERYTHING = 1e5
 
 
 def things_before(
     scene: bpy.types.Scene, projector: Projector, depth: np.ndarray, bands: int
 ) -> tuple[str, ...]:
-    """The full names of the things that stand in the first `bands` bands, 1 or 2, of what a projector sees.
+    """The full names of the things that stand in the first `bands` bands, 1 to BANDS, of what a projector sees.
 
     depth: (H, W) metres. Things are what stands before the band's end with its middle, and is smaller than the nearest
-    band is deep; what shows instances counts with all of them.
+    band is deep; what shows instances counts with all of them. In the first band only what is seen whole counts: a tree
+    that the frame cuts off is still to be painted, on the wider one.
     """
     seen = depth[depth < _PAST_EVERYTHING]
     if not seen.size:
@@ -34,8 +35,9 @@ def things_before(
     found = []
     for thing, corners in _corners(scene).items():
         span = float(np.linalg.norm(corners.max(axis=0) - corners.min(axis=0)))
-        _, ahead = projector.seen(corners)
-        if span < ends[0] and 0 < ahead.mean() < ends[bands - 1]:
+        places, ahead = projector.seen(corners)
+        is_whole = bool(((places > 0) & (places < 1)).all())
+        if span < ends[0] and 0 < ahead.mean() < ends[bands - 1] and (is_whole or bands > 1):
             found.append(thing)
     return tuple(found)
 

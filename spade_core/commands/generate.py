@@ -69,7 +69,7 @@ class Generate:
     wrap: Literal["off", "horizontal", "both"] = "off"
     """horizontal joins the left edge to the right one, for panoramas; both also top to bottom, for seamless tiles"""
     preview: bool = False
-    """sooner and less exact, where the device (a graphics card) has faster numbers; elsewhere the same picture"""
+    """sooner and less exact, where the device has faster numbers (bfloat16); elsewhere the same picture"""
     server: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """a running spade-server (tcp://host:port, or its connection file) instead of this process"""
 
