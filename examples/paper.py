@@ -25,7 +25,7 @@ from examples.paper_rows import FIGURES, TABLES, Row
 from spade_core.checkpoint.names import models_of
 from spade_core.checkpoint.reference.facts import PRESETS as DATASETS
 from spade_core.commands.model import fitted, multiplications
-from spade_core.data.layouts.layouts import find_pairs
+from spade_core.data.layouts.layouts import OWN_LABEL_SET, find_pairs
 from spade_core.data.pairs import read_labels
 from spade_core.image_files import read_photo
 from spade_core.synthesis.synthesizer import Synthesizer
@@ -73,6 +73,12 @@ class Options:
         return ("--layout", self.dataset) if self.dataset == "ade20k-outdoor" else ()
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Flickr Landscapes were labelled with COCO-Stuff's classes; a set that lies beside the data comes first."""
+        beside = (self.data / OWN_LABEL_SET).exists()
+        return ("--label-set", "coco_stuff") if self.dataset == "flickr" and not beside else ()
+
+    @property
     def photos(self) -> int:
         """That a training sees."""
         if self.images is not None:
@@ -104,7 +110,7 @@ def trained(options: Options, row: Row) -> Path:
     run = options.output / "-".join([row.recipe, *(word.strip("-") for word in row.options)])
     ended = spade(
         "train", row.recipe, "--data", options.data, "-o", run, "--images", options.photos, *options.layout,
-        *row.options, *shlex.split(options.train),
+        *options.labels, *row.options, *shlex.split(options.train),
     )  # fmt: skip
     if ended:
         raise SystemExit(ended)

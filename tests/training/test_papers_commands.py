@@ -132,21 +132,21 @@ def test_another_column_is_the_same_command(column: str, copies, tmp_path: Path,
     assert row["distance"]["frechet"] > 0
 
 
-@pytest.mark.parametrize("figure", ["figure5", "figure6"])
 def test_pictures_beside_other_systems_are_one_command_and_no_network_is_trained_twice(
-    figure: str, ade: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+    ade: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    assert FIGURES["figure5"] == FIGURES["figure6"] == TABLES["table1"]
     monkeypatch.setitem(TABLES, "table1", TABLES["table1"][:2])
-    monkeypatch.setitem(FIGURES, figure, FIGURES[figure][:2])
+    monkeypatch.setitem(FIGURES, "figure5", FIGURES["figure5"][:2])
     options = [
         f"--train={SMALL} --generator.base-width 2",
         "--measure=--limit 10 --size 64 --aspect 1 --device cpu",
     ]
-    for what in ("table1", figure):
+    for what in ("table1", "figure5"):
         words = f"{what} --dataset ade20k --data {ade} -o {tmp_path} --images 2"
         assert paper.main([*words.split(), *options]) == 0
     assert len(list(tmp_path.rglob("state_*.pt"))) == 2
-    page = (tmp_path / figure / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "figure5" / "report.html").read_text(encoding="utf-8")
     assert "paper" in page and "pix2pixhd" in page and "data:image" in page
 
 
