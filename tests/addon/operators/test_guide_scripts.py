@@ -14,7 +14,10 @@ from spade_backdrops.place.panorama_world import SUN
 from spade_backdrops.properties import settings
 from spade_backdrops.session import current_session
 
+from tests.addon.live.conftest import graphics
 from tests.addon.serving import ROOT, command
+
+__all__ = ["graphics"]
 
 
 @pytest.fixture
@@ -35,6 +38,8 @@ def test_the_script_of_styles_by_class(spade):
     spade.width = spade.height = 64
     exec(example("add_class_style"), {})
     request = current_session().board.last_placed.request
+    bpy.ops.spade.remove_class_style()
+    assert not spade.class_styles
     assert [each.peak for each in request.placed_styles] == [None, 1.0] and request.softness == 0.02
 
 
@@ -44,6 +49,25 @@ def test_the_script_of_one_region_again(spade):
     exec(textwrap.dedent(example("paint_region")), {})
     assert current_session().board.last_placed.request.seed == 8
     assert len(results()) == 3
+
+
+def test_the_script_of_live_painting(graphics, spade, tmp_path):
+    spade.width = spade.height = 64
+    exec(example("spade.end_live()\n").replace("/path/to", str(tmp_path)), {})
+    assert (tmp_path / "valley.png").exists()
+    assert len(results()) == 1 and spade.picture == results()[0]
+    assert not bpy.ops.spade.end_live.poll()
+
+
+def test_what_is_shown_is_the_scenes_picture(spade):
+    spade.width = spade.height = 64
+    assert spade.picture is None
+    for placement in ("BACKDROP", "BACKGROUND_IMAGE", "PROJECTION", "PANORAMA", "TILE"):
+        spade.placement, spade.seed = placement, spade.seed + 1
+        bpy.ops.spade.generate(wait=True)
+        assert spade.picture == results()[0], placement
+        assert current_session().board.last_placed.request.seed == spade.seed
+    bpy.ops.spade.take_away()
 
 
 def test_the_script_of_a_panorama(spade, capsys):
