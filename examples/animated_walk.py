@@ -29,7 +29,7 @@ SIDE = 512
 """Of a square with as many pixels as a frame."""
 WALK_M, ASIDE_M, TURN = 9.0, 2.5, math.radians(4.0)
 CELL, GAP = (448, 256), 6
-MOVING, EACH, COLORS, FRAME_MS = (336, 192), 2, 96, 110
+MOVING, EACH, COLORS, FRAME_MS = (384, 216), 2, 160, 110
 """Of the GIF: size, each which frame it has, its colours, and how long each is seen."""
 
 
