@@ -18,7 +18,7 @@ import bpy
 
 from .bridge.connection import ConnectionState
 from .bridge.jobs import Job, SceneRequest
-from .contract.errors import InternalError, SpadeError, UnavailableError
+from .contract.errors import DeadlineError, InternalError, SpadeError, UnavailableError
 from .scene.elsewhere import Place
 from .scene.frame_passes import FramePasses
 from .scene.label_pass import LabelPass
@@ -27,7 +27,7 @@ from .scene.scene_file import write_scene_file
 from .session import current_session
 
 TRIES = 2
-"""How often a picture is asked for where the server ends meanwhile."""
+"""How often a picture is asked for where the server ends meanwhile, or does not come to it in time."""
 Made = TypeVar("Made")
 Waiting = Generator[None, None, Made]
 """Work that goes on with each `next`, and never waits within one."""
@@ -110,7 +110,7 @@ class LongWork:
 
     def painted(self, request: SceneRequest, lands: bool = False) -> Waiting[Job]:
         """The job of a request once it has ended: FINISHED, or PLACED where it lands, or CANCELLED. A server that ends
-        meanwhile is started again. Raises what the job failed with."""
+        meanwhile is started again, one that was too busy is asked again. Raises what the job failed with."""
         session, tries = current_session(), 0
         while True:
             tries += 1
@@ -122,7 +122,7 @@ class LongWork:
                 yield
             if job.error is None:
                 return job
-            if tries == TRIES or not isinstance(job.error, UnavailableError):
+            if tries == TRIES or not (job.error.retryable or isinstance(job.error, DeadlineError)):
                 raise job.error
 
     def in_thread(self, work: Callable[..., Made], *words: Any) -> Waiting[Made]:

@@ -12,6 +12,7 @@ import argparse
 import math
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ SIDE = 512
 """Of a square with as many pixels as a frame."""
 WALK_M, ASIDE_M, TURN = 9.0, 2.5, math.radians(4.0)
 CELL, GAP = (448, 256), 6
-MOVING, EACH, COLORS, FRAME_MS = (336, 192), 2, 96, 110
+MOVING, EACH, COLORS, FRAME_MS = (384, 216), 2, 160, 110
 """Of the GIF: size, each which frame it has, its colours, and how long each is seen."""
 
 
@@ -54,8 +55,12 @@ def main() -> None:
         demo_scene.open_server(SERVER, Path(folder) / "server")
         bpy.ops.spade.animate()
         made = last_animation()
+        assert made is not None and made.frames is not None
         print(f"{FRAMES} frames in {made.seconds:.0f} s, {made.painted_count} of them painted", flush=True)
-        frames = [Image.open(made.frames.path(f"frame_{frame:04d}")) for frame in range(1, FRAMES + 1)]
+        frames = [
+            Image.open(made.frames.path(f"frame_{frame:04d}")).convert("RGB")
+            for frame in range(1, FRAMES + 1)
+        ]
         rows = [[colored_labels(scene, frame) for frame in SHOWN], [frames[frame - 1] for frame in SHOWN]]
         sheet(rows).save(PICTURES / "animation.jpg", quality=86, optimize=True)
         gif(frames, PICTURES / "walk.gif")
@@ -90,7 +95,7 @@ def colored_labels(scene, frame: int) -> Image.Image:
     scene.frame_set(frame)
     colors = np.zeros((256, 3), np.uint8)
     for entry in scene_label_set(scene).classes:
-        colors[entry.id] = entry.color
+        colors[entry.id] = entry.rgb
     return Image.fromarray(colors[render_label_map(scene, (CELL[1], CELL[0])).label_map])
 
 
@@ -104,7 +109,7 @@ def sheet(rows: list[list[Image.Image]]) -> Image.Image:
     return page
 
 
-def gif(frames: list[Image.Image], path: Path) -> None:
+def gif(frames: Sequence[Image.Image], path: Path) -> None:
     """The walk, small, in few colours that all of its frames share, for ever."""
     small = [frame.resize(MOVING, Image.Resampling.LANCZOS) for frame in frames[::EACH]]
     strip = Image.new("RGB", (MOVING[0], MOVING[1] * 3))

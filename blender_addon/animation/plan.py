@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,6 @@ class AnimationPlan:
             "seed": wanted.seed,
             "style": digest_of(wanted.style, wanted.strength, wanted.placed_styles, wanted.softness),
             "upscale": wanted.upscale,
-            "natural_edges": wanted.natural_edges,
             "precision": wanted.precision,
         }
 
@@ -124,7 +123,8 @@ def plan_animation(context: bpy.types.Context) -> AnimationPlan:
         )
     label_set = scene_label_set(scene)
     none_yet = np.full(shape, label_set.ignore_id, label_set.dtype)
-    request = scene_request(scene, none_yet, style, time.monotonic())
+    # Natural edges would paint the rims of things on what is behind them, where they stay as the camera goes on.
+    request = replace(scene_request(scene, none_yet, style, time.monotonic()), natural_edges=0.0)
     return AnimationPlan(
         frames, request, shape, scene.name_full, scene.session_uid, active_view_layer(scene).name,
         spade.key_every, folder,
