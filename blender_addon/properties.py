@@ -131,13 +131,6 @@ class SpadeProjection(bpy.types.PropertyGroup):
 class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup):
     """The scene's label set, label rules, what to generate, and in which style."""
 
-    @property
-    def picture(self) -> "bpy.types.Image | None":
-        """For scripts: the image that is shown, by the scene's placement and for its active camera, or None."""
-        from .place.placement import shown_picture  # which reads these settings
-
-        return shown_picture(self.id_data)
-
     label_set: EnumProperty(
         name="Label Set",
         description="The classes that labels are chosen from; the model must know the same set",

@@ -75,7 +75,7 @@ def _frames(window: BlenderWindow, folder: Path):
         "space = area_of('VIEW_3D').spaces.active\n"
         "space.shading.type, space.region_3d.view_camera_zoom = 'SOLID', 29\n"
         "space.region_3d.view_camera_offset = (0.0, 0.0)\n"
-        "space.overlay.show_overlays = space.show_gizmo = False\n"
+        "space.overlay.show_overlays = space.show_gizmo = space.show_region_toolbar = False\n"
         "bpy.context.preferences.system.viewport_aa = 'OFF'"
     )
     window.in_view("bpy.ops.spade.live()")

@@ -22,6 +22,7 @@ from ..contract.messages import PREVIEW
 from ..overlay.changes import counted
 from ..overlay.live import LiveLabels, camera_looks
 from ..properties import settings
+from ..scene.label_overview import label_changes
 from ..scene.view import fitting_shape, flat_camera_of, label_map_shape
 from ..scene_job import scene_request
 from ..session import current_session
@@ -222,7 +223,7 @@ def _looks_of(context: bpy.types.Context) -> tuple:
     wanted = settings(context.scene)
     of_classes = (_values(each, SpadeClassStyle.__annotations__) for each in wanted.class_styles)
     camera = str(camera_looks(context))  # which brings the scene up to date, so changes are counted after it
-    return counted(), camera, (*_values(wanted, _PICTURE), *of_classes)
+    return (*counted(), label_changes()), camera, (*_values(wanted, _PICTURE), *of_classes)
 
 
 def _values(group: bpy.types.PropertyGroup, names: Iterable[str]) -> tuple[str, ...]:

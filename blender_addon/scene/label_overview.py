@@ -34,6 +34,7 @@ class LabelOverview:
 SLICE_S = 0.003
 _PAUSE_S = 0.005
 
+_changes = 0
 _known: dict[tuple, LabelOverview] = {}
 _pending: dict[tuple, Steps[LabelOverview]] = {}
 
@@ -61,8 +62,15 @@ def overview_for_panel(scene: bpy.types.Scene) -> LabelOverview | None:
 
 def forget(*_) -> None:
     """Work it out anew the next time. Also called by Blender, with what has changed."""
+    global _changes
+    _changes += 1
     _known.clear()
     _pending.clear()
+
+
+def label_changes() -> int:
+    """How often labels may have become others; of a label that somebody gives, Blender itself says nothing."""
+    return _changes
 
 
 def begin(scene: bpy.types.Scene) -> tuple:

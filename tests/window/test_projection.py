@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.server.trivial import SLOW
 from tests.window import blender_window
 from tests.window.blender_window import PICTURES, BlenderWindow, module
 
@@ -15,14 +14,6 @@ SPADE = "bpy.context.scene.spade"
 HIDDEN = f"[each.hidden for each in {SPADE}.projections]"
 BOARD = f"{module('session')}.current_session().board"
 LIVE = f"{BOARD}.live"
-COUNT = f"""
-board = {BOARD}
-board.added, add = 0, board.add
-def counting(*words, **options):
-    board.added += 1
-    return add(*words, **options)
-board.add = counting
-"""
 SHADING = "area_of('VIEW_3D').spaces.active.shading.type"
 LOOKS = "area_of('VIEW_3D').spaces.active.region_3d.view_perspective"
 SLOTS = "sorted((thing.name, slot.link, slot.name) for thing in bpy.data.objects for slot in thing.material_slots)"
@@ -42,7 +33,6 @@ def test_every_button_of_projection_does_what_it_says(window: BlenderWindow, tmp
     window.until(f"{SPADE}.placement == 'PROJECTION'")
     generates(window)
     projects_from_view(window)
-    cancels_one_from_view(window)
     fills_what_is_hidden(window)
     shows_the_users_material_where_it_is_bare(window)
     bakes(window, str(tmp_path / "projected.blend"))
@@ -81,19 +71,6 @@ def projects_from_view(window: BlenderWindow) -> None:
     window.until(f"{HIDDEN} == [0, 0] and not {LIVE}", SECONDS)
     assert window.ask(f"{LOOKS} == 'PERSP' and {SHADING} == 'MATERIAL'"), "the designer stays where he stands"
     looks_like(window, "projection_from_view")
-
-
-def cancels_one_from_view(window: BlenderWindow) -> None:
-    """Esc right after the press: whatever is drawn meanwhile, the picture has no time to come."""
-    cameras = "sorted(each.name for each in bpy.data.cameras)"
-    before = window.ask(cameras)
-    window.tell(f"{SPADE}.seed = {SLOW + 5000}\n{COUNT}")
-    window.click(*window.find("spade.project_from_view"))
-    window.key("Escape")
-    window.until(f"{BOARD}.added == 1 and not {LIVE}", 120)
-    window.until(f"{cameras} == {before!r}", 60)
-    assert window.ask(HIDDEN) == [0, 0]
-    window.tell(f"{SPADE}.seed, {SHADING} = 0, 'SOLID'")
 
 
 def fills_what_is_hidden(window: BlenderWindow) -> None:

@@ -85,6 +85,14 @@ def test_nothing_is_painted_where_nothing_that_shows_has_changed(live):
     assert live.sent == sent
 
 
+def test_another_class_is_painted_though_nothing_has_moved(live):
+    at_rest(live)
+    before, sent = live.shown.rgb, live.sent
+    assign(bpy.context.scene, bpy.data.objects["Rock"], "tree")
+    comes(lambda: live.sent > sent and live.shows_newest)
+    assert live.shown.rgb.shape != before.shape, "the small one first"
+
+
 def test_another_seed_is_another_picture(live):
     at_rest(live)
     settings(bpy.context.scene).seed += 1
