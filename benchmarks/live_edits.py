@@ -15,7 +15,7 @@ from typing import Any
 
 import bpy
 
-LOOK_S, PATIENCE_S, LONGEST_REST_S = 0.004, 10.0, 2.5
+LOOK_S, PATIENCE_S, LONGEST_REST_S = 0.004, 30.0, 2.5
 ADDON = "bl_ext.user_default.spade_backdrops"
 ending: Any = sys.modules[f"{ADDON}.live.ending"]
 drawing: Any = sys.modules[f"{ADDON}.live.drawing"]
@@ -56,8 +56,8 @@ class Edits:
         if self._edit:
             shown = self._drawn
             if shown is not None and shown.asked_at > self._edited_at:
-                asked, came = shown.asked_at, shown.asked_at + shown.seconds
-                self.found.append(tuple(each - self._edited_at for each in (asked, came, now)))
+                asked, came = shown.asked_at - self._edited_at, shown.seconds
+                self.found.append((asked, asked + came, now - self._edited_at))
                 self._edit = ""
             elif now - self._edited_at > PATIENCE_S:
                 self.missed.append(self._edit)
@@ -119,7 +119,8 @@ def add_or_delete(chance: random.Random) -> None:
         bpy.data.objects.remove(block)
         bpy.data.meshes.remove(mesh)
         return
-    block = bpy.data.objects.new("Block", bpy.data.objects["Rock 2"].data.copy())
+    shape: Any = bpy.data.objects["Rock 2"].data
+    block = bpy.data.objects.new("Block", shape.copy())
     block.location, block.scale = bpy.data.objects["House walls"].location, (5, 5, 5)
     bpy.context.scene.collection.objects.link(block)
     rules.assign(bpy.context.scene, block, "rock")

@@ -6,7 +6,7 @@ seen.png, and the faces of the cube as pictures.
 """
 
 # Sockets of nodes are unknown to the stubs.
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 from __future__ import annotations
 
 import math

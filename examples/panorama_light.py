@@ -5,7 +5,7 @@ python -m examples.panorama_light
 """
 
 # What add-ons hang on Scene is unknown to the stubs.
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 from __future__ import annotations
 
 import math

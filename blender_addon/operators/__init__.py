@@ -6,7 +6,9 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    animation,
     bake,
+    batch,
     class_styles,
     comparison,
     diagnostics,
@@ -44,6 +46,8 @@ _CLASSES = tuple(
         place,
         projection,
         bake,
+        animation,
+        batch,
         panorama,
         engine,
         history,

@@ -89,6 +89,16 @@ def placed_picture(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.type
     return background.image if background is not None else picture_of(scene, camera)
 
 
+def shown_picture(scene: bpy.types.Scene) -> bpy.types.Image | None:
+    """The picture that a scene shows by its placement: its world, its tile, or that of the active camera."""
+    placement = settings(scene).placement
+    if placement == "PANORAMA":
+        return panorama_of(scene)
+    if placement == "TILE":
+        return tile_of(scene)
+    return placed_picture(scene, scene.camera) if scene.camera is not None else None
+
+
 def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object | None) -> bool:
     """Whether `place` would change nothing. camera: of a flat picture."""
     if kind := kind_of(image):

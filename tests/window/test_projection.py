@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.server.trivial import SLOW
 from tests.window import blender_window
 from tests.window.blender_window import PICTURES, BlenderWindow, module
 
@@ -12,7 +13,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SPADE = "bpy.context.scene.spade"
 HIDDEN = f"[each.hidden for each in {SPADE}.projections]"
-LIVE = f"{module('session')}.current_session().board.live"
+BOARD = f"{module('session')}.current_session().board"
+LIVE = f"{BOARD}.live"
+COUNT = f"""
+board = {BOARD}
+board.added, add = 0, board.add
+def counting(*words, **options):
+    board.added += 1
+    return add(*words, **options)
+board.add = counting
+"""
 SHADING = "area_of('VIEW_3D').spaces.active.shading.type"
 LOOKS = "area_of('VIEW_3D').spaces.active.region_3d.view_perspective"
 SLOTS = "sorted((thing.name, slot.link, slot.name) for thing in bpy.data.objects for slot in thing.material_slots)"
@@ -74,16 +84,16 @@ def projects_from_view(window: BlenderWindow) -> None:
 
 
 def cancels_one_from_view(window: BlenderWindow) -> None:
+    """Esc right after the press: whatever is drawn meanwhile, the picture has no time to come."""
     cameras = "sorted(each.name for each in bpy.data.cameras)"
     before = window.ask(cameras)
-    left, bottom, width, height = window.region("WINDOW")
+    window.tell(f"{SPADE}.seed = {SLOW + 5000}\n{COUNT}")
     window.click(*window.find("spade.project_from_view"))
-    window.until(f"len({LIVE}) > 0", 30)
-    window.move(left + width // 3, bottom + height // 2)
     window.key("Escape")
-    window.until(f"not {LIVE}", 30)
-    window.until(f"{cameras} == {before!r}", 30)
+    window.until(f"{BOARD}.added == 1 and not {LIVE}", 120)
+    window.until(f"{cameras} == {before!r}", 60)
     assert window.ask(HIDDEN) == [0, 0]
+    window.tell(f"{SPADE}.seed, {SHADING} = 0, 'SOLID'")
 
 
 def fills_what_is_hidden(window: BlenderWindow) -> None:
