@@ -42,7 +42,7 @@ from .label_shaders import decide_shaders
 from .label_table import LabelTable, has_labels
 from .object_numbers import everything_glows, hide_what_has_materials, instance_map_of, let_objects_glow
 from .other_view import AS_IT_IS, OtherView, seen_otherwise
-from .panorama import looking_around, with_ground
+from .panorama import farthest_beside, looking_around, with_ground
 from .pass_indices import PassIndices
 from .render_copy import aim, render_still, scene_copy, strip
 from .unkeyed import unkeyed_edits_kept
@@ -68,8 +68,8 @@ class LabelPass:
     takes, by its name, the largest first. `sky_share`: how much is past everything.
     `instance_map`: where it was asked for, (H, W) uint16, 0 where nothing is, else a number an object, of which there
     are `object_count`: with more than 65,535 numbers come again. `fine_depth`: where it was asked for, (2H, 2W)
-    float32 metres, for a projection: at no pixel's centre less than `depth` is there. Of large pictures, and all
-    around, it is `depth`.
+    float32 metres, for a projection: at no pixel's centre less than `depth` is there. Of large pictures it is `depth`,
+    all around `farthest_beside` that.
     apart: (H, W) uint16, which of the objects that were to be told apart a pixel shows, counted from 1; else 0. None
     where there were none.
     """
@@ -125,8 +125,11 @@ def render_label_map(
         ):
             found = take_labels(scene, copy, shape, Path(folder), with_objects, apart)
             if with_depth:
-                # All around, finer would be four times as many pixels as there are already.
-                fine = found.depth if around else _fine_depth(scene, copy, found.depth, Path(folder))
+                fine = (
+                    farthest_beside(found.depth)
+                    if around
+                    else _fine_depth(scene, copy, found.depth, Path(folder))
+                )
                 found = replace(found, fine_depth=fine)
         if around:
             background = background_of(label_set, settings(scene).background_class)

@@ -94,7 +94,7 @@ def test_from_its_place_things_show_every_pixel_of_it(around, tmp_path):
 
 
 def test_what_that_place_does_not_see_is_left_bare(scene, tmp_path):
-    around = panorama_in(scene, 512)
+    around = panorama_in(scene, 1024)
     bpy.ops.spade.panorama_on_blocks()
     around.spade.bare = "MATERIAL"
     (entry,) = settings(around).projections
