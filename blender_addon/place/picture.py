@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 
 from ..bridge.jobs import Job, JobBoard, JobState, SceneRequest
+from ..bridge.layer_painting import LayerPainting
 from ..contract.errors import SpadeError
 from ..contract.messages import EXACT
 from ..contract.version import VERSION
@@ -16,8 +17,9 @@ from ..history import records
 from ..properties import settings
 from ..scene.view import FLAT, flat_camera_of
 from .image import same_image, store_image
+from .layers.kept import keep_layers, keep_layers_of, layers_in
 from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
-from .placement import is_placed, kind_of, place
+from .placement import fit, is_placed, kind_of, place, placed_picture
 from .show import show_landed
 from .zenith import calmed
 
@@ -44,6 +46,8 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
         records.record(image, job.request, rgb)
         camera = None if any(job.request.wrap) else _camera_of(scene, job.request)
         job.is_new = known is None or small is not None or not is_placed(scene, known, camera)
+        if job.request.repaint is not None and (base := bpy.data.images.get(job.request.repaint.base_name)):
+            keep_layers_of(image, base, rgb)
         if job.is_new:
             place(scene, image, camera, job.request.sight)
     except SpadeError as problem:
@@ -65,6 +69,30 @@ def _shown(job: Job) -> np.ndarray:
     if job.request.repaint is not None:
         return job.request.repaint.composited(job.rgb)
     return calmed(job.rgb) if job.request.wrap == PANORAMA else job.rgb
+
+
+def wants_layers(job: Job) -> bool:
+    """Whether what stands behind a picture that was placed is still to be painted."""
+    wanted, image = job.request.layers, same_image(provenance(job))
+    if wanted is None or image is None or job.request.repaint is not None:
+        return False
+    kept = layers_in(image)
+    return kept is None or not kept.is_like(wanted)
+
+
+def lay_out(painted: LayerPainting, scene: bpy.types.Scene) -> None:
+    """Keep the cards of a picture with it, and let them stand where it is still shown as layers: one undo step."""
+    job, image = painted.placed, same_image(provenance(painted.placed))
+    if image is None:
+        return  # somebody has removed it meanwhile
+    assert job.rgb is not None
+    keep_layers(image, painted.layers, job.rgb, painted.paintings)
+    camera = _camera_of(scene, job.request)
+    if settings(scene).placement == "LAYERS" and placed_picture(scene, camera) == image:
+        place(scene, image, camera)
+        fit(scene)
+        bpy.ops.ed.undo_push(message="Place Layers")
+    records.trim(settings(scene).history_limit * 2**20)
 
 
 def show_painting(job: Job, scene: bpy.types.Scene) -> None:

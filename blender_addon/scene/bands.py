@@ -10,13 +10,19 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ..bridge.layers import PAST_EVERYTHING
 from ..bridge.sight import Projector
 from .visible import is_backdrop, viewport_graph
 
 BANDS = 2
 # Of all that is seen, nearest first: how much is before the first distance, and before the second.
 _BEFORE = (0.55, 0.8)
-_PAST_EVERYTHING = 1e5
+
+
+def band_ends(depth: np.ndarray) -> tuple[float, ...]:
+    """How far each band reaches, in metres, of (H, W) metres that a projector sees; without any surface, endlessly."""
+    seen = depth[depth < PAST_EVERYTHING]
+    return tuple(np.quantile(seen, _BEFORE).tolist()) if seen.size else (np.inf,) * BANDS
 
 
 def things_before(
@@ -27,10 +33,9 @@ def things_before(
     depth: (H, W) metres. Things are what stands before the band's end with its middle, and is smaller than the nearest
     band is deep; what shows instances counts with all of them.
     """
-    seen = depth[depth < _PAST_EVERYTHING]
-    if not seen.size:
+    ends = band_ends(depth)
+    if ends[0] == np.inf:
         return ()
-    ends = np.quantile(seen, _BEFORE)
     found = []
     for thing, corners in _corners(scene).items():
         span = float(np.linalg.norm(corners.max(axis=0) - corners.min(axis=0)))

@@ -28,6 +28,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ..bridge.layers import Layers
 from ..contract.errors import BadShapeError, BusyError, InternalError, NothingLabelledError
 from ..contract.labels import LabelSet
 from ..properties import settings
@@ -68,6 +69,7 @@ class LabelPass:
     `instance_map`: where it was asked for, (H, W) uint16, 0 where nothing is, else a number an object, of which there
     are `object_count`: with more than 65,535 numbers come again. `fine_depth`: where it was asked for, (2H, 2W)
     float32 metres, for a projection: at no pixel's centre less than `depth` is there. Of large pictures it is `depth`.
+    `layers`: of `render_layered_labels`, how what is seen is taken apart.
     """
 
     label_map: np.ndarray
@@ -78,6 +80,7 @@ class LabelPass:
     instance_map: np.ndarray | None = None
     object_count: int = 0
     fine_depth: np.ndarray | None = None
+    layers: Layers | None = None
 
     @property
     def unlabelled_share(self) -> float:

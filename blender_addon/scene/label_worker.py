@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bridge.layers import Layers
 from ..contract.errors import InternalError, SpadeError
 from .background_blender import BackgroundBlender, error_in
 from .label_pass import LabelPass
@@ -26,7 +27,8 @@ _MAIN = Path(__file__).with_name("label_worker_main.py")
 class PassRequest:
     """scene_file: as `write_scene_file` wrote it. scene: its full name in there. shape: (height, width).
 
-    with_objects, with_depth: as of `render_label_map`. view: what of the scene is seen otherwise.
+    with_objects, with_depth: as of `render_label_map`. view: what of the scene is seen otherwise. with_layers: it is to
+    be taken apart, as by `render_layered_labels`.
     """
 
     scene_file: Path
@@ -36,6 +38,7 @@ class PassRequest:
     with_objects: bool = False
     with_depth: bool = False
     view: OtherView = AS_IT_IS
+    with_layers: bool = False
 
 
 class LabelWorker:
@@ -69,6 +72,7 @@ class LabelWorker:
             "with_objects": request.with_objects,
             "with_depth": request.with_depth,
             "view": asdict(request.view),
+            "with_layers": request.with_layers,
             "arrays": str(self._arrays),
         }
         self._blender.say(words)
@@ -108,6 +112,7 @@ class LabelWorker:
                 instance_map, fine_depth = (
                     arrays[name] if name in arrays else None for name in ("instance_map", "fine_depth")
                 )
+                layers = Layers.from_arrays(arrays) if "owner" in arrays else None
         except (OSError, ValueError) as problem:
             return InternalError(
                 f"The labels cannot be read: {problem}.", "Check the folder for temporary files."
@@ -121,4 +126,5 @@ class LabelWorker:
             instance_map,
             answer["object_count"],
             fine_depth,
+            layers,
         )

@@ -35,7 +35,7 @@ def main(package: str, paths: list[str], folder: str) -> None:
     sys.path += [path for path in paths if path not in sys.path] + [str(Path(package).parent)]
     addon = importlib.import_module(Path(package).name)
     addon.properties.register()
-    label_pass = importlib.import_module(f"{addon.__name__}.scene.label_pass")
+    layered_pass = importlib.import_module(f"{addon.__name__}.scene.layered_pass")
     answers.write('{"ready": true}\n')
     answers.flush()
     _load_cycles()
@@ -44,7 +44,7 @@ def main(package: str, paths: list[str], folder: str) -> None:
             request = requests.get(timeout=IDLE_S)
         except queue.Empty:
             return
-        answers.write(json.dumps(_answer(label_pass, request)) + "\n")
+        answers.write(json.dumps(_answer(layered_pass, request)) + "\n")
         answers.flush()
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)  # lets go of the scene
 
@@ -67,7 +67,7 @@ def _load_cycles() -> None:
     bpy.ops.render.render()
 
 
-def _answer(label_pass: ModuleType, request: dict) -> dict:
+def _answer(layered_pass: ModuleType, request: dict) -> dict:
     """Take a label pass and write it; or say what went wrong, by the name of the error's class."""
     import numpy as np
 
@@ -76,15 +76,17 @@ def _answer(label_pass: ModuleType, request: dict) -> dict:
         scene = next(each for each in bpy.data.scenes if each.name_full == request["scene"])
         window = bpy.context.window_manager.windows[0]
         window.scene, window.view_layer = scene, scene.view_layers[request["layer"]]
-        taken = label_pass.render_label_map(
+        taken = layered_pass.take_pass(
             scene,
             tuple(request["shape"]),
             with_objects=request["with_objects"],
             with_depth=request["with_depth"],
-            view=label_pass.OtherView(**request["view"]),
+            view=layered_pass.OtherView(**request["view"]),
+            with_layers=request["with_layers"],
         )
         more = {"instance_map": taken.instance_map, "fine_depth": taken.fine_depth}
         more = {name: array for name, array in more.items() if array is not None}
+        more |= taken.layers.to_arrays() if taken.layers is not None else {}
         np.savez(request["arrays"], label_map=taken.label_map, depth=taken.depth, **more)
         return {
             "shares": [[class_id, share] for class_id, share in taken.shares.items()],

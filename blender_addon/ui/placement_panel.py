@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where pictures are shown: on a backdrop, as the camera's background, and so on, and what there is not yet."""
+"""Where pictures are shown: on a backdrop, as the camera's background, and so on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..place.panorama_world import panorama_of
 from ..place.placement import placed_picture
 from ..place.projection.materials import is_baked
 from ..place.projection.projections import projection_of
-from ..properties import NOT_YET, PLACEMENTS, settings
+from ..properties import PLACEMENTS, settings
 from ..scene.projected import is_painted
 from .layout import Layout, layout_of
 from .panel import CATEGORY
@@ -31,10 +31,8 @@ class SPADE_PT_placement(bpy.types.Panel):
         layout, scene = layout_of(self), context.scene
         choices = layout.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
         for placement, text, *_ in PLACEMENTS:
-            button = choices.row(align=True)
-            button.enabled = placement not in NOT_YET
             is_chosen = settings(scene).placement == placement
-            button.operator("spade.place_as", text=text, depress=is_chosen).placement = placement
+            choices.operator("spade.place_as", text=text, depress=is_chosen).placement = placement
         spade = settings(scene)
         if spade.placement == "TILE":
             layout.prop(spade, "tile_class")
