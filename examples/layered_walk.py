@@ -5,7 +5,7 @@ Makes docs/pictures/layers.jpg, and prints how much of the picture no card cover
 """
 
 # What add-ons hang on Scene and on operators is unknown to the stubs.
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false, reportArgumentType=false
 from __future__ import annotations
 
 import math
@@ -43,7 +43,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         demo_scene.open_server(SERVER, Path(folder) / "server")
         bpy.ops.spade.generate()
-        projector, distances = numbers_in(placed_picture(scene, scene.camera))
+        picture = placed_picture(scene, scene.camera)
+        assert picture is not None
+        projector, distances = numbers_in(picture)
         print("cards at", ", ".join(f"{each:.0f} m" for each in distances), flush=True)
         steps = [share * distances[0] / projector.scale[0] for share in SHARES]
         for step in steps:

@@ -89,9 +89,15 @@ class Layers:
             for ours, theirs in pairs
         )
 
-    def margins(self, shape: tuple[int, int]) -> tuple[int, int]:
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """Its (height, width), in pixels."""
+        height, width = self.owner.shape
+        return height, width
+
+    def margins(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """How far the canvas goes beyond a picture of (height, width), in rows and columns a side."""
-        return (self.owner.shape[0] - shape[0]) // 2, (self.owner.shape[1] - shape[1]) // 2
+        return (self.canvas[0] - shape[0]) // 2, (self.canvas[1] - shape[1]) // 2
 
 
 def taken_apart(

@@ -19,7 +19,7 @@ from ..scene.view import FLAT, flat_camera_of
 from .image import same_image, store_image
 from .layers.kept import keep_layers, keep_layers_of, layers_in
 from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
-from .placement import fit, is_placed, kind_of, place, placed_picture
+from .placement import is_placed, kind_of, place, placed_cameras, placed_picture
 from .show import show_landed
 from .zenith import calmed
 
@@ -87,10 +87,10 @@ def lay_out(painted: LayerPainting, scene: bpy.types.Scene) -> None:
         return  # somebody has removed it meanwhile
     assert job.rgb is not None
     keep_layers(image, painted.layers, job.rgb, painted.paintings)
-    camera = _camera_of(scene, job.request)
-    if settings(scene).placement == "LAYERS" and placed_picture(scene, camera) == image:
-        place(scene, image, camera)
-        fit(scene)
+    showing = [each for each in placed_cameras(scene) if placed_picture(scene, each) == image]
+    if settings(scene).placement == "LAYERS" and showing:
+        for camera in showing:
+            place(scene, image, camera)
         bpy.ops.ed.undo_push(message="Place Layers")
     records.trim(settings(scene).history_limit * 2**20)
 

@@ -82,7 +82,8 @@ def _behind(
     The canvas has pixels as large as the picture's, so that depths can be compared one by one. It is painted as large
     as the picture: another size would come out in another style.
     """
-    canvas = tuple(length + 2 * round(length * MARGIN) for length in shape)
+    height, width = (length + 2 * round(length * MARGIN) for length in shape)
+    canvas = height, width
     try:
         found = render_label_map(scene, canvas, view=OtherView(hidden, 1 + 2 * MARGIN))
     except NothingLabelledError:

@@ -7,6 +7,7 @@ import bpy
 
 from ..bake.running import running_bake
 from ..place.camera_background import background_of
+from ..place.layers.kept import cards_in
 from ..place.panorama_world import panorama_of
 from ..place.placement import placed_picture
 from ..place.projection.materials import is_baked
@@ -49,6 +50,9 @@ class SPADE_PT_placement(bpy.types.Panel):
             layout.use_property_decorate = False
             layout.prop(background, "alpha", text="Opacity", slider=True)
             layout.row().prop(background, "display_depth", expand=True)
+        picture = placed_picture(scene, camera)
+        if spade.placement == "LAYERS" and picture is not None and not cards_in(picture):
+            layout.label(text="Generate paints what stands behind.", icon="INFO")
         if settings(scene).placement == "PROJECTION":
             bare = layout.row()
             bare.prop(settings(scene), "bare", expand=True)
@@ -62,7 +66,7 @@ class SPADE_PT_placement(bpy.types.Panel):
             back.enabled = any(is_painted(material) for material in bpy.data.materials)
             back.operator("spade.remove_projections", icon="LOOP_BACK")
         away = layout.row()
-        away.enabled = placed_picture(scene, camera) is not None or around is not None
+        away.enabled = picture is not None or around is not None
         away.operator("spade.take_away", icon="X")
 
 

@@ -46,9 +46,9 @@ def fit_layers(scene: bpy.types.Scene, camera: bpy.types.Object | None = None) -
     """Show the cards of `camera`, by default the scene's, in the colours of now, and hide all others."""
     camera = camera or scene.camera
     for card in layer_cards(scene):
-        own = card[_CAMERA]
-        shown = own is not None and own == camera and settings(scene).show == "PICTURE"
-        shown = shown and picture_of(scene, own) == card[_PICTURE]
+        own, picture = card[_CAMERA], card[_PICTURE]
+        shown = None not in (own, picture) and own == camera and settings(scene).show == "PICTURE"
+        shown = shown and picture_of(scene, own) == picture
         match_colors(card, scene)
         for flag in ("hide_render", "hide_viewport"):
             if getattr(card, flag) == shown:

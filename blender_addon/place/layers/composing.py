@@ -20,7 +20,7 @@ _ENOUGH = 0.25
 
 def card(layers: Layers, number: int, rgb: np.ndarray, painting: np.ndarray | None) -> np.ndarray:
     """(h, w, 4) uint8 of the canvas: a card of the picture, (H, W, 3) uint8, and of what was painted for it."""
-    shape = layers.owner.shape
+    shape = layers.canvas
     rows, columns = layers.margins(rgb.shape[:2])
     own = layers.owner == number
     around = (
@@ -59,7 +59,7 @@ def _moved_towards(painting: np.ndarray, picture: np.ndarray, shows_both: np.nda
     difference = _means(difference, cell) / np.maximum(share, 1e-6)[..., None]
     # `filled` takes bytes: half a difference, about grey.
     coarse = filled(np.rint(difference / 2 + 128).astype(np.uint8), share >= _ENOUGH)
-    moved = painting + (_enlarged(coarse, painting.shape[:2]).astype(np.float32) - 128) * 2
+    moved = painting + (_enlarged(coarse, shows_both.shape).astype(np.float32) - 128) * 2
     return np.clip(np.rint(moved), 0, 255).astype(np.uint8)
 
 
@@ -71,7 +71,7 @@ def _means(values: np.ndarray, cell: int) -> np.ndarray:
     return squares.mean(axis=(1, 3))
 
 
-def _enlarged(rgb: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _enlarged(rgb: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """(H, W, 3) uint8 at another size, between its pixels."""
     values = rgb.astype(np.float32)
     for axis in (0, 1):

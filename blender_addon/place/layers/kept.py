@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import bpy
 import numpy as np
@@ -104,7 +105,8 @@ def _is_whole(image: bpy.types.Image | None) -> bool:
 
 def _pixels(image: bpy.types.Image) -> np.ndarray:
     """(h, w, 4) uint8, row 0 at the top, of a card."""
-    width, height = image.size
+    size: Any = image.size
+    width, height = size
     pixels = np.empty(width * height * 4, np.float32)
     image.pixels.foreach_get(pixels)  # pyright: ignore[reportArgumentType]
     return np.rint(pixels.reshape(height, width, 4)[::-1] * 255).astype(np.uint8)
