@@ -19,7 +19,7 @@ from .layers import Layers
 class LayerPainting:
     """The paintings for one picture that was placed. Call step() often; it never waits.
 
-    paintings: (H, W, 3) uint8 for each card but the nearest, as far as they have come; None where nothing is painted.
+    paintings: (H, W, 3) uint8 for each card, as far as they have come; None where nothing is painted.
     """
 
     def __init__(self, board: JobBoard, placed: Job) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A picture taken apart into cards at several depths: which card shows what, found by depth alone.
 
-The picture's own pixels lie on the card of their band. Each card but the nearest goes on behind the nearer ones and
-beyond the frame, where another painting fills it: of the same scene with the nearer things hidden, on a wider frame. A
-thing lies on one card, also where its depth crosses a border.
+The picture's own pixels lie on the card of their band. Each card goes on behind the nearer ones and beyond the frame,
+where another painting fills it: of the same scene with the nearer things hidden, on a wider frame. A thing lies on one
+card, also where its depth crosses a border.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Layers:
     projector: of the picture's frame. distances: how far ahead each stands, in metres.
     owner, reach: (h, w) uint8 of the canvas, which has the picture's pixels in its middle: which card, from 0, shows
     the picture there, or OUTSIDE; and a bit, 1 << number, for each card that goes on there behind nearer ones.
-    behind: for each card but the nearest, the (H, W) label map, as large as the picture's and of all the canvas, that
-    is painted for it; None where there would be nothing but sky, which no model paints well alone.
+    behind: for each card the (H, W) label map, as large as the picture's and of all the canvas, that is painted for it:
+    for the nearest what is beyond the frame. None where it would be nothing but sky, which no model paints well alone.
     """
 
     projector: Projector
@@ -109,29 +109,26 @@ def taken_apart(
 ) -> Layers:
     """The plan for a picture of (H, W) metres `depth`.
 
-    depths_behind: (h, w) metres on the canvas, without the things of the first band, of the first two, and so on.
+    depths_behind: (h, w) metres on the canvas: all, without the things of the first band, of the first two, and so on.
     ends: how far the bands reach, but for the last. behind: as in `Layers`.
     """
     (height, width), canvas = depth.shape, depths_behind[0].shape
     top, left = (canvas[0] - height) // 2, (canvas[1] - width) // 2
     rim = round(_RIM * height)
     inside = (slice(top, top + height), slice(left, left + width))
-    seen = _with_rim(_bands(depth, [each[inside] for each in depths_behind], ends), depth, rim)
+    seen = _with_rim(_bands(depth, [each[inside] for each in depths_behind[1:]], ends), depth, rim)
     owner = np.full(canvas, OUTSIDE, np.uint8)
     margin = min(_MARGIN, top, left)
     around = (slice(top - margin, top + height + margin), slice(left - margin, left + width + margin))
     owner[around] = np.pad(seen, margin, mode="edge")
     reach = np.zeros(canvas, np.uint8)
-    distances = [_middle(depth[seen == 0])]
-    last = len(ends)
-    for number in range(1, last + 1):
+    distances, last = [], len(ends)
+    for number, depth_behind in enumerate(depths_behind):
         # Without the things of nearer bands: what is left of these is ground, which goes on below what stood on it.
-        bands = _bands(depths_behind[number - 1], depths_behind[number:], ends, number)
-        bands = _with_rim(bands, depths_behind[number - 1], rim)
+        bands = _bands(depth_behind, depths_behind[number + 1 :], ends, number)
+        bands = _with_rim(bands, depth_behind, rim)
         reach |= ((bands <= number) | (number == last)).astype(np.uint8) << number
-        distances.append(
-            _middle(depth[seen == number]) or _middle(depths_behind[number - 1][bands == number])
-        )
+        distances.append(_middle(depth[seen == number]) or _middle(depth_behind[bands == number]))
     return Layers(projector, _in_order(distances), owner, reach, behind)
 
 

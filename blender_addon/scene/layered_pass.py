@@ -55,18 +55,18 @@ def render_layered_labels(
 ) -> LabelPass:
     """As `render_label_map`, with `layers`. Raises what that does."""
     report = progress or (lambda done: None)
-    passes = BANDS + 1
+    passes = BANDS + 2
     seen = render_label_map(scene, shape, lambda done: report(done / passes), with_objects)
     viewport_graph(scene)  # brings the camera to its place
     projector = projector_of(scene, flat_camera_of(scene))
     maps, depths = [], []
-    for band in range(1, passes):
+    for band in range(BANDS + 1):
         with blocks_in_sight(scene):
-            hidden = things_before(scene, projector, seen.depth, band)
+            hidden = things_before(scene, projector, seen.depth, band) if band else ()
         label_map, depth = _behind(scene, shape, hidden)
         maps.append(label_map)
         depths.append(depth)
-        report((band + 1) / passes)
+        report((band + 2) / passes)
     # What is said of the scene is what its camera sees.
     remember(scene, scene_label_set(scene), seen.unlabelled, seen.sky_share, seen.object_count)
     return replace(

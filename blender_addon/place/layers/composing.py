@@ -12,7 +12,7 @@ import numpy as np
 from ...bake.filling import filled
 from ...bridge.layers import OUTSIDE, Layers
 
-_CELLS = 24
+_CELLS = 64
 """In the height of a canvas: differences are looked at so coarsely that textures do not count."""
 _ENOUGH = 0.25
 """Of a cell."""

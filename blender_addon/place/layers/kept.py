@@ -23,7 +23,7 @@ PLAN = "spade_layers"
 """Custom property of a picture: the numbers of its plan as JSON."""
 COUNT = 3
 CARDS = tuple(f"spade_layer_{number}" for number in range(COUNT))
-BEHIND = tuple(f"spade_behind_{number}" for number in range(1, COUNT))
+BEHIND = tuple(f"spade_behind_{number}" for number in range(COUNT))
 OWNER, REACH = "spade_layer_owner", "spade_layer_reach"
 LAYER_PARTS = (*CARDS, *BEHIND, OWNER, REACH)
 """Custom properties of a picture, each points at an image."""
@@ -33,8 +33,7 @@ def keep_layers(
     picture: bpy.types.Image, layers: Layers, rgb: np.ndarray, paintings: list[np.ndarray | None]
 ) -> None:
     """Make the cards of a picture, (H, W, 3) uint8, and of what was painted behind, and keep them with it."""
-    of_each = [None, *paintings]
-    _keep(picture, layers, [card(layers, number, rgb, each) for number, each in enumerate(of_each)])
+    _keep(picture, layers, [card(layers, number, rgb, each) for number, each in enumerate(paintings)])
 
 
 def keep_layers_of(picture: bpy.types.Image, base: bpy.types.Image, rgb: np.ndarray) -> bool:

@@ -54,7 +54,7 @@ def sent(monkeypatch) -> list:
 def test_all_is_painted_in_one_size_seed_and_style(court, sent):
     settings(court).seed, settings(court).style_source, settings(court).style_name = 7, "NAMED", "night"
     bpy.ops.spade.generate()
-    assert len(sent) == 3
+    assert len(sent) == 4
     of_all = {
         (each.label_map.shape, each.seed, each.model, each.strength, each.natural_edges, repr(each.style))
         for each in sent
@@ -68,10 +68,10 @@ def test_nearer_things_are_hidden_by_object_and_the_ground_goes_on(court):
     grass = seen.label_map[-1, yard.WIDTH // 2]
     gone = things_before(court, projector_of(court, court.camera), seen.depth, 2)
     assert set(gone) >= {"Cube", "Cube.001", "Instance", "Instance.001"} and "Plane" not in gone
-    for label_map in layers.behind:
+    for label_map in layers.behind[1:]:
         assert label_map.shape == seen.label_map.shape
         assert (label_map[-yard.HEIGHT // 4 :] == grass).all(), "not the sky under cut ground"
-    assert set(np.unique(layers.behind[1])) < set(np.unique(seen.label_map))
+    assert set(np.unique(layers.behind[2])) < set(np.unique(seen.label_map))
     assert list(layers.distances) == sorted(layers.distances)
     near, far = band_ends(seen.depth)
     assert layers.distances[0] < near < layers.distances[1] < far < layers.distances[2]
@@ -83,7 +83,7 @@ def test_a_map_of_nothing_but_sky_is_never_painted(court, sent):
         bpy.data.objects.remove(bpy.data.objects[name])
     bpy.data.objects["Plane.001"].rotation_euler.x = 0.8
     bpy.ops.spade.generate()
-    assert layers_in(results()[0]).behind[1] is None and len(sent) == 2
+    assert layers_in(results()[0]).behind[2] is None and len(sent) == 3
     sky = np.array(cards_in(results()[0])[2].pixels[:]).reshape(-1, 4)[:, :3]
     open_sky = rgb_of(results()[0])[0, 0] / 255
     assert np.abs(sky - open_sky).mean() < 0.1, "the picture's own sky goes on"
@@ -94,7 +94,7 @@ def test_maps_that_are_the_same_are_painted_once(court, sent):
         bpy.data.objects.remove(bpy.data.objects[name])
     bpy.data.objects["Plane.001"].scale *= 3  # too large for a thing
     bpy.ops.spade.generate()
-    assert len(sent) == 2 and len(layer_cards(court)) == 3
+    assert len(sent) == 3 and len(layer_cards(court)) == 3
 
 
 def until_behind(seed: int):
@@ -120,7 +120,7 @@ def stands_whole(scene) -> None:
 def test_the_picture_is_shown_before_what_is_behind_it_is_painted(court):
     _, behind = until_behind(SLOW + 400)
     assert placed_picture(court, court.camera) == results()[0] and not layer_cards(court)
-    assert bpy.data.objects["Cube"].hide_render and "Behind it, 1 of 2" in " ".join(
+    assert bpy.data.objects["Cube"].hide_render and "Behind it, 1 of 3" in " ".join(
         drawn("SPADE_PT_backdrop")
     )
     until(lambda: current_session().layers is None, timer.step, 60)
@@ -208,10 +208,10 @@ def test_painting_it_again_adds_nothing_and_a_region_keeps_what_is_behind(court,
     bpy.ops.spade.generate()
     (picture,) = results()
     bpy.ops.spade.paint_again(name=picture.name)
-    assert results() == [picture] and len(sent) == 4
+    assert results() == [picture] and len(sent) == 5
     bpy.ops.spade.paint_region(by="CLASS", class_name="rock", seed=9, feather=0.0)
     region = next(each for each in results() if each != picture)
-    assert layers_of(court, court.camera) == region and len(sent) == 5
+    assert layers_of(court, court.camera) == region and len(sent) == 6
     before, after = (np.array(cards_in(each)[2].pixels[:]) for each in (picture, region))
     np.testing.assert_array_equal(before, after, "behind everything nothing has changed")
     assert (np.array(cards_in(picture)[1].pixels[:]) != np.array(cards_in(region)[1].pixels[:])).any()

@@ -39,7 +39,7 @@ def plan() -> Layers:
     whole, without_thing, bare = canvas(), canvas(), canvas()
     put(whole, WALL, 20.0), put(without_thing, WALL, 20.0)
     put(whole, THING, 6.0)
-    return taken_apart(PROJECTOR, whole[INSIDE], [without_thing, bare], ENDS, (MAP, MAP))
+    return taken_apart(PROJECTOR, whole[INSIDE], [whole, without_thing, bare], ENDS, (MAP, MAP, MAP))
 
 
 def at(pixels: np.ndarray, column: int, row: int):
@@ -54,7 +54,8 @@ def test_each_pixel_of_the_picture_is_on_the_card_of_its_band(plan):
 
 
 def test_farther_cards_go_on_behind_nearer_ones_and_beyond_the_frame(plan):
-    second, third = plan.alpha(1), plan.alpha(2)
+    nearest, second, third = (plan.alpha(number) for number in range(3))
+    assert nearest[-1, 0] and nearest[TOP + HEIGHT, LEFT + 10] and not nearest[TOP + 36, 0]
     assert at(second, 40, 30), "the wall behind the thing"
     assert at(second, 10, 63), "ground below what is nearer, without a lower edge"
     assert not at(second, 40, 2), "what the picture shows behind it stays to be seen"
@@ -64,8 +65,8 @@ def test_farther_cards_go_on_behind_nearer_ones_and_beyond_the_frame(plan):
 
 def test_at_rest_the_cards_are_the_picture(plan):
     random = np.random.default_rng(0)
-    rgb, first, second = random.integers(0, 256, (3, HEIGHT, WIDTH, 3), dtype=np.uint8)
-    cards = [card(plan, number, rgb, each) for number, each in enumerate((None, first, second))]
+    rgb, *paintings = random.integers(0, 256, (4, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    cards = [card(plan, number, rgb, each) for number, each in enumerate(paintings)]
     seen = np.zeros_like(cards[0])
     for each in reversed(cards):
         seen = np.where(each[..., 3:] > 0, each, seen)
@@ -76,14 +77,14 @@ def test_a_thing_that_crosses_a_border_is_on_one_card():
     """Its own middle says on which: half of it is nearer than the border."""
     whole, bare = canvas(), canvas()
     put(whole, (30, 0, 40, 60), 9.0), put(whole, (40, 0, 50, 60), 12.0)
-    plan = taken_apart(PROJECTOR, whole[INSIDE], [bare, bare], ENDS, (MAP, MAP))
+    plan = taken_apart(PROJECTOR, whole[INSIDE], [whole, bare, bare], ENDS, (MAP, MAP, MAP))
     assert {int(at(plan.owner, column, 20)) for column in range(31, 49)} == {0}
 
 
 def test_what_stands_on_nearer_ground_keeps_its_foot():
     whole, bare = canvas(), canvas()
     put(whole, (30, 20, 50, 38), 10.5)  # beyond the border, on ground that begins before it
-    plan = taken_apart(PROJECTOR, whole[INSIDE], [whole, bare], ENDS, (MAP, MAP))
+    plan = taken_apart(PROJECTOR, whole[INSIDE], [whole, whole, bare], ENDS, (MAP, MAP, MAP))
     assert {int(at(plan.owner, 40, row)) for row in range(21, 38)} == {1}
 
 
@@ -92,7 +93,7 @@ def test_outlines_take_a_rim_along_where_what_is_behind_is_far():
     whole, bare = (np.repeat(np.repeat(each, 4, 0), 4, 1) for each in (whole, bare))
     whole[80:120, 160:220] = 6.0
     inside = (slice(24, 24 + 256), slice(36, 36 + 384))
-    plan = taken_apart(PROJECTOR, whole[inside], [bare, bare], ENDS, (MAP, MAP))
+    plan = taken_apart(PROJECTOR, whole[inside], [whole, bare, bare], ENDS, (MAP, MAP, MAP))
     assert plan.owner[79, 180] == 0 and plan.owner[77, 180] == 2
 
 
@@ -122,7 +123,7 @@ def test_another_picture_of_the_same_plan_leaves_what_is_behind(plan):
 
 
 def test_a_plan_is_the_same_after_its_way_through_a_file(plan, tmp_path):
-    empty = Layers(PROJECTOR, plan.distances, plan.owner, plan.reach, (MAP, None))
+    empty = Layers(PROJECTOR, plan.distances, plan.owner, plan.reach, (MAP, MAP, None))
     for each in (plan, empty):
         np.savez(tmp_path / "plan.npz", **each.to_arrays())
         with np.load(tmp_path / "plan.npz") as arrays:
