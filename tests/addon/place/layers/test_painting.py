@@ -152,6 +152,22 @@ def test_cancel_leaves_the_picture_whole(court):
     stands_whole(court)
 
 
+def test_cards_make_room_for_the_small_painting_of_the_next_picture_and_come_back_when_that_is_cancelled(
+    court,
+):
+    bpy.ops.spade.generate()
+    settings(court).seed = SLOW + 2001
+    job = submit_scene(bpy.context, in_background=False)
+    until(lambda: job.state is JobState.RUNNING, timer.step, 60)
+    job.painting = np.zeros((32, 48, 3), np.uint8)
+    timer.step()
+    assert all(card.hide_render for card in layer_cards(court)) and len(layer_cards(court)) == 3
+    bpy.ops.spade.cancel()
+    timer.step()
+    assert not any(card.hide_render for card in layer_cards(court))
+    assert placed_picture(court, court.camera) == results()[0] and len(results()) == 1
+
+
 def test_a_newer_press_counts(court):
     first, behind = until_behind(SLOW + 2000)
     settings(court).seed = 5
