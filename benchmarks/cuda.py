@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a picture takes on a graphics card: exact, as previews, and what CUDA graphs and pinned memory would add.
+"""How long a picture takes on a graphics card: exact, as previews, and what CUDA graphs add.
 
     python -m benchmarks.cuda [--size 256 512 1024] [--model embedded coco] [--device cuda]
 
 Under eight minutes on one card. "TF32" is PyTorch's default, which the product does not use; "graph" replays one
-captured run, with its inputs copied into place. Milliseconds are medians, of work that is already on the card;
-"request" is Synthesizer.render, from label map to bytes. With --device cpu everything but graphs runs, slowly: a
-rehearsal.
+captured run, as the product does from the third picture of a size on (spade_core/synthesis/graphs.py). Milliseconds are
+medians, of work that is already on the card; "request" is Synthesizer.render, from label map to bytes. With
+--device cpu everything but graphs runs, slowly: a rehearsal.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from server.worker.memory import peak_of
 from spade_core.model.spade import Generator
+from spade_core.synthesis.graphs import captured
 from spade_core.synthesis.precision import computed_in
 from spade_core.synthesis.synthesizer import Synthesizer
 
@@ -49,7 +50,6 @@ def main() -> None:
         del network
     for side in chosen.size:
         _requests(side, chosen.device, chosen.rounds)
-        _transfers(side, device, chosen.rounds)
 
 
 def _networks(model: str, network: Generator, side: int, device: torch.device, rounds: int) -> None:
@@ -67,7 +67,7 @@ def _networks(model: str, network: Generator, side: int, device: torch.device, r
         if graph and device.type != "cuda":
             continue
         with torch.inference_mode(), numbers:
-            run = _captured(network, seen) if graph else lambda: network(seen.planes, seen.style, seen.noise)
+            run = _replayed(network, seen) if graph else lambda: network(seen.planes, seen.style, seen.noise)
             images[name] = run().float().clone()
             seconds = _median(run, device, rounds)
             memory = peak_of(run, str(device)) / 2**20
@@ -84,26 +84,10 @@ def _placed(seen: Inputs, device: torch.device) -> Inputs:
     return Inputs(seen.classes, planes, style, [plane.to(device) for plane in seen.noise])
 
 
-def _captured(network: Generator, seen: Inputs) -> Run:
-    """Replays one run; its result is overwritten by the next."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(3):  # what is chosen at a first run is chosen before the capture
-            network(seen.planes, seen.style, seen.noise)
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    held = [tensor.clone() for tensor in seen.tensors()]
-    with torch.cuda.graph(graph):
-        image = network(seen.planes, seen.style, seen.noise)
-
-    def run() -> Tensor:
-        for own, given in zip(seen.tensors(), held, strict=True):
-            own.copy_(given)
-        graph.replay()
-        return image
-
-    return run
+def _replayed(network: Generator, seen: Inputs) -> Run:
+    inputs = seen.planes, seen.style, seen.noise
+    replay = captured(network, inputs)
+    return lambda: replay(inputs)
 
 
 def _requests(side: int, device: str, rounds: int) -> None:
@@ -120,22 +104,6 @@ def _requests(side: int, device: str, rounds: int) -> None:
             f"of 8 bits: largest {difference.max()}, mean {difference.mean():.3f}",
             flush=True,
         )
-
-
-def _transfers(side: int, device: torch.device, rounds: int) -> None:
-    """A label map there and a picture back, as they are and through pinned memory."""
-    if device.type != "cuda":
-        return
-    labels, picture = torch.zeros(side, side, dtype=torch.int64), torch.zeros(side, side, 3, device=device)
-    pinned, room = labels.pin_memory(), torch.empty(side, side, 3).pin_memory()
-
-    def through_pinned() -> None:
-        pinned.to(device, non_blocking=True)
-        room.copy_(picture, non_blocking=True)
-
-    ways = {"pageable": lambda: (labels.to(device), picture.cpu()), "pinned": through_pinned}
-    for name, run in ways.items():
-        print(f"{'transfer':<10}{side:>6}  {name:<22}{1e3 * _median(run, device, rounds):>9.2f}", flush=True)
 
 
 def _median(run: Callable[[], object], device: torch.device, rounds: int) -> float:

@@ -6,7 +6,9 @@ from __future__ import annotations
 import atexit
 
 from . import (
-    bake,
+    animation,
+    background,
+    batch,
     free_device,
     history,
     label_image,
@@ -26,7 +28,7 @@ from .scene import label_overview
 
 _PARTS = (
     *(preferences, properties, installer, session, label_taking, label_overview),
-    *(place, bake, history, label_image, overlay),
+    *(place, background, animation, batch, history, label_image, overlay),
     *(operators, live, ui, timer, free_device),
 )
 

@@ -34,6 +34,9 @@ from .session import current_session
 SECONDS_A_PIXEL = 2e-6
 SECONDS_AT_LEAST = 0.3
 TRIES = 2
+LEFT_TO_END_S = 2.0
+"""A pass for live painting that was overtaken may go on for so long: a new Blender would take as long to start, and
+live painting will want one in a moment."""
 
 
 @dataclass(eq=False)
@@ -174,11 +177,7 @@ class LabelTaking:
         worker = self._worker
         assert worker is not None
         if not taking.job.is_live:
-            self._asked = None
-            worker.stop()  # it has nothing else to do
-            self._worker = None
-            _delete(taking)
-            self.warm()  # for the next press
+            self._hear_unwanted(taking, worker)
             return
         taken = worker.taken()
         if taken is not None:
@@ -192,6 +191,19 @@ class LabelTaking:
             expected = max(SECONDS_AT_LEAST, self._seconds_a_pixel * height * width)
             passed = time.monotonic() - taking.asked_at
             taking.job.fraction = passed / (passed + expected / 2)
+
+    def _hear_unwanted(self, taking: _Taking, worker: LabelWorker) -> None:
+        """Its job was cancelled: stop it, unless it belongs to live painting and will soon be done."""
+        is_done = worker.taken() is not None
+        passed = time.monotonic() - taking.asked_at
+        if not is_done and not worker.has_ended and not taking.job.lands and passed < LEFT_TO_END_S:
+            return
+        self._asked = None
+        _delete(taking)
+        if not is_done:
+            worker.stop()  # it has nothing else to do
+            self._worker = None
+            self.warm()  # for the next press
 
     def _begin_again(self, taking: _Taking, worker: LabelWorker) -> None:
         """The process ended within a pass: its scene is still there, so another one takes the labels."""

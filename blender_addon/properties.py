@@ -30,6 +30,9 @@ SHOWN = (
     ("PICTURE", "Picture", "The picture and what has no label; the blocks it was painted from are hidden"),
     ("BOTH", "Both", "The blocks, and the picture behind them"),
 )
+# From Blender 5 on it has to be said of paths that they may begin with //.
+_BESIDE_THE_FILE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (5, 0, 0) else set()
+
 # The numbers are what lies in files: an item may be renamed and moved, its number stays.
 PLACEMENTS = (
     (
@@ -123,6 +126,13 @@ class SpadeProjection(bpy.types.PropertyGroup):
 class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup):
     """The scene's label set, label rules, what to generate, and in which style."""
 
+    @property
+    def picture(self) -> "bpy.types.Image | None":
+        """For scripts: the image that is shown, by the scene's placement and for its active camera, or None."""
+        from .place.placement import shown_picture  # which reads these settings
+
+        return shown_picture(self.id_data)
+
     label_set: EnumProperty(
         name="Label Set",
         description="The classes that labels are chosen from; the model must know the same set",
@@ -180,6 +190,10 @@ class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup)
         description="How pictures are shown; set by the operator Place As",
         items=PLACEMENTS,
     )
+    panorama_on_blocks: BoolProperty(
+        name="On the Blocks",
+        description="Panoramas lie on the labelled things around their camera, too; set by the operator",
+    )
     world_before: PointerProperty(
         type=bpy.types.World, name="World Before", description="The world that a panorama stands in for"
     )
@@ -226,9 +240,64 @@ class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup)
         ),
         update=lambda spade, context: spade.id_data.update_tag(),
     )
+    key_every: IntProperty(
+        name="Key Every",
+        description="After how many frames all of one is painted anew, and those before it go over into it: for "
+        "cameras that come close to what was painted from far away. 0 keeps what was painted first",
+        default=0,
+        min=0,
+        soft_max=250,
+    )
+    frames_folder: StringProperty(
+        name="Folder",
+        description="Where the frames are written; // is beside the .blend",
+        default="//frames/",
+        subtype="DIR_PATH",
+        options=_BESIDE_THE_FILE,
+    )
+    frames_as: EnumProperty(
+        name="Frames As",
+        description="How the frames are shown",
+        items=(
+            ("PLACE", "Backdrop", "In the place of the camera's picture, as Place As says"),
+            ("IMAGE", "Image Only", "As an image sequence of the file, for materials of your own"),
+        ),
+    )
+    batch_cameras: EnumProperty(
+        name="Cameras",
+        description="Of which cameras a batch paints pictures",
+        items=(
+            ("ALL", "All", "Every camera of the scene whose picture is flat"),
+            ("SELECTED", "Selected", "The selected ones"),
+            ("ACTIVE", "Active", "The scene's active one"),
+        ),
+    )
+    batch_layers: EnumProperty(
+        name="View Layers",
+        description="In which view layers",
+        items=(
+            ("ACTIVE", "Active", "The one that is looked at"),
+            (
+                "ALL",
+                "All",
+                "Every one that renders; pictures of others than the active one are not placed, but kept",
+            ),
+        ),
+    )
+    batch_scenes: EnumProperty(
+        name="Scenes",
+        description="Of which scenes",
+        items=(("THIS", "This", "This scene"), ("ALL", "All", "Every scene that has a camera")),
+    )
     unpainted: StringProperty(description="What the projections could not be laid on, and why")
     model: StringProperty(name="Model", description="Name of the model on the server", default="landscape")
     model_pick: model_pick()
+
+    @property
+    def is_on_blocks(self) -> bool:
+        """Whether pictures lie on the blocks themselves, so that these are never hidden behind them."""
+        around = self.placement == "PANORAMA" and self.panorama_on_blocks
+        return around or self.placement == "PROJECTION"
 
 
 def settings(scene: bpy.types.Scene) -> SpadeSettings:

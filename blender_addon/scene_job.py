@@ -181,7 +181,7 @@ def take_labels_here(
             with_objects,
             with_depth,
             view,
-            with_layers,
+            with_layers=with_layers,
         )
     finally:
         manager.progress_end()

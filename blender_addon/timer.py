@@ -14,6 +14,8 @@ from collections.abc import Callable
 import bpy
 
 from . import free_device
+from .animation import running as animation
+from .batch import running as batch
 from .bridge.jobs import JobState
 from .contract.errors import InternalError, SpadeError
 from .install.installer import current_installer
@@ -60,6 +62,8 @@ def step() -> None:
     session = current_session()
     current_labels().step()
     session.step()
+    animation.step()
+    batch.step()
     free_device.step()
     if hindrance() is None:
         _place_pictures(session)
@@ -92,12 +96,13 @@ def tick() -> float | None:
         _log.exception("a step failed")
         sentence = f"A fault in the add-on stopped a step ({type(problem).__name__})."
         session.show(InternalError(sentence, fix="Please report it with what the system console says."))
-    if session.is_idle and current_labels().is_idle:
+    is_long = animation.running_animation() is not None or batch.running_batch() is not None
+    if session.is_idle and current_labels().is_idle and not is_long:
         return None
     if not current_labels().is_idle:
         return TAKING_INTERVAL_S
     is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None
-    is_busy = is_busy or current_installer().running is not None
+    is_busy = is_busy or is_long or current_installer().running is not None
     return BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S
 
 
@@ -161,7 +166,9 @@ def _take_label_set(session: Session) -> None:
 def _shown(session: Session) -> tuple:
     """What the panels show of the session; another value asks for another drawing."""
     board, connection = session.board, session.connection
-    jobs = [(id(job), job.state, job.stage, round(job.fraction, 2)) for job in board.live + board.finished]
+    # One that does not land is seen as a variation, or over the views, as live painting has it.
+    seen = [job for job in board.live + board.finished if job.lands or session.variations]
+    jobs = [(id(job), job.state, job.stage, round(job.fraction, 2)) for job in seen]
     models = connection.welcome.models if connection.welcome else ()
     pictured = [session.thumbnails(model.digest) is not None for model in models]
     waits = int(connection.waited_s), session.wanted_label_set is not None, session.diagnostics is not None
@@ -169,4 +176,7 @@ def _shown(session: Session) -> tuple:
     installing = (installs.state, installs.stage, round(installs.fraction, 2)) if installs else None
     varied = len(session.variations.pictures) if session.variations else None
     stands = session.layers is None, session.error, id(board.last_placed), hindrance(), varied
-    return jobs, connection.state, waits, installing, models, pictured, *stands
+    animator = animation.running_animation()
+    frames = animator.done if animator else None
+    rows = [row.state for row in running.plan.rows] if (running := batch.running_batch()) else None
+    return jobs, connection.state, waits, installing, models, pictured, frames, rows, *stands

@@ -10,11 +10,13 @@ whatever it learns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import torch
 import tyro
 from PIL import Image, ImageDraw, ImageFont
 
@@ -22,6 +24,7 @@ from spade_core.checkpoint.names import models_of
 from spade_core.contract.labels import LabelSet
 from spade_core.model.baselines.pix2pixhd import Pix2PixHDConfig
 from spade_core.model.paper import ANY
+from spade_core.runtime import chosen_device, fastest_dtype
 from spade_core.synthesis.synthesizer import Synthesizer
 from spade_core.training.config import TrainingConfig
 from spade_core.training.presets import FROZEN
@@ -51,14 +54,13 @@ class Options:
     """photos that pix2pixHD sees"""
     threads: int = 0
     """CPU threads; 0 takes torch's choice"""
-    bf16: bool = True
-    """mixed precision"""
 
 
 def trained(options: Options) -> Synthesizer:
+    fastest = fastest_dtype(chosen_device("auto"))
     config = TrainingConfig(
         options.data, options.run, images=options.images, recipe=PIX2PIXHD, save_every=1_000,
-        threads=options.threads, bf16=options.bf16,
+        threads=options.threads, bf16=fastest == torch.bfloat16,
     )  # fmt: skip
 
     def report(seen: int, losses: dict[str, float], rate: float) -> None:
@@ -98,8 +100,8 @@ def figure(models: dict[str, Synthesizer]) -> Image.Image:
     return page
 
 
-def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = tyro.cli(Options, description=__doc__, args=arguments)
     page = figure({"pix2pixHD": trained(options), "SPADE": Synthesizer.load("landscape")})
     page.save(options.output, quality=88)
     print(options.output)

@@ -27,7 +27,7 @@ STEPS_M = (0.0, 3.0, 6.0)
 SIZE = (640, 360)
 GAP = 6
 ROCK = "Rock 3"
-# Of 255: what changes by more when all pictures turn from black to white is painted, not lit by what is.
+# Of 255: what changes by more when all pictures turn from black to white is painted.
 _LIT = 100
 
 
@@ -91,6 +91,7 @@ def bare_share(scene, step: float, folder: Path) -> float:
     nodes = [entry.group.nodes["Spade Picture"] for entry in scene.spade.projections]
     pictures = [node.image for node in nodes]
     bare, scene.spade.bare = scene.spade.bare, "MATERIAL"
+    bounces, scene.cycles.max_bounces = scene.cycles.max_bounces, 0  # paint is not to light what is bare
     seen = []
     for shade in (0.0, 1.0):
         plain = bpy.data.images.new("Plain", 8, 8)
@@ -100,7 +101,7 @@ def bare_share(scene, step: float, folder: Path) -> float:
         seen.append(np.asarray(view(scene, step, folder, samples=1)).astype(int))
     for node, picture in zip(nodes, pictures, strict=True):
         node.image = picture
-    scene.spade.bare = bare
+    scene.spade.bare, scene.cycles.max_bounces = bare, bounces
     with aside(scene, step):
         surfaces = render_label_map(scene, (SIZE[1], SIZE[0])).depth < 1e9
     painted = (seen[1] - seen[0]).min(axis=2) > _LIT

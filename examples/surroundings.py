@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The add-on's guide's pictures of a panorama and a tile: the example valley, painted all around, and a meadow.
+"""The add-on's guide's pictures of a panorama and a tile: the example valley, painted all around and walked in, and a
+meadow.
 
 python -m examples.surroundings
 """
@@ -17,6 +18,8 @@ from build_steps.staging import stage_for_import
 from examples.demo import ROOT, SEED, SERVER
 
 STYLE = "clear-noon"
+STEP_M = 5.0
+_GAP = 8
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Options:
     """Paint the valley's panorama, and a tile of grass, and look at both."""
 
     output: Path = ROOT / "docs" / "pictures"
-    """folder of addon_panorama.jpg and addon_tile.jpg"""
+    """folder of addon_panorama.jpg, addon_panorama_blocks.jpg and addon_tile.jpg"""
     width: int = 1024
     """of the panorama"""
 
@@ -54,6 +57,7 @@ def main() -> None:
         demo_scene.generate(lambda *_: None)
         around = panorama_of(scene)
         _saved(around, folder / "around.png")
+        _walked(scene, folder).save(options.output / "addon_panorama_blocks.jpg", quality=84)
         demo_scene.add_balloon(scene)
         demo_scene.render(scene, folder / "view.png", samples=32)
         _beside(folder / "around.png", folder / "view.png").save(
@@ -71,6 +75,25 @@ def main() -> None:
             options.output / "addon_tile.jpg", quality=84
         )
         demo_scene.leave()
+
+
+def _walked(scene, folder: Path) -> Image.Image:
+    """From the panorama's place, then some steps aside: on the blocks, and with the world alone."""
+    import bpy
+
+    from . import demo_scene
+
+    files = [folder / f"walked_{number}.png" for number in range(3)]
+    bpy.ops.spade.panorama_on_blocks()  # pyright: ignore[reportAttributeAccessIssue]
+    demo_scene.render(scene, files[0], samples=8)
+    scene.camera.location.x += STEP_M
+    bpy.context.view_layer.update()
+    demo_scene.render(scene, files[1], samples=8)
+    bpy.ops.spade.panorama_on_blocks(on=False)  # pyright: ignore[reportAttributeAccessIssue]
+    demo_scene.render(scene, files[2], samples=8)
+    scene.camera.location.x -= STEP_M
+    bpy.context.view_layer.update()
+    return _beside(*files, height=260)
 
 
 def _saved(image, path: Path) -> None:
@@ -92,17 +115,19 @@ def _meadow(scene, material) -> None:
     scene.camera.rotation_euler.x = 1.35
 
 
-def _beside(first: Path, second: Path, height: int = 320) -> Image.Image:
+def _beside(*paths: Path, height: int = 320) -> Image.Image:
+    """Pictures of one height, white between them."""
     pictures = []
-    for path in (first, second):
+    for path in paths:
         with Image.open(path) as opened:
             shown = opened.convert("RGB")
-        pictures.append(
-            shown.resize((round(shown.width * height / shown.height), height), Image.Resampling.LANCZOS)
-        )
-    sheet = Image.new("RGB", (sum(each.width for each in pictures) + 8, height), "white")
-    sheet.paste(pictures[0], (0, 0))
-    sheet.paste(pictures[1], (pictures[0].width + 8, 0))
+        width = round(shown.width * height / shown.height)
+        pictures.append(shown.resize((width, height), Image.Resampling.LANCZOS))
+    sheet = Image.new("RGB", (sum(each.width + _GAP for each in pictures) - _GAP, height), "white")
+    left = 0
+    for each in pictures:
+        sheet.paste(each, (left, 0))
+        left += each.width + _GAP
     return sheet
 
 

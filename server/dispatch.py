@@ -13,6 +13,8 @@ BATCH_S = 1.0
 """That a batch may be expected to take: longer ones save nothing, for a single such picture keeps a device busy."""
 BATCH_PIXELS = 2**18
 """Larger pictures keep a device busy one by one, and those behind them would wait for all of a batch."""
+LONG_S, SHORT_S = 4.0, 1.0
+"""Of a picture that is expected to take longer than LONG_S, parts are done one by one, and short ones between them."""
 
 
 class Dispatcher:
@@ -22,6 +24,8 @@ class Dispatcher:
         self._queue, self._models, self._backend = queue, models, backend
         self._jobs: dict[int, ScheduledJob] = {}
         self._last_ticket = 0
+        self._long: dict[int, ScheduledJob] = {}
+        """By worker: the picture that it paints, where that takes long."""
 
     def dispatch(self, now: float) -> None:
         """Give every idle worker something to do, as long as there is something for it."""
@@ -32,7 +36,26 @@ class Dispatcher:
             if first is not None:
                 # What waits is shared with those that will be idle soon: a batch must not leave them without work.
                 share = -(-(1 + self._queue.waiting) // self._backend.worker_count)
-                self._give(worker, self._batch(worker, first, min(share, BATCH), now), now)
+                batch = self._batch(worker, first, min(share, BATCH), now)
+                self._long.pop(worker, None)
+                if not first.tries and self.expected_s(first.admitted) > LONG_S:
+                    self._long[worker] = first
+                self._give(worker, batch, now)
+        self._give_short_ones(now)
+
+    def _give_short_ones(self, now: float) -> None:
+        """Nobody waits minutes for a small picture because somebody else wants a large one."""
+        between = self._backend.between_parts()
+        if any(worker not in self._long for worker in between):
+            return  # it is idle soon
+        for worker in between:
+            short = self._queue.next(now, lambda job, worker=worker: self._is_short(worker, job))
+            if short is not None:
+                self._give(worker, [short], now)
+
+    def _is_short(self, worker: int, job: ScheduledJob) -> bool:
+        """One that has lost a worker may be what took it down, and with it a long one."""
+        return not job.tries and self.expected_s(job.admitted) <= SHORT_S and self._may_run(worker, job)
 
     def _may_run(self, worker: int, job: ScheduledJob) -> bool:
         """Whether this worker can paint it; what no worker can any more, any may refuse."""

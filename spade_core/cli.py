@@ -31,7 +31,7 @@ from .contract.console import print_error
 from .contract.version import VERSION
 
 # None of these imports anything heavy before run(): `spade labels list` must not wait for torch.
-from .runtime import keep_freed_memory
+from .runtime import is_out_of_memory, keep_freed_memory, share_cores
 
 Command = (
     Annotated[Generate, tyro.conf.subcommand("generate")]
@@ -62,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     # A closed stream (`spade ... >&-`) is None; what is said there is said to nobody.
     sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))
+    share_cores()
     keep_freed_memory()
     try:
         code = _run(arguments)
@@ -80,8 +81,6 @@ def main(arguments: list[str] | None = None) -> int:
         _say_no_more()
         said = f"What was to be said cannot be written: {error.strerror}."
         return _failed(said, "Send the command's output elsewhere.", USER_ERROR)
-    except MemoryError:
-        return _failed("There is not enough memory for this.", "Use a smaller label map.", USER_ERROR)
     except Exception as error:
         return _broken(error)
 
@@ -112,9 +111,15 @@ def _say_no_more() -> None:
 
 
 def _broken(error: Exception) -> int:
-    """A fault of the installation, or of the program itself."""
+    """Too little memory, a fault of the installation, or of the program itself."""
     if os.environ.get(DEBUG):
         raise error
+    if is_out_of_memory(error):
+        return _failed(
+            "There is too little memory for this.",
+            "Close other programs, or use smaller pictures.",
+            USER_ERROR,
+        )
     if isinstance(error, (ImportError, OSError)) and (found := _not_installed(error)):
         return _failed(*found, USER_ERROR)
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -128,6 +133,11 @@ def _not_installed(error: ImportError | OSError) -> tuple[str, str] | None:
     from .extras import extra_of, install
     from .verdicts import FAIL
 
+    if "failed to map segment" in str(error):  # the system says both in the same words
+        return (
+            "There is too little memory to load a library, or its folder may hold no programs.",
+            "Close other programs; install where programs may be run, which a folder mounted noexec refuses.",
+        )
     found = check_torch()
     if found.verdict == FAIL:
         return f"{found.said[0].upper()}{found.said[1:]}.", found.fix

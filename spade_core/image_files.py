@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
-from .contract.errors import BadImageError, CannotWriteError, TooLargeError
+from .contract.errors import BadImageError, CannotWriteError, OutOfMemoryError, TooLargeError
 from .contract.limits import MAX_SIDE
 from .files import claim, replacing
+from .runtime import is_out_of_memory
 
 if TYPE_CHECKING:
     from .contract.labels import LabelSet
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 LARGEST_PHOTO = 20_000
 """Pixels a side: a large camera's; beyond it a header is more likely broken than the photo large."""
+Image.MAX_IMAGE_PIXELS = LARGEST_PHOTO**2
+"""Pillow's own limit is a third of such a photo; every reader here has one of its own, before anything is decoded."""
+SCALABLE = {"L", "LA", "RGB", "RGBA", "CMYK"}
+"""What Pillow scales down as it is."""
 ID_MODES = {"1", "L", "P", "I", "I;16", "I;16L", "I;16B"}  # one channel of whole numbers
 ONE_CHANNEL = "Save it as a PNG with one 8 or 16 bit channel of class ids"
 
@@ -63,7 +68,9 @@ def open_picture(path: Path, largest_side: int = MAX_SIDE, at_least: int = 0) ->
     except Image.UnidentifiedImageError:
         said = "is not a picture" if path.stat().st_size else "is empty"
         raise BadImageError(f"{path.name} {said}.", "Name a PNG file; copy it again if it was one.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error):
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        if is_out_of_memory(error):
+            raise MemoryError from None
         raise BadImageError(f"{path.name} is damaged or cut short.", "Export or copy it again.") from None
 
 
@@ -97,7 +104,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.size
-    except (OSError, SyntaxError, ValueError, struct.error):
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
         raise BadImageError(f"{path.name} cannot be read as a picture.", "Export or copy it again.") from None
 
 
@@ -138,13 +145,18 @@ def ids_in(picture: Image.Image, label_set: LabelSet) -> np.ndarray:
 
 def read_photo(path: Path) -> np.ndarray:
     """A photo as (H, W, 3) uint8, upright, and scaled down where it is larger than a label map may be; raises as
-    `open_picture`."""
-    picture = ImageOps.exif_transpose(open_picture(path, LARGEST_PHOTO))
-    if max(picture.size) > MAX_SIDE:
-        rgb = Image.fromarray(rgb_in(picture))
-        rgb.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-        return np.asarray(rgb)
-    return rgb_in(picture)
+    `open_picture`, and OutOfMemoryError."""
+    try:
+        picture = open_picture(path, LARGEST_PHOTO, at_least=MAX_SIDE)
+        if max(picture.size) > MAX_SIDE:
+            if picture.mode not in SCALABLE:
+                picture = Image.fromarray(rgb_in(picture))
+            picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+        return rgb_in(ImageOps.exif_transpose(picture))
+    except MemoryError:
+        raise OutOfMemoryError(
+            f"There is too little memory to read {path.name}.", "Scale it down, or close other programs."
+        ) from None
 
 
 def rgb_in(image: Image.Image) -> np.ndarray:

@@ -26,9 +26,8 @@ def progress_bar() -> Iterator[Progress]:
     import rich.progress as bars
     from rich.console import Console
 
-    columns = (
-        bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeRemainingColumn(),
-    )  # fmt: skip
+    stage = bars.TextColumn("{task.description}", markup=False)  # models' names are in it
+    columns = (stage, bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeRemainingColumn())
     with bars.Progress(*columns, console=Console(stderr=True)) as display:
         tasks: dict[str, bars.TaskID] = {}
 

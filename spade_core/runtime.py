@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8
 """mallopt's parameters, as glibc's malloc.h numbers them."""
+SLEEPING_THREADS = {"OMP_WAIT_POLICY": "passive"}
+"""Environment of processes that compute: see `share_cores`."""
 NEVER = -1
 LARGE = 2**21
 
@@ -67,6 +69,17 @@ def physical_cores() -> int:
         return max(1, len(siblings))
     except (AttributeError, OSError):  # not Linux
         return os.cpu_count() or 1
+
+
+def share_cores() -> None:
+    """Have the threads that compute sleep while they wait for each other; to be called before torch is imported.
+
+    OpenMP keeps their cores busy meanwhile, which gains nothing and, where another program wants one, as Blender does,
+    makes a picture take up to ten times as long: the thread that is waited for has no core to run on. What the user
+    has set stays. `python -m benchmarks.shared_cores` measures it.
+    """
+    for name, value in SLEEPING_THREADS.items():
+        os.environ.setdefault(name, value)
 
 
 def keep_freed_memory() -> bool:
@@ -153,7 +166,7 @@ def _glibc() -> Any:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Each device says it in its own way."""
+    """Each device says it in its own way, and so do libraries."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(words in text for words in _OUT_OF_MEMORY)
 
@@ -162,5 +175,8 @@ _OUT_OF_MEMORY = (
     "out of memory",
     "not enough memory",
     "can't allocate memory",
+    "cannot allocate memory (",  # safetensors; of "cannot allocate memory in static TLS block" there is too little else
+    "[errno 12]",
+    "bad_alloc",
     "could not create a primitive",  # oneDNN
 )

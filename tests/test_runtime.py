@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""On a CPU, memory for a step or a picture is not cleared again and again, and is given back in the end."""
+"""On a CPU, memory for a step or a picture is not cleared again and again, and is given back in the end; cores are
+shared with other programs."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -126,3 +128,26 @@ def test_a_process_that_passes_pictures_on_keeps_room_for_a_few_and_no_more():
     assert cleared < 50 * 192 / 10  # of the pages of 50 pictures
     assert after_large < 8
     assert kept > 60 and left < 8
+
+
+SLEEPS = """
+import os
+from spade_core.runtime import share_cores
+
+share_cores()
+import torch
+
+print(os.environ["OMP_WAIT_POLICY"], torch.ones(1).item())
+"""
+
+
+def test_threads_that_wait_leave_their_core_to_others_unless_the_user_wants_it_otherwise():
+    def said(**environment: str) -> str:
+        command = [sys.executable, "-c", SLEEPS]
+        others = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+        return subprocess.run(
+            command, env=others | environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert said() == "passive 1.0\n"
+    assert said(OMP_WAIT_POLICY="active") == "active 1.0\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 
 from .measuring import Row
+from .plan import PLAN, Case
 from .plot import drawn
 from .results import Results
 from .systems import SYSTEMS, why_not
@@ -24,6 +25,9 @@ NAMES = {
     "ours": "**exact**",
     "ours, new style": "**exact, the style changed**",
     "ours, moved object": "**exact, an object moved**",
+    "preview": "**preview**",
+    "preview, new style": "**preview, the style changed**",
+    "preview, moved object": "**preview, an object moved**",
 }
 
 
@@ -33,7 +37,7 @@ def write_page(results: Results, docs: Path = DOCS) -> None:
         f"{NAMES[key.split()[0]].lower()}, {key.split()[2]} x {key.split()[2]}": _rows(results, key)
         for key in PLOTTED
     }
-    loads = results.loads or (0.0,)
+    loads = [row.load for row in results.rows.values()] or [0.0]
     text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         machine=results.machine,
         load=f"{min(loads):g} to {max(loads):g}",
@@ -56,18 +60,15 @@ def write_page(results: Results, docs: Path = DOCS) -> None:
 
 
 def _rows(results: Results, case: str) -> list[Row]:
-    """Of "model map side", in the order of SYSTEMS."""
+    """In the order of SYSTEMS."""
     keys = (f"{case} {name}" for name in SYSTEMS)
     return [results.rows[key] for key in keys if key in results.rows]
 
 
-def _cases(results: Results, model: str) -> list[str]:
-    found = {(row.side, row.map) for row in results.rows.values() if row.model == model}
-    order = ("median", "hard", "noise")
-    return [
-        f"{model} {kind} {side}"
-        for side, kind in sorted(found, key=lambda each: (each[0], order.index(each[1])))
-    ]
+def _cases(results: Results, model: str) -> list[Case]:
+    """Those that were measured."""
+    found = {row.case for row in results.rows.values()}
+    return [case for case in PLAN if case.model == model and case.name in found]
 
 
 def _table(results: Results, model: str) -> str:
@@ -77,9 +78,9 @@ def _table(results: Results, model: str) -> str:
     ]
     lines.append("|---|---|---|---|---|---|")
     for case in _cases(results, model):
-        _, kind, side = case.split()
-        for place, row in enumerate(_rows(results, case)):
-            head = f"{side}, {kind}" if place == 0 else ""
+        for place, row in enumerate(_rows(results, case.name)):
+            threads = ", two threads" if case.threads > 1 else ""
+            head = f"{case.side}, {case.map}{threads}" if place == 0 else ""
             spread = "" if place == 0 else f" ({row.lowest:.2f}-{row.highest:.2f})"
             memory = f"{row.mebibytes:.0f}" if row.mebibytes > LEAST else "-"
             difference = "" if place == 0 else f"{row.difference:.0e}"
@@ -122,8 +123,9 @@ def _preview(results: Results) -> str:
     if not found:
         return "How far they are from the exact pictures has not been measured yet."
     return (
-        f"The embedded model's 8-bit values, painted in bfloat16 at 256 x 256, differ from the exact picture's by "
-        f"{found['mean']:.2f} steps on average and by {found['largest']:.0f} at most."
+        f"The embedded model's 8-bit values at 256 x 256 differ from the exact picture's by {found['mean']:.2f} steps "
+        f"on average and by {found['largest']:.0f} at most in the compiled generator's bfloat16, by "
+        f"{found['PyTorch, mean']:.2f} and {found['PyTorch, largest']:.0f} in PyTorch's."
     )
 
 

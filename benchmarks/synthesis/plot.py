@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from .measuring import Row
-from .systems import OURS
+from .systems import EXACT, OURS
 
 WIDTH, LEFT, RIGHT, BAR, GAP = 640, 170, 60, 15, 5
 OWN, OTHERS = "#2b5f9e", "#b9b9b9"
@@ -26,7 +26,7 @@ def drawn(cases: Mapping[str, Sequence[Row]]) -> str:
         parts.append(f'<text x="8" y="{y - 8}" font-weight="bold">{escape(title)}</text>')
         for row in rows:
             middle = y + BAR / 2
-            name = row.system.replace("ours", "exact")
+            name = row.system.replace(EXACT, "exact")
             parts.append(
                 f'<text x="{LEFT - 8}" y="{middle + 4:.0f}" text-anchor="end">{escape(name)}</text>'
                 f'<rect x="{LEFT}" y="{y}" width="{across(row.ratio) - LEFT:.0f}" height="{BAR}" '

@@ -15,6 +15,7 @@ import torch
 
 from .measuring import Row
 from .profile import Profile
+from .systems import has_bf16
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,9 @@ class Large:
 
 @dataclass(frozen=True)
 class Results:
-    """By their keys. machine: in words; load: of the system, in the minute before each part was measured."""
+    """By their keys. machine: in words."""
 
     machine: str = ""
-    loads: tuple[float, ...] = ()
     rows: dict[str, Row] = field(default_factory=dict)
     large: dict[str, Large] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
@@ -53,7 +53,6 @@ class Results:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return cls(
             found["machine"],
-            tuple(found["loads"]),
             {key: Row(**each) for key, each in found["rows"].items()},
             {key: Large(**each) for key, each in found["large"].items()},
             {key: Profile(**each) for key, each in found["profiles"].items()},
@@ -67,15 +66,11 @@ class Results:
         part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
         part.replace(file)
 
-    def on_this_machine(self, threads: int) -> Results:
-        """Those of another machine, or of another number of threads, are left out."""
-        machine = (
-            f"{_processor()}, {os.cpu_count()} cores, {threads} thread{'s' if threads > 1 else ''}, torch "
-        )
-        machine += f"{torch.__version__} ({torch.backends.cpu.get_cpu_capability()})"
-        kept = self if self.machine == machine else Results(machine)
-        load = (round(os.getloadavg()[0], 1),) if hasattr(os, "getloadavg") else ()
-        return replace(kept, loads=(*kept.loads, *load))
+    def on_this_machine(self) -> Results:
+        """Those of another machine are left out."""
+        kinds = [torch.backends.cpu.get_cpu_capability(), *(["with bfloat16"] if has_bf16() else [])]
+        machine = f"{_processor()}, {os.cpu_count()} cores, torch {torch.__version__} ({' '.join(kinds)})"
+        return self if self.machine == machine else Results(machine)
 
     def with_rows(self, rows: Sequence[Row]) -> Results:
         return replace(self, rows={**self.rows, **{row.key: row for row in rows}})

@@ -9,6 +9,7 @@ import io
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -20,13 +21,14 @@ from spade_core.model.semantic_input import instance_edges
 from spade_core.model.spade import Generator
 from spade_core.synthesis.compiled.generator import CompiledGenerator
 from spade_core.synthesis.compiled.keys import KeyMap
-from spade_core.synthesis.compiled.library import library
+from spade_core.synthesis.compiled.library import has_bfloat16, library
 
 from .inputs import Inputs
 
 Painting = Callable[[Inputs], Tensor]
-EXACT, STYLE, MOVED = "ours", "ours, new style", "ours, moved object"
-OURS = EXACT, STYLE, MOVED
+EXACT, PREVIEW = "ours", "preview"
+NEW_STYLE, MOVED_OBJECT = ", new style", ", moved object"
+OURS = tuple(kind + what for kind in (EXACT, PREVIEW) for what in ("", NEW_STYLE, MOVED_OBJECT))
 SYSTEMS = (
     "plain", "channels_last", "torch.compile", "ONNX Runtime", "OpenVINO f32", "bf16 channels_last", "OpenVINO bf16",
     *OURS,
@@ -51,15 +53,15 @@ def why_not(system: str) -> str:
         return f"{system}: this processor has no bfloat16, and imitates it slowly."
     if system in OURS and library() is None:
         return "The compiled generator needs a C compiler."
+    if system.startswith(PREVIEW) and not has_bfloat16():
+        return f"{system}: where a processor has no bfloat16, a preview is the exact picture."
     return ""
 
 
 def system(name: str, network: Generator, seen: Inputs) -> Painting:
-    """What paints under this name, for maps of the size of `seen`."""
+    """What paints under this name, for maps of the size of `seen`: all but OURS."""
     if name == "plain":
         return lambda seen: network(seen.planes, seen.style, seen.noise)
-    if name in OURS:
-        return _ours(network)
     if name == "ONNX Runtime":
         return _onnx_runtime(_Positional(_folded(network)), seen)
     if name.startswith("OpenVINO"):
@@ -76,15 +78,17 @@ def system(name: str, network: Generator, seen: Inputs) -> Painting:
     return paint
 
 
-def _ours(network: Generator) -> Painting:
-    ours = CompiledGenerator(_folded(network).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+def ours(network: Generator) -> dict[str, Painting]:
+    """Exact pictures and previews by one compiled generator, which keeps what it knows of labels for both."""
+    compiled = CompiledGenerator(_folded(network).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
-    def paint(seen: Inputs) -> Tensor:
+    def paint(numbers: str, seen: Inputs) -> Tensor:
         edges = instance_edges(seen.classes[:, None]) if network.config.instance_edges else None
         keys = KeyMap.of_classes(seen.classes, network.config.label_channels, edges)
-        return ours(keys, seen.style, seen.noise)
+        with compiled.multiplying(numbers):
+            return compiled(keys, seen.style, seen.noise)
 
-    return paint
+    return {EXACT: partial(paint, ""), PREVIEW: partial(paint, "bfloat16")}
 
 
 def _folded(network: Generator) -> Generator:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .results import Results
+from .systems import EXACT, MOVED_OBJECT, NEW_STYLE, PREVIEW
 
 Number = Callable[[Results], float | None]
 
@@ -47,7 +48,7 @@ class Target:
         )
 
 
-def _ratio(case: str, system: str = "ours") -> Number:
+def _ratio(case: str, system: str = EXACT) -> Number:
     return lambda results: (
         results.rows[f"{case} {system}"].ratio if f"{case} {system}" in results.rows else None
     )
@@ -73,15 +74,19 @@ COARSE = (
     "in coarse maps most pixels have a neighbourhood of their own, so that labels are convolved anew; the rest is "
     "comparing the maps, and gathering what is known"
 )
-NO_PREVIEW = "a preview is the exact picture on processors (below)"
-STYLE, MOVED = "ours, new style", "ours, moved object"
+NO_PREVIEW = "where a processor has no bfloat16, a preview is the exact picture"
+OF_LABELS = "what comes of labels is computed in float32, and kept for exact pictures"
+STYLE, MOVED = EXACT + NEW_STYLE, EXACT + MOVED_OBJECT
 
 TARGETS = (
     Target("COCO width, 256, median map", 5, _ratio("coco median 256"), profile="coco median 256"),
     Target("the same, hard map", 3.8, _ratio("coco hard 256"), profile="coco median 256"),
     Target("COCO width, 512, median map", 6, _ratio("coco median 512"), profile="coco median 256"),
     Target("COCO width, 256, new style", 7, _ratio("coco median 256", STYLE), profile="coco median 256"),
-    Target("COCO width, preview", 7.5, lambda results: None, otherwise=NO_PREVIEW),
+    Target(
+        "COCO width, 256, preview", 7.5, _ratio("coco median 256", PREVIEW), otherwise=NO_PREVIEW, reason=OF_LABELS
+    ),
+    Target("the same, new style", 14, _ratio("coco median 256", PREVIEW + NEW_STYLE), otherwise=NO_PREVIEW),
     Target("embedded, 256", 3, _ratio("embedded median 256"), profile="embedded median 256"),
     Target("embedded, 512", 3, _ratio("embedded median 512"), profile="embedded median 512"),
     Target(
@@ -93,7 +98,21 @@ TARGETS = (
         profile="embedded median 512",
     ),
     Target("embedded, 512, new style", 4, _ratio("embedded median 512", STYLE), profile="embedded median 512"),
-    Target("embedded, preview", 6, lambda results: None, otherwise=NO_PREVIEW),
+    *(
+        Target(f"embedded, {side}, preview", 6, _ratio(f"embedded median {side}", PREVIEW), otherwise=NO_PREVIEW,
+               reason=OF_LABELS)
+        for side in (256, 512)
+    ),
+    *(
+        Target(
+            f"{name}, OpenVINO's time in bfloat16 by a preview's", 1,
+            _beside(case, "OpenVINO bf16", PREVIEW), otherwise=NO_PREVIEW,
+        )
+        for name, case in (
+            ("embedded, 256", "embedded median 256"), ("embedded, 512", "embedded median 512"),
+            ("COCO width, 256", "coco median 256"),
+        )
+    ),
     Target(
         "embedded, 256, an object moved, by the style alone", 1.2, _beside("embedded median 256", MOVED, STYLE), True,
         reason=COARSE,

@@ -55,8 +55,9 @@ def _baked(
         for each in scene.view_layers[0].objects:
             each.select_set(each == thing)
         bpy.context.view_layer.objects.active = thing
+        # The target is new: clearing it would make it opaque, and alpha is to say where the thing has texels.
         done = bpy.ops.object.bake(
-            type="EMIT", target="IMAGE_TEXTURES", uv_layer=uv_map, margin=0, use_clear=True
+            type="EMIT", target="IMAGE_TEXTURES", uv_layer=uv_map, margin=0, use_clear=False
         )
         if "FINISHED" not in done:
             raise InternalError(f"Blender did not bake '{thing.name}'.", "Please report it.")

@@ -156,6 +156,15 @@ class Job:
         return self.state in LIVE_STATES
 
 
+MADE_FACTS = ("picture_digest", "model_digest", "upscaler", "terms", "upscaler_terms")
+"""What of a finished job says how its picture was made."""
+
+
+def made_facts(job: Job) -> dict[str, str]:
+    """These of a job, by name."""
+    return {name: getattr(job, name) for name in MADE_FACTS}
+
+
 class JobBoard:
     """The jobs of this Blender. Call step() often; it never waits."""
 
@@ -199,6 +208,15 @@ class JobBoard:
         job = Job(request, self._clock() if pressed_at is None else pressed_at, state, lands=lands)
         self._jobs.append(job)
         self._send_waiting()
+        return job
+
+    def add_finished(self, request: SceneRequest, rgb: np.ndarray, made: dict[str, str]) -> Job:
+        """Take in a picture, (H, W, 3) uint8, that was painted before, to be placed. made: what its job said then, as
+        `made_facts` gives it."""
+        job = Job(request, self._clock(), JobState.FINISHED, fraction=1.0, rgb=rgb)
+        for name in MADE_FACTS:
+            setattr(job, name, str(made.get(name, "")))
+        self._jobs.append(job)
         return job
 
     def labels_taken(

@@ -14,13 +14,15 @@ class Projector:
 
     rows: three of four numbers, world to camera (x right, y up, -z ahead), without the camera's scale.
     scale, center: of the frame, (x, y): a thing at (x, y, -z) is seen at scale * x / z + center, 0..1 from the left and
-    from below. is_flat: an orthographic camera, which does not divide by z.
+    from below. is_flat: an orthographic camera, which does not divide by z. is_around: a panoramic one, level: what it
+    scales are the angles to the right and up, in radians, and ahead is as far as a thing is in any direction.
     """
 
     rows: tuple[tuple[float, ...], ...]
     scale: tuple[float, float]
     center: tuple[float, float]
     is_flat: bool = False
+    is_around: bool = False
 
     def to_facts(self) -> dict:
         """As JSON takes it."""
@@ -31,11 +33,11 @@ class Projector:
         """The inverse of `to_facts`."""
         rows = tuple(tuple(float(number) for number in row) for row in facts["rows"])
         scale, center = ((float(facts[name][0]), float(facts[name][1])) for name in ("scale", "center"))
-        return cls(rows, scale, center, bool(facts["is_flat"]))
+        return cls(rows, scale, center, bool(facts["is_flat"]), bool(facts.get("is_around", False)))
 
     def is_like(self, other: Projector) -> bool:
         """Whether both see the same, but for rounding."""
-        if self.is_flat != other.is_flat:
+        if (self.is_flat, self.is_around) != (other.is_flat, other.is_around):
             return False
         numbers = [np.concatenate([np.ravel(each.rows), each.scale, each.center]) for each in (self, other)]
         return bool(np.allclose(*numbers, rtol=1e-5, atol=1e-5))
@@ -55,6 +57,9 @@ class Projector:
         """Where (N, 3) points of the world are seen, (N, 2) from 0 to 1 inside the frame, and how far ahead, (N,)."""
         rows = np.array(self.rows)
         x, y, z = (points @ rows[:, :3].T + rows[:, 3]).T
+        if self.is_around:
+            angles = np.stack([np.arctan2(x, -z), np.arctan2(y, np.hypot(x, z))], axis=1)
+            return angles * self.scale + self.center, np.sqrt(x * x + y * y + z * z)
         ahead = -z
         by = np.ones_like(ahead) if self.is_flat else np.where(ahead > 0, ahead, np.nan)
         return np.stack([x, y], axis=1) / by[:, None] * self.scale + self.center, ahead

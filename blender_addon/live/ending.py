@@ -18,7 +18,7 @@ from ..session import current_session
 from ..sidebar import redraw
 from .painting import LivePainting
 
-_TICK_S = 0.03
+_TICK_S, _BUSY_TICK_S = 0.03, 0.012
 _log = logging.getLogger(__name__)
 _current: LivePainting | None = None
 _drawn: tuple | None = None
@@ -48,6 +48,8 @@ def end() -> None:
         bpy.app.timers.unregister(_tick)
     if live is not None:
         live.close()
+        if not bpy.app.background:
+            timer.wake()  # for what goes on without it
         redraw_views()
         redraw()
 
@@ -76,15 +78,17 @@ def step() -> None:
         )
         end()
         return
-    timer.wake()
     if (shown := (id(live.shown), live.unseen)) != _drawn:
         _drawn = shown
         redraw_views()
 
 
 def _tick() -> float | None:
+    timer.tick()  # so that what has come is shown in the same moment
     step()
-    return None if _current is None else _TICK_S
+    if _current is None:
+        return None
+    return _BUSY_TICK_S if _current.is_at_work else _TICK_S
 
 
 def _submit_whole() -> Job:

@@ -31,8 +31,9 @@ from ..style.wanted import wanted_style
 
 REST_S = 0.6
 """After which nothing moves any more."""
-SHARE = 0.08
-"""Of the main thread's time that may go into reading and drawing labels."""
+SHARE, AT_ONCE_S = 0.08, 2.0
+"""Of the main thread's time that may go into reading and drawing labels; the share of how many seconds may be used at
+once: a scene that is no large one is painted without delay when something moves after a rest."""
 _SMALL = 256
 """The side of a square with as many pixels as a picture has while things move, where the model does not say."""
 _PICTURE = (
@@ -45,10 +46,12 @@ _PICTURE = (
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A picture, (h, w, 3) uint8, of what it was painted from, how long that took, and whether it is the whole one."""
+    """A picture, (h, w, 3) uint8, of what it was painted from, when that was asked for and how long it took, and
+    whether it is the whole one."""
 
     rgb: np.ndarray
     request: SceneRequest
+    asked_at: float
     seconds: float
     is_whole: bool
 
@@ -66,11 +69,12 @@ class LivePainting:
         self.sent = 0
         """Pictures asked for so far, small or whole."""
         self._submit_whole = submit_whole
-        self._labels = LiveLabels(of_render=True)
+        self._labels = LiveLabels(of_render=True, when_read=None)
         self._job: Job | None = None
         self._is_whole = False
         self._looks: tuple = ()
-        self._moved_at = self._next_at = self._asked_at = 0.0
+        self._moved_at = self._asked_at = 0.0
+        self._paid_at, self._readings = 0.0, 0
         self._is_stale = True
         self._painted: tuple = ()
         self._rested: tuple = ()
@@ -84,6 +88,11 @@ class LivePainting:
         """Whether the picture that was asked for last is shown."""
         return self.shown is not None and (self._job is None or self.shown.request is self._job.request)
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether something may come, or is to be done, any moment."""
+        return self._is_stale or self._job is not None
+
     def step(self, context: bpy.types.Context) -> None:
         """Take what has come, and ask for what is next. Raises SpadeError where it cannot go on."""
         refuse_surroundings(context.scene)
@@ -91,7 +100,7 @@ class LivePainting:
         self._look(context)
         now = time.monotonic()
         if self._is_stale:
-            if now >= self._next_at and self._may_send():
+            if now >= self._paid_at - AT_ONCE_S and self._may_send():
                 self._paint_small(context)
         elif now - self._moved_at >= REST_S and self._may_send():
             self._paint_whole(context)
@@ -123,11 +132,11 @@ class LivePainting:
         scene, began = context.scene, time.monotonic()
         shape = self._small_shape(scene)
         label_map = self._take_labels(context, shape)
-        # As much more time is the user's, though the labels are still being read.
-        self._next_at = time.monotonic() + (time.monotonic() - began) / SHARE
+        self._paid_at = max(self._paid_at, began) + (time.monotonic() - began) / SHARE
         if label_map is None:
             return
-        self._is_stale = False
+        # What went on moving while the scene was read is seen in the next one.
+        self._is_stale = not self._labels.is_up_to_date(context)
         painted = label_map.tobytes(), shape, self._looks[2]
         if painted == self._painted:
             return
@@ -156,15 +165,17 @@ class LivePainting:
         self.sent += 1
 
     def _take_labels(self, context: bpy.types.Context, shape: tuple[int, int]) -> np.ndarray | None:
-        """(H, W) ids as the camera sees them; None while a large scene is being read."""
+        """(H, W) ids as the camera sees them; None while the scene is being read anew."""
         flat_camera_of(context.scene)
         if bpy.app.background:
             self._labels.update_now(context)
         else:
             self._labels.update(context)
         projection = camera_looks(context)
-        if projection is None or not self._labels.is_up_to_date(context):
+        is_new = self._labels.is_up_to_date(context) or self._labels.readings > self._readings
+        if projection is None or not is_new:
             return None
+        self._readings = self._labels.readings
         height, width = shape
         ids = self._labels.ids((width, height), projection)
         assert self._labels.label_set is not None
@@ -187,7 +198,8 @@ class LivePainting:
             self._job = None
 
     def _show(self, rgb: np.ndarray, job: Job) -> None:
-        self.shown = Shown(rgb, job.request, time.monotonic() - self._asked_at, self._is_whole)
+        took = time.monotonic() - self._asked_at
+        self.shown = Shown(rgb, job.request, self._asked_at, took, self._is_whole)
 
     def _small_shape(self, scene: bpy.types.Scene) -> tuple[int, int]:
         model = current_session().connection.model_named(settings(scene).model)

@@ -6,10 +6,13 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    animation,
     bake,
+    batch,
     class_styles,
     comparison,
     diagnostics,
+    engine,
     eyedropper,
     generate,
     history,
@@ -43,7 +46,10 @@ _CLASSES = tuple(
         place,
         projection,
         bake,
+        animation,
+        batch,
         panorama,
+        engine,
         history,
         repaint,
         comparison,

@@ -29,6 +29,17 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
     bl_idname = "spade.generate"
     bl_label = "Generate"
 
+    wait: bpy.props.BoolProperty(
+        name="Wait",
+        description="For scripts: return when the picture is placed, and not at once",
+        default=True,
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+
+    def execute(self, context):
+        # Without a window nothing would bring the picture later.
+        return self.reporting_errors(self.run if self.wait or bpy.app.background else self.start, context)
+
     def invoke(self, context, event):
         in_view = isinstance(context.space_data, bpy.types.SpaceView3D)
         current_session().pressed_in = context.space_data.as_pointer() if in_view else 0

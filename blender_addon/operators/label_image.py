@@ -24,7 +24,7 @@ from ..scene.coverage import percent
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.label_sets import background_of
-from ..scene.view import flat_camera_of, label_map_shape
+from ..scene.view import camera_of, flat_camera_of, label_map_shape
 from ..scene_job import ready_to_paint, scene_request
 from ..session import current_session
 from ..timer import wake
@@ -174,9 +174,10 @@ class SPADE_OT_generate_painted(ReportsErrors, bpy.types.Operator):
                 "they count as the nearest class.",
             )
         request = scene_request(scene, found.label_map, style, pressed_at)
-        if settings(scene).placement == "PROJECTION":
-            sight = sight_of_now(scene, flat_camera_of(scene), shape_of(image))
-            request = replace(request, sight=sight)
+        if settings(scene).is_on_blocks:
+            flat = settings(scene).placement == "PROJECTION"
+            camera = flat_camera_of(scene) if flat else camera_of(scene)
+            request = replace(request, sight=sight_of_now(scene, camera, shape_of(image)))
         return current_session().board.add(request, pressed_at)
 
 

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sun for a panorama, and a tile on what is selected."""
+"""A panorama's sun, the panorama on the blocks, and a tile on what is selected."""
 
 from __future__ import annotations
 
 import bpy
 
 from ..contract.errors import BadOptionError
-from ..place.panorama_world import add_sun
+from ..place.panorama_world import add_sun, panorama_of
+from ..place.projection.projections import remove_projections
+from ..place.projection.sights import lay_panorama_on_blocks
+from ..place.show import show
 from ..properties import settings
+from ..scene.view import camera_of
 from .reports_errors import ReportsErrors
 
 
@@ -20,6 +24,30 @@ class SPADE_OT_add_sun(ReportsErrors, bpy.types.Operator):
 
     def run(self, context) -> None:
         add_sun(context.scene)
+
+
+class SPADE_OT_panorama_on_blocks(ReportsErrors, bpy.types.Operator):
+    """Lay panoramas on the labelled things around their camera, too, so that cameras can leave its place"""
+
+    bl_idname = "spade.panorama_on_blocks"
+    bl_label = "On the Blocks"
+    bl_options = {"REGISTER", "UNDO"}
+
+    on: bpy.props.BoolProperty(
+        name="On the Blocks", description="Lay panoramas there; off, take them off again", default=True
+    )
+
+    def run(self, context) -> None:
+        scene = context.scene
+        picture = panorama_of(scene)
+        if picture is None:
+            raise BadOptionError("The scene has no panorama.", "Place As Panorama, and generate.")
+        if self.on:
+            lay_panorama_on_blocks(scene, picture, camera_of(scene))
+        else:
+            remove_projections(scene)
+        settings(scene).panorama_on_blocks = self.on
+        show(scene, settings(scene).show)
 
 
 class SPADE_OT_use_tile(ReportsErrors, bpy.types.Operator):
@@ -43,4 +71,4 @@ class SPADE_OT_use_tile(ReportsErrors, bpy.types.Operator):
                 thing.data.materials.append(material)
 
 
-CLASSES = (SPADE_OT_add_sun, SPADE_OT_use_tile)
+CLASSES = (SPADE_OT_add_sun, SPADE_OT_panorama_on_blocks, SPADE_OT_use_tile)

@@ -13,6 +13,7 @@ from ..place.projection.group import projector_in
 from ..place.projection.projections import projection_of, refuse_too_many, remove_projections
 from ..place.projection.sights import depth_of
 from ..place.show import show
+from ..place.viewport import show_materials
 from ..properties import settings
 from ..scene.bands import BANDS, things_before
 from ..scene.borrow import borrowed
@@ -21,18 +22,16 @@ from ..scene.projector import projector_of
 from ..scene.view import FLAT, camera_data, flat_camera_of
 from ..scene_job import submit_scene
 from ..session import current_session
-from ..sidebar import redraw
-from ..timer import wake
 from .reports_errors import ReportsErrors
 from .waiting import wait_for_picture
+from .watches_job import WatchesJob
 
-WIDER = 1.36
+WIDER = 1.8
 """How many times as wide as the camera's the frame is in which hidden things are painted: what comes into sight when
 the camera moves is behind things, or beyond the frame."""
-_STEP_S = 0.1
 
 
-class SPADE_OT_project_from_view(ReportsErrors, bpy.types.Operator):
+class SPADE_OT_project_from_view(WatchesJob, bpy.types.Operator):
     """Paint what is seen from where you stand, and lay it on what no projection reaches yet. A camera is left here"""
 
     bl_idname = "spade.project_from_view"
@@ -41,13 +40,21 @@ class SPADE_OT_project_from_view(ReportsErrors, bpy.types.Operator):
     def invoke(self, context, event):
         return self.reporting_errors(self.start, context)
 
-    def start(self, context) -> None:
-        self.submit(context)
-        wake()
+    def start(self, context) -> set[str]:
+        job = self.submit(context)
+        _stay_here(context)
+        return self.watch(context, job)
+
+    def go_on(self, context) -> None:
+        _leave_no_camera(self.job)
 
     def run(self, context) -> None:
         """The way of scripts: return when the picture is placed. They stand where the active camera does."""
-        wait_for_picture(self.submit(context, in_background=False))
+        job = self.submit(context, in_background=False)
+        try:
+            wait_for_picture(job)
+        finally:
+            _leave_no_camera(job)
 
     def submit(self, context, in_background: bool | None = None) -> Job:
         """Put a camera where the designer stands, and have what it sees painted. Raises SpadeError."""
@@ -60,13 +67,11 @@ class SPADE_OT_project_from_view(ReportsErrors, bpy.types.Operator):
             with borrowed(scene, camera=here):
                 return submit_scene(context, in_background)
         except Exception:
-            lens = camera_data(here)
-            bpy.data.objects.remove(here)
-            bpy.data.cameras.remove(lens)
+            _remove_camera(here)
             raise
 
 
-class SPADE_OT_fill_hidden(ReportsErrors, bpy.types.Operator):
+class SPADE_OT_fill_hidden(WatchesJob, bpy.types.Operator):
     """Paint what the camera does not see behind nearer things and beside its frame, and lay it there"""
 
     bl_idname = "spade.fill_hidden"
@@ -77,31 +82,16 @@ class SPADE_OT_fill_hidden(ReportsErrors, bpy.types.Operator):
 
     def start(self, context) -> set[str]:
         """The first band; the next one follows when it is there."""
-        self.band, self.job = 1, submit_hidden(context, 1)
-        wake()
-        manager = context.window_manager
-        self.clock = manager.event_timer_add(_STEP_S, window=context.window)
-        manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
+        self.band = 1
+        job = submit_hidden(context, self.band)
+        _stay_here(context)
+        return self.watch(context, job)
 
-    def modal(self, context, event):
-        if event.type == "ESC" and event.value == "PRESS" and self.job.is_live:
-            current_session().board.cancel(self.job)
-            redraw()
-        if self.job.is_live or (self.job.state is JobState.FINISHED and self.job.error is None):
-            return {"PASS_THROUGH"}
-        if self.job.state is JobState.PLACED and self.band < BANDS:
-            self.band += 1
-            result = self.reporting_errors(self.go_on, context)
-            if "RUNNING_MODAL" in result:
-                return {"PASS_THROUGH"}
-        context.window_manager.event_timer_remove(self.clock)
-        return {"FINISHED", "PASS_THROUGH"}
-
-    def go_on(self, context) -> set[str]:
-        self.job = submit_hidden(context, self.band)
-        wake()
-        return {"RUNNING_MODAL"}
+    def go_on(self, context) -> Job | None:
+        if self.job.state is not JobState.PLACED or self.band == BANDS:
+            return None
+        self.band += 1
+        return submit_hidden(context, self.band)
 
     def run(self, context) -> None:
         """The way of scripts: return when all is placed."""
@@ -119,6 +109,7 @@ class SPADE_OT_remove_projections(ReportsErrors, bpy.types.Operator):
     def run(self, context) -> None:
         scene = context.scene
         remove_projections(scene)
+        settings(scene).panorama_on_blocks = False
         if settings(scene).placement == "PROJECTION":
             settings(scene).placement = "BACKDROP"
             show(scene, "BOTH")
@@ -146,6 +137,26 @@ def submit_hidden(context: bpy.types.Context, bands: int, in_background: bool | 
     hidden = things_before(scene, frozen, depth_of(entry), bands)
     sight = Sight(projector_of(scene, camera, WIDER), hidden=bands)
     return submit_scene(context, in_background, sight=sight, view=OtherView(hidden, WIDER))
+
+
+def _stay_here(context: bpy.types.Context) -> None:
+    """The view shows the pictures that come, and goes on looking from where it does."""
+    current_session().pressed_in = 0
+    if isinstance(context.space_data, bpy.types.SpaceView3D):
+        show_materials(context.space_data, context.scene)
+
+
+def _leave_no_camera(job: Job) -> None:
+    """Where a job has ended without a picture, the camera that was put there for it goes, too."""
+    here = bpy.data.objects.get(job.request.camera_name)
+    if job.state in (JobState.CANCELLED, JobState.FAILED) and here is not None:
+        _remove_camera(here)
+
+
+def _remove_camera(here: bpy.types.Object) -> None:
+    lens = camera_data(here)
+    bpy.data.objects.remove(here)
+    bpy.data.cameras.remove(lens)
 
 
 def _camera_here(context: bpy.types.Context) -> bpy.types.Object:

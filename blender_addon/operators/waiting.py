@@ -14,6 +14,8 @@ from ..timer import run_until
 
 # A script waits this long for its picture: a cold server on a slow computer needs most of it.
 SCRIPT_PATIENCE_S = 300.0
+AS_LONG_AS_IT_TAKES_S = 30 * 24 * 3600.0
+"""For work of many pictures: each has limits of its own."""
 
 
 def wait_for_picture(job: Job) -> None:

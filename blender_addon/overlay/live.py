@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import bpy
 import numpy as np
@@ -33,12 +34,16 @@ _COUNTED = 160
 class LiveLabels:
     """The labels of one scene. Raises BadLabelSetError from `update` when an imported set cannot be read.
 
-    of_render: of what the render shows, where the views may show more.
+    of_render: of what the render shows, where the views may show more. when_read: called when what has changed was
+    read, or can be; None for who calls `update` again and again anyway, which then reads on, a slice a call.
     """
 
-    def __init__(self, of_render: bool = False) -> None:
+    def __init__(self, of_render: bool = False, when_read: Callable[[], None] | None = redraw_views) -> None:
         self.label_set: LabelSet | None = None
+        self.readings = 0
+        """How often the scene has been read so far."""
         self._reader = ShapeReader(of_render)
+        self._when_read = when_read
         self._batches: LabelBatches | None = None
         self._placed: Placed | None = None
         self._labels: LabelOverview | None = None
@@ -58,19 +63,23 @@ class LiveLabels:
         self._take_up_what_was_read()
         if self._seen and self._seen[0] != context.scene.session_uid:
             self._reading = None  # of another scene, or of the file before
+        if self._reading is not None and self._when_read is None:
+            self._work_on()
+            self._take_up_what_was_read()
         labels, label_set = overview_for_panel(context.scene), label_set_of(settings(context.scene))
         if labels is None:  # it is being worked out
-            _redraw_in(_LABELS_S)
+            self._come_back_in(_LABELS_S)
             return
         seen = (context.scene.session_uid, counted(), label_set, id(labels))
         if self._reading is not None or (seen == self._seen and labels is self._labels):
             return
         wait = self._read_at + _PATIENCE * self._read_took - time.monotonic()
         if wait > 0 and self._batches is not None:
-            _redraw_in(wait)
+            self._come_back_in(wait)
             return
         self._begin(context, labels, label_set, seen)
-        if self._work_on() is not None and not bpy.app.background:  # where no timer fires
+        is_left = self._work_on() is not None
+        if is_left and self._when_read is not None and not bpy.app.background:  # where no timer fires
             bpy.app.timers.register(self._work_on, first_interval=_PAUSE_S, persistent=True)
         self._take_up_what_was_read()
 
@@ -170,9 +179,16 @@ class LiveLabels:
                 self._reading, self._failure = None, problem
         self._read_took += time.monotonic() - began
         if self._reading is None:
-            redraw_views()
+            if self._when_read is not None:
+                self._when_read()
             return None
         return _PAUSE_S
+
+    def _come_back_in(self, seconds: float) -> None:
+        if self._when_read is None or bpy.app.background:
+            return
+        if not bpy.app.timers.is_registered(self._when_read):
+            bpy.app.timers.register(self._when_read, first_interval=seconds)
 
     def _take_up_what_was_read(self) -> None:
         """Give it to the graphics card, which can be talked to while Blender draws."""
@@ -190,11 +206,7 @@ class LiveLabels:
             rows = [colors[entry.id] for entry in label_set.classes] + [colors[label_set.ignore_id]]
             self._batches = LabelBatches(placed, np.array(rows, np.uint8))
         self._placed = placed
-
-
-def _redraw_in(seconds: float) -> None:
-    if not (bpy.app.background or bpy.app.timers.is_registered(redraw_views)):
-        bpy.app.timers.register(redraw_views, first_interval=seconds)
+        self.readings += 1
 
 
 def _same_shapes(before: Placed, now: Placed) -> bool:

@@ -20,7 +20,7 @@ def caveats(scene: bpy.types.Scene) -> list[str]:
     if settings(scene).placement == "BACKGROUND_IMAGE":
         return ["Views through the camera show the picture; it is not in renders."]
     view, found = scene.view_settings, []
-    if settings(scene).placement == "PROJECTION" and settings(scene).unpainted:
+    if settings(scene).is_on_blocks and settings(scene).unpainted:
         found.append(settings(scene).unpainted)
     if settings(scene).placement == "LAYERS":
         found += _of_layers(scene)

@@ -97,6 +97,16 @@ def _table_image(name: str, table: np.ndarray) -> bpy.types.Image:
     return image
 
 
+def table_in(group: bpy.types.NodeTree) -> np.ndarray:
+    """The table of a group's nodes, as `ViewInverse` has it."""
+    nodes: Any = group.nodes
+    image = next(node.image for node in nodes if node.type == "TEX_IMAGE")
+    pixels = np.empty((STEPS, STEPS, STEPS, 4), np.float32)
+    flat: Any = pixels.ravel()
+    image.pixels.foreach_get(flat)
+    return pixels[..., :3].transpose(2, 0, 1, 3)
+
+
 def _new_group(name: str, table: np.ndarray) -> bpy.types.NodeTree:
     group = bpy.data.node_groups.new(name, "ShaderNodeTree")
     assert group is not None

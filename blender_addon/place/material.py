@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from ..scene.borrow import set_if_known
@@ -57,6 +59,13 @@ def image_of(backdrop: bpy.types.Object) -> bpy.types.Image | None:
     material = backdrop.active_material
     node = material.node_tree.nodes.get(_PICTURE) if material and material.node_tree else None
     return node.image if node else None
+
+
+def picture_node(backdrop: bpy.types.Object) -> Any:
+    """The node that shows a backdrop's picture."""
+    tree = _material_of(backdrop).node_tree
+    assert tree is not None
+    return tree.nodes[_PICTURE]
 
 
 def exposure_of(scene: bpy.types.Scene) -> float:

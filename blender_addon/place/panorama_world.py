@@ -27,7 +27,7 @@ _PICTURE, _COLORS, _TURN, _LIGHT, _BRIGHT = (
     "Spade Light",
     "Spade Bright",
 )
-_STOPS, _BRIGHT_FROM = 3.0, 0.522
+STOPS, BRIGHT_FROM = 3.0, 0.522
 """A picture of a plain view ends at white: as light, what is brighter than this (linear) is more by so many stops."""
 SUN = "Spade Sun"
 
@@ -87,7 +87,7 @@ def match_world(scene: bpy.types.Scene) -> None:
     for name in (_LIGHT, _BRIGHT):
         _set(nodes[name].inputs["Strength"], 1.0 / exposure_of(scene))
     # The inverse of a view with a shoulder is as wide as light; what a plain view shows ends at white.
-    _set(nodes["Spade Stops"].inputs["To Max"], 0.0 if group is not None else _STOPS)
+    _set(nodes["Spade Stops"].inputs["To Max"], 0.0 if group is not None else STOPS)
 
 
 def _set(socket: Any, value: float) -> None:
@@ -156,7 +156,7 @@ def _new_world() -> bpy.types.World:
     light, bright = node("ShaderNodeBackground", _LIGHT), node("ShaderNodeBackground", _BRIGHT)
     grey, stops = node("ShaderNodeRGBToBW", "Spade Grey"), node("ShaderNodeMapRange", "Spade Stops")
     stops.interpolation_type = "SMOOTHSTEP"
-    stops.inputs["From Min"].default_value, stops.inputs["From Max"].default_value = _BRIGHT_FROM, 1.0
+    stops.inputs["From Min"].default_value, stops.inputs["From Max"].default_value = BRIGHT_FROM, 1.0
     power, scale = node("ShaderNodeMath"), node("ShaderNodeVectorMath", "Spade Scale")
     power.operation, scale.operation = "POWER", "SCALE"
     power.inputs[0].default_value = 2.0

@@ -20,6 +20,7 @@ from .image import same_image, store_image
 from .layers.kept import keep_layers, keep_layers_of, layers_in
 from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
 from .placement import is_placed, kind_of, place, placed_cameras, placed_picture
+from .projection.sights import keep_sight
 from .show import show_landed
 from .zenith import calmed
 
@@ -37,30 +38,46 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
     in the same way, is not stored again; where it is in place, too, nothing changes.
     Raises SpadeError where the scene refuses it: the picture then stays on the board, and the reason is the job's.
     """
-    assert job.rgb is not None
-    facts, small = provenance(job), painting_of(job)
-    known = same_image(facts)
+    small = painting_of(job)
     try:
-        rgb = _shown(job)
-        image = known or store_image(rgb, f"Backdrop {scene.name}", scene, facts)
-        records.record(image, job.request, rgb)
+        image, known = _stored(job, scene)
         camera = None if any(job.request.wrap) else _camera_of(scene, job.request)
-        job.is_new = known is None or small is not None or not is_placed(scene, known, camera)
+        job.is_new = not known or small is not None or not is_placed(scene, image, camera)
+        if job.request.wrap == PANORAMA and job.request.sight is not None:
+            keep_sight(image, job.request.sight)
         if job.request.repaint is not None and (base := bpy.data.images.get(job.request.repaint.base_name)):
-            keep_layers_of(image, base, rgb)
+            keep_layers_of(image, base, _shown(job))
         if job.is_new:
             place(scene, image, camera, job.request.sight)
     except SpadeError as problem:
         job.error = problem
         raise
     if small is not None:
-        swap_painting(small, image, keep_name=known is None)
+        swap_painting(small, image, keep_name=not known)
     if kind_of(image) != "TILE":  # which is seen on the blocks
         show_landed(scene)
     board.placed(job)
     records.trim(settings(scene).history_limit * 2**20)
     if job.is_new:
         bpy.ops.ed.undo_push(message="Place Backdrop")
+
+
+def keep_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
+    """Let the history have a picture that is not shown. Raises SpadeError as `place_picture` does."""
+    _, known = _stored(job, scene)
+    job.is_new = not known
+    board.placed(job)
+    records.trim(settings(scene).history_limit * 2**20)
+
+
+def _stored(job: Job, scene: bpy.types.Scene) -> tuple[bpy.types.Image, bool]:
+    """The image of a finished job with what it was made of, and whether the file had it already."""
+    assert job.rgb is not None
+    facts = provenance(job)
+    known, rgb = same_image(facts), _shown(job)
+    image = known or store_image(rgb, f"Backdrop {scene.name}", scene, facts)
+    records.record(image, job.request, rgb)
+    return image, known is not None
 
 
 def _shown(job: Job) -> np.ndarray:
@@ -101,7 +118,7 @@ def show_painting(job: Job, scene: bpy.types.Scene) -> None:
     Not on the blocks: what it replaced there could not be brought back as it was.
     """
     sight = job.request.sight
-    if settings(scene).placement == "PROJECTION" or (sight is not None and sight.hidden):
+    if settings(scene).is_on_blocks or (sight is not None and sight.hidden):
         return
     place_painting(job, scene, _camera_of(scene, job.request), provenance(job))
 

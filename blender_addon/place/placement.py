@@ -10,7 +10,8 @@ import bpy
 
 from ..bridge.sight import Sight
 from ..properties import settings
-from ..scene.view import flat_camera_of
+from ..scene.borrow import borrowed
+from ..scene.view import camera_of, flat_camera_of
 from .backdrop import backdrop_of, fit_backdrop, picture_of, place_backdrop, remove_backdrop
 from .camera_background import (
     background_of,
@@ -23,8 +24,9 @@ from .image import is_painting, provenance_of
 from .layers.cards import fit_layers, layers_of, place_layers, remove_layers
 from .layers.kept import cards_in
 from .panorama_world import match_world, panorama_of, place_panorama, remove_panorama
+from .projection.group import projector_in
 from .projection.projections import fit_projections, projection_of, remove_projections
-from .projection.sights import lay_on_blocks, sight_in, sights_of
+from .projection.sights import lay_on_blocks, lay_panorama_on_blocks, sight_in, sights_of
 from .tile_material import fit_tile, place_tile, tile_of
 
 
@@ -46,6 +48,8 @@ def place(
     if kind == "PANORAMA":
         for each in placed_cameras(scene):
             _clear(scene, each)
+        if settings(scene).panorama_on_blocks:
+            lay_panorama_on_blocks(scene, image, camera or camera_of(scene))
         place_panorama(scene, image)
         return
     if kind == "TILE":
@@ -58,7 +62,7 @@ def place(
         return
     if sight is not None and sight.hidden:
         return  # what it was to complete is gone; the history has it
-    remove_panorama(scene)
+    _take_around_away(scene)
     if placement != "LAYERS":
         remove_layers(scene, camera)
     if placement == "BACKGROUND_IMAGE":
@@ -87,6 +91,16 @@ def placed_picture(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.type
     """The picture that is shown for a camera."""
     background = background_of(camera)
     return background.image if background is not None else picture_of(scene, camera)
+
+
+def shown_picture(scene: bpy.types.Scene) -> bpy.types.Image | None:
+    """The picture that a scene shows by its placement: its world, its tile, or that of the active camera."""
+    placement = settings(scene).placement
+    if placement == "PANORAMA":
+        return panorama_of(scene)
+    if placement == "TILE":
+        return tile_of(scene)
+    return placed_picture(scene, scene.camera) if scene.camera is not None else None
 
 
 def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.Object | None) -> bool:
@@ -127,7 +141,10 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     ]
     for camera, _ in pictures if placement == "BACKGROUND_IMAGE" else ():
         refuse_linked(camera)
-    sights = sights_of(scene, pictures) if placement == "PROJECTION" else {}
+    sights = {}
+    if placement == "PROJECTION":
+        with borrowed(settings(scene), placement=placement):  # by which a label pass looks ahead, or around
+            sights = sights_of(scene, pictures)
     settings(scene).placement = placement
     for camera, picture in pictures:
         place(scene, picture, camera, sights.get(camera))
@@ -135,8 +152,16 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
 
 def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
     """Let a camera see what it saw before, and the scene have its own world; the picture stays in the file."""
-    remove_panorama(scene)
+    _take_around_away(scene)
     _clear(scene, camera)
+
+
+def _take_around_away(scene: bpy.types.Scene) -> None:
+    """Take a panorama away, from the world and off the blocks."""
+    remove_panorama(scene)
+    entries = settings(scene).projections
+    for camera in {each.camera for each in entries if projector_in(each.group).is_around}:
+        remove_projections(scene, camera)
 
 
 def _clear(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:

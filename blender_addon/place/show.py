@@ -14,7 +14,7 @@ def show(scene: bpy.types.Scene, what: str) -> None:
     """Show "BLOCKS", "PICTURE" or "BOTH", in views and in renders."""
     if what != settings(scene).show or not settings(scene).is_property_set("show"):
         settings(scene).show = what
-    if what == "PICTURE" and settings(scene).placement != "PROJECTION":  # there the picture is on the blocks
+    if what == "PICTURE" and not settings(scene).is_on_blocks:
         hide_blocks(scene)
     else:
         reveal_blocks(scene)

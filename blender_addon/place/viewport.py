@@ -23,10 +23,15 @@ def shows_pictures(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> bool:
     )
 
 
-def look_at_picture(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None:
-    """Look through the camera, and show materials where the picture is in one."""
+def show_materials(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None:
+    """Show materials, where the picture is in one; look from where the designer looks."""
     if not shows_pictures(view, scene):
         view.shading.type = "MATERIAL"
+
+
+def look_at_picture(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None:
+    """Look through the camera, and show materials where the picture is in one."""
+    show_materials(view, scene)
     if view.region_3d is not None:
         view.region_3d.view_perspective = "CAMERA"
     if had := [name for name in _GRID if getattr(view.overlay, name)]:

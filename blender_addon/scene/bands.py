@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands in front: things before two distances, which hide what could be painted behind them.
+"""What stands in front: things before three distances, which hide what could be painted behind them.
 
 Ground, rivers and mountains are no such things: they reach across the distances and stay, so that what is painted
 without the things is a whole landscape, too.
@@ -14,33 +14,43 @@ from ..bridge.layers import PAST_EVERYTHING
 from ..bridge.sight import Projector
 from .visible import is_backdrop, viewport_graph
 
-BANDS = 2
-# Of all that is seen, nearest first: how much is before the first distance, and before the second.
-_BEFORE = (0.55, 0.8)
+BANDS = 3
+# Of all that is seen, nearest first: how much is before each distance.
+_BEFORE = (0.45, 0.65, 0.85)
 
 
-def band_ends(depth: np.ndarray) -> tuple[float, ...]:
-    """How far each band reaches, in metres, of (H, W) metres that a projector sees; without any surface, endlessly."""
+def band_ends(depth: np.ndarray, before: tuple[float, ...] = _BEFORE) -> tuple[float, ...]:
+    """How far each band reaches, in metres, of (H, W) metres that a projector sees; without any surface, endlessly.
+
+    before: of all that is seen, nearest first, how much is before each end.
+    """
     seen = depth[depth < PAST_EVERYTHING]
-    return tuple(np.quantile(seen, _BEFORE).tolist()) if seen.size else (np.inf,) * BANDS
+    return tuple(np.quantile(seen, before).tolist()) if seen.size else (np.inf,) * len(before)
 
 
 def things_before(
-    scene: bpy.types.Scene, projector: Projector, depth: np.ndarray, bands: int
+    scene: bpy.types.Scene,
+    projector: Projector,
+    depth: np.ndarray,
+    bands: int,
+    before: tuple[float, ...] = _BEFORE,
+    with_cut_off: bool = False,
 ) -> tuple[str, ...]:
-    """The full names of the things that stand in the first `bands` bands, 1 or 2, of what a projector sees.
+    """The full names of the things that stand in the first `bands` bands, from 1 on, of what a projector sees.
 
     depth: (H, W) metres. Things are what stands before the band's end with its middle, and is smaller than the nearest
-    band is deep; what shows instances counts with all of them.
+    band is deep; what shows instances counts with all of them. In the first band only what is seen whole counts: a tree
+    that the frame cuts off is still to be painted, on the wider one; unless `with_cut_off`. before: as of `band_ends`.
     """
-    ends = band_ends(depth)
+    ends = band_ends(depth, before)
     if ends[0] == np.inf:
         return ()
     found = []
     for thing, corners in _corners(scene).items():
         span = float(np.linalg.norm(corners.max(axis=0) - corners.min(axis=0)))
-        _, ahead = projector.seen(corners)
-        if span < ends[0] and 0 < ahead.mean() < ends[bands - 1]:
+        places, ahead = projector.seen(corners)
+        is_whole = bool(((places > 0) & (places < 1)).all())
+        if span < ends[0] and 0 < ahead.mean() < ends[bands - 1] and (is_whole or with_cut_off or bands > 1):
             found.append(thing)
     return tuple(found)
 

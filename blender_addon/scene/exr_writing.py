@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One channel of floats as the bytes of an OpenEXR file, compressed: Blender packs three, and compresses none."""
+"""Floats as the bytes of an OpenEXR file, compressed: Blender packs images of three channels, and compresses none."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ _FLOAT, _ZIP, _ROWS = 2, 3, 16
 """Of a channel; of a file, and how many rows are compressed together."""
 
 
-def gray_exr(values: np.ndarray) -> bytes:
-    """(H, W) float32, row 0 at the top, losslessly."""
-    height, width = values.shape
+def exr(values: np.ndarray) -> bytes:
+    """(H, W) float32, or (H, W, 3) of red, green and blue, row 0 at the top, losslessly."""
+    height, width = values.shape[:2]
+    names = "Y" if values.ndim == 2 else "BGR"  # in the order of the alphabet, as the format has it
+    channels = b"".join(name.encode() + b"\0" + struct.pack("<4i", _FLOAT, 0, 1, 1) for name in names)
     box = struct.pack("<4i", 0, 0, width - 1, height - 1)
     header = b"".join(
         (
             struct.pack("<II", _MAGIC, _VERSION),
-            _attribute("channels", "chlist", b"Y\0" + struct.pack("<4i", _FLOAT, 0, 1, 1) + b"\0"),
+            _attribute("channels", "chlist", channels + b"\0"),
             _attribute("compression", "compression", bytes([_ZIP])),
             _attribute("dataWindow", "box2i", box),
             _attribute("displayWindow", "box2i", box),
@@ -31,9 +33,11 @@ def gray_exr(values: np.ndarray) -> bytes:
             b"\0",
         )
     )
+    # Row by row, and in each row one channel after the other.
+    rows = values[:, None] if values.ndim == 2 else values[..., ::-1].transpose(0, 2, 1)
     chunks = []
     for first in range(0, height, _ROWS):
-        packed = _packed(values[first : first + _ROWS].astype("<f4").tobytes())
+        packed = _packed(rows[first : first + _ROWS].astype("<f4").tobytes())
         chunks.append(struct.pack("<ii", first, len(packed)) + packed)
     sizes = np.array([len(header) + 8 * len(chunks), *(len(chunk) for chunk in chunks[:-1])], np.uint64)
     return header + np.cumsum(sizes, dtype="<u8").tobytes() + b"".join(chunks)

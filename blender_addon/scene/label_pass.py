@@ -20,9 +20,10 @@ Which object each pixel shows is told, where a network wants to know, by the sam
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -68,7 +69,10 @@ class LabelPass:
     takes, by its name, the largest first. `sky_share`: how much is past everything.
     `instance_map`: where it was asked for, (H, W) uint16, 0 where nothing is, else a number an object, of which there
     are `object_count`: with more than 65,535 numbers come again. `fine_depth`: where it was asked for, (2H, 2W)
-    float32 metres, for a projection: at no pixel's centre less than `depth` is there. Of large pictures it is `depth`.
+    float32 metres, for a projection: at no pixel's centre less than `depth` is there. Of large pictures, and all
+    around, it is `depth`.
+    apart: (H, W) uint16, which of the objects that were to be told apart a pixel shows, counted from 1; else 0. None
+    where there were none.
     `layers`: of `render_layered_labels`, how what is seen is taken apart.
     """
 
@@ -80,6 +84,7 @@ class LabelPass:
     instance_map: np.ndarray | None = None
     object_count: int = 0
     fine_depth: np.ndarray | None = None
+    apart: np.ndarray | None = None
     layers: Layers | None = None
 
     @property
@@ -95,11 +100,12 @@ def render_label_map(
     with_objects: bool = False,
     with_depth: bool = False,
     view: OtherView = AS_IT_IS,
+    apart: Sequence[str] = (),
 ) -> LabelPass:
     """Render the labels the scene's camera sees: `shape` (height, width) pixels over exactly its frame.
 
     with_objects: find out which object each pixel shows, too; the labels are the same. with_depth: `fine_depth`, too.
-    view: what is hidden for it, and how wide its frame is.
+    view: what is hidden for it, and how wide its frame is. apart: full names of objects that are told apart.
     Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCameraError,
     NothingLabelledError, BadLabelSetError, BadShapeError, BusyError (Blender is rendering), UnavailableError (Cycles is
     switched off).
@@ -120,9 +126,11 @@ def render_label_map(
             scene_copy(scene) as copy,
             looking_around(scene, copy) if around else nullcontext(),
         ):
-            found = take_labels(scene, copy, shape, Path(folder), with_objects)
+            found = take_labels(scene, copy, shape, Path(folder), with_objects, apart)
             if with_depth:
-                found = replace(found, fine_depth=_fine_depth(scene, copy, found.depth, Path(folder)))
+                # All around, finer would be four times as many pixels as there are already.
+                fine = found.depth if around else _fine_depth(scene, copy, found.depth, Path(folder))
+                found = replace(found, fine_depth=fine)
         if around:
             background = background_of(label_set, settings(scene).background_class)
             if background is not None:
@@ -148,7 +156,12 @@ def check_pass(scene: bpy.types.Scene, shape: tuple[int, int]) -> None:
 
 
 def take_labels(
-    scene: bpy.types.Scene, copy: bpy.types.Scene, shape: tuple[int, int], folder: Path, with_objects: bool
+    scene: bpy.types.Scene,
+    copy: bpy.types.Scene,
+    shape: tuple[int, int],
+    folder: Path,
+    with_objects: bool,
+    apart: Sequence[str] = (),
 ) -> LabelPass:
     """The label pass of a copy of a scene, which is stripped for it. Raises NothingLabelledError and InternalError."""
     aspect, label_set = frame_aspect(scene), scene_label_set(scene)
@@ -157,10 +170,12 @@ def take_labels(
     background, file = settings(scene).background_class, folder / "labels.exr"
     strip(copy, active_view_layer(scene).name)
     if not with_objects:
-        indices = _render(scene, copy, shape, aspect, file, PassIndices.by_class)
+        by_class = partial(PassIndices.by_class, apart=apart)
+        indices = _render(scene, copy, shape, aspect, file, by_class)
         return labels_in(file, indices, label_set, background)
     next(layer for layer in copy.view_layers if layer.use).use_pass_emit = True
-    indices = _render(scene, copy, shape, aspect, file, PassIndices.by_object, let_objects_glow)
+    by_object = partial(PassIndices.by_object, apart=apart)
+    indices = _render(scene, copy, shape, aspect, file, by_object, let_objects_glow)
     found = labels_in(file, indices, label_set, background)
     things, numbers = _numbers_in(file)
     bare = (things > 0) & (numbers == 0)
@@ -252,7 +267,8 @@ def labels_in(file: Path, indices: PassIndices, label_set: LabelSet, background_
         int(class_id): float(count) / label_map.size for class_id, count in zip(present, counts, strict=True)
     }
     unlabelled = indices.unlabelled_shares(classes, thing)
-    return LabelPass(label_map, depth, shares, unlabelled, float(np.mean(sky)))
+    apart = indices.told_apart(thing) if indices.apart else None
+    return LabelPass(label_map, depth, shares, unlabelled, float(np.mean(sky)), apart=apart)
 
 
 def channel(channels: dict[str, np.ndarray], endings: tuple[str, ...]) -> np.ndarray:

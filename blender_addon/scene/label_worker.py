@@ -17,18 +17,21 @@ import numpy as np
 from ..bridge.layers import Layers
 from ..contract.errors import InternalError, SpadeError
 from .background_blender import BackgroundBlender, error_in
+from .elsewhere import Elsewhere, Place
 from .label_pass import LabelPass
 from .other_view import AS_IT_IS, OtherView
 
 _MAIN = Path(__file__).with_name("label_worker_main.py")
+_MORE = ("instance_map", "fine_depth", "apart")
 
 
 @dataclass(frozen=True)
 class PassRequest:
     """scene_file: as `write_scene_file` wrote it. scene: its full name in there. shape: (height, width).
 
-    with_objects, with_depth: as of `render_label_map`. view: what of the scene is seen otherwise. with_layers: it is to
-    be taken apart, as by `render_layered_labels`.
+    with_objects, with_depth: as of `render_label_map`. view: what of the scene is seen otherwise.
+    elsewhere: where to go before; the file then stays open for the next request of it. with_layers: it is to be taken
+    apart, as by `render_layered_labels`.
     """
 
     scene_file: Path
@@ -38,6 +41,7 @@ class PassRequest:
     with_objects: bool = False
     with_depth: bool = False
     view: OtherView = AS_IT_IS
+    elsewhere: Elsewhere | None = None
     with_layers: bool = False
 
 
@@ -48,6 +52,8 @@ class LabelWorker:
         """Start it; `folder`, which must be there, is for its files. Raises UnavailableError."""
         self.is_ready = False
         """Whether it has begun to take requests; one that ends before never will."""
+        self.place: Place | None = None
+        """What was found where the last request went."""
         self._arrays = folder / "labels.npz"
         self._passes: queue.SimpleQueue[LabelPass | SpadeError] = queue.SimpleQueue()
         fix = "Generate again: the labels are taken in this one."
@@ -72,6 +78,7 @@ class LabelWorker:
             "with_objects": request.with_objects,
             "with_depth": request.with_depth,
             "view": asdict(request.view),
+            "elsewhere": asdict(request.elsewhere) if request.elsewhere else None,
             "with_layers": request.with_layers,
             "arrays": str(self._arrays),
         }
@@ -109,14 +116,13 @@ class LabelWorker:
         try:
             with np.load(self._arrays) as arrays:
                 label_map, depth = arrays["label_map"], arrays["depth"]
-                instance_map, fine_depth = (
-                    arrays[name] if name in arrays else None for name in ("instance_map", "fine_depth")
-                )
+                instance_map, fine_depth, apart = (arrays[name] if name in arrays else None for name in _MORE)
                 layers = Layers.from_arrays(arrays) if "owner" in arrays else None
         except (OSError, ValueError) as problem:
             return InternalError(
                 f"The labels cannot be read: {problem}.", "Check the folder for temporary files."
             )
+        self.place = Place.from_facts(answer["place"]) if answer["place"] is not None else None
         return LabelPass(
             label_map,
             depth,
@@ -126,5 +132,6 @@ class LabelWorker:
             instance_map,
             answer["object_count"],
             fine_depth,
+            apart,
             layers,
         )

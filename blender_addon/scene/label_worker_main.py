@@ -16,7 +16,6 @@ import shutil
 import sys
 import threading
 from pathlib import Path
-from types import ModuleType
 
 import bpy
 
@@ -35,7 +34,7 @@ def main(package: str, paths: list[str], folder: str) -> None:
     sys.path += [path for path in paths if path not in sys.path] + [str(Path(package).parent)]
     addon = importlib.import_module(Path(package).name)
     addon.properties.register()
-    layered_pass = importlib.import_module(f"{addon.__name__}.scene.layered_pass")
+    passes = Passes(addon.__name__)
     answers.write('{"ready": true}\n')
     answers.flush()
     _load_cycles()
@@ -44,9 +43,10 @@ def main(package: str, paths: list[str], folder: str) -> None:
             request = requests.get(timeout=IDLE_S)
         except queue.Empty:
             return
-        answers.write(json.dumps(_answer(layered_pass, request)) + "\n")
+        answers.write(json.dumps(passes.answer(request)) + "\n")
         answers.flush()
-        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)  # lets go of the scene
+        if request["elsewhere"] is None:
+            passes.let_go()
 
 
 def _listen(requests: queue.SimpleQueue[dict], folder: str) -> None:
@@ -67,24 +67,51 @@ def _load_cycles() -> None:
     bpy.ops.render.render()
 
 
-def _answer(layered_pass: ModuleType, request: dict) -> dict:
-    """Take a label pass and write it; or say what went wrong, by the name of the error's class."""
-    import numpy as np
+class Passes:
+    """Takes label passes of scene files, one of which may be open already."""
 
-    try:
-        bpy.ops.wm.open_mainfile(filepath=request["scene_file"], load_ui=False, use_scripts=False)
-        scene = next(each for each in bpy.data.scenes if each.name_full == request["scene"])
-        window = bpy.context.window_manager.windows[0]
-        window.scene, window.view_layer = scene, scene.view_layers[request["layer"]]
-        taken = layered_pass.take_pass(
+    def __init__(self, addon: str) -> None:
+        self._layered_pass, self._elsewhere = (
+            importlib.import_module(f"{addon}.scene.{name}") for name in ("layered_pass", "elsewhere")
+        )
+        self._open = ""
+        self._at_rest: dict = {}
+
+    def let_go(self) -> None:
+        """Have nothing open."""
+        self._open, self._at_rest = "", {}
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+    def answer(self, request: dict) -> dict:
+        """Take a label pass and write it; or say what went wrong, by the name of the error's class."""
+        try:
+            return self._take(request)
+        except Exception as problem:
+            fault = f"The label pass failed in the background ({type(problem).__name__}: {problem})."
+            return {
+                "error": type(problem).__name__,
+                "message": getattr(problem, "message", fault),
+                "fix": getattr(problem, "fix", "Please report it."),
+            }
+
+    def _take(self, request: dict) -> dict:
+        import numpy as np
+
+        scene = self._scene(request)
+        place = None
+        if request["elsewhere"] is not None:
+            wanted = self._elsewhere.Elsewhere(**request["elsewhere"])
+            place = self._elsewhere.go_there(scene, wanted, self._at_rest)
+        taken = self._layered_pass.take_pass(
             scene,
             tuple(request["shape"]),
             with_objects=request["with_objects"],
             with_depth=request["with_depth"],
-            view=layered_pass.OtherView(**request["view"]),
+            view=self._layered_pass.OtherView(**request["view"]),
+            apart=[each.name for each in place.moved] if place else (),
             with_layers=request["with_layers"],
         )
-        more = {"instance_map": taken.instance_map, "fine_depth": taken.fine_depth}
+        more = {name: getattr(taken, name) for name in ("instance_map", "fine_depth", "apart")}
         more = {name: array for name, array in more.items() if array is not None}
         more |= taken.layers.to_arrays() if taken.layers is not None else {}
         np.savez(request["arrays"], label_map=taken.label_map, depth=taken.depth, **more)
@@ -93,14 +120,22 @@ def _answer(layered_pass: ModuleType, request: dict) -> dict:
             "unlabelled": taken.unlabelled,
             "sky_share": taken.sky_share,
             "object_count": taken.object_count,
+            "place": place.to_facts() if place else None,
         }
-    except Exception as problem:
-        fault = f"The label pass failed in the background ({type(problem).__name__}: {problem})."
-        return {
-            "error": type(problem).__name__,
-            "message": getattr(problem, "message", fault),
-            "fix": getattr(problem, "fix", "Please report it."),
-        }
+
+    def _scene(self, request: dict) -> bpy.types.Scene:
+        """The scene, in the window; its file is opened unless it is open already."""
+        is_open = request["elsewhere"] is not None and self._open == request["scene_file"]
+        if not is_open:
+            self._at_rest = {}
+            bpy.ops.wm.open_mainfile(filepath=request["scene_file"], load_ui=False, use_scripts=False)
+            self._open = request["scene_file"]
+        scene = next(each for each in bpy.data.scenes if each.name_full == request["scene"])
+        window = bpy.context.window_manager.windows[0]
+        window.scene, window.view_layer = scene, scene.view_layers[request["layer"]]
+        if not is_open and request["elsewhere"] is not None:
+            self._elsewhere.show_all(scene)
+        return scene
 
 
 if __name__ == "__main__":

@@ -6,16 +6,17 @@ Nearer things are hidden by object. A nearer clip plane would cut the ground, to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import bpy
 import numpy as np
 
 from ..bridge.layers import PAST_EVERYTHING, taken_apart
+from ..bridge.sight import Projector
 from ..contract.errors import NothingLabelledError
 from ..properties import settings
-from .bands import BANDS, band_ends, things_before
+from .bands import band_ends, things_before
 from .blocks import blocks_in_sight
 from .coverage import remember
 from .label_pass import LabelPass, render_label_map
@@ -28,6 +29,8 @@ from .visible import viewport_graph
 
 MARGIN = 3 / 32
 """Of the picture's width and height, on each side: how far cards go on beyond it. Sizes are multiples of 32."""
+BEFORE = (0.55, 0.8)
+"""Of all that is seen, nearest first: how much is before the second card's band, and before the third's."""
 _ALL_SKY = 0.98
 """Of a map: models know no such photographs, and paint night."""
 
@@ -39,12 +42,13 @@ def take_pass(
     with_objects: bool = False,
     with_depth: bool = False,
     view: OtherView = AS_IT_IS,
+    apart: Sequence[str] = (),
     with_layers: bool = False,
 ) -> LabelPass:
     """`render_layered_labels` where layers are asked for, else `render_label_map`."""
     if with_layers:
         return render_layered_labels(scene, shape, progress, with_objects)
-    return render_label_map(scene, shape, progress, with_objects, with_depth, view)
+    return render_label_map(scene, shape, progress, with_objects, with_depth, view, apart)
 
 
 def render_layered_labels(
@@ -55,14 +59,14 @@ def render_layered_labels(
 ) -> LabelPass:
     """As `render_label_map`, with `layers`. Raises what that does."""
     report = progress or (lambda done: None)
-    passes = BANDS + 2
+    passes = len(BEFORE) + 2
     seen = render_label_map(scene, shape, lambda done: report(done / passes), with_objects)
     viewport_graph(scene)  # brings the camera to its place
     projector = projector_of(scene, flat_camera_of(scene))
     maps, depths = [], []
-    for band in range(BANDS + 1):
+    for band in range(len(BEFORE) + 1):
         with blocks_in_sight(scene):
-            hidden = things_before(scene, projector, seen.depth, band) if band else ()
+            hidden = _things_before(scene, projector, seen.depth, band)
         label_map, depth = _behind(scene, shape, hidden)
         maps.append(label_map)
         depths.append(depth)
@@ -70,8 +74,15 @@ def render_layered_labels(
     # What is said of the scene is what its camera sees.
     remember(scene, scene_label_set(scene), seen.unlabelled, seen.sky_share, seen.object_count)
     return replace(
-        seen, layers=taken_apart(projector, seen.depth, depths, band_ends(seen.depth), tuple(maps))
+        seen, layers=taken_apart(projector, seen.depth, depths, band_ends(seen.depth, BEFORE), tuple(maps))
     )
+
+
+def _things_before(
+    scene: bpy.types.Scene, projector: Projector, depth: np.ndarray, band: int
+) -> tuple[str, ...]:
+    """What is hidden for a card, counted from 0; those that the frame cuts off, too: the nearest card has them."""
+    return things_before(scene, projector, depth, band, BEFORE, with_cut_off=True) if band else ()
 
 
 def _behind(

@@ -31,6 +31,12 @@ def yaw_of(camera: bpy.types.Object) -> float:
     return math.atan2(-ahead.x, ahead.y)
 
 
+def level(camera: bpy.types.Object) -> Matrix:
+    """Where a camera stands, upright, and turned as it is: camera to world."""
+    upright = Euler((math.pi / 2, 0.0, yaw_of(camera))).to_matrix().to_4x4()
+    return Matrix.Translation(camera.matrix_world.to_translation()[:]) @ upright
+
+
 @contextmanager
 def looking_around(scene: bpy.types.Scene, copy: bpy.types.Scene) -> Iterator[None]:
     """While it lasts, a copy of a scene looks all around the place of the scene's camera. Raises NoCameraError."""
@@ -43,8 +49,7 @@ def looking_around(scene: bpy.types.Scene, copy: bpy.types.Scene) -> Iterator[No
         holder = lens if hasattr(lens, "panorama_type") else lens.cycles
         holder.panorama_type = "EQUIRECTANGULAR"
         lens.clip_start, lens.clip_end = camera.data.clip_start, camera.data.clip_end
-        level = Euler((math.pi / 2, 0.0, yaw_of(camera))).to_matrix().to_4x4()
-        eye.matrix_world = Matrix.Translation(camera.matrix_world.to_translation()[:]) @ level
+        eye.matrix_world = level(camera)
         copy.collection.objects.link(eye)
         copy.camera = eye
         yield

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PNG files of label maps."""
+"""PNG files of label maps, and of pictures that nobody is to change."""
 
 from __future__ import annotations
 
@@ -54,6 +54,21 @@ def ids_in(file: bytes) -> np.ndarray:
         )
     except (KeyError, ValueError, struct.error, zlib.error):
         raise BadImageError("A stored label map cannot be read.", "Generate anew from the scene.") from None
+
+
+def rgb_in(file: bytes) -> np.ndarray:
+    """The (H, W, 3) uint8 that `png` made this file of. Raises BadImageError for any other file."""
+    try:
+        chunks = dict(_chunks(file))
+        width, height, depth, color_type, *_ = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
+        lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, -1)
+        if color_type != _COLOR or depth != 8 or lines[:, 0].any():
+            raise ValueError("of another kind")
+        return lines[:, 1:].reshape(height, width, 3).copy()
+    except (KeyError, ValueError, struct.error, zlib.error):
+        raise BadImageError(
+            "A stored picture cannot be read.", "Delete its file, and paint it again."
+        ) from None
 
 
 def _chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:

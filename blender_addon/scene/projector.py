@@ -3,13 +3,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import bpy
 from mathutils import Matrix
 
 from ..bridge.sight import Projector
+from .panorama import level
 from .view import camera_data, camera_frame
+
+
+def projector_around(camera: bpy.types.Object) -> Projector:
+    """All around the place of a camera, level, as `looking_around` has it."""
+    inverse: Any = level(camera).inverted()
+    rows = tuple(tuple(float(number) for number in row) for row in inverse)[:3]
+    return Projector(rows, (1 / math.tau, 1 / math.pi), (0.5, 0.5), is_around=True)
 
 
 def projector_of(scene: bpy.types.Scene, camera: bpy.types.Object, widen: float = 1.0) -> Projector:

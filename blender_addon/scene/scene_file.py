@@ -13,14 +13,16 @@ from ..contract.errors import InternalError
 from .animated import animated
 from .borrow import borrowed
 from .evaluated import quiet_handlers
-from .unkeyed import unkeyed_edits_kept
+from .unkeyed import unkeyed_edits_kept, unkeyed_edits_restored
 
 _OF_SAVES = ("save_pre", "save_post", "save_post_fail")
 
 
-def write_scene_file(scene: bpy.types.Scene, path: Path) -> None:
+def write_scene_file(scene: bpy.types.Scene, path: Path, keep_unkeyed: bool = True) -> None:
     """Write the open file as it is now, unsaved edits included, without that the user could tell. Raises InternalError.
 
+    keep_unkeyed: let what was moved and not keyed stay so in the file; else its keys move it there, as in a rendered
+    animation.
     The whole file, uncompressed: a few milliseconds for a small one, 0.1 s for 20,000 objects or 2,000,000 polygons. To
     write the scene alone takes Blender a time that grows with the square of its objects.
     """
@@ -29,7 +31,8 @@ def write_scene_file(scene: bpy.types.Scene, path: Path) -> None:
     try:
         with (
             quiet_handlers(_OF_SAVES),
-            unkeyed_edits_kept(scene),  # opening the file would put them back
+            # Opening the file would put them back.
+            unkeyed_edits_kept(scene) if keep_unkeyed else unkeyed_edits_restored(scene),
             borrowed(preferences.filepaths, file_preview_type="NONE"),  # it would be rendered
             borrowed(bpy.data, use_autopack=False),
         ):

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import bpy
 
-from ..bake.running import running_bake
+from ..background.running import running_work
+from ..background.work import BackgroundWork
+from ..bake.baker import Baker
+from ..engine.exporter import Exporter
 from ..place.camera_background import background_of
 from ..place.layers.kept import cards_in
 from ..place.panorama_world import panorama_of
 from ..place.placement import placed_picture
 from ..place.projection.materials import is_baked
 from ..place.projection.projections import projection_of
+from ..place.tile_material import tile_of
 from ..properties import PLACEMENTS, settings
 from ..scene.projected import is_painted
 from .layout import Layout, layout_of
@@ -39,9 +43,14 @@ class SPADE_PT_placement(bpy.types.Panel):
             layout.prop(spade, "tile_class")
             layout.prop(spade, "tile_width")
             layout.operator("spade.use_tile", icon="MATERIAL")
+            draw_export(layout, "spade.export_tile", tile_of(scene) is not None)
         around = panorama_of(scene)
         if around is not None:
-            layout.operator("spade.add_sun", icon="LIGHT_SUN")
+            row = layout.row(align=True)
+            row.operator("spade.add_sun", icon="LIGHT_SUN")
+            on = spade.panorama_on_blocks
+            row.operator("spade.panorama_on_blocks", icon="MESH_CUBE", depress=on).on = not on
+            draw_export(layout, "spade.export_panorama")
         camera = scene.camera
         if camera is None or not isinstance(camera.data, bpy.types.Camera):
             return
@@ -53,14 +62,15 @@ class SPADE_PT_placement(bpy.types.Panel):
         picture = placed_picture(scene, camera)
         if spade.placement == "LAYERS" and picture is not None and not cards_in(picture):
             layout.label(text="Generate paints what stands behind.", icon="INFO")
-        if settings(scene).placement == "PROJECTION":
+        if spade.is_on_blocks:
             bare = layout.row()
-            bare.prop(settings(scene), "bare", expand=True)
+            bare.prop(spade, "bare", expand=True)
             projections = layout.column(align=True)
-            projections.operator("spade.project_from_view", icon="VIEW_CAMERA")
-            hidden = projections.row(align=True)
-            hidden.enabled = projection_of(scene, camera) is not None
-            hidden.operator("spade.fill_hidden", icon="MOD_BOOLEAN")
+            if spade.placement == "PROJECTION":
+                projections.operator("spade.project_from_view", icon="VIEW_CAMERA")
+                hidden = projections.row(align=True)
+                hidden.enabled = projection_of(scene, camera) is not None
+                hidden.operator("spade.fill_hidden", icon="MOD_BOOLEAN")
             draw_bake(projections, context)
             back = projections.row(align=True)
             back.enabled = any(is_painted(material) for material in bpy.data.materials)
@@ -71,15 +81,32 @@ class SPADE_PT_placement(bpy.types.Panel):
 
 
 def draw_bake(layout: Layout, context: bpy.types.Context) -> None:
-    """Bake, or how far it is."""
+    """Bake, or how far it is; and what is made of that."""
+    has_baked = any(is_baked(thing) for thing in context.selected_objects)
     row = layout.row(align=True)
-    if (baker := running_bake()) is not None:
-        row.progress(factor=baker.fraction, text=f"Baking {len(baker.baked)} of {len(baker.plan.things)}")
-        return
-    row.operator("spade.bake", icon="RENDER_STILL")
+    draw_work(row, Baker, "spade.bake", icon="RENDER_STILL")
     back = row.row(align=True)
-    back.enabled = any(is_baked(thing) for thing in context.selected_objects)
+    back.enabled = has_baked
     back.operator("spade.remove_baked", text="", icon="LOOP_BACK")
+    draw_export(layout, "spade.export_baked", has_baked)
+
+
+def draw_export(layout: Layout, operator: str, can_be: bool = True) -> None:
+    """The button that exports for engines, or how far that is."""
+    row = layout.row(align=True)
+    row.enabled = can_be
+    draw_work(row, Exporter, operator, text="Export for Engine", icon="EXPORT")
+
+
+def draw_work(row: Layout, kind: type[BackgroundWork], operator: str, **look: str) -> None:
+    """A button, or in its place how far the work in the background is that it began; grey while there is another."""
+    work = running_work()
+    if isinstance(work, kind):
+        row.progress(factor=work.fraction, text=work.doing)
+        return
+    button = row.row(align=True)
+    button.enabled = work is None
+    button.operator(operator, **look)
 
 
 CLASSES = (SPADE_PT_placement,)

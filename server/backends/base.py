@@ -116,11 +116,16 @@ class Backend(Protocol):
         ...
 
     def idle(self) -> list[int]:
-        """The workers to which `render` may be called now."""
+        """The workers that have nothing to paint: `render` may be called."""
+        ...
+
+    def between_parts(self) -> list[int]:
+        """The workers that have something to paint, and take more: short pictures, to be painted between the parts of
+        the large one that they paint. `render` may be called, a job at a time."""
         ...
 
     def render(self, worker: int, batch: Sequence[Try], expected_s: float, now: float) -> None:
-        """Give jobs to an idle worker; it may be silent about its progress as long as `expected_s` explains."""
+        """Give jobs to a worker; it may be silent about its progress as long as `expected_s` explains."""
         ...
 
     def abandon(self, ticket: int, now: float) -> None:

@@ -107,6 +107,9 @@ class LocalBackend:
     def idle(self) -> list[int]:
         return [worker.index for worker in self._workers if worker.idle]
 
+    def between_parts(self) -> list[int]:
+        return [worker.index for worker in self._workers if worker.takes_more]
+
     def render(self, worker: int, batch: Sequence[Try], expected_s: float, now: float) -> None:
         chosen = self._workers[worker]
         for number, each in enumerate(batch, start=1):
@@ -177,8 +180,7 @@ class LocalBackend:
             return []
         worker.progress_at = now
         if isinstance(event, Rendered | RenderFailed):
-            worker.tickets.discard(event.ticket)
-            worker.wanted.discard(event.ticket)
+            worker.end_of(event.ticket, now)
         if isinstance(event, RenderPainting):
             return [PaintingEvent(event, buffers)]
         return [RenderedEvent(event, buffers) if isinstance(event, Rendered) else event]

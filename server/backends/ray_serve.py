@@ -109,6 +109,9 @@ class RayServeBackend:
     def idle(self) -> list[int]:
         return [place.index for place in self._places if self._ready and not place.tickets]
 
+    def between_parts(self) -> list[int]:
+        return []  # a replica paints one batch at a time
+
     def render(self, worker: int, batch: Sequence[Try], expected_s: float, now: float) -> None:
         place, orders = self._places[worker], []
         place.tickets = {each.ticket for each in batch}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from spade_core.checkpoint.sources import CheckpointVersion
 from spade_core.contract.server_statistics import WorkerStatus
+from spade_core.runtime import SLEEPING_THREADS
 
 from .wire import Assignment, Heartbeat
 
@@ -22,6 +23,8 @@ SILENT_S = 3.0
 STALL_S = 10.0  # without progress, beyond what the pictures' size explains
 STOP_S = 0.8
 """How long a worker may go on with what nobody wants any more; then its device is freed by ending it."""
+MOST_BETWEEN = 4
+"""Pictures that a worker may have waiting for the end of a part of the large one that it paints."""
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _WORKER = (
     f"{__name__.split('.')[0]}.worker"  # the package is `server` in the checkout, `spade_server` installed
@@ -62,11 +65,23 @@ class WorkerProcess:
         """Whether it may be given something to paint."""
         return self.ready and not self.tickets
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether it may be given something to paint between the parts of the picture that it paints."""
+        return self.ready and bool(self.wanted) and len(self.tickets) <= MOST_BETWEEN
+
     def give(self, tickets: set[int], expected_s: float, now: float) -> None:
-        """It paints these from now on."""
-        self.tickets, self.wanted, self.unwanted_at = tickets, set(tickets), None
-        self.patience_s, self.progress_at = STALL_S + 2 * expected_s, now
-        self.kills_before = kills_for_memory()
+        """It paints these from now on, beside what it paints."""
+        self.patience_s = (self.patience_s if self.tickets else STALL_S) + 2 * expected_s
+        self.tickets, self.wanted, self.unwanted_at = self.tickets | tickets, self.wanted | tickets, None
+        self.progress_at, self.kills_before = now, kills_for_memory()
+
+    def end_of(self, ticket: int, now: float) -> None:
+        """It is done with this ticket."""
+        self.tickets.discard(ticket)
+        self.wanted.discard(ticket)
+        if self.tickets and not self.wanted and self.unwanted_at is None:
+            self.unwanted_at = now
 
     def abandon(self, ticket: int, now: float) -> None:
         """Nobody wants this ticket any more."""
@@ -112,10 +127,14 @@ class WorkerProcess:
         self.token = assignment.token.encode()
         paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         # Thread pools are sized when torch is imported: too early for the worker to read its assignment.
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(paths),
-            "OMP_NUM_THREADS": str(assignment.threads),
-        }
+        environment = (
+            SLEEPING_THREADS
+            | os.environ
+            | {
+                "PYTHONPATH": os.pathsep.join(paths),
+                "OMP_NUM_THREADS": str(assignment.threads),
+            }
+        )
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", _WORKER], stdin=subprocess.PIPE, stdout=sys.stderr, env=environment
         )

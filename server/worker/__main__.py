@@ -11,7 +11,6 @@ import ctypes
 import importlib
 import json
 import os
-import queue
 import signal
 import sys
 import threading
@@ -33,10 +32,10 @@ from ..console import make_patient
 from ..monitoring.log import JSON, MessageLines
 from .loaded import LoadedModels
 from .models import ModelStore
+from .orders import Orders
 from .renderer import Renderer
 
 _HEARTBEAT_S = 0.5
-_PATIENCE_S = 2.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -46,7 +45,7 @@ class BrokerConnection(threading.Thread):
 
     def __init__(self, assignment: Assignment):
         super().__init__(daemon=True)
-        self.orders: queue.SimpleQueue[tuple[Render, list[memoryview]] | LoadedModels] = queue.SimpleQueue()
+        self.orders = Orders()
         self.abandoned: set[int] = set()
         self.device = ""  # once the models are there: only then can it be asked for its memory
         self._context = zmq.Context()
@@ -108,7 +107,7 @@ def main() -> None:
     threading.Thread(target=_leave_with_broker, daemon=True).start()
     broker = BrokerConnection(assignment)
     broker.start()
-    renderer = Renderer(broker.send, broker.abandoned)
+    renderer = Renderer(broker.send, broker.abandoned, broker.orders.waiting)
     store = ModelStore(
         assignment.models,
         synthesizer_class(assignment.synthesizer),
@@ -121,27 +120,12 @@ def main() -> None:
     renderer.use(loaded)
     threading.Thread(target=store.follow, args=(broker.orders.put, broker.sender()), daemon=True).start()
     while True:
-        order = _next(broker.orders)
+        # Who waits long gives memory back; at once would hold up the picture that is being sent.
+        order = broker.orders.next(return_freed_memory)
         if isinstance(order, LoadedModels):
             renderer.use(order)
-            continue
-        batch, models = [order], []
-        while batch[-1][0].more:  # the rest is on its way
-            following = broker.orders.get()
-            (models if isinstance(following, LoadedModels) else batch).append(following)
-        renderer.render(batch)
-        broker.abandoned.difference_update(job.ticket for job, _ in batch)
-        for newer in models:
-            renderer.use(newer)
-
-
-def _next(orders: queue.SimpleQueue[Any]) -> Any:
-    """What to do next. Who waits long gives memory back; at once would hold up the picture that is being sent."""
-    try:
-        return orders.get(timeout=_PATIENCE_S)
-    except queue.Empty:
-        return_freed_memory()
-        return orders.get()
+        else:
+            renderer.render(order)
 
 
 def _be_first_to_go() -> None:

@@ -51,7 +51,7 @@ class LoadedModels:
         speed = max((each.ms_per_megapixel for each in self.by_name.values()), default=0.0)
         infos = tuple(each.info for each in self.by_name.values())
         costs = tuple(replace(each.cost, batches=not each.batches.differ) for each in self.by_name.values())
-        preview = next((each.synthesizer.preview for each in self.by_name.values()), "")
+        preview = max((each.synthesizer.preview for each in self.by_name.values()), default="")
         return Ready(speed, (*available(), *self.upscalers), self.room, preview, infos, self.problems, costs)
 
     @property

@@ -6,8 +6,8 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,22 +51,28 @@ class _Painting:
     loaded: LoadedModel
     plan: Plan
     spent_s: float = 0.0
-    small_spent_s: float | None = field(default=None)
-    """What had been spent when the small painting was there that an upscaler enlarges."""
 
 
 class Renderer:
-    """Paints with the loaded models, until it is given others. `abandoned`: tickets nobody wants, filled by another
-    thread."""
+    """Paints with the loaded models, until it is given others."""
 
-    def __init__(self, send: Send, abandoned: set[int]):
+    def __init__(
+        self, send: Send, abandoned: set[int], waiting: Callable[[], Sequence[Order] | None] = lambda: None
+    ):
+        """abandoned: tickets nobody wants, filled by another thread. waiting: gives a batch that is to be painted
+        between the parts of a large picture; None where there is none."""
         self._send = send
         self._abandoned = abandoned
+        self._waiting = waiting
         self._models = LoadedModels({})
         self._reported_at: dict[int, float] = {}
         """When it was last said how far a job is, by ticket."""
         self._ran_out = False
         """Whether a job has ended for lack of memory since memory was last given back."""
+        self._began: tuple[float, float] | None = None
+        """What `_own_s` and `_between_s` were when the picture was begun; None where no other may come between."""
+        self._between_s = 0.0
+        """Seconds that were spent on pictures between the parts of others."""
 
     def use(self, models: LoadedModels) -> None:
         """Paint with these from now on, and tell the broker."""
@@ -77,6 +83,30 @@ class Renderer:
 
     def render(self, orders: Sequence[Order]) -> None:
         """Make a batch's pictures and send for each Rendered, or RenderFailed with the reason; never raises."""
+        self._began = (self._own_s(), self._between_s) if len(orders) == 1 else None
+        try:
+            self._render(orders)
+        finally:
+            self._began = None
+            self._abandoned.difference_update(job.ticket for job, _ in orders)
+
+    def _between_parts(self) -> None:
+        """A part of a large picture is done: short ones that wait are painted, until they have had half of the time."""
+        if self._began is None:
+            return
+        (began, before), self._began = self._began, None
+        while self._between_s - before < self._own_s() - began and (batch := self._waiting()):
+            since = time.perf_counter()
+            self._render(batch)
+            self._abandoned.difference_update(job.ticket for job, _ in batch)
+            self._between_s += time.perf_counter() - since
+        self._began = began, before
+
+    def _own_s(self) -> float:
+        """A clock that stands still while pictures are painted between the parts of another."""
+        return time.perf_counter() - self._between_s
+
+    def _render(self, orders: Sequence[Order]) -> None:
         if self._ran_out:  # now that nothing of that job is left, or the next one would find no more room
             self._ran_out = False
             return_freed_memory()
@@ -98,7 +128,7 @@ class Renderer:
             else:  # one may be at fault, or all be too much together
                 for order in orders:
                     if any(order[0] is each.job for each in begun):
-                        self.render([order])
+                        self._render([order])
             return
         for each, painting in zip(begun, paintings, strict=True):
             try:
@@ -107,7 +137,7 @@ class Renderer:
                 self._fail(each.job.ticket, problem)
 
     def _begun(self, job: Render, buffers: Sequence[Buffer]) -> _Painting:
-        began, submit = time.perf_counter(), job.submit
+        began, submit = self._own_s(), job.submit
         self._progress_of([job.ticket])("painting", 0.0)
         loaded = self._models.by_name.get(submit.model)
         if loaded is None:  # its worker was replaced, and its file had gone
@@ -119,7 +149,10 @@ class Renderer:
         upscaler = self._models.upscalers.get(submit.output.upscale)
         plan = plan_of(loaded.synthesizer, request, upscaler)
         self._refuse_without_memory(loaded, plan)
-        return _Painting(job, loaded, plan, time.perf_counter() - began)
+        loaded.synthesizer.between_parts = self._between_parts
+        if plan.upscaler is not None:
+            plan.upscaler.between_parts = self._between_parts
+        return _Painting(job, loaded, plan, self._own_s() - began)
 
     def _refuse_without_memory(self, loaded: LoadedModel, plan: Plan) -> None:
         """Before the system ends this process, or another. Raises OutOfMemoryError."""
@@ -136,7 +169,7 @@ class Renderer:
 
     def _painted(self, begun: Sequence[_Painting]) -> list[np.ndarray]:
         """What the model gives for each, (h, w, 3) uint8; all are of one model and size."""
-        began, first = time.perf_counter(), begun[0]
+        began, first = self._own_s(), begun[0]
         tickets = [each.job.ticket for each in begun]
         progress = self._progress_of(tickets, 1 - max(each.plan.upscaling for each in begun))
         batches = first.loaded.batches
@@ -145,11 +178,11 @@ class Renderer:
         if batches.differ != differed:  # the broker is to send them one by one: nobody waits for seven others
             self._send(self._models.ready, self._models.tables)
         for each in begun:
-            each.spent_s += (time.perf_counter() - began) / len(begun)
+            each.spent_s += (self._own_s() - began) / len(begun)
         return paintings
 
     def _finish(self, each: _Painting, painting: np.ndarray) -> None:
-        began, job = time.perf_counter(), each.job
+        began, job = self._own_s(), each.job
         progress = self._progress_of([job.ticket])
         progress("painting", 1 - each.plan.upscaling)
 
@@ -160,7 +193,7 @@ class Renderer:
                 )
 
         picture = finished(each.loaded.synthesizer, each.plan, painting, progress, on_painting)
-        finished_s = time.perf_counter() - began
+        finished_s = self._own_s() - began
         upscaling_s = finished_s if each.plan.upscaler is not None else 0.0
         self._deliver(each, picture, each.spent_s + finished_s, upscaling_s)
 

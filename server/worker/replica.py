@@ -18,7 +18,7 @@ from typing import Any
 from spade_core.checkpoint.sources import ModelSource
 from spade_core.contract.codec import decode, encode
 from spade_core.contract.submission import Buffer
-from spade_core.runtime import device_memory, keep_freed_memory
+from spade_core.runtime import device_memory, keep_freed_memory, share_cores
 
 from ..backends.wire import TO_WORKER, Heartbeat
 from .__main__ import synthesizer_class
@@ -41,6 +41,7 @@ class Replica:
         """models: name, path and whether it is a run; all paths are as this machine sees them."""
         if threads:
             os.environ["OMP_NUM_THREADS"] = str(threads)
+        share_cores()
         keep_freed_memory()
         self._device = device
         self._abandoned: set[int] = set()

@@ -107,11 +107,12 @@ def _show_report(report: DatasetReport, label_set: LabelSet) -> None:
 
     from ..terminal import Terminal
 
-    console = Terminal(highlight=False)
+    console = Terminal()
     pairs = ", ".join(f"{count} {split}" for split, count in report.pairs.items())
     sizes = [f"{size} ({count})" for size, count in report.sizes.items()]
     more = f" and {len(sizes) - 4} more" if len(sizes) > 4 else ""
-    console.print(f"Pairs: {pairs}. Labels of '{label_set.name}'. Sizes: {', '.join(sizes[:4])}{more}.")
+    shown = ", ".join(sizes[:4])
+    console.print(f"Pairs: {pairs}. Labels of '{label_set.name}'. Sizes: {shown}{more}.", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for heading in ("", "class", "pixels", "pictures"):
         table.add_column(heading, justify="right" if heading in ("pixels", "pictures") else "left")
@@ -129,7 +130,7 @@ def _show_report(report: DatasetReport, label_set: LabelSet) -> None:
         )
         console.print(Text(f"  fix: {finding.fix}", style="italic"), soft_wrap=True)
     for note in report.notes:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+        console.print(f"note: {note}", soft_wrap=True)
     console.print("Nothing would go wrong." if not report.findings else _verdict(report))
 
 

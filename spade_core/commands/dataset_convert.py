@@ -112,30 +112,29 @@ def _show_import(
     from ..data.exports.writing import SHEET
     from ..terminal import Terminal
 
-    console = Terminal(highlight=False)
+    console = Terminal()
     there = f", {done.skipped} were there already" if done.skipped else ""
     refused = f", {len(done.refused)} refused" if done.refused else ""
     splits = ", ".join(f"{count} {split}" for split, count in done.splits.items() if split)
     console.print(
-        f"Read as {form.title}: {done.written} pairs{there}{refused}{f' ({splits})' if splits else ''}."
+        f"Read as {form.title}: {done.written} pairs{there}{refused}{f' ({splits})' if splits else ''}.",
+        soft_wrap=True,
     )
     for name, problem in list(done.refused.items())[:SHOWN]:
         _show_refused(console, name, problem)
     if done.empty:
         console.print(f"note: Left out, for no class is shown anywhere: {done.empty}.")
     for note in export.notes:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+        console.print(f"note: {note}", soft_wrap=True)
     _show_meanings(console, done, export, meanings, named)
-    console.print(
-        f"{output}: images/, labels/, label_set.toml. Look at {output / SHEET}.", soft_wrap=True, markup=False
-    )
+    console.print(f"{output}: images/, labels/, label_set.toml. Look at {output / SHEET}.", soft_wrap=True)
 
 
 def _show_refused(console: Terminal, name: str, problem: SpadeError) -> None:
     from rich.text import Text  # user's names may look like markup
 
     console.print(Text("refused: ", "red") + Text(f"{name}: {problem.message}", "default"), soft_wrap=True)
-    console.print(f"  fix: {problem.fix}", style="italic", soft_wrap=True, markup=False)
+    console.print(f"  fix: {problem.fix}", style="italic", soft_wrap=True)
 
 
 def _show_meanings(
@@ -146,17 +145,17 @@ def _show_meanings(
     total = max(1, sum(done.pixels.values()))
     for each, id in zip(export.classes, meanings.ids, strict=True):
         if id not in names:
-            console.print(f"  {each.name}: no class", markup=False)
+            console.print(f"  {each.name}: no class")
         elif named is not None:
-            console.print(f"  {each.name}: {names[id]}", markup=False)
+            console.print(f"  {each.name}: {names[id]}")
     for id, pixels in done.pixels.most_common():
-        console.print(f"  {100 * pixels / total:5.1f} %  {names.get(id, '(any: no class)')}", markup=False)
+        console.print(f"  {100 * pixels / total:5.1f} %  {names.get(id, '(any: no class)')}")
 
 
 def _show_conversion(done: Converted, palette: Palette, source: Path) -> None:
     from ..terminal import Terminal
 
-    console = Terminal(highlight=False)
+    console = Terminal()
     there = f", {len(done.skipped)} were there already" if done.skipped else ""
     console.print(f"{len(done.written)} converted{there}, {len(done.refused)} refused.")
     for file, problem in list(done.refused.items())[:SHOWN]:

@@ -86,7 +86,6 @@ class Evaluate:
             raise BadOptionError(
                 f"--limit {self.limit} leaves too few pictures for a distance.", f"Give at least {FEWEST}."
             )
-        claim_folder(self.output)
         published = None if self.protocol is None else PROTOCOLS[self.protocol]
         wanted_layout = published.layout if published and self.layout == "auto" else self.layout
         layout = layout_of(self.data, wanted_layout).name
@@ -109,6 +108,7 @@ class Evaluate:
             PhotoStyles(comparison.reference) if self.styles == "photos" else DrawnStyles(),
             chosen_upscaler(self.upscale, full.height > judged.height, self.device),
         )  # fmt: skip
+        claim_folder(self.output)
         with progress_bar() as progress:
             evaluator = Evaluator(comparison, features, segmenter, painting, progress)
             results = [evaluator.evaluate(candidate) for candidate in candidates]

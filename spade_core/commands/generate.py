@@ -69,7 +69,7 @@ class Generate:
     wrap: Literal["off", "horizontal", "both"] = "off"
     """horizontal joins the left edge to the right one, for panoramas; both also top to bottom, for seamless tiles"""
     preview: bool = False
-    """sooner and less exact, where the device (a graphics card) has faster numbers; elsewhere the same picture"""
+    """sooner and less exact, where the device has faster numbers (bfloat16); elsewhere the same picture"""
     server: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """a running spade-server (tcp://host:port, or its connection file) instead of this process"""
 
@@ -124,9 +124,10 @@ class Generate:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
+            less = "Leave --upscale at auto" if self.upscale == "off" else "Use a smaller label map"
             raise OutOfMemoryError(
                 "There is too little memory to paint a picture of this size.",
-                "Use a smaller label map, or leave --upscale at auto.",
+                f"{less}, or close other programs.",
             ) from None
 
     def _by_server(self, inputs: Inputs, progress: ProgressCallback) -> Picture:

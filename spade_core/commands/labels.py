@@ -53,7 +53,6 @@ class Show:
         console.print(
             f"{found.name}, version {found.version}: {len(found.classes)} classes, "
             f"{found.ignore_id} means 'any'\ndigest {found.digest}",
-            highlight=False,
             soft_wrap=True,
         )
         return 0

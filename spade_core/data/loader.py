@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ..contract.errors import SpadeError, UnavailableError
+from ..contract.errors import OutOfMemoryError, SpadeError, UnavailableError
 from .crops import CropBatch, CropSampler
 
 MOST_WORKERS = 16
@@ -71,6 +71,11 @@ class Loader:
             self.waiting = True
             try:
                 made, seconds = next(self._iterator)
+            except MemoryError:
+                raise OutOfMemoryError(
+                    "There is too little memory to read the photos of a batch.",
+                    "The same command goes on, also with a lower --batch or with --workers 0.",
+                ) from None
             except RuntimeError as problem:  # what DataLoader raises for all that befalls its processes
                 raise _lost_worker(problem) from None
             finally:
@@ -87,10 +92,12 @@ class Loader:
         return self._made * self._rows * max(1, self.workers) / self._seconds if self._seconds else 0.0
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers, also one that waits for a disk that does not answer."""
         stop = getattr(self._iterator, "_shutdown_workers", None)
         if stop is not None:
             stop()
+            for worker in self._iterator._workers:  # type: ignore[union-attr]
+                worker.kill()  # DataLoader's TERM they leave alone, and Python would wait for them at its end
         self._iterator = None
 
     def __enter__(self) -> Loader:

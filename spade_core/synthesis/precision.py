@@ -9,15 +9,18 @@ from contextlib import contextmanager
 import torch
 
 from ..runtime import fastest_dtype
+from .compiled.library import has_bfloat16, library
 
 
 def preview_on(device: torch.device) -> str:
     """The numbers that previews are computed in, "bfloat16"; empty where none are faster than what is exact.
 
-    On a processor none are: PyTorch's bfloat16, where a processor has it, takes twice as long as the compiled generator
-    in float32 (benchmarks/synthesis.py shows both).
+    PyTorch's bfloat16 on a processor is no faster than the compiled generator in float32: where there is that, it has
+    to know how to multiply them itself.
     """
-    dtype = torch.float32 if device.type == "cpu" else fastest_dtype(device)
+    dtype = fastest_dtype(device)
+    if device.type == "cpu" and library() is not None and not has_bfloat16():
+        dtype = torch.float32
     return "" if dtype == torch.float32 else str(dtype).removeprefix("torch.")
 
 

@@ -16,7 +16,11 @@ from ..model.semantic_input import class_shares, instance_edges, one_hot
 from .compiled.generator import CompiledGenerator
 from .compiled.keys import KeyMap
 from .framing import Framing
+from .graphs import moved
 from .tiles.labels import IdLabels, Labels, PlaneLabels
+
+SENT_AS_THEY_ARE = np.uint8, np.int16, np.int32
+"""Whole numbers that torch has, too, and that are half as much to send, or less."""
 
 
 class SemanticInputs:
@@ -89,8 +93,10 @@ class SemanticInputs:
 
     def placed(self, array: np.ndarray) -> Tensor:
         """A batch of one on the device: whole numbers as int64, others as they are."""
-        kind = np.int64 if array.dtype.kind in "ui" else array.dtype
-        return torch.from_numpy(array.astype(kind)[None]).to(self.device)
+        whole = array.dtype.kind in "ui"
+        kind = np.int64 if whole and array.dtype not in SENT_AS_THEY_ARE else array.dtype
+        tensor = moved(torch.from_numpy(array.astype(kind)[None]), self.device)
+        return tensor.long() if whole else tensor
 
 
 def all_labels(parts: Sequence[Tensor | KeyMap]) -> Tensor | KeyMap:

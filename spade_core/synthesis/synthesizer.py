@@ -33,6 +33,7 @@ from .batches import Canvas
 from .compiled.generator import CompiledGenerator
 from .compiled.keys import KeyMap
 from .framing import Framing
+from .graphs import Graphs, moved
 from .painting_size import painting_size
 from .places import PlacedCodes
 from .precision import computed_in, preview_on
@@ -76,6 +77,7 @@ class Synthesizer:
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
         self._compiled = CompiledGenerator.inside(self._generator, device)
+        self._network = Graphs(self._generator) if device.type == "cuda" else self._generator
         self._semantic = SemanticInputs(self._channels, config, device, self._compiled)
         self.one_style = self._generator.one_style
         """Why it paints all of a picture in one style, as the end of a sentence; "" where it can in several."""
@@ -83,6 +85,8 @@ class Synthesizer:
         """What paints large pictures, and those whose ends meet."""
         if self._compiled is not None:
             self.parted.run_block, self.parted.lightness = self._compiled.run_block, LIGHTNESS
+        self.between_parts: Callable[[], None] | None = None
+        """Called after each part of a large picture: it may paint others meanwhile, with this synthesizer."""
         self.preview = preview_on(device)
         """The numbers that previews are computed in; empty where they are the exact pictures."""
         encoder = checkpoint.build_style_encoder()
@@ -138,7 +142,7 @@ class Synthesizer:
         alone."""
         if any(canvas.is_alone or self._planned(canvas, size)[1] for canvas in canvases):
             return [self._alone(canvas, progress, size, as_bytes=True) for canvas in canvases]
-        return [to_rgb(image) for image in self._painted(canvases, progress, size)]
+        return self._bytes(self._painted(canvases, progress, size))
 
     def render_float(
         self,
@@ -164,8 +168,18 @@ class Synthesizer:
             sheet = Sheet(frame, size or canvas.label_map.shape, as_bytes)  # type: ignore[arg-type]
             self._paint_in_parts(canvas, frame, plan, sheet, progress or _say_nothing)
             return sheet.picture()
-        image = self._painted([canvas], progress, size)[0]
-        return to_rgb(image) if as_bytes else as_array(image)
+        image = self._painted([canvas], progress, size)
+        if as_bytes:
+            return self._bytes(image)[0]
+        self._refuse_no_picture(torch.isfinite(image).all())
+        return as_array(image[0])
+
+    def _bytes(self, images: Tensor) -> list[np.ndarray]:
+        """Each (H, W, 3) uint8. A graphics card is waited for only here."""
+        finite = torch.isfinite(images).all()
+        found = [to_rgb(image) for image in images]
+        self._refuse_no_picture(finite)
+        return found
 
     def _planned(self, canvas: Canvas, size: tuple[int, int] | None) -> tuple[Framing, Part | None]:
         """The plan is None where the generator paints it as it is."""
@@ -192,8 +206,11 @@ class Synthesizer:
         with torch.inference_mode(), self._computed_as(canvas.precision):
             labels = self._semantic.in_parts(ids, objects, frame, report)
             for region, image in self.parted.paint(plan, labels, style, noise, canvas.wrap, report):
-                self._refuse_no_picture(image)
+                self._refuse_no_picture(torch.isfinite(image).all())
                 sheet.put(region, image.float())
+                if self.between_parts is not None:
+                    self.between_parts()
+                    self._ask_between_bands(report)  # which another picture has had in between
         progress("painting", 1.0)
 
     def _painted(
@@ -220,15 +237,16 @@ class Synthesizer:
             style = _one_style([style for _, style, _ in inputs if style is not None])
             noise = [together(planes) for planes in zip(*(each[2] for each in inputs), strict=True)]
             labels: Any = all_labels([each[0] for each in inputs])
-            image = self._generator(labels, style, noise, after_block)
-            image = frame.unframed(image.float())
-            self._refuse_no_picture(image)
+            image = frame.unframed(self._network(labels, style, noise, after_block).float())
         if progress is not None:
             progress("painting", 1.0)
         return image
 
     def _computed_as(self, precision: str) -> AbstractContextManager[None]:
-        return computed_in(self.device, self.preview if precision == PREVIEW else "")
+        numbers = self.preview if precision == PREVIEW else ""
+        if self._compiled is not None:
+            return self._compiled.multiplying(numbers)
+        return computed_in(self.device, numbers)
 
     def _ask_between_bands(self, report: Callable[[], None]) -> None:
         """Whether anybody still waits."""
@@ -236,8 +254,8 @@ class Synthesizer:
             if each is not None:
                 each.after_band = report
 
-    def _refuse_no_picture(self, image: Tensor) -> None:
-        if not torch.isfinite(image).all():
+    def _refuse_no_picture(self, finite: Tensor) -> None:
+        if not finite:
             raise BadCheckpointError(
                 f"The model '{self.name}' gives no picture: its weights, or the style, lead beyond all numbers.",
                 "Copy or train the model again, or choose another style.",
@@ -251,7 +269,8 @@ class Synthesizer:
         labels = self._semantic.seen(self._channels.indices(ids), objects, frame)
         random = torch.Generator().manual_seed(canvas.seed % 2**63)
         noise = self._generator.draw_noise(1, *labels.shape[2:], random)
-        return labels, self._style(canvas, ids, frame), noise
+        placed = [moved(plane, self.device) for plane in noise]
+        return labels, self._style(canvas, ids, frame), placed
 
     def painting_size(self, wanted: tuple[int, int]) -> tuple[int, int]:
         """(height, width) to paint at, for an upscaler that brings it to the size wanted; small ones stay."""

@@ -21,6 +21,7 @@ from ..checkpoint.sources import model_file
 from ..command_line import parsed_command
 from ..contract.console import print_error
 from ..contract.errors import BadOptionError, SpadeError
+from ..files import claim_folder
 from ..runtime import chosen_device, keep_freed_memory
 from .config import TrainingConfig
 from .fitted import fitted
@@ -85,6 +86,12 @@ def refuse_impossible(config: TrainingConfig) -> None:
             raise BadOptionError(f"--{name} is {number}.", "Give a number from 1 up.")
     if (config.workers or 0) < 0:
         raise BadOptionError(f"--workers is {config.workers}.", "Give 0, or how many processes read photos.")
+    processors = os.cpu_count() or config.threads
+    if not 0 <= config.threads <= processors:  # more only wait for each other
+        raise BadOptionError(
+            f"--threads is {config.threads}.",
+            f"Give 0 for torch's choice, or up to {processors} on this machine.",
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,6 +127,8 @@ def train(config: TrainingConfig) -> int:
     """Run to the end, or until told to stop, showing how far it is. Returns as main does."""
     run = Run.open(config)
     chief = distributed.rank() == 0
+    if chief:
+        claim_folder(config.output)
     if chief and run.fewer_workers is not None:
         wanted, there = run.fewer_workers
         print(

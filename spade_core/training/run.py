@@ -265,8 +265,9 @@ def crop_sampler(config: TrainingConfig, label_set: LabelSet, rank: int, ranks: 
     """The crops of one of several processes. Raises BadOptionError where they cannot share a batch evenly."""
     crops = config.recipe.crops
     if crops.batch % (ranks * config.accumulate):
+        shared = f" through {ranks} processes" if ranks > 1 else ""
         raise BadOptionError(
-            f"A batch of {crops.batch} cannot go through {ranks} processes in {config.accumulate} parts.",
+            f"A batch of {crops.batch} cannot go{shared} in {config.accumulate} parts.",
             fix=f"Choose a --batch that is a multiple of {ranks * config.accumulate}.",
         )
     refuse_lone_values(config.recipe, config.accumulate, ranks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..checkpoint.reference.labels import published_facts
 from ..contract.errors import SpadeError
 from ..contract.labels import LabelSet
 from ..data.checks.seen import PLAIN, is_black_and_white
@@ -26,6 +27,7 @@ def summary(run: Run) -> list[str]:
         _labels(run.config, run.label_set),
         *_classes(run.crops.pairs, run.label_set),
         _networks(run),
+        *_chosen_by_data(run),
         *_origin(run),
     ]
 
@@ -101,10 +103,30 @@ def _networks(run: Run) -> str:
     edges = " and instance edges" if generator.instance_edges else ""
     upsampling = getattr(generator, "upsampling", "normal")
     doublings = f", {upsampling} upsampling" if upsampling != "normal" else ""
-    channels = f"{generator.label_channels} label channels ({run.config.recipe.channels}){edges}{doublings}"
+    whose = "published" if _as_published(run) else "own"
+    channels = f"{generator.label_channels} label channels ({whose}){edges}{doublings}"
     size = "photos of their own sizes" if crops.shape is None else f"{crops.shape[1]} x {crops.shape[0]}"
     precision = "mixed precision" if run.config.bf16 else "float32"
     return f"Networks: {generator.kind}, {channels}; {size}, {crops.batch} in a batch, {precision}."
+
+
+def _chosen_by_data(run: Run) -> list[str]:
+    """What a published recipe takes from the data set, and the options that say otherwise."""
+    if run.config.recipe.crops.mode == "any_scale":
+        return []
+    cut = ["--mode", "--size", "--load-size", "--aspect"]
+    if not _as_published(run):
+        return [f"  Photos are cut as the published code cuts them; otherwise: {', '.join(cut)}."]
+    generator = run.trainer.networks.generator.config
+    built = ["--channels own"]
+    built += ["--no-instances"] * generator.instance_edges
+    built += ["--generator.upsampling"] * hasattr(generator, "upsampling")
+    return [f"  As published for '{run.label_set.name}'; otherwise: {', '.join([*built, *cut])}."]
+
+
+def _as_published(run: Run) -> bool:
+    """Whether the label channels are those of a published network for this label set."""
+    return run.config.recipe.channels == "published" and published_facts(run.label_set) is not None
 
 
 def _origin(run: Run) -> list[str]:

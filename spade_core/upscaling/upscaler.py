@@ -64,6 +64,8 @@ class Upscaler:
         self.put_back = PUT_BACK
         self.share_of_work = 0.4 if isinstance(network, CompactNet) else 0.9
         """Roughly, of painting and upscaling together: for progress."""
+        self.between_parts: Callable[[], None] | None = None
+        """Called after each tile: it may enlarge other pictures meanwhile, with this upscaler."""
         self._network = network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
@@ -138,6 +140,8 @@ class Upscaler:
             done += pixels
             if progress is not None:
                 progress("upscaling", done / total)
+            if self.between_parts is not None:
+                self.between_parts()
 
         run = Tiling(wrap, after_tile)
         with torch.inference_mode(), torch.backends.cudnn.flags(deterministic=True, benchmark=False):

@@ -47,6 +47,24 @@ def test_check_says_what_there_is_and_leaves_with_0(spade, data):
     assert "Nothing would go wrong" in ended.out
 
 
+def test_brackets_in_names_are_names_and_no_markup(spade, data):
+    text = (
+        (data / "label_set.toml").read_text().replace('"grass"', '"grass [tall]"').replace('"sky"', '"a[/b]"')
+    )
+    (data / "label_set.toml").write_text(text)
+    for words in (
+        ("dataset", "check", data, "--batch", 4, "--size", 48),
+        ("labels", "show", data / "label_set.toml"),
+    ):
+        ended = spade(*words)
+        assert ended.code == 0 and "grass [tall]" in ended.out and "a[/b]" in ended.out, ended.err
+    palette = data / "palette.csv"
+    palette.write_text("id,class\n0,a[/b]\n6,grass [tall]\n")
+    ended = spade("dataset", "convert", data / "labels", "-o", data / "new", "--label-set", data / "label_set.toml",
+                  "--palette", palette)  # fmt: skip
+    assert ended.code == 1 and "id 3" in ended.out and "Something broke" not in ended.err
+
+
 def test_check_leaves_with_1_for_errors_and_if_strict_for_warnings(spade, data):
     assert spade("dataset", "check", data, "--batch", 9, "--size", 48).code == 0
     assert spade("dataset", "check", data, "--batch", 9, "--size", 48, "--strict").code == 1

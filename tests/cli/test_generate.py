@@ -30,6 +30,17 @@ def test_other_kinds_of_pictures_say_the_same_in_their_exif(spade, labels, tiny_
         assert "spade:seed: 3" in told and "weights come from is not known" in told
 
 
+def test_a_label_map_that_was_saved_as_grey_in_three_channels_is_taken_and_it_is_said(
+    spade, labels, tiny_model, tmp_path
+):
+    with Image.open(labels) as ids:
+        ids.convert("RGB").save(tmp_path / "grey.png")
+    said = spade("generate", "grey.png", "-o", "a.png", "--model", tiny_model)
+    assert said.code == 0 and "grey in three equal channels: taken as ids" in said.err
+    plain = spade("generate", labels, "-o", "b.png", "--model", tiny_model)
+    assert not plain.err and np.array_equal(picture(tmp_path / "a.png"), picture(tmp_path / "b.png"))
+
+
 def test_the_seed_decides_the_picture(spade, labels, tiny_model, tmp_path):
     for name, seed in (("a", 1), ("again", 1), ("b", 2)):
         assert spade("generate", labels, "-o", f"{name}.png", "--model", tiny_model, "--seed", seed).code == 0

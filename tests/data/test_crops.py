@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from spade_core.contract.errors import BadImageError, BadLabelError, BadShapeError
+from spade_core.contract.errors import BadImageError, BadLabelError, BadShapeError, OutOfMemoryError
 from spade_core.contract.labels import load_label_set
 from spade_core.data.crops import CropSampler
 from spade_core.data.grey_box.augment import GreyBox
@@ -172,6 +172,22 @@ def test_the_loader_stops_at_wrong_ids_with_the_files_name(folder, workers):
             pass
     assert "p5.png" in caught.value.message and "99" in caught.value.message and caught.value.fix
     assert "Traceback" not in str(caught.value)
+
+
+class FullMemory(CropSampler):
+    """Finds none for its third batch."""
+
+    def __getitem__(self, index):
+        return super().__getitem__(index) if index < 2 else bytearray(1 << 60)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_too_little_memory_for_a_batch_is_said_whoever_makes_it(folder, workers):
+    full = FullMemory(find_pairs(folder, None), LANDSCAPE, CropRule(32), 4, 3)
+    with Loader(full, 0, CPU, workers) as loader, pytest.raises(OutOfMemoryError) as caught:
+        for made, _ in enumerate(loader):
+            assert made < 2
+    assert "--batch" in caught.value.fix and "Traceback" not in str(caught.value)
 
 
 def test_channels_are_those_of_the_label_set(folder):

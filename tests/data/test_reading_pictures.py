@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spade_core.contract.errors import BadImageError
+from spade_core.contract.errors import BadImageError, TooLargeError
 from spade_core.contract.labels import load_label_set
 from spade_core.data.pairs import Pair, read_pair
 from spade_core.image_files import is_grey_as_rgb, open_picture, read_label_map, read_photo
@@ -103,3 +103,11 @@ def test_a_large_camera_photo_gives_a_style_and_is_read_upright(tmp_path: Path):
     large.save(tmp_path / "large.jpg")
     assert read_photo(tmp_path / "large.jpg").shape == (2731, 4096, 3)
     assert read_photo(turned_photo(tmp_path / "phone.jpg", upright()))[5].mean() > 150
+
+
+def test_a_photo_of_as_many_pixels_as_a_camera_has_is_no_bomb(tmp_path: Path):
+    Image.new("L", (20_000, 9_500), 90).save(tmp_path / "stitched.jpg")
+    assert read_photo(tmp_path / "stitched.jpg").shape == (1946, 4096, 3)
+    Image.new("1", (20_001, 8)).save(tmp_path / "long.png")
+    with pytest.raises(TooLargeError, match="20001 x 8"):
+        read_photo(tmp_path / "long.png")

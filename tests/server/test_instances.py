@@ -88,6 +88,16 @@ def test_requests_that_differ_in_the_instance_map_alone_are_not_mixed_up_in_the_
     assert np.array_equal(compressed.rgb, again[1].rgb)
 
 
+def test_jobs_that_are_painted_together_have_each_their_own_objects(client, folder):
+    model = Synthesizer.load(folder / "edges.safetensors", "cpu")
+    maps = [None, TWO, TWO.max() - TWO.repeat(2, 0)[:64, ::-1] + 1, np.ones_like(TWO)]
+    jobs = {client.submit(asked(objects), Delivery(no_cache=True)): objects for objects in maps * 2}
+    ends = {event.id: event for event in client.events(timeout_s=60) if isinstance(event, Finished)}
+    assert ends.keys() == jobs.keys()
+    for job, objects in jobs.items():
+        assert np.array_equal(ends[job].rgb, paint(model, asked(objects)).rgb)
+
+
 def test_a_style_and_natural_edges_go_with_it(client, folder):
     model = Synthesizer.load(folder / "edges.safetensors", "cpu")
     style = ImageStyle(np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8))

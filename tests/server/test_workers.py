@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +54,12 @@ def test_a_job_whose_workers_somebody_kills_again_and_again_is_no_poison(
             os.kill(pid, signal.SIGKILL)
             killed.add(pid)
     assert len(killed) == 5 and isinstance(ended, Finished), ended
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_workers_threads_sleep_while_they_wait_so_that_other_programs_get_their_cores(server):
+    (worker,) = server.status().pids[1:]
+    assert b"OMP_WAIT_POLICY=passive" in Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
 
 
 def test_a_job_that_takes_its_worker_down_once_is_finished(server, client, landscape, label_map):

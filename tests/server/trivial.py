@@ -61,6 +61,7 @@ class TrivialSynthesizer:
     one_style = ""
     terms = "A trivial generator, for tests."
     parted = None
+    between_parts = None
     preview = ""
 
     def __init__(self, name):
@@ -108,6 +109,8 @@ class TrivialSynthesizer:
             time.sleep(0.02)
             if progress is not None:
                 progress("painting", step * 20 / (seed - SLOW))
+            if self.between_parts is not None:
+                self.between_parts()
         rgb = self.label_set.colorize(label_map) + np.uint8((seed + self.shade) % 251)
         if isinstance(style, PlacedCodes):
             return rgb + style.codes[:, :3].astype(np.uint8)[style.numbers]

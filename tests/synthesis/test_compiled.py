@@ -18,12 +18,13 @@ from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
 from spade_core.synthesis import row_bands
 from spade_core.synthesis.compiled import convolution, label_path, matrices, patches
-from spade_core.synthesis.compiled.convolution import Convolution
+from spade_core.synthesis.compiled.convolution import Convolution, Shortcut
 from spade_core.synthesis.compiled.features import Features
 from spade_core.synthesis.compiled.generator import CompiledGenerator
 from spade_core.synthesis.compiled.keys import KeyMap
-from spade_core.synthesis.compiled.library import library
+from spade_core.synthesis.compiled.library import has_bfloat16, library
 from spade_core.synthesis.compiled.patches import Patches
+from spade_core.synthesis.compiled.table import Table
 from tests.support.published import VARIANTS, recorded
 
 TOLERANCE = 1e-4
@@ -190,6 +191,32 @@ def test_tiles_of_both_sizes_give_the_convolution(
         assert torch.allclose(by_tiles, plain, atol=1e-5)
 
 
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16, or there is no C compiler")
+@pytest.mark.parametrize("few_weights", [0, 2**16])
+def test_in_bfloat16_a_layer_rounds_its_factors_alone(few_weights: int, monkeypatch: pytest.MonkeyPatch):
+    """Of odd numbers of channels, too, of which two are multiplied at once; a shortcut beside it."""
+    monkeypatch.setattr(convolution, "FEW_WEIGHTS", few_weights)
+    torch.manual_seed(0)
+    for fan_in, fan_out, height, width in (
+        (5, 3, 1, 1),
+        (8, 16, 9, 30),
+        (33, 7, 26, 31),
+        (3, 40, 5, 4),
+        (64, 64, 32, 32),
+    ):
+        layer, shortcut = conv(fan_in, fan_out, 3), conv(fan_in, fan_out, 1, bias=False)
+        x = torch.randn(2, fan_in, height, width).contiguous(memory_format=torch.channels_last)
+        table = Table(torch.randn(1, height * width, 4 * fan_in), None)
+        features = Features(x, table=table, slope=0.2)
+        with torch.inference_mode():
+            each = Convolution.of(layer)(features, shortcut=Shortcut(shortcut), skip=True, bfloat16=True)
+            plain = Convolution.of(layer).plain(features, None, Shortcut(shortcut), True)
+        for rounded, exact in zip(each, plain, strict=True):
+            assert rounded is not None and exact is not None
+            difference, spread = rounded - exact, exact.std() if exact.numel() > 99 else 1.0
+            assert 0 < difference.square().mean().sqrt() < 0.03 * spread
+
+
 @pytest.fixture
 def small() -> Generator:
     torch.manual_seed(5)
@@ -302,16 +329,17 @@ def test_several_pictures_at_once_are_what_each_is_alone(small: Generator):
 
 
 @needs_compiler
-def test_neither_threads_nor_bands_change_a_bit(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_neither_threads_nor_bands_change_a_bit(bfloat16: bool, monkeypatch: pytest.MonkeyPatch):
     torch.manual_seed(0)
     x = torch.randn(1, 12, 50, 70).contiguous(memory_format=torch.channels_last)
     layer, features = Convolution.of(conv(12, 20, 3)), Features(x, "bilinear", norm="pixel", slope=0.2)
-    alone, threads = layer(features)[0], torch.get_num_threads()
+    alone, threads = layer(features, bfloat16=bfloat16)[0], torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert torch.equal(layer(features)[0], alone)
+        assert torch.equal(layer(features, bfloat16=bfloat16)[0], alone)
         monkeypatch.setattr(row_bands, "BAND_PIXELS", 1000)
-        assert torch.equal(layer(features)[0], alone)
+        assert torch.equal(layer(features, bfloat16=bfloat16)[0], alone)
     finally:
         torch.set_num_threads(threads)
 

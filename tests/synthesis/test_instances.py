@@ -15,6 +15,7 @@ from spade_core.contract.labels import LabelClass, LabelSet
 from spade_core.model.label_channels import LabelChannels
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
+from spade_core.synthesis.batches import Canvas
 from spade_core.synthesis.synthesizer import Synthesizer
 
 SET = LabelSet("few", 1, tuple(LabelClass(id, f"class {id}", "#000000") for id in (0, 2, 5)), ignore_id=255)
@@ -51,6 +52,15 @@ def test_borders_between_objects_of_one_class_are_seen(labels, objects):
 def test_without_an_instance_map_the_borders_of_the_labels_count(labels):
     model = served(WITH_EDGES)
     assert np.array_equal(model.render_float(labels), model.render_float(labels, instance_map=labels))
+
+
+def test_pictures_of_one_batch_have_each_their_own_objects(labels, objects):
+    model = served(WITH_EDGES)
+    canvases = [Canvas(labels, instance_map=each) for each in (objects, None, labels, objects + 1)]
+    together = model.render_batch(canvases)
+    alone = [model.render(labels, instance_map=canvas.instance_map) for canvas in canvases]
+    assert all(np.abs(one.astype(int) - other).max() <= 1 for one, other in zip(together, alone, strict=True))
+    assert not np.array_equal(alone[0], alone[1])
 
 
 def test_a_network_that_looks_at_no_instances_paints_the_same_with_and_without(labels, objects):

@@ -84,6 +84,23 @@ def test_parts_give_the_picture_of_the_whole(model, kind):
     assert np.abs(in_parts(model(kind), labels) - whole).max() < 1e-4
 
 
+def test_another_picture_may_be_painted_between_the_parts_of_one(model):
+    painter, labels, others = model("ours"), patchwork(70, 230), []
+    alone, small = in_parts(painter, labels), in_parts(painter, labels[:40, :40])
+
+    def between() -> None:
+        painter.between_parts = None
+        others.append(painter.render_float(labels[:40, :40], seed=5))
+        painter.between_parts = between
+
+    painter.between_parts = between
+    try:
+        assert np.array_equal(in_parts(painter, labels), alone)
+    finally:
+        painter.between_parts = None
+    assert len(others) > 3 and all(np.array_equal(other, small) for other in others)
+
+
 @pytest.mark.parametrize(
     ("kind", "wrap"),
     [

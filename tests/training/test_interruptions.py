@@ -30,8 +30,11 @@ def photos(tmp_path: Path) -> Path:
     return write_set(tmp_path / "photos")
 
 
-def children(pid: int) -> list[int]:
-    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+def readers(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that read photos for this one."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    return [pid for pid, command in commands.items() if b"resource_tracker" not in command]
 
 
 def under_way(process: subprocess.Popen[str], run: Path) -> None:
@@ -46,38 +49,54 @@ def test_a_worker_that_is_killed_costs_no_step_and_is_no_fault_of_the_program(ph
     run = tmp_path / "run"
     process = spade_train("--data", photos, "-o", run, "--images", "100000", "--save-every", "100000", *FEW)
     under_way(process, run)
-    for pid in children(process.pid):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if b"resource_tracker" not in command:
-            os.kill(pid, signal.SIGKILL)
+    for pid in readers(process):
+        os.kill(pid, signal.SIGKILL)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 2 and "Traceback" not in said, said[-800:]
     assert "ended from outside" in said and "goes on" in said
     assert photos_seen(states_of(run)[-1]) > 0
 
 
-def damage_one(photos: Path) -> Path:
-    """Cut the photo in half that comes last in the first epoch or near: not one of the first batch."""
-    file = sorted((photos / "images").iterdir())[-1]
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker in /proc")
+def test_an_interrupt_is_heard_while_a_batch_is_waited_for_that_never_comes(photos: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    process = spade_train("--data", photos, "-o", run, "--images", "100000", "--save-every", "100000", *FEW)
+    under_way(process, run)
+    stuck = readers(process)
+    for pid in stuck:
+        os.kill(pid, signal.SIGSTOP)  # as one that a disk does not answer
+    curves, steps = run / "curves.csv", ""
+    while steps != (steps := curves.read_text()):
+        time.sleep(1.5)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == STOPPED and "Traceback" not in said, said[-800:]
+    assert photos_seen(states_of(run)[-1]) == 4 * len(steps.splitlines()) > 0
+    assert stuck and not any(Path(f"/proc/{pid}").exists() for pid in stuck)
+
+
+def cut_short(file: Path) -> None:
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    return file
 
 
-def test_a_damaged_photo_met_in_the_middle_costs_no_step(photos: Path, tmp_path: Path, capfd):
-    broken, run = damage_one(photos), tmp_path / "run"
-    words = ["--data", photos, "-o", run, "--images", "400", "--save-every", "400", *SMALL]
-    assert main([str(word) for word in words]) == 2
-    assert broken.name in capfd.readouterr().err
-    seen = [photos_seen(state) for state in states_of(run)]
-    steps = len((run / "curves.csv").read_text().splitlines()) - 1 if (run / "curves.csv").exists() else 0
-    assert seen == ([4 * steps] if steps else [])
+def test_a_damaged_photo_met_in_the_middle_costs_no_step(tmp_path: Path):
+    photos, run = write_set(tmp_path / "photos", 160), tmp_path / "run"
+    process = spade_train("--data", photos, "-o", run, "--images", "100000", "--save-every", "100000", *SMALL)
+    under_way(process, run)
+    for file in (photos / "images").iterdir():  # those that were not read yet are many
+        cut_short(file)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 2 and "is damaged or cut short" in said and "Traceback" not in said
+    steps = len((run / "curves.csv").read_text().splitlines())
+    assert [photos_seen(state) for state in states_of(run)] == [4 * steps]
 
 
 def test_damaged_photos_are_skipped_where_that_is_wanted_and_each_is_named_once(
     photos: Path, tmp_path: Path, capfd
 ):
-    broken, run = damage_one(photos), tmp_path / "run"
-    words = ["--data", photos, "-o", run, "--images", "400", "--save-every", "400", "--skip-damaged", *SMALL]
+    broken, run = sorted((photos / "images").iterdir())[-1], tmp_path / "run"
+    cut_short(broken)
+    words = ["--data", photos, "-o", run, "--images", "48", "--save-every", "48", "--skip-damaged", *SMALL]
     assert main([str(word) for word in words]) == 0
     said = capfd.readouterr().err
     assert said.count("skipped: ") == 1 and broken.name in said
@@ -92,7 +111,12 @@ def test_no_more_workers_are_started_than_shared_memory_has_room_for(tmp_path: P
         assert workers_that_fit(2, 1024) == 2
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare, for a /dev/shm of its own")
+OWN_SHARED_MEMORY = pytest.mark.skipif(
+    shutil.which("unshare") is None, reason="needs unshare, for a /dev/shm of its own"
+)
+
+
+@OWN_SHARED_MEMORY
 def test_training_in_a_container_with_little_shared_memory_says_so_and_trains(photos: Path, tmp_path: Path):
     inside = "mount -t tmpfs -o size=100k tmpfs /dev/shm && exec " + " ".join(
         [sys.executable, "-m", "spade_core.cli", "train", "--data", str(photos), "-o", str(tmp_path / "run"),
@@ -125,8 +149,9 @@ def test_a_run_that_was_stopped_says_how_far_it_came_and_leaves_with_a_code_of_i
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [("--images -5", "--images is -5"), ("--batch 0", "--batch is 0"), ("--workers -1", "--workers is -1")],
-)
+    [("--images -5", "--images is -5"), ("--batch 0", "--batch is 0"), ("--workers -1", "--workers is -1"),
+     ("--threads -1", "--threads is -1"), ("--threads 9999", "--threads is 9999")],
+)  # fmt: skip
 def test_numbers_of_which_there_is_nothing_to_train_are_refused(
     photos: Path, tmp_path: Path, capsys, words, said
 ):

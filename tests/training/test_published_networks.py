@@ -18,7 +18,9 @@ from spade_core.model.label_channels import LabelChannels
 from spade_core.synthesis.synthesizer import Synthesizer
 from spade_core.training.__main__ import parsed
 from spade_core.training.run import Run
+from spade_core.training.summary import summary
 from tests.support import published_data
+from tests.support.stripes_set import write_set
 
 NARROW = (
     "--size 64 --batch 1 --perceptual taps --device cpu --threads 1 --workers 0 --images 2 --save-every 2"
@@ -62,6 +64,21 @@ def test_the_papers_network_has_its_channels_edges_upsampling_and_start_grid(
         "paper-style", data[name], tmp_path / "styled", SMALL[name], WIDTHS + " --encoder.base-width 2"
     )
     assert styled.trainer.networks.generator.config.start_grid == grid
+
+
+def test_what_the_data_set_decides_is_said_before_with_the_options_that_say_otherwise(data, tmp_path):
+    said = "\n".join(summary(opened("paper", data["cityscapes"], tmp_path / "run", SMALL["cityscapes"])))
+    assert "35 label channels (published) and instance edges, more upsampling; 128 x 64" in said
+    chosen = "--channels own, --no-instances, --generator.upsampling, --mode, --size, --load-size, --aspect"
+    assert f"As published for 'cityscapes'; otherwise: {chosen}." in said
+    said = "\n".join(
+        summary(opened("crn", data["ade20k"], tmp_path / "crn", SMALL["ade20k"], "--generator.max-width 8"))
+    )
+    assert "--channels own" in said and "--no-instances" not in said and "upsampling" not in said
+    plain = summary(opened("paper", write_set(tmp_path / "flags"), tmp_path / "plain", SMALL["ade20k"]))
+    assert "4 label channels (own)" in "\n".join(plain) and "cut as the published code cuts" in plain[-1]
+    own = summary(opened("frozen", data["ade20k"], tmp_path / "own", NARROW, "--generator.base-width 4"))
+    assert "otherwise" not in "\n".join(own)
 
 
 @pytest.mark.parametrize("recipe", ["pix2pixhd++-concat", "concat", "clade", "oasis", "crn", "pix2pixhd"])

@@ -230,9 +230,13 @@ def test_a_full_disk_is_told_and_with_more_room_the_same_command_goes_on(
         assert (disk / "run" / "model_00000008.safetensors").exists()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such folder rights")
-def test_a_folder_that_cannot_be_written_is_told_before_the_first_step(flags: Path, tmp_path: Path):
+@pytest.mark.parametrize("output", ["file", "file/run"])
+def test_a_folder_that_cannot_be_written_is_told_before_it_is_said_what_is_trained(
+    flags: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str
+):
     (tmp_path / "file").write_text("here")
-    ended = spade_train("--data", flags, "-o", tmp_path / "file" / "run", "--images", "4", *SMALL)
-    _, said = ended.communicate()
-    assert ended.returncode == 2 and "cannot be written" in said and "Traceback" not in said
+    words = ["train", "--data", str(flags), "-o", str(tmp_path / output), "--images", "4", *SMALL]
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert "cannot be written" in said.err and "fills up" not in said.out
+    assert (tmp_path / "file").read_text() == "here"

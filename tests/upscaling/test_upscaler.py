@@ -50,6 +50,23 @@ def test_the_same_picture_gives_the_same_bytes(upscaler: Upscaler, picture):
     np.testing.assert_array_equal(first, second)
 
 
+def test_another_picture_may_be_enlarged_between_the_tiles_of_one(upscaler: Upscaler, picture):
+    alone, others = upscaler.upscale(picture, (288, 512)), []
+    small = upscaler.upscale(picture[:32, :32], (64, 64))
+
+    def between() -> None:
+        upscaler.between_parts = None
+        others.append(upscaler.upscale(picture[:32, :32], (64, 64)))
+        upscaler.between_parts = between
+
+    upscaler.between_parts = between
+    try:
+        np.testing.assert_array_equal(upscaler.upscale(picture, (288, 512)), alone)
+    finally:
+        upscaler.between_parts = None
+    assert len(others) >= 2 and all(np.array_equal(other, small) for other in others)
+
+
 def test_beyond_four_times_there_are_passes_each_at_most_four_times():
     assert passes((144, 256), (576, 1024), 4) == [(576, 1024)]
     assert passes((144, 256), (2304, 4096), 4) == [(576, 1024), (2304, 4096)]

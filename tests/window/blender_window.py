@@ -65,6 +65,10 @@ class BlenderWindow:
         self.until("drawn[0] > 1")
         time.sleep(SECONDS_TO_SETTLE)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ask(self, expression: str):
         """The value of a Python expression inside Blender; `answering` has what it can call."""
         return self.tell(f"answer = {expression}")

@@ -56,6 +56,7 @@ def color_bare(scene: bpy.types.Scene, things: list[bpy.types.Object], means: Me
     for thing in things:
         if thing.library is None and thing.material_slots:
             thing[MEAN] = list(by_id.get(table.objects.get(thing, -1), _NONE))
+            thing.update_tag(refresh={"OBJECT"})  # of itself Blender shows a custom property to renders only
     for material in filter(is_painted, bpy.data.materials):
         class_id = table.materials.get(material)
         _set_in(

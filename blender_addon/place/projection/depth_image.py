@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ...scene.exr_writing import gray_exr
+from ...scene.exr_writing import exr
 from ..image import DIGEST, pack_file
 
 _LOW_BITS = np.uint32(2**10)
@@ -19,11 +19,12 @@ FARTHEST = 1e6
 
 def depth_image(depth: np.ndarray, name: str) -> bpy.types.Image:
     """A packed image of (H, W) float32 metres, row 0 at the top; the file has each once."""
+    depth = _rounded_up(np.minimum(depth, FARTHEST))  # before: what was read out of such an image is the same
     digest = hashlib.sha256(f"{depth.shape}".encode() + np.ascontiguousarray(depth).tobytes()).hexdigest()
     known = next((image for image in bpy.data.images if image.get(DIGEST) == digest), None)
     if known is not None:
         return known
-    image = pack_file(gray_exr(_rounded_up(np.minimum(depth, FARTHEST))), name)
+    image = pack_file(exr(depth), name)
     read_exactly(image)
     image[DIGEST] = digest
     return image

@@ -52,15 +52,15 @@ def new_group(
     tree[_NUMBERS] = json.dumps(projector.to_facts())
     nodes = NodeBuilder(tree)
     geometry = nodes.new("ShaderNodeNewGeometry")
-    u, v, ahead = _seen(nodes, projector, geometry.outputs["Position"])
-    color = _image(nodes, PICTURE, picture, "Linear", u, v)
-    far = _image(nodes, DEPTH, depth, "Closest", u, v)
+    kind = "Environment" if projector.is_around else "Image"
+    where, ahead, mask = (_around if projector.is_around else _in_frame)(
+        nodes, projector, geometry.outputs["Position"], picture
+    )
+    color = _image(nodes, kind, PICTURE, picture, "Linear", where)
+    far = _image(nodes, kind, DEPTH, depth, "Closest", where)
     read_exactly(depth)
     cosine = _cosine(nodes, projector, geometry)
     texels: Any = depth.size
-    pixels: Any = picture.size
-    margin = _MARGIN_PIXELS / min(pixels)
-    mask = nodes.math("MULTIPLY", _fading(nodes, u, v, margin), nodes.math("GREATER_THAN", ahead, 0.0))
     for seen in _in_front(nodes, projector, tuple(texels), ahead, far, cosine, both):
         mask = nodes.math("MULTIPLY", mask, seen)
     weight = nodes.math("MULTIPLY", mask, nodes.math("POWER", cosine, power)) if power else mask
@@ -89,9 +89,38 @@ def _node(tree: bpy.types.NodeTree, name: str) -> Any:
     return tree.nodes[name]
 
 
+def _around(
+    nodes: NodeBuilder, projector: Projector, position: Any, picture: bpy.types.Image
+) -> tuple[Any, Any, Any]:
+    """Where a point is seen all around, as an Environment Texture has it, how far it is, and that it counts."""
+    x, y, z = _own_axes(nodes, projector, position)
+    where = nodes.vector([nodes.math("MULTIPLY", each, -1.0) for each in (z, x)] + [y])
+    length = nodes.new("ShaderNodeVectorMath")
+    length.operation = "LENGTH"
+    nodes.tree.links.new(where, length.inputs[0])
+    distance = length.outputs["Value"]
+    return where, distance, nodes.math("GREATER_THAN", distance, 0.0)
+
+
+def _in_frame(
+    nodes: NodeBuilder, projector: Projector, position: Any, picture: bpy.types.Image
+) -> tuple[Any, Any, Any]:
+    """Where a point is seen, 0..1 from the left and from below, how far ahead, and whether it is in the frame."""
+    u, v, ahead = _seen(nodes, projector, position)
+    pixels: Any = picture.size
+    margin = _MARGIN_PIXELS / min(pixels)
+    mask = nodes.math("MULTIPLY", _fading(nodes, u, v, margin), nodes.math("GREATER_THAN", ahead, 0.0))
+    return nodes.vector([u, v, 0.0]), ahead, mask
+
+
+def _own_axes(nodes: NodeBuilder, projector: Projector, position: Any) -> list[Any]:
+    """A point by the projector's axes."""
+    return [nodes.math("ADD", nodes.dot(position, row[:3]), row[3]) for row in projector.rows]
+
+
 def _seen(nodes: NodeBuilder, projector: Projector, position: Any) -> tuple[Any, Any, Any]:
     """Where a point is seen, 0..1 from the left and from below, and how far ahead."""
-    x, y, z = (nodes.math("ADD", nodes.dot(position, row[:3]), row[3]) for row in projector.rows)
+    x, y, z = _own_axes(nodes, projector, position)
     ahead = nodes.math("MULTIPLY", z, -1.0)
     if not projector.is_flat:
         x, y = nodes.math("DIVIDE", x, ahead), nodes.math("DIVIDE", y, ahead)
@@ -102,12 +131,15 @@ def _seen(nodes: NodeBuilder, projector: Projector, position: Any) -> tuple[Any,
     return u, v, ahead
 
 
-def _image(nodes: NodeBuilder, name: str, image: bpy.types.Image, interpolation: str, u: Any, v: Any) -> Any:
-    node = nodes.new("ShaderNodeTexImage")
+def _image(
+    nodes: NodeBuilder, kind: str, name: str, image: bpy.types.Image, interpolation: str, where: Any
+) -> Any:
+    node = nodes.new(f"ShaderNodeTex{kind}")
     node.name = node.label = name
-    # Not CLIP: with it the outermost pixels are mixed with nothing.
-    node.image, node.extension, node.interpolation = image, "EXTEND", interpolation
-    nodes.tree.links.new(nodes.vector([u, v, 0.0]), node.inputs["Vector"])
+    node.image, node.interpolation = image, interpolation
+    if kind == "Image":  # Not CLIP: with it the outermost pixels are mixed with nothing.
+        node.extension = "EXTEND"
+    nodes.tree.links.new(where, node.inputs["Vector"])
     return node.outputs["Color"]
 
 

@@ -3,7 +3,8 @@
 
 The first one counts wherever it is seen, so through its camera the scene looks as the picture does; what it does not
 reach the others share, by the angle at which they fall in; what they leave, those that were painted with nearer things
-hidden. A projection is added here alone: the materials stay as they are.
+hidden, the fewer the sooner: two paintings of one place would blur each other. A projection is added here alone: the
+materials stay as they are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import bpy
 
 from ...properties import settings
+from ...scene.bands import BANDS
 from ..colors import colors_group
 from ..image import tag_image
 from ..material import exposure_of
@@ -52,11 +54,11 @@ def mix_projections(scene: bpy.types.Scene) -> None:
     tree = paint_of(scene)
     tree.nodes.clear()
     nodes = NodeBuilder(tree)
-    ranks: list[list[Any]] = [[], [], []]
+    ranks: list[list[Any]] = [[] for _ in range(2 + BANDS)]
     for number, entry in enumerate(settings(scene).projections):
         node = nodes.new("ShaderNodeGroup")
         node.node_tree = entry.group
-        ranks[2 if entry.hidden else min(number, 1)].append(node)
+        ranks[1 + entry.hidden if entry.hidden else min(number, 1)].append(node)
     color: Any = (0.0, 0.0, 0.0)
     reach: Any = 0.0
     for projections in filter(None, ranks):

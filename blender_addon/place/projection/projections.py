@@ -10,7 +10,7 @@ import bpy
 from ...bridge.sight import Projector
 from ...contract.errors import BadOptionError
 from ...properties import settings
-from ...scene.blocks import blocks_of
+from ...scene.blocks import blocks_in_sight, blocks_of
 from ...scene.projected import users_material
 from ...scene.shader_tree import Tree
 from ...scene.visible import rendered_objects
@@ -54,11 +54,11 @@ def project(
     entry.group, entry.camera, entry.hidden = group, camera, hidden
     entries.move(len(entries) - 1, place)
     mix_projections(scene)
-    blocks = blocks_of(scene)
+    with blocks_in_sight(scene):  # of hidden instancers it is not known what they show
+        blocks, shown = blocks_of(scene), set(rendered_objects(scene))
     paint_objects(blocks, paint_of(scene))
     if place == 0:
         color_bare(scene, blocks, means_of(picture))
-    shown = set(rendered_objects(scene))
     settings(scene).unpainted = _what_is_not([thing for thing in blocks if thing in shown])
 
 

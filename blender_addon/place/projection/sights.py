@@ -14,11 +14,11 @@ from ...contract.errors import BadOptionError
 from ...properties import settings
 from ...scene.borrow import borrowed
 from ...scene.label_pass import render_label_map
-from ...scene.projector import projector_of
-from ...scene.view import flat_camera_of
+from ...scene.projector import projector_around, projector_of
+from ...scene.view import camera_of, flat_camera_of
 from .depth_image import depth_image, depth_in_image
 from .group import depth_in
-from .projections import MOST, project, refuse_too_many
+from .projections import MOST, project, refuse_too_many, remove_projections
 
 DEPTH, PROJECTOR = "spade_depth", "spade_projector"
 """Custom properties of a picture: the image of its depth, and its projector as JSON."""
@@ -37,17 +37,36 @@ def lay_on_blocks(
     if sight is None or sight.depth is None:
         size: Any = picture.size
         sight = sight_of_now(scene, camera, (size[1], size[0]))
+    project(scene, picture, camera, sight.projector, keep_sight(picture, sight), sight.hidden)
+
+
+def lay_panorama_on_blocks(
+    scene: bpy.types.Scene, picture: bpy.types.Image, camera: bpy.types.Object
+) -> None:
+    """Project a panorama on what is around the place that it was painted from. Raises BadOptionError."""
+    sight = sight_in(picture)
+    if sight is None:
+        raise BadOptionError(
+            "It is not known any more from where this panorama was painted.",
+            "Generate anew, or turn On the Blocks off.",
+        )
+    remove_projections(scene)
+    lay_on_blocks(scene, picture, camera, sight)
+
+
+def keep_sight(picture: bpy.types.Image, sight: Sight) -> bpy.types.Image:
+    """Keep with a picture what its camera saw; returns the image of its depth."""
     assert sight.depth is not None
     depth = depth_image(sight.depth, f".Depth {picture.name}")
-    picture[DEPTH], picture[PROJECTOR] = (
-        depth,
-        json.dumps(sight.projector.to_facts() | {_HIDDEN: sight.hidden}),
-    )
-    project(scene, picture, camera, sight.projector, depth, sight.hidden)
+    facts = sight.projector.to_facts() | {_HIDDEN: sight.hidden}
+    picture[DEPTH], picture[PROJECTOR] = depth, json.dumps(facts)
+    return depth
 
 
 def wanted_sight(scene: bpy.types.Scene) -> Sight | None:
     """From where the picture of a press will be projected, where it will be. Raises BadOptionError."""
+    if settings(scene).placement == "PANORAMA":  # laid on the blocks on request, perhaps later
+        return Sight(projector_around(camera_of(scene)))
     if settings(scene).placement != "PROJECTION":
         return None
     camera = flat_camera_of(scene)
@@ -88,7 +107,11 @@ def depth_of(entry: Any) -> np.ndarray:
 
 
 def sight_of_now(scene: bpy.types.Scene, camera: bpy.types.Object, shape: tuple[int, int]) -> Sight:
-    """What a camera sees now, rendered; for a picture of (height, width). Raises what a label pass raises."""
+    """What a camera sees now, for a panorama all around, rendered; for a picture of (height, width).
+
+    Raises what a label pass raises.
+    """
+    around = settings(scene).placement == "PANORAMA"
     with borrowed(scene, camera=camera):
-        projector = projector_of(scene, camera)
+        projector = projector_around(camera) if around else projector_of(scene, camera)
         return Sight(projector, render_label_map(scene, shape, with_depth=True).fine_depth)

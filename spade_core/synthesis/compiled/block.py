@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -13,22 +13,12 @@ from ...model.layers import LEAK
 from ...model.norms import PixelNorm
 from ...model.spade import GeneratorConfig, SpadeNorm, SpadeResBlock
 from ...model.style_map import Style, StyleMap
+from .changes import Changes, box_of
 from .convolution import Convolution, Shortcut
 from .features import EPS, Doubling, Features
-from .label_path import Carried, HiddenLabels, ScaleShift, SeenLabels
+from .label_path import HiddenLabels, ScaleShift, SeenLabels
+from .patches import neighbourhoods
 from .table import Table, side_by_side
-
-
-@dataclass(frozen=True, eq=False)
-class Tables:
-    """Of the first layer, that of the shortcut included; and of the second."""
-
-    first: Table
-    second: Table
-
-    @property
-    def bytes(self) -> int:
-        return self.first.bytes + self.second.bytes
 
 
 class CompiledBlock:
@@ -36,13 +26,13 @@ class CompiledBlock:
     has in common with it."""
 
     def __init__(self, config: GeneratorConfig, block: SpadeResBlock) -> None:
-        norms = [block.norm_0, block.norm_1, *([] if block.norm_s is None else [block.norm_s])]
+        norms = [block.norm_0, *([] if block.norm_s is None else [block.norm_s]), block.norm_1]
         each = [norm for norm in norms if isinstance(norm, SpadeNorm)]
-        shared = None
         if block.mlp_shared is not None:
-            shared = HiddenLabels(block.mlp_shared, config.label_channels)
-        sides = [_NormSide(norm, shared, config.label_channels) for norm in each]
-        self._first, self._second = [sides[0], *sides[2:]], [sides[1]]
+            sides = [_NormSide(HiddenLabels(block.mlp_shared, config.label_channels), each)]
+        else:
+            sides = [_NormSide.alone(norm, config.label_channels) for norm in each]
+        self._sides, self._width_of_first = sides, 2 * (len(each) - 1) * block.conv_0.in_channels
         self._style = block.style
         self._uniform = all(side.scale_shift.kernel == 1 for side in sides) or config.replicate_padding
         self._norm, self._repeat_edge = block.norm_0.param_free_norm, config.replicate_padding
@@ -55,7 +45,7 @@ class CompiledBlock:
         self._shortcut = None if block.conv_s is None else Shortcut(block.conv_s)
         strength = block.noise_strength
         self._strength = None if strength is None else strength.detach().flatten().contiguous()
-        self._kept: Tables | None = None
+        self._kept: Table | None = None
         self._kept_of: SeenLabels | None = None
         self._kernels = sides[0].kernels
         self._by_rows = all(side.by_rows for side in sides)
@@ -67,81 +57,85 @@ class CompiledBlock:
     def forget(self) -> None:
         self._kept = self._kept_of = None
 
-    def tables(self, seen: SeenLabels, style: Style | None, room: int) -> Tables:
-        """For the label map at this block's scale. style: (B, Z), or a map. room: bytes that may be kept."""
+    def table(self, seen: SeenLabels, style: Style | None, room: int) -> Table:
+        """For the label map at this block's scale: of the first layer, that of the shortcut included, and behind it of
+        the second. style: (B, Z), or a map. room: bytes that may be kept."""
         if self._style is not None and isinstance(style, StyleMap):
             return self._styled(self._of_labels(seen, room), seen, self._style, style)
         of_style = None if self._style is None or not isinstance(style, Tensor) else self._style(style)
         if of_style is not None and not self._uniform:  # the style's share is another at the border
-            return self._tables(seen, of_style)
+            return self._afresh(seen, of_style)
         found = self._of_labels(seen, room)
-        if of_style is None:
-            return found
-        return Tables(
-            _shifted(found.first, self._first, of_style), _shifted(found.second, self._second, of_style)
-        )
+        return found if of_style is None else replace(found, added=self._of_style(of_style))
 
-    def _of_labels(self, seen: SeenLabels, room: int) -> Tables:
+    def _of_style(self, of_style: Tensor) -> Tensor:
+        """(B, S), from (B, hidden): what a style adds to every row."""
+        return torch.cat([side.scale_shift.of_style(of_style) for side in self._sides], 1)
+
+    def _of_labels(self, seen: SeenLabels, room: int) -> Table:
         """Without a style."""
         found = self._kept
         if found is None or self._kept_of is not seen:
-            found = self._carried(seen) or self._tables(seen, None)
+            found = self._changed(seen) or self._afresh(seen, None)
             self._kept, self._kept_of = (found, seen) if found.bytes <= room else (None, None)
         return found
 
-    def _styled(self, tables: Tables, seen: SeenLabels, layer: nn.Linear, style: StyleMap) -> Tables:
+    def _styled(self, table: Table, seen: SeenLabels, layer: nn.Linear, style: StyleMap) -> Table:
         """With what each pixel's style adds."""
         height, width = seen.size[1:]
         shares, codes = style.at(height, width), style.of_layer(layer)
+        if all(side.scale_shift.kernel == 1 for side in self._sides):
+            found = table.mixed(shares, self._of_style(codes))
+            if found is not None:
+                return found
+        each = [side.scale_shift.of_styles(shares, codes, seen.repeat_edge) for side in self._sides]
+        return table.shifted(torch.cat(each, 1))
 
-        def styled(table: Table, sides: Sequence[_NormSide]) -> Table:
-            if all(side.scale_shift.kernel == 1 for side in sides):
-                found = table.mixed(
-                    shares, torch.cat([side.scale_shift.of_style(codes) for side in sides], 1)
-                )
-                if found is not None:
-                    return found
-            each = [side.scale_shift.of_styles(shares, codes, seen.repeat_edge) for side in sides]
-            return table.shifted(torch.cat(each, 1))
+    def _afresh(self, seen: SeenLabels, of_style: Tensor | None) -> Table:
+        return side_by_side([side.table(seen, of_style) for side in self._sides])
 
-        return Tables(styled(tables.first, self._first), styled(tables.second, self._second))
-
-    def _tables(self, seen: SeenLabels, of_style: Tensor | None) -> Tables:
-        known: dict[HiddenLabels, Tensor] = {}
-        both = []
-        for sides in (self._first, self._second):
-            both.append(side_by_side([side.table(seen, of_style, known) for side in sides]))
-        return Tables(*both)
-
-    def _carried(self, seen: SeenLabels) -> Tables | None:
-        """As _tables, to the bit, from the tables of the label map before, where those are kept."""
-        kept = self._kept
-        if kept is None or not self._by_rows or self._kept_of is None or self._kept_of is not seen.before:
+    def _changed(self, seen: SeenLabels) -> Table | None:
+        """As _afresh, to the bit, made of the table of the label map before, where that is kept."""
+        table, kept_of = self._kept, self._kept_of
+        self.forget()  # it is written into
+        if table is None or not self._by_rows or kept_of is None or kept_of is not seen.before:
             return None
-        carried = seen.carried(*self._kernels)
-        if carried is None:
+        if not seen.is_like_before(*self._kernels):
             return None
-        known: dict[HiddenLabels, Tensor] = {}
-        both = []
-        for sides, old in ((self._first, kept.first), (self._second, kept.second)):
-            fresh = [side.rows(seen, carried, known) for side in sides]
-            both.append(
-                old.carried(carried.new, carried.old, carried.fresh, torch.cat(fresh, 1), carried.rows)
-            )
-        return Tables(*both)
+        if self._kernels[1] > 1 and not seen.by_rows(*self._kernels)[0]:
+            return self._with_part(table, seen)
+        changes = seen.changes(*self._kernels)
+        return table.changed(changes, torch.cat([side.rows(seen, changes) for side in self._sides], 1))
+
+    def _with_part(self, table: Table, seen: SeenLabels) -> Table:
+        """A table of every pixel's own, of which a part is convolved anew."""
+        reach = sum(kernel // 2 for kernel in self._kernels)
+        height, width = seen.size[1:]
+        tile = max(side.scale_shift.tile_of(height, width) for side in self._sides)
+        inner, outer = (box_of(seen.changed, margin, tile) for margin in (reach, reach + tile))
+        rows, columns = (torch.arange(*outer[side : side + 2]) for side in (0, 2))
+        places = (rows[:, None] * width + columns).flatten()
+        each = [side.part(seen, places, (len(rows), len(columns))) for side in self._sides]
+        top, left = inner[0] - outer[0], inner[2] - outer[2]
+        part = torch.cat(each, 2)[top : top + inner[1] - inner[0], left : left + inner[3] - inner[2]]
+        table.values.view(height, width, -1)[inner[0] : inner[1], inner[2] : inner[3]] = part
+        return table
 
     def __call__(
         self,
         x: Tensor,
         doubling: Doubling,
-        tables: Tables,
+        table: Table,
         noise: Tensor | None,
         after_band: Callable[[], None],
+        bfloat16: bool,
     ) -> Tensor:
-        """x: (B, fan_in, h, w), channels_last; noise: (B, 1, H, W). Returns (B, fan_out, H, W)."""
-        features = self._features(x, tables.first, doubling, noise)
-        dx, skip = self._conv_0(features, after_band, shortcut=self._shortcut, skip=True)
-        return self._conv_1(self._features(dx, tables.second), after_band, added=skip)[0]
+        """x: (B, fan_in, h, w), channels_last; noise: (B, 1, H, W). bfloat16: as a convolution takes it. Returns
+        (B, fan_out, H, W)."""
+        features = self._features(x, table.columns(0, self._width_of_first), doubling, noise)
+        dx, skip = self._conv_0(features, after_band, shortcut=self._shortcut, skip=True, bfloat16=bfloat16)
+        features = self._features(dx, table.columns(self._width_of_first, None))
+        return self._conv_1(features, after_band, added=skip, bfloat16=bfloat16)[0]
 
     def _features(
         self, x: Tensor, table: Table, doubling: Doubling = "none", noise: Tensor | None = None
@@ -163,19 +157,16 @@ class CompiledBlock:
         return of.with_norm("channel", (mean + one[:, :, 0, 0], torch.rsqrt(variance + EPS)))
 
 
-def _shifted(table: Table, sides: Sequence[_NormSide], of_style: Tensor) -> Table:
-    added = torch.cat([side.scale_shift.of_style(of_style) for side in sides], 1)
-    return Table(table.values + added[:, None], table.rows)
-
-
 class _NormSide:
-    """The label side of a norm."""
+    """The label side of a norm, or of several that see the same hidden features."""
 
-    def __init__(self, norm: SpadeNorm, shared: HiddenLabels | None, classes: int) -> None:
-        if shared is None:
-            assert norm.mlp_shared is not None
-            shared = HiddenLabels(norm.mlp_shared, classes)
-        self._hidden, self.scale_shift = shared, ScaleShift(norm)
+    def __init__(self, hidden: HiddenLabels, norms: Sequence[SpadeNorm]) -> None:
+        self._hidden, self.scale_shift = hidden, ScaleShift(norms)
+
+    @classmethod
+    def alone(cls, norm: SpadeNorm, classes: int) -> _NormSide:
+        assert norm.mlp_shared is not None
+        return cls(HiddenLabels(norm.mlp_shared, classes), [norm])
 
     @property
     def kernels(self) -> tuple[int, int]:
@@ -187,18 +178,21 @@ class _NormSide:
         """Whether `rows` gives what `table` does to the bit."""
         return self._hidden.by_rows and self.scale_shift.by_rows
 
-    def rows(self, seen: SeenLabels, carried: Carried, known: dict[HiddenLabels, Tensor]) -> Tensor:
-        """(N, width): rows of the table, of what was not there before."""
-        if self._hidden not in known:
-            known[self._hidden] = self._hidden.rows(seen, carried.hidden)
-        return self.scale_shift.rows(known[self._hidden], carried.members)
+    def rows(self, seen: SeenLabels, changes: Changes) -> Tensor:
+        """(U, width): rows of the table, of what was not there before."""
+        return self.scale_shift.rows(self._hidden.some_rows(changes.hidden, seen.keys), changes.members)
 
-    def table(self, seen: SeenLabels, of_style: Tensor | None, known: dict[HiddenLabels, Tensor]) -> Table:
-        """of_style: (B, hidden), added to the hidden features. known: what has been computed of this label map."""
+    def part(self, seen: SeenLabels, places: Tensor, size: tuple[int, int]) -> Tensor:
+        """(h, w, width): the scales and shifts of a part of this size, of which `places` are the pixels, (h w,) of all
+        of the map. What lies beyond the part counts as the map's border does."""
+        members = neighbourhoods(seen.keys.ids, places, self._hidden.kernel, seen.repeat_edge)
+        hidden = self._hidden.some_rows(members, seen.keys).unflatten(0, size)
+        return self.scale_shift.part(hidden, seen.repeat_edge, (seen.size[1], seen.size[2]))
+
+    def table(self, seen: SeenLabels, of_style: Tensor | None) -> Table:
+        """of_style: (B, hidden), added to the hidden features."""
         hidden = self._hidden
-        if hidden not in known:
-            known[hidden] = hidden.rows(seen)
-        rows = known[hidden][None]
+        rows = hidden.rows(seen)[None]
         if of_style is not None:
             if seen.first(hidden.kernel).ids is None:
                 rows = rows.unflatten(1, (len(of_style), -1))[0]

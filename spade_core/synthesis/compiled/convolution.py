@@ -16,8 +16,16 @@ from torch import Tensor, nn
 from ...model.fused.library import in_threads
 from .. import row_bands
 from .features import Features
-from .library import MOST_CHANNELS, ConvolutionArgument, FeaturesArgument, library, loaded, pointer
-from .matrices import panels, transformed
+from .library import (
+    MOST_CHANNELS,
+    ConvolutionArgument,
+    FeaturesArgument,
+    has_bfloat16,
+    library,
+    loaded,
+    pointer,
+)
+from .matrices import in_twos, panels, transformed
 
 MANY_PIXELS, FEW_WEIGHTS = 1024, 2**16
 """A map of so many pixels, or a layer of so few weights, is worth tiles of 4 and their larger weights."""
@@ -28,16 +36,17 @@ class Shortcut:
 
     def __init__(self, layer: nn.Conv2d) -> None:
         self.weight, self.fan_out = layer.weight.detach(), layer.out_channels
-        self._packed: Tensor | None = None
+        self._packed: dict[bool, Tensor] = {}
 
     def plain(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.weight)
 
-    def packed(self, lanes: int) -> Tensor:
+    def packed(self, lanes: int, bfloat16: bool) -> Tensor:
         """As layers.c wants it."""
-        if self._packed is None:
-            self._packed = panels(self.weight[:, :, 0, 0].T, lanes)
-        return self._packed
+        if bfloat16 not in self._packed:
+            packed = panels(self.weight[:, :, 0, 0].T, lanes)
+            self._packed[bfloat16] = in_twos(packed) if bfloat16 else packed
+        return self._packed[bfloat16]
 
 
 class Convolution:
@@ -50,7 +59,7 @@ class Convolution:
         self.fan_out, fan_in, self._kernel = weight.shape[:3]
         self._by_tiles = by_tiles and self._kernel == 3 and max(fan_in, self.fan_out) <= MOST_CHANNELS
         self._few_weights = fan_in * self.fan_out <= FEW_WEIGHTS
-        self._packed: dict[int, Tensor] = {}
+        self._packed: dict[tuple[int, bool], Tensor] = {}
 
     @classmethod
     def of(cls, layer: nn.Conv2d, by_tiles: bool = True) -> Convolution:
@@ -65,12 +74,20 @@ class Convolution:
         added: Tensor | None = None,
         shortcut: Shortcut | None = None,
         skip: bool = False,
+        bfloat16: bool = False,
+        tile: int | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """conv(features) + added; and where skip is wanted, what goes around it: the features with their noise, or the
-        shortcut's of them. Both (B, ., H, W), channels_last. after_band is called every so often, and may raise."""
+        shortcut's of them. Both (B, ., H, W), channels_last. after_band is called every so often, and may raise.
+        bfloat16: whether factors may be rounded to that, where layers.c is at work and knows it. tile: instead of that
+        of this size."""
         if not self._by_tiles or library() is None:
             return self.plain(features, added, shortcut, skip)
-        return self._fused(features, after_band, added, shortcut, skip)
+        return self._fused(features, after_band, added, shortcut, skip, bfloat16 and has_bfloat16(), tile)
+
+    def tile_of(self, height: int, width: int) -> int:
+        """The side of the tiles that a map of this size is computed in."""
+        return 4 if self._few_weights or height * width >= MANY_PIXELS else 2
 
     def plain(
         self, features: Features, added: Tensor | None, shortcut: Shortcut | None, skip: bool
@@ -99,6 +116,8 @@ class Convolution:
         added: Tensor | None,
         shortcut: Shortcut | None,
         skip: bool,
+        bfloat16: bool,
+        tile: int | None,
     ) -> tuple[Tensor, Tensor | None]:
         pictures, (height, width) = len(features.x), features.size
         result = _channels_last(pictures, self.fan_out, height, width)
@@ -107,11 +126,11 @@ class Convolution:
             channels = features.x.shape[1] if shortcut is None else shortcut.fan_out
             around = _channels_last(pictures, channels, height, width)
         added = None if added is None else added.contiguous(memory_format=torch.channels_last)
-        tile = 4 if self._few_weights or height * width >= MANY_PIXELS else 2
+        tile = tile or self.tile_of(height, width)
         for picture in range(pictures):
             kept: list[Tensor] = []
             of = features.argument(picture, kept)
-            by = self._argument(picture, tile, result, added, shortcut, around)
+            by = self._argument(picture, tile, bfloat16, result, added, shortcut, around)
             _run(of, by, height, width, after_band)
         return result, around
 
@@ -119,24 +138,30 @@ class Convolution:
         self,
         picture: int,
         tile: int,
+        bfloat16: bool,
         result: Tensor,
         added: Tensor | None,
         shortcut: Shortcut | None,
         around: Tensor | None,
     ) -> ConvolutionArgument:
         lanes = loaded().lanes()
-        if tile not in self._packed:
-            self._packed[tile] = transformed(self.weight, tile, lanes)
+        kind = tile, bfloat16
+        if kind not in self._packed:
+            packed = transformed(self.weight, tile, lanes)
+            self._packed[kind] = in_twos(packed) if bfloat16 else packed
         return ConvolutionArgument(
-            weights=pointer(self._packed[tile]),
+            weights=pointer(self._packed[kind]),
             bias=pointer(self.bias),
             added=None if added is None else pointer(added[picture]),
             result=pointer(result[picture]),
-            shortcut=None if shortcut is None or around is None else pointer(shortcut.packed(lanes)),
+            shortcut=None
+            if shortcut is None or around is None
+            else pointer(shortcut.packed(lanes, bfloat16)),
             skip=None if around is None else pointer(around[picture]),
             fan_out=self.fan_out,
             skip_channels=0 if around is None else around.shape[1],
             tile=tile,
+            bfloat16=bfloat16,
         )
 
 

@@ -70,7 +70,7 @@ class Features:
     def argument(self, picture: int, kept: list[Tensor]) -> FeaturesArgument:
         """One picture's, for layers.c; what it points at is added to `kept`, and has to live as long."""
         height, width = self.size
-        table, rows = (None, None) if self.table is None else self.table.of_picture(picture)
+        table, shift, rows = (None,) * 3 if self.table is None else self.table.of_picture(picture)
         mean, scale = (
             (None, None)
             if self.moments is None
@@ -78,16 +78,18 @@ class Features:
         )
         noise = None if self.noise is None or self.strength is None else self.noise[picture]
         x = self.x[picture].permute(1, 2, 0)
+        if table is not None and table.stride(1) != 1:
+            table = table.contiguous()
         each = [
-            None if tensor is None else tensor.contiguous()
-            for tensor in (x, noise, self.strength, mean, scale, table, rows)
+            tensor if tensor is None or tensor is table else tensor.contiguous()
+            for tensor in (x, noise, self.strength, mean, scale, table, shift, rows)
         ]
         kept += [tensor for tensor in each if tensor is not None]
         return FeaturesArgument(
             *map(pointer, each),
             height=height,
             width=width,
-            stride=0 if table is None else table.shape[1],
+            stride=0 if table is None else table.stride(0),
             channels=self.x.shape[1],
             doubling=DOUBLINGS.index(self.doubling),
             norm=NORMALISATIONS.index(self.norm),

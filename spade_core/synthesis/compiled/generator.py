@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -42,6 +43,7 @@ class CompiledGenerator:
         self._seen: KeyMap | None = None
         self._kept_scales: dict[int, SeenLabels] = {}
         self.after_band: Callable[[], None] = _go_on
+        self._bfloat16 = False
 
     @classmethod
     def inside(cls, network: ImageGenerator[Any], device: torch.device) -> CompiledGenerator | None:
@@ -58,6 +60,16 @@ class CompiledGenerator:
         compiled = cls(network)
         network.forward = partial(compiled._forward, network.forward)  # type: ignore[method-assign]
         return compiled
+
+    @contextmanager
+    def multiplying(self, numbers: str) -> Iterator[None]:
+        """Has features multiplied by weights in "bfloat16" meanwhile, or in float32 where it is "". What comes of
+        labels alone is computed in float32 either way, and kept for both."""
+        self._bfloat16 = numbers == "bfloat16"
+        try:
+            yield
+        finally:
+            self._bfloat16 = False
 
     def keys(self, planes: Tensor) -> KeyMap:
         """planes: (B, input_channels, H, W), as the network takes them."""
@@ -96,7 +108,7 @@ class CompiledGenerator:
         self._forget()
         seen = SeenLabels(self.keys(labels), self._config.replicate_padding)
         x = x.contiguous(memory_format=torch.channels_last)
-        return block(x, "none", block.tables(seen, style, 0), noise, self.after_band)
+        return block(x, "none", block.table(seen, style, 0), noise, self.after_band, self._bfloat16)
 
     def _forget(self) -> None:
         self._seen, self._kept_scales = None, {}
@@ -124,15 +136,15 @@ class CompiledGenerator:
             doubling: Doubling = self._doubling if step > done else "none"
             done = step
             plane = noise[index].to(x.dtype) if noise else None
-            tables = block.tables(scales[step], style, MOST_KEPT - taken)
+            table = block.table(scales[step], style, MOST_KEPT - taken)
             taken += block.kept_bytes
-            x = block(x, doubling, tables, plane, self.after_band)
+            x = block(x, doubling, table, plane, self.after_band, self._bfloat16)
             if after_block is not None:
                 after_block(index)
         for scale in scales.values():
             scale.before = None  # all there was in common is in the tables now
         seen = Features(x, slope=LEAK, repeat_edge=config.replicate_padding)
-        return torch.tanh_(self._image(seen, self.after_band)[0])
+        return torch.tanh_(self._image(seen, self.after_band, bfloat16=self._bfloat16)[0])
 
     def _scales(self, labels: KeyMap, rows: int, columns: int) -> dict[int, SeenLabels]:
         """The label map as each step sees it, beside the one before."""

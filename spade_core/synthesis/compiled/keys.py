@@ -81,6 +81,15 @@ class KeyMap:
         """Whether a network sees the same."""
         return torch.equal(self.ids, other.ids) and torch.equal(self.mixtures, other.mixtures)
 
+    def differs_from(self, other: KeyMap) -> Tensor:
+        """(B, h, w) bool: where a network sees something else."""
+        changed = self.ids != other.ids
+        # A mixture has another number in each label map.
+        mixed = ((self.ids >= self.pure) & (other.ids >= other.pure)).nonzero(as_tuple=True)
+        own, others = (keys.mixtures[keys.ids[mixed].long() - keys.pure] for keys in (self, other))
+        changed[mixed] = (own != others).any(1)
+        return changed
+
     def vectors(self) -> Tensor:
         """(keys, channels): what each key sees."""
         classes = torch.eye(self.classes)

@@ -8,13 +8,14 @@ as in noise, the second is a convolution as ever.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...model.spade import SpadeNorm
+from .changes import MOST_CHANGED, Changes, within
 from .convolution import Convolution
 from .features import Features
 from .keys import KeyMap
@@ -28,21 +29,6 @@ MOST_TABLE = 0.7
 """The same of the second's neighbourhoods above which its sums are taken for every pixel."""
 
 
-@dataclass(frozen=True, eq=False)
-class Carried:
-    """Neighbourhoods that were in the label map before, too: each one's number `new`, and what it was there, `old`,
-    (K,) int64; and `fresh`, (N,), the others. rows: (B, h, w) int32, each pixel's, or None. hidden: (M,), of the first
-    convolution's neighbourhoods those that the fresh ones are made of: members, (N, k k), has 1 + their places in it, 0
-    for what lies past the border; None where each is one."""
-
-    new: Tensor
-    old: Tensor
-    fresh: Tensor
-    rows: Tensor | None
-    hidden: Tensor
-    members: Tensor | None
-
-
 class SeenLabels:
     """A label map at one scale, and its neighbourhoods. before: that of another label map, of which much may be the
     same, as where an object was moved."""
@@ -54,6 +40,8 @@ class SeenLabels:
         self._first: dict[int, Patches] = {}
         self._second: dict[tuple[int, int], Patches] = {}
         self._changed: Tensor | None = None
+        self._at_most: dict[tuple[int, int], int | None] = {}
+        self._changes: dict[tuple[int, int], Changes] = {}
 
     def first(self, kernel: int) -> Patches:
         """The neighbourhoods of keys."""
@@ -69,47 +57,53 @@ class SeenLabels:
             self._second[first, kernel] = Patches.of(ids + 1, kernel, self.repeat_edge, MOST_TABLE)
         return self._second[first, kernel]
 
-    def carried(self, first: int, kernel: int) -> Carried | None:
-        """Of those that tables have a row for, by the kernels of both convolutions; None where there is none to be
-        had of the label map before."""
-        if self.before is None:
-            return None
-        patches, old = (seen._of_tables(first, kernel) for seen in (self, self.before))
-        if patches is None or patches.places is None or old is None:
-            return None
-        reach, places = first // 2 + kernel // 2, patches.places
-        changed = F.max_pool2d(self._changes(), 2 * reach + 1, 1, reach).flatten()[places] > 0
-        new, fresh = (~changed).nonzero()[:, 0], changed.nonzero()[:, 0]
-        there = places[new] if old.ids is None else old.ids.flatten()[places[new]].long()
-        if kernel == 1:
-            return Carried(new, there, fresh, patches.ids, fresh, None)
-        hidden, members = patches.members[fresh].unique(return_inverse=True)
-        if len(hidden) and hidden[0] == 0:
-            return Carried(new, there, fresh, patches.ids, hidden[1:] - 1, members)
-        return Carried(new, there, fresh, patches.ids, hidden - 1, members + 1)
+    def by_rows(self, first: int, kernel: int) -> tuple[bool, bool]:
+        """Whether different neighbourhoods are so few that pixels share rows: of the first convolution's results, and
+        of the second's. What first and second say, but found out sooner where little has changed."""
+        if not self._are_few(first, 1, MOST_HIDDEN):
+            return False, False
+        return True, kernel == 1 or self._are_few(first, kernel, MOST_TABLE)
 
-    def _of_tables(self, first: int, kernel: int) -> Patches | None:
-        """None where the second convolution sees every pixel, or several pictures have rows of their own."""
-        patches = self.first(first)
-        if kernel > 1 and patches.ids is None:
-            return None
-        if kernel > 1:
-            patches = self.second(first, kernel)
-        if patches.ids is not None:
-            return patches
-        return None if self.size[0] > 1 else replace(patches, places=torch.arange(len(patches.members)))
+    def _are_few(self, first: int, kernel: int, share: float) -> bool:
+        kind = first, kernel
+        if kind not in self._at_most:
+            self._at_most[kind] = self._count(first, kernel, int(share * self.keys.ids.numel()))
+        return self._at_most[kind] is not None
 
-    def _changes(self) -> Tensor:
-        """(B, h, w), 1 where another key is seen than before, else 0."""
+    def _count(self, first: int, kernel: int, most: int) -> int | None:
+        """Of different neighbourhoods, or more; None where there are more than `most`."""
+        known = None if self.before is None or self.size[0] > 1 else self.before._at_most.get((first, kernel))
+        if known is not None:
+            at_most = known + len(within(self.changed, first // 2 + kernel // 2))
+            if at_most <= most:
+                return at_most
+        patches = self.first(first) if kernel == 1 else self.second(first, kernel)
+        return None if patches.ids is None else patches.count
+
+    def is_like_before(self, first: int, kernel: int) -> bool:
+        """Whether it has much in common with the one before, and is computed in the same way, by the kernels of both
+        convolutions."""
+        if (
+            self.before is None
+            or self.size[0] > 1
+            or self.changed.sum() > MOST_CHANGED * self.changed.numel()
+        ):
+            return False
+        return self.by_rows(first, kernel) == self.before.by_rows(first, kernel)
+
+    def changes(self, first: int, kernel: int) -> Changes:
+        """What it has that the one before had not, where it is like that."""
+        kind = first, kernel
+        if kind not in self._changes:
+            self._changes[kind] = Changes.of(self.keys.ids, self.changed, *kind, self.repeat_edge)
+        return self._changes[kind]
+
+    @property
+    def changed(self) -> Tensor:
+        """(B, h, w) bool: where another key is seen than before."""
         if self._changed is None:
             assert self.before is not None
-            mine, others = self.keys, self.before.keys
-            changed = mine.ids != others.ids
-            # A mixture has another number in each label map.
-            mixed = ((mine.ids >= mine.pure) & (others.ids >= others.pure)).nonzero(as_tuple=True)
-            own, other = (keys.mixtures[keys.ids[mixed].long() - keys.pure] for keys in (mine, others))
-            changed[mixed] = (own != other).any(1)
-            self._changed = changed.float()
+            self._changed = self.keys.differs_from(self.before.keys)
         return self._changed
 
 
@@ -133,33 +127,33 @@ class HiddenLabels:
         """As of Matrix."""
         return self._of_mixtures.by_rows
 
-    def rows(self, seen: SeenLabels, wanted: Tensor | None = None) -> Tensor:
-        """(U, hidden): one for each neighbourhood, or for those alone that are wanted, (U,) int64."""
-        mixtures = self._of_mixtures.times(seen.keys.mixtures).view(-1, self.width)
-        table = torch.cat([self._of_classes, mixtures]) if len(mixtures) else self._of_classes
-        members = seen.first(self.kernel).members
-        return _sums(members if wanted is None else members[wanted], table, self._bias).relu_()
+    def rows(self, seen: SeenLabels) -> Tensor:
+        """(U, hidden): one for each neighbourhood."""
+        return self._rows(seen.first(self.kernel).members, seen.keys.mixtures)
+
+    def some_rows(self, members: Tensor, keys: KeyMap) -> Tensor:
+        """As rows, to the bit where it is `by_rows`, of neighbourhoods of keys, (U, k k) int64: (U, hidden)."""
+        mixed = members >= keys.pure
+        used, places = members[mixed].unique(return_inverse=True)
+        members = members.masked_scatter(mixed, places + keys.pure)
+        return self._rows(members, keys.mixtures[used - keys.pure])
+
+    def _rows(self, members: Tensor, mixtures: Tensor) -> Tensor:
+        table = self._of_classes
+        if len(mixtures):
+            table = torch.cat([table, self._of_mixtures.times(mixtures).view(-1, self.width)])
+        return _sums(members, table, self._bias).relu_()
 
 
 class ScaleShift:
     """mlp_gamma and mlp_beta: hidden label features to 1 + gamma and beta. A batch norm before them is in them, too:
     with its mean m and standard deviation s, (x - m) / s * (1 + gamma) + beta is x * scale + shift again."""
 
-    def __init__(self, norm: SpadeNorm) -> None:
-        gamma, beta = norm.mlp_gamma, norm.mlp_beta
-        assert gamma.bias is not None and beta.bias is not None
-        self.kernel, self.width = gamma.kernel_size[0], 2 * gamma.out_channels
-        each = [layer.weight.detach().double() for layer in (gamma, beta)]
-        biases = [gamma.bias.detach().double() + 1, beta.bias.detach().double()]
-        batch_norm = norm.param_free_norm
-        if isinstance(batch_norm, nn.BatchNorm2d):
-            assert batch_norm.running_mean is not None and batch_norm.running_var is not None
-            scale = torch.rsqrt(batch_norm.running_var.double() + batch_norm.eps)
-            shift = batch_norm.running_mean.double() * scale
-            each[1] = each[1] - each[0] * shift[:, None, None, None]
-            each[0] = each[0] * scale[:, None, None, None]
-            biases = [biases[0] * scale, biases[1] - biases[0] * shift]
-        weight, bias = torch.cat(each).float(), torch.cat(biases).float()
+    def __init__(self, norms: Sequence[SpadeNorm]) -> None:
+        """Of several norms that see the same hidden features one behind the other."""
+        each = [_folded(norm) for norm in norms]
+        weight, bias = (torch.cat([both[index] for both in each]).float() for index in (0, 1))
+        self.kernel, self.width = norms[0].mlp_gamma.kernel_size[0], len(weight)
         self._weight, self._of_styles = weight, weight.sum((2, 3)).T.contiguous()
         self._matrix, self._bias = Matrix(weight.permute(1, 2, 3, 0).flatten(1)), bias  # (hidden, k k width)
         self._dense = Convolution(weight, bias)
@@ -181,10 +175,10 @@ class ScaleShift:
         return self._matrix.by_rows
 
     def rows(self, hidden: Tensor, members: Tensor | None) -> Tensor:
-        """As `table`, to the bit where it is `by_rows`, for some neighbourhoods of one picture: (N, width). As in
-        Carried, hidden: (M, hidden), rows of `Carried.hidden`."""
+        """As `table`, to the bit where it is `by_rows`, for some neighbourhoods of one picture: (N, width). hidden:
+        (M, hidden), rows of the first convolution; members: as of Changes."""
         if members is None:
-            return self._matrix.times(hidden) + self._bias
+            return self._matrix.times(hidden).add_(self._bias)
         return self._projected(F.pad(hidden, (0, 0, 1, 0)), members)
 
     def table(self, hidden: Tensor, seen: SeenLabels, first: int) -> Table:
@@ -194,7 +188,7 @@ class ScaleShift:
         """
         patches = seen.first(first)
         if self.kernel == 1:
-            values = self._matrix.times(hidden.flatten(0, 1)) + self._bias
+            values = self._matrix.times(hidden.flatten(0, 1)).add_(self._bias)
             return self._table(values.unflatten(0, hidden.shape[:2]), patches.ids, seen)
         if patches.ids is None:
             return self._of_all(hidden, seen)
@@ -216,6 +210,16 @@ class ScaleShift:
         result, _ = self._dense(Features(planes, repeat_edge=seen.repeat_edge))
         return Table(result.permute(0, 2, 3, 1).flatten(1, 2), None)
 
+    def tile_of(self, height: int, width: int) -> int:
+        """The side of the tiles that a map of this size is convolved in."""
+        return self._dense.tile_of(height, width)
+
+    def part(self, hidden: Tensor, repeat_edge: bool, of_size: tuple[int, int]) -> Tensor:
+        """(h, w, width), from every pixel's hidden features, (h, w, hidden): of a part of a map of this size that
+        begins at the corner of a tile."""
+        features = Features(hidden.permute(2, 0, 1)[None], repeat_edge=repeat_edge)
+        return self._dense(features, tile=self._dense.tile_of(*of_size))[0][0].permute(1, 2, 0)
+
     def _table(self, values: Tensor, rows: Tensor | None, seen: SeenLabels) -> Table:
         if rows is None:  # each pixel of each picture has its own
             pictures, height, width = seen.size
@@ -229,4 +233,21 @@ def _sums(members: Tensor, table: Tensor, bias: Tensor) -> Tensor:
     indices = members * places + torch.arange(places)
     if places == 1:
         return table[indices[:, 0]] + bias
-    return F.embedding_bag(indices, table, mode="sum") + bias
+    return F.embedding_bag(indices, table, mode="sum").add_(bias)
+
+
+def _folded(norm: SpadeNorm) -> tuple[Tensor, Tensor]:
+    """Weights and biases of 1 + gamma and of beta, float64."""
+    gamma, beta = norm.mlp_gamma, norm.mlp_beta
+    assert gamma.bias is not None and beta.bias is not None
+    each = [layer.weight.detach().double() for layer in (gamma, beta)]
+    biases = [gamma.bias.detach().double() + 1, beta.bias.detach().double()]
+    batch_norm = norm.param_free_norm
+    if isinstance(batch_norm, nn.BatchNorm2d):
+        assert batch_norm.running_mean is not None and batch_norm.running_var is not None
+        scale = torch.rsqrt(batch_norm.running_var.double() + batch_norm.eps)
+        shift = batch_norm.running_mean.double() * scale
+        each[1] = each[1] - each[0] * shift[:, None, None, None]
+        each[0] = each[0] * scale[:, None, None, None]
+        biases = [biases[0] * scale, biases[1] - biases[0] * shift]
+    return torch.cat(each), torch.cat(biases)

@@ -2,7 +2,7 @@
  *
  * A layer of a SPADE generator in one pass over memory: its features doubled in size, their noise, norm, scale and shift
  * by the label map, leaky ReLU, and the convolution behind all that, a few rows at a time, so that what lies between
- * stays in the cache. The plain PyTorch in layer.py says what is computed; this file has to give the same.
+ * stays in the cache. The plain PyTorch in convolution.py says what is computed; this file has to give the same.
  *
  * Feature maps are (height, width, channels), the channels of a pixel side by side, one picture a call.
  *
@@ -12,7 +12,10 @@
  * Networks", CVPR 2016; Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution", 2020.)
  * For wide layers on small maps reading 36 matrices takes longest: there it is F(2x2, 3x3), with 16.
  *
- * This file includes itself once for each kind of processor.
+ * For previews the 36 sums and matrices are rounded to bfloat16 where a processor multiplies that, two at once; all else
+ * stays float32, what products are added up in, too.
+ *
+ * This file includes itself once for each kind of processor, and once more for bfloat16.
  */
 #ifndef LANES
 
@@ -25,7 +28,7 @@
 #define MOST_TILE 4 /* pixels of a tile's side */
 #define MOST_WINDOW (MOST_TILE + 2)
 #define TILES 24 /* that are multiplied together; a multiple of every ROWS */
-#define APART 16 /* numbers between matrices, so that they do not all claim the same lines of the cache */
+#define APART 64 /* bytes between matrices, so that they do not all claim the same lines of the cache */
 
 enum { AS_IS, NEAREST, BILINEAR };
 enum { NO_NORM, PIXEL_NORM, CHANNEL_NORM };
@@ -38,6 +41,7 @@ typedef struct {
     const float *mean;     /* (channels,) of CHANNEL_NORM */
     const float *scale;
     const float *table;  /* rows of 2 or 4 times channels: 1 + gamma, beta; then those of the shortcut */
+    const float *shift;  /* (2 or 4 times channels,): added to each row of the table, or NULL */
     const int32_t *rows; /* (height, width) which row is a pixel's; NULL: pixel p has row p */
     int64_t height, width, stride; /* stride: numbers in a row of the table */
     int32_t channels, doubling, norm, repeat_edge; /* repeat_edge: past the border there is the edge, else zeros */
@@ -46,13 +50,14 @@ typedef struct {
 
 /* What they are multiplied by, and where that goes. */
 typedef struct {
-    const float *weights;  /* ((tile + 2)^2, panels, channels, LANES), in panels of LANES results */
+    const void *weights;   /* ((tile + 2)^2, panels, channels, LANES), in panels of LANES results; of bfloat16 those of
+                            * two channels side by side, (..., channels / 2, LANES, 2) */
     const float *bias;     /* (fan_out,) */
     const float *added;    /* (height, width, fan_out), or NULL */
     float *result;         /* (height, width, fan_out) */
-    const float *shortcut; /* (panels, channels, LANES), or NULL */
+    const void *shortcut;  /* (panels, channels, LANES), or NULL; of bfloat16 as the weights */
     float *skip;           /* (height, width, skip_channels): the shortcut's, or the features with their noise; or NULL */
-    int32_t fan_out, skip_channels, tile; /* tile: 4 or 2 */
+    int32_t fan_out, skip_channels, tile, bfloat16; /* tile: 4 or 2 */
 } Convolution;
 
 static inline int64_t up_to(int64_t number, int64_t step) { return (number + step - 1) / step * step; }
@@ -61,11 +66,18 @@ static inline int64_t up_to(int64_t number, int64_t step) { return (number + ste
 #define NAMED(a, b) JOINED(a, b)
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__clang__) ? __clang_major__ >= 10 : __GNUC__ >= 11
+#include <immintrin.h>
+#define KNOWS_BFLOAT16
+#endif
 #if defined(__clang__)
+#define FOR_BFLOAT16 \
+    _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512vl,avx512bf16,fma\"))), apply_to = function)")
 #define FOR_V3 _Pragma("clang attribute push(__attribute__((target(\"avx2,fma\"))), apply_to = function)")
 #define FOR_V4 _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512vl,fma\"))), apply_to = function)")
 #define FOR_ALL _Pragma("clang attribute pop")
 #else
+#define FOR_BFLOAT16 _Pragma("GCC push_options") _Pragma("GCC target(\"avx512f,avx512vl,avx512bf16,fma\")")
 #define FOR_V3 _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma\")")
 #define FOR_V4 _Pragma("GCC push_options") _Pragma("GCC target(\"avx512f,avx512vl,fma\")")
 #define FOR_ALL _Pragma("GCC pop_options")
@@ -86,10 +98,20 @@ FOR_V4
 #define ROWS 12
 #define KIND v4
 #include "layers.c"
-#undef LANES
-#undef ROWS
 #undef KIND
 FOR_ALL
+
+#ifdef KNOWS_BFLOAT16
+FOR_BFLOAT16
+#define BFLOAT16
+#define KIND bfloat16
+#include "layers.c"
+#undef BFLOAT16
+#undef KIND
+FOR_ALL
+#endif
+#undef LANES
+#undef ROWS
 #endif
 
 #define LANES 4
@@ -107,6 +129,20 @@ int32_t lanes(void) {
     return 4;
 }
 
+/* Whether this processor multiplies bfloat16, and the compiler knew how to tell it. */
+int32_t has_bfloat16(void) {
+#ifdef KNOWS_BFLOAT16
+    return lanes() == 16 && __builtin_cpu_supports("avx512bf16");
+#else
+    return 0;
+#endif
+}
+
+#ifdef KNOWS_BFLOAT16
+#define BY_THIS(name, by, ...) (by->bfloat16 ? name##_bfloat16(__VA_ARGS__) : ON_THIS(name, __VA_ARGS__))
+#else
+#define BY_THIS(name, by, ...) ON_THIS(name, __VA_ARGS__)
+#endif
 #if defined(__x86_64__) && defined(__GNUC__)
 #define ON_THIS(name, ...) (lanes() == 16 ? name##_v4(__VA_ARGS__) : lanes() == 8 ? name##_v3(__VA_ARGS__) : name##_any(__VA_ARGS__))
 #else
@@ -114,11 +150,11 @@ int32_t lanes(void) {
 #endif
 
 /* Numbers that `convolve` wants to put aside. */
-int64_t aside(const Features *of, const Convolution *by) { return ON_THIS(aside, of, by); }
+int64_t aside(const Features *of, const Convolution *by) { return BY_THIS(aside, by, of, by); }
 
 /* Rows first to last of the result, both multiples of `rows_at_once` or the height; scratch: as many numbers as `aside` says. */
 void convolve(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last) {
-    ON_THIS(convolve, of, by, scratch, first, last);
+    BY_THIS(convolve, by, of, by, scratch, first, last);
 }
 
 int64_t rows_at_once(int64_t width, int64_t tile) { return tile * ON_THIS(at_once, (width + tile - 1) / tile); }
@@ -210,21 +246,44 @@ static inline VEC OWN(all)(float number) { return number - (VEC){0}; }
 #define AT(pointer) (*(VEC *)(pointer))
 #define FROM(pointer) (*(const VEC *)(pointer))
 
+/* What is multiplied: FACTORS of them by one instruction, which adds their products up. */
+#define FACTOR OWN(factor)
+#ifdef BFLOAT16
+typedef uint16_t FACTOR;
+typedef uint32_t OWN(two) __attribute__((aligned(2), may_alias));
+typedef __m512bh OWN(twos) __attribute__((aligned(2), may_alias));
+#define FACTORS 2
+#define ALL_OF(pointer) ((__m512bh)_mm512_set1_epi32((int)*(const OWN(two) *)(pointer)))
+#define FACTORS_FROM(pointer) (*(const OWN(twos) *)(pointer))
+#define ADD_PRODUCT(sum, a, b) sum = (VEC)_mm512_dpbf16_ps((__m512)sum, a, b)
+#define ROUNDED_TO(pointer, numbers) _mm256_storeu_si256((__m256i *)(pointer), (__m256i)_mm512_cvtneps_pbh((__m512)(numbers)))
+typedef __m512bh OWN(factors);
+#else
+typedef float FACTOR;
+#define FACTORS 1
+#define ALL_OF(pointer) OWN(all)(*(pointer))
+#define FACTORS_FROM(pointer) FROM(pointer)
+#define ADD_PRODUCT(sum, a, b) sum += a * b
+#define ROUNDED_TO(pointer, numbers) AT(pointer) = numbers
+typedef VEC OWN(factors);
+#endif
+
 /* ROWS rows of `a` by one or two panels: c[r][n] = sum over k of a[r][k] * panel[k][n]. */
-static inline __attribute__((always_inline)) void OWN(multiplied)(int panels, int64_t inner, const float *a,
-                                                                  int64_t a_row, const float *b, float *c,
+static inline __attribute__((always_inline)) void OWN(multiplied)(int panels, int64_t inner, const FACTOR *a,
+                                                                  int64_t a_row, const FACTOR *b, float *c,
                                                                   int64_t c_row) {
     VEC sums[ROWS][2];
-    const float *second = b + inner * LANES;
+    const FACTOR *second = b + up_to(inner, FACTORS) * LANES;
 #pragma GCC unroll 16
     for (int row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = OWN(all)(0);
-    for (int64_t k = 0; k < inner; k++) {
-        const VEC left = FROM(b + k * LANES), right = panels == 2 ? FROM(second + k * LANES) : left;
+    for (int64_t k = 0; k < inner; k += FACTORS) {
+        const OWN(factors) left = FACTORS_FROM(b + k * LANES);
+        const OWN(factors) right = panels == 2 ? FACTORS_FROM(second + k * LANES) : left;
 #pragma GCC unroll 16
         for (int row = 0; row < ROWS; row++) {
-            const VEC number = OWN(all)(a[row * a_row + k]);
-            sums[row][0] += number * left;
-            if (panels == 2) sums[row][1] += number * right;
+            const OWN(factors) number = ALL_OF(a + row * a_row + k);
+            ADD_PRODUCT(sums[row][0], number, left);
+            if (panels == 2) ADD_PRODUCT(sums[row][1], number, right);
         }
     }
 #pragma GCC unroll 16
@@ -235,10 +294,10 @@ static inline __attribute__((always_inline)) void OWN(multiplied)(int panels, in
 }
 
 /* c (rows, c_row) = a (rows, a_row) by panels (panels, inner, LANES); rows a multiple of ROWS. */
-static void OWN(product)(int64_t rows, int64_t panels, int64_t inner, const float *a, int64_t a_row, const float *b,
+static void OWN(product)(int64_t rows, int64_t panels, int64_t inner, const FACTOR *a, int64_t a_row, const FACTOR *b,
                          float *c, int64_t c_row) {
     for (int64_t panel = 0; panel < panels; panel += 2) {
-        const float *of_panel = b + panel * inner * LANES;
+        const FACTOR *of_panel = b + panel * up_to(inner, FACTORS) * LANES;
         if (panel + 1 < panels)
             for (int64_t row = 0; row < rows; row += ROWS)
                 OWN(multiplied)(2, inner, a + row * a_row, a_row, of_panel, c + row * c_row + panel * LANES, c_row);
@@ -246,6 +305,15 @@ static void OWN(product)(int64_t rows, int64_t panels, int64_t inner, const floa
             for (int64_t row = 0; row < rows; row += ROWS)
                 OWN(multiplied)(1, inner, a + row * a_row, a_row, of_panel, c + row * c_row + panel * LANES, c_row);
     }
+}
+
+/* As factors, in the same place; room for a whole vector is needed. */
+static inline const FACTOR *OWN(rounded)(float *numbers, int64_t count) {
+#ifdef BFLOAT16
+    for (int64_t place = 0; place < count; place += LANES)
+        ROUNDED_TO((FACTOR *)numbers + place, FROM(numbers + place));
+#endif
+    return (FACTOR *)numbers;
 }
 
 #define P 0.75f
@@ -309,9 +377,14 @@ static inline void OWN(normed)(const Features *of, float *restrict raw) {
     }
 }
 
-static inline void OWN(activated)(const float *restrict normed, const float *restrict scales, int channels, float slope,
-                                  float *restrict out) {
-    if (scales) {
+static inline void OWN(activated)(const float *restrict normed, const float *restrict scales,
+                                  const float *restrict shift, int channels, float slope, float *restrict out) {
+    if (scales && shift) {
+        for (int c = 0; c < channels; c++) {
+            const float value = normed[c] * (scales[c] + shift[c]) + (scales[channels + c] + shift[channels + c]);
+            out[c] = value > 0 ? value : slope * value;
+        }
+    } else if (scales) {
         const float *restrict shifts = scales + channels;
         for (int c = 0; c < channels; c++) {
             const float value = normed[c] * scales[c] + shifts[c];
@@ -353,8 +426,11 @@ static void OWN(row)(const Features *of, int64_t y, float *out, int64_t out_step
         if (plain) memcpy(plain + x * channels, raw, channels * sizeof(float));
         OWN(normed)(of, raw);
         const float *scales = of->table ? of->table + (of->rows ? of->rows[pixel] : pixel) * of->stride : NULL;
-        OWN(activated)(raw, scales, channels, of->slope, out + x * out_step);
-        if (seen) OWN(activated)(raw, scales + 2 * channels, channels, 1, seen + x * channels);
+        OWN(activated)(raw, scales, of->shift, channels, of->slope, out + x * out_step);
+        if (seen) {
+            const float *shift = of->shift ? of->shift + 2 * channels : NULL;
+            OWN(activated)(raw, scales + 2 * channels, shift, channels, 1, seen + x * channels);
+        }
     }
 }
 
@@ -365,7 +441,9 @@ typedef struct {
     int64_t tiles, wide;             /* of a row; pixels */
     int64_t at_once, ring_rows;      /* rows of tiles; of pixels that they look at */
     int64_t tile, sums_count;
-    float *ring, *sums, *products, *between, *seen, *skipped;
+    float *ring, *products, *between, *seen, *skipped;
+    FACTOR *sums;
+    int64_t sums_apart, products_apart; /* between matrices */
 } OWN(Aside);
 
 /* How many rows of tiles are taken together, so that few products are of no tile: narrow maps have few in a row. */
@@ -390,11 +468,13 @@ static OWN(Aside) OWN(parted)(const Features *of, const Convolution *by, float *
     result.ring_rows = result.at_once * result.tile + 2;
     result.seen_rows = by->shortcut ? up_to(of->width, ROWS) : 0;
     result.ring = scratch;
-    result.sums = result.ring + result.ring_rows * result.wide * result.inner;
-    result.products = result.sums + result.sums_count * (TILES * result.inner + APART);
-    result.between = result.products + result.sums_count * (TILES * result.outer + APART);
+    result.sums_apart = TILES * result.inner + APART / sizeof(FACTOR);
+    result.products_apart = TILES * result.outer + APART / sizeof(float);
+    result.sums = (FACTOR *)(result.ring + result.ring_rows * result.wide * result.inner);
+    result.products = (float *)(result.sums + result.sums_count * result.sums_apart);
+    result.between = result.products + result.sums_count * result.products_apart;
     result.seen = result.between + of->width * of->channels;
-    result.skipped = result.seen + result.seen_rows * of->channels;
+    result.skipped = result.seen + up_to(result.seen_rows * of->channels, LANES);
     return result;
 }
 
@@ -426,7 +506,8 @@ static void OWN(ring_row)(const Features *of, const Convolution *by, const OWN(A
     }
     if (!by->shortcut || !skip) return;
     const int64_t outer = up_to(skip_channels, LANES);
-    OWN(product)(parts->seen_rows, outer / LANES, channels, parts->seen, channels, by->shortcut, parts->skipped, outer);
+    const FACTOR *seen = OWN(rounded)(parts->seen, parts->seen_rows * channels);
+    OWN(product)(parts->seen_rows, outer / LANES, channels, seen, channels, by->shortcut, parts->skipped, outer);
     for (int64_t x = 0; x < of->width; x++)
         memcpy(skip + x * skip_channels, parts->skipped + x * outer, skip_channels * 4);
 }
@@ -435,7 +516,7 @@ static void OWN(ring_row)(const Features *of, const Convolution *by, const OWN(A
 static inline __attribute__((always_inline)) void OWN(tile_sums)(int side, const OWN(Aside) *parts, int64_t y,
                                                                  int64_t x, int64_t tile) {
     const int window = side + 2;
-    const int64_t inner = parts->inner, apart = TILES * inner + APART;
+    const int64_t inner = parts->inner, apart = parts->sums_apart;
     const float *rows[MOST_WINDOW];
     for (int row = 0; row < window; row++) 
         rows[row] = parts->ring + ((y + row) % parts->ring_rows * parts->wide + x) * inner;
@@ -445,10 +526,11 @@ static inline __attribute__((always_inline)) void OWN(tile_sums)(int side, const
             for (int row = 0; row < window; row++) in[row] = FROM(rows[row] + column * inner + c);
             OWN(to_sums)(side, in, &half[0][column], MOST_WINDOW);
         }
-        float *to = parts->sums + tile * inner + c;
+        FACTOR *to = parts->sums + tile * inner + c;
         for (int row = 0; row < window; row++) {
             OWN(to_sums)(side, half[row], out, 1);
-            for (int column = 0; column < window; column++) AT(to + (row * window + column) * apart) = out[column];
+            for (int column = 0; column < window; column++)
+                ROUNDED_TO(to + (row * window + column) * apart, out[column]);
         }
     }
 }
@@ -458,7 +540,7 @@ static inline __attribute__((always_inline)) void OWN(tile_results)(int side, co
                                                                     const OWN(Aside) *parts, int64_t y, int64_t x,
                                                                     int64_t tile) {
     const int window = side + 2;
-    const int64_t outer = parts->outer, apart = TILES * outer + APART, fan_out = by->fan_out;
+    const int64_t outer = parts->outer, apart = parts->products_apart, fan_out = by->fan_out;
     const int64_t high = of->height - y < side ? of->height - y : side;
     const int64_t wide = of->width - x < side ? of->width - x : side;
     for (int64_t c = 0; c < outer; c += LANES) {
@@ -500,9 +582,9 @@ static inline __attribute__((always_inline)) void OWN(tiled)(int side, const Fea
             OWN(tile_sums)(side, parts, y + place / parts->tiles * side, place % parts->tiles * side, tile);
         }
         for (int64_t sum = 0; sum < parts->sums_count; sum++)
-            OWN(product)(up_to(count, ROWS), panels, of->channels, parts->sums + sum * (TILES * inner + APART), inner,
-                         by->weights + sum * panels * of->channels * LANES,
-                         parts->products + sum * (TILES * outer + APART), outer);
+            OWN(product)(up_to(count, ROWS), panels, of->channels, parts->sums + sum * parts->sums_apart, inner,
+                         (const FACTOR *)by->weights + sum * panels * up_to(of->channels, FACTORS) * LANES,
+                         parts->products + sum * parts->products_apart, outer);
         for (int64_t tile = 0; tile < count; tile++) {
             const int64_t place = start + tile;
             OWN(tile_results)(side, of, by, parts, y + place / parts->tiles * side, place % parts->tiles * side, tile);
@@ -514,7 +596,7 @@ void OWN(convolve)(const Features *of, const Convolution *by, float *scratch, in
     const OWN(Aside) parts = OWN(parted)(of, by, scratch);
     const int64_t step = parts.tile * parts.at_once;
     memset(parts.ring, 0, parts.ring_rows * parts.wide * parts.inner * 4);
-    if (parts.seen_rows) memset(parts.seen, 0, parts.seen_rows * of->channels * 4);
+    if (parts.seen_rows) memset(parts.seen, 0, up_to(parts.seen_rows * of->channels, LANES) * 4);
     for (int64_t y = first; y < last; y += step) {
         const int64_t end = y + up_to((y + step < last ? y + step : last) - y, parts.tile);
         for (int64_t row = y == first ? y - 1 : y + 1; row <= end; row++)
@@ -530,6 +612,12 @@ void OWN(convolve)(const Features *of, const Convolution *by, float *scratch, in
 #undef VEC
 #undef AT
 #undef FROM
+#undef FACTOR
+#undef FACTORS
+#undef ALL_OF
+#undef FACTORS_FROM
+#undef ADD_PRODUCT
+#undef ROUNDED_TO
 #undef P
 #undef Q
 #endif

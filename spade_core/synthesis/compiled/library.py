@@ -21,7 +21,7 @@ class FeaturesArgument(ctypes.Structure):
     """Features of layers.c."""
 
     _fields_ = [
-        *((name, POINTER) for name in ("x", "noise", "strength", "mean", "scale", "table", "rows")),
+        *((name, POINTER) for name in ("x", "noise", "strength", "mean", "scale", "table", "shift", "rows")),
         *((name, PLACE) for name in ("height", "width", "stride")),
         *((name, COUNT) for name in ("channels", "doubling", "norm", "repeat_edge")),
         *((name, NUMBER) for name in ("eps", "slope")),
@@ -33,12 +33,13 @@ class ConvolutionArgument(ctypes.Structure):
 
     _fields_ = [
         *((name, POINTER) for name in ("weights", "bias", "added", "result", "shortcut", "skip")),
-        *((name, COUNT) for name in ("fan_out", "skip_channels", "tile")),
+        *((name, COUNT) for name in ("fan_out", "skip_channels", "tile", "bfloat16")),
     ]
 
 
 FUNCTIONS = {
     "lanes": ([], COUNT),
+    "has_bfloat16": ([], COUNT),
     "rows_at_once": ([PLACE] * 2, PLACE),
     "aside": ([POINTER] * 2, PLACE),
     "convolve": ([POINTER] * 3 + [PLACE] * 2, None),
@@ -64,6 +65,12 @@ def loaded() -> ctypes.CDLL:
     found = library()
     assert found is not None
     return found
+
+
+def has_bfloat16() -> bool:
+    """Whether the library multiplies bfloat16 on this processor."""
+    found = library()
+    return found is not None and bool(found.has_bfloat16())
 
 
 def pointer(tensor: Tensor | None) -> int | None:

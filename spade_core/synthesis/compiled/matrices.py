@@ -51,6 +51,13 @@ def panels(matrices: Tensor, lanes: int) -> Tensor:
     return padded.unflatten(-1, (-1, lanes)).transpose(-2, -3).contiguous()
 
 
+def in_twos(packed: Tensor) -> Tensor:
+    """(..., in, lanes) float32 as (..., in / 2, lanes, 2) bfloat16, a row of zeros behind an odd one: what one
+    instruction multiplies side by side."""
+    even = F.pad(packed, (0, 0, 0, packed.shape[-2] % 2))
+    return even.unflatten(-2, (-1, 2)).transpose(-1, -2).bfloat16().contiguous()
+
+
 class Matrix:
     """Rows are multiplied by it, in layers.c where that is there."""
 
@@ -58,8 +65,8 @@ class Matrix:
         """weight: (in, out)."""
         self.columns = weight.shape[1]
         found = library()
-        self._plain = weight.contiguous() if found is None or self.columns % found.lanes() else None
-        self._panels = None if found is None or self._plain is not None else panels(weight, found.lanes())
+        self._plain = weight.contiguous() if found is None else None
+        self._panels = None if found is None else panels(weight, found.lanes())
 
     @property
     def by_rows(self) -> bool:
@@ -73,11 +80,11 @@ class Matrix:
         assert self._panels is not None
         packed, count = self._panels, len(rows)
         rows = F.pad(rows, (0, 0, 0, -count % ROWS)).contiguous()
-        result = torch.empty(len(rows), self.columns)
+        result = torch.empty(len(rows), len(packed) * packed.shape[2])
         sizes = count, rows.shape[1], len(packed)
 
         def work(part: int, first: int, last: int) -> None:
             loaded().multiply(pointer(rows), pointer(packed), pointer(result), *sizes, first, last)
 
         in_threads(work, len(packed))
-        return result[:count]
+        return result[:count, : self.columns].contiguous()

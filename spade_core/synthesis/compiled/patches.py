@@ -7,7 +7,9 @@ computed once for each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import torch
 import torch.nn.functional as F
@@ -18,15 +20,12 @@ from .library import library, pointer
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """ids: (B, h, w) int32, which neighbourhood each pixel has, or None: each its own, in their order.
-
-    members: (U, k k) int64, what is in each. places: (U,) int64, a pixel that has it, of all B h w; None where
-    neighbourhoods are of one pixel, or each pixel's own.
-    """
+    """ids: (B, h, w) int32, which neighbourhood each pixel has, or None: each its own, in their order. count: how many
+    there are."""
 
     ids: Tensor | None
-    members: Tensor
-    places: Tensor | None = None
+    count: int
+    _members: Callable[[], Tensor]
 
     @classmethod
     def of(cls, keys: Tensor, kernel: int, repeat_edge: bool, most: float) -> Patches:
@@ -34,21 +33,36 @@ class Patches:
         different ones would be more than the share `most` of all."""
         reach = kernel // 2
         if reach == 0:
-            return cls(keys, torch.arange(int(keys.max()) + 1)[:, None])
-        padded = _padded(keys, reach, repeat_edge)
-        height, width = keys.shape[1:]
-        limit = int(most * keys.numel())
+            count = int(keys.max()) + 1
+            return cls(keys, count, lambda: torch.arange(count)[:, None])
+        padded, limit = _padded(keys, reach, repeat_edge), int(most * keys.numel())
         found = _run(padded, kernel, 2, limit)
         found = None if found is None else _run(found[0], kernel, 1, limit)
-        corners = torch.arange(keys.numel()) if found is None else found[1]
-        wide = width + 2 * reach
-        image, place = corners // (height * width), corners % (height * width)
-        first = (image * (height + 2 * reach) + place // width) * wide + place % width
-        around = torch.tensor([y * wide + x for y in range(kernel) for x in range(kernel)])
-        members = padded.flatten()[first[:, None] + around].long()
-        return (
-            cls(members=members, ids=None, places=None) if found is None else cls(found[0], members, corners)
-        )
+        ids, places = (None, torch.arange(keys.numel())) if found is None else found
+        return cls(ids, len(places), partial(_around, padded, places, kernel))
+
+    @cached_property
+    def members(self) -> Tensor:
+        """(U, k k) int64: what is in each."""
+        return self._members()
+
+
+def neighbourhoods(keys: Tensor, places: Tensor, kernel: int, repeat_edge: bool) -> Tensor:
+    """(N, k k) int64: what pixels see. keys: (B, h, w) int32; places: (N,) int64, of all B h w."""
+    return _around(_padded(keys, kernel // 2, repeat_edge), places, kernel)
+
+
+def distinct(members: Tensor) -> tuple[Tensor, Tensor]:
+    """Which rows of (N, k) int64 are the same: numbers from 0 up, (N,) int64, and for each number the place of one that
+    has it, (U,) int64."""
+    random = torch.Generator().manual_seed(members.shape[1])
+    factors = torch.randint(-(2**62), 2**62, members.shape[1:], generator=random)
+    codes, numbers = (members * factors).sum(1).unique(return_inverse=True)
+    places = torch.empty(len(codes), dtype=torch.int64)
+    places[numbers] = torch.arange(len(members))
+    if not torch.equal(members[places][numbers], members):  # two have the same code
+        return torch.arange(len(members)), torch.arange(len(members))
+    return numbers, places
 
 
 def pairs(a: Tensor, b: Tensor, most: int) -> tuple[Tensor, Tensor] | None:
@@ -97,7 +111,31 @@ def _run(ids: Tensor, length: int, dim: int, most: int) -> tuple[Tensor, Tensor]
     return result
 
 
+def _members(padded: Tensor, places: Tensor, kernel: int) -> Tensor:
+    """As neighbourhoods, of a map with what lies past its border."""
+    reach = kernel // 2
+    high, wide = padded.shape[1:]
+    height, width = high - 2 * reach, wide - 2 * reach
+    image, place = places // (height * width), places % (height * width)
+    first = (image * high + place // width) * wide + place % width
+    around = torch.tensor([y * wide + x for y in range(kernel) for x in range(kernel)])
+    return padded.flatten()[first[:, None] + around].long()
+
+
+def _around(padded: Tensor, places: Tensor, kernel: int) -> Tensor:
+    """As neighbourhoods, of a map with what lies past its border."""
+    reach = kernel // 2
+    high, wide = padded.shape[1:]
+    height, width = high - 2 * reach, wide - 2 * reach
+    image, place = places // (height * width), places % (height * width)
+    first = (image * high + place // width) * wide + place % width
+    around = torch.tensor([y * wide + x for y in range(kernel) for x in range(kernel)])
+    return padded.flatten()[first[:, None] + around].long()
+
+
 def _padded(keys: Tensor, reach: int, repeat_edge: bool) -> Tensor:
+    if not reach:
+        return keys
     if not repeat_edge:
         return F.pad(keys, (reach,) * 4)
     rows, columns = (torch.arange(-reach, size + reach).clamp(0, size - 1) for size in keys.shape[1:])

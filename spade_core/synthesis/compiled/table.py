@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .changes import Changes
 from .patches import pairs
 
 MOST_MIXED = 0.5
@@ -19,36 +20,63 @@ MOST_MIXED = 0.5
 @dataclass(frozen=True, eq=False)
 class Table:
     """Scales and shifts: values (B or 1, R, S), the same for all pictures or each picture its own; rows (B, h, w) int32
-    says which row is a pixel's, or pixel p has row p where it is None."""
+    says which row is a pixel's, or pixel p has row p where it is None. added: (B, S), to each row of a picture, or
+    None."""
 
     values: Tensor
     rows: Tensor | None
+    added: Tensor | None = None
+    _room: Tensor | None = None
+    """(1, more than R, S): what `values` is the first part of, so that rows can be added."""
 
     @property
     def bytes(self) -> int:
-        return 4 * self.values.numel() + (0 if self.rows is None else 4 * self.rows.numel())
+        values = self.values if self._room is None else self._room
+        return 4 * values.numel() + (0 if self.rows is None else 4 * self.rows.numel())
 
-    def of_picture(self, index: int) -> tuple[Tensor, Tensor | None]:
+    def columns(self, start: int, stop: int | None) -> Table:
+        """These of all."""
+        added = None if self.added is None else self.added[:, start:stop]
+        return Table(self.values[:, :, start:stop], self.rows, added)
+
+    def of_picture(self, index: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Values, what is added to each, and rows."""
         values = self.values[index if len(self.values) > 1 else 0]
-        return values, None if self.rows is None else self.rows[index]
+        added = None if self.added is None else self.added[index]
+        return values, added, None if self.rows is None else self.rows[index]
 
-    def carried(self, new: Tensor, old: Tensor, fresh: Tensor, values: Tensor, rows: Tensor | None) -> Table:
-        """Another label map's: its rows `new` are `old` ones of this, its rows `fresh` are `values`, (N, S). rows: as
-        above."""
-        result = self.values.new_empty(1, len(new) + len(fresh), self.values.shape[2])
-        result[0, new] = self.values[0, old]
-        result[0, fresh] = values
-        return Table(result, rows)
+    def changed(self, changes: Changes, fresh: Tensor) -> Table | None:
+        """Another label map's, of one picture; fresh: (U, S), rows of what is new in it. This table is not to be used
+        any more.
+
+        None where it would have more rows than pixels: there are too many that none has any longer.
+        """
+        if self.rows is None:
+            self.values[0, changes.where] = fresh[changes.numbers]
+            return self
+        count, width = self.values.shape[1:]
+        total = count + len(fresh)
+        if total > self.rows.numel():
+            return None
+        room = self._room
+        if room is None or room.shape[1] < total:
+            room = self.values.new_empty(1, total + total // 2, width)
+            room[:, :count] = self.values
+        room[0, count:total] = fresh
+        rows = self.rows.clone()
+        rows.view(-1)[changes.where] = count + changes.numbers.int()
+        return Table(room[:, :total], rows, None, room)
 
     def planes(self, height: int, width: int) -> Tensor:
         """(B or 1, h, w, S)."""
         if self.rows is None:
-            return self.values.unflatten(1, (height, width))
-        if len(self.values) == 1:
-            return F.embedding(self.rows, self.values[0])
-        return torch.stack(
-            [F.embedding(rows, each) for rows, each in zip(self.rows, self.values, strict=True)]
-        )
+            planes = self.values.unflatten(1, (height, width))
+        elif len(self.values) == 1:
+            planes = F.embedding(self.rows, self.values[0])
+        else:
+            each = zip(self.rows, self.values, strict=True)
+            planes = torch.stack([F.embedding(rows, values) for rows, values in each])
+        return planes if self.added is None else planes + self.added[:, None, None]
 
     def mixed(self, shares: Tensor, styles: Tensor) -> Table | None:
         """With what each pixel's shares, (1, K, h, w), of K styles, (K, S), add: of one picture.

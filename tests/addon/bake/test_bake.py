@@ -9,14 +9,15 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from spade_backdrops.background.running import running_work, start_work
 from spade_backdrops.bake.baker import Baker
 from spade_backdrops.bake.plan import NEW_UV_MAP, plan_bake
-from spade_backdrops.bake.running import running_bake, start_bake
 from spade_backdrops.contract.errors import BusyError
 from spade_backdrops.scene.label_pass import render_label_map
 from spade_backdrops.scene.projected import is_painted
 from spade_backdrops.scene.projector import projector_of
 
+from tests.addon.fresh_blender import look
 from tests.addon.place.projection import court
 from tests.addon.serving import until
 
@@ -141,17 +142,17 @@ def test_what_cannot_be_baked_is_refused_before_anything_is_done(scene, wall, ho
     reason = how(wall)
     with pytest.raises(RuntimeError, match=reason):
         bpy.ops.spade.bake(size=str(SIZE))
-    assert running_bake() is None
+    assert running_work() is None
 
 
 def test_one_that_is_ended_leaves_no_process_and_nothing_in_part(scene, wall, tmp_path):
-    baker = start_bake(scene, plan_bake(bpy.context, 4096))
+    baker = start_work(lambda: Baker(scene, plan_bake(bpy.context, 4096)))
     process = baker._blender._process
     assert process.poll() is None
-    with pytest.raises(BusyError):
-        start_bake(scene, baker.plan)
+    with pytest.raises(BusyError, match="Baking 0 of 1"):
+        start_work(lambda: Baker(scene, baker.plan))
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)  # another file ends it
-    assert running_bake() is None
+    assert running_work() is None
     assert process.poll() is not None and baker.has_ended and not baker.baked
     assert not list(tmp_path.rglob("*.png")) and not list(tmp_path.rglob("*.part"))
 
@@ -163,14 +164,70 @@ def test_one_whose_process_is_killed_says_so(scene, wall):
     assert baker.error is not None and "ended" in str(baker.error) and not baker._folder.exists()
 
 
-def test_the_example_in_the_docs_runs(scene, wall, tmp_path):
+@pytest.mark.parametrize("file_format", ["GLB", "GLTF_SEPARATE"])
+def test_a_baked_thing_is_read_back_from_gltf_with_its_textures(scene, wall, tmp_path, file_format):
+    wall.data.uv_layers.new(name="Other")
+    bpy.ops.spade.bake(size=str(SIZE), new_uv_map=True)
+    place, size = wall.matrix_world.to_translation(), wall.dimensions[:]
+    assert wall.name in [thing.name for thing in bpy.context.selected_objects]
+    target = tmp_path / "engine"
+    assert bpy.ops.spade.export_baked(filepath=str(target / "wall"), file_format=file_format) == {"FINISHED"}
+    assert len(wall.data.uv_layers) == 3, "the user's mesh is what it was"
+    ending = "glb" if file_format == "GLB" else "gltf"
+    assert (target / f"wall.{ending}").exists() and not list(target.glob(".*"))
+    found = look(
+        target,
+        f"""
+        bpy.ops.preferences.addon_enable(module="io_scene_gltf2")
+        bpy.ops.import_scene.gltf(filepath=folder + "/wall.{ending}")
+        (thing,) = [each for each in bpy.data.objects if each.type == "MESH"]
+        (material,) = thing.data.materials
+        shader = material.node_tree.nodes["Principled BSDF"]
+        color = shader.inputs["Base Color"].links[0].from_node.image
+        width, height = color.size
+        normal = shader.inputs["Normal"].links[0].from_node
+        answer(
+            place=thing.matrix_world.translation[:],
+            size=thing.dimensions[:],
+            layers=[layer.name for layer in thing.data.uv_layers],
+            color=np.rint(np.array(color.pixels[:]).reshape(height, width, 4)[::-1, :, :3] * 255),
+            images=[image.size[:] for image in bpy.data.images if image.size[0]],
+            linked=[shader.inputs["Roughness"].is_linked, normal.type == "NORMAL_MAP"],
+        )
+        """,
+    )
+    np.testing.assert_allclose(found["place"], place, atol=1e-5)
+    np.testing.assert_allclose(found["size"], size, atol=1e-5)
+    assert len(found["layers"]) == 1, "engines look into the first UV map"
+    assert found["images"] == [[SIZE, SIZE]] * 3 and found["linked"] == [True, True]
+    nodes = wall.material_slots[0].material.node_tree.nodes
+    (color,) = [node.image for node in nodes if node.type == "TEX_IMAGE" and "color" in node.image.name]
+    np.testing.assert_array_equal(found["color"], texels(color))
+
+
+def test_a_texture_that_is_gone_is_missed_before_anything_is_exported(scene, wall, tmp_path):
+    bpy.ops.spade.bake(size=str(SIZE), surface=False)
+    next(tmp_path.rglob("*_color.png")).unlink()
+    with pytest.raises(RuntimeError, match="no longer where it was baked to. Bake again"):
+        bpy.ops.spade.export_baked(filepath=str(tmp_path / "wall.glb"))
+    assert not list(tmp_path.rglob("*.glb"))
+
+
+def test_where_little_of_a_thing_is_in_sight_it_is_said(scene, wall, capfd):
+    """Of the thing's own texels: how much of the square they take is no matter."""
+    for corner in wall.data.uv_layers[0].uv:
+        corner.vector = corner.vector * 0.5
+    select("Plane.001", "Plane")
+    bpy.ops.spade.bake(size=str(SIZE), surface=False)
+    said = "".join(capfd.readouterr())
+    assert "A projection reaches 16% of the texels of 'Plane'" in said and "'Plane.001'" not in said
+
+
+@pytest.mark.parametrize("word", ["print(bpy", "export_baked"])
+def test_the_examples_in_the_docs_run(scene, wall, tmp_path, word):
     text = (ROOT / "docs" / "addon.md").read_text(encoding="utf-8")
-    example = next(block for block in text.split("```")[1::2] if "spade.bake" in block)
+    (example,) = [block for block in text.split("```")[1::2] if "spade.bake" in block and word in block]
     wall.name = "Wall"
-    bpy.ops.preferences.addon_enable(module="io_scene_gltf2")
     exec(example.removeprefix("python").replace("/path/to", str(tmp_path)).replace("1024", str(SIZE)), {})
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    bpy.ops.import_scene.gltf(filepath=str(tmp_path / "wall.glb"))
-    (thing,) = [each for each in bpy.data.objects if each.type == "MESH"]
-    nodes = thing.material_slots[0].material.node_tree.nodes
-    assert sum(node.type == "TEX_IMAGE" and tuple(node.image.size) == (SIZE, SIZE) for node in nodes) == 3
+    assert wall.active_material.name == "Wall (baked)"
+    assert (word == "export_baked") == (tmp_path / "wall.glb").exists()

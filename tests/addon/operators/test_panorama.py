@@ -15,6 +15,7 @@ from spade_backdrops.history.records import request_of, results
 from spade_backdrops.place.image import provenance_of, store_image
 from spade_backdrops.place.panorama_world import SUN, panorama_of, sun_in
 from spade_backdrops.place.placement import place, switch_placement
+from spade_backdrops.place.projection.group import picture_in, projector_in
 from spade_backdrops.place.zenith import calmed
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.label_pass import render_label_map
@@ -225,6 +226,22 @@ def test_generate_paints_all_around_and_the_history_knows_how(spade):
     assert bpy.ops.spade.paint_again(name=result.name) == {"FINISHED"}
     assert results() == [result] and panorama_of(scene) == result
     assert "Add Sun" in drawn("SPADE_PT_placement")
+
+
+def test_on_the_blocks_a_panorama_lies_from_where_its_labels_were_taken(spade):
+    scene = bpy.context.scene
+    bpy.ops.spade.generate()
+    place = scene.camera.matrix_world.to_translation()
+    scene.camera.location.x += 5
+    assert bpy.ops.spade.panorama_on_blocks() == {"FINISHED"}
+    (entry,) = spade.projections
+    projector = projector_in(entry.group)
+    assert projector.is_around and np.allclose(projector.place, place, atol=1e-4)
+    spade.seed += 1
+    bpy.ops.spade.generate()
+    (entry,) = spade.projections
+    assert projector_in(entry.group).place[0] == pytest.approx(place.x + 5, abs=1e-4)
+    assert picture_in(entry.group) == panorama_of(scene) == results()[0]
 
 
 def test_a_tile_is_a_material_that_repeats(spade):

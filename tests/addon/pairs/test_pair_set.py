@@ -159,11 +159,15 @@ def test_keyed_cameras_follow_the_frames_and_their_markers(yard, tmp_path):
 
 def test_placed_cameras_take_turns(yard, tmp_path):
     other = bpy.data.objects.new("A second", yard.camera.data.copy())
+    other.data.shift_x, other.data.shift_y, other.data.sensor_width = 0.1, -0.05, 22.0
     other.matrix_world = Matrix.Translation((5.0, 0.0, 3.0)) @ yard.camera.matrix_world
     yard.collection.objects.link(other)
     PairSet(3, (24, 32), samples=1, cameras="placed").render(yard, tmp_path)
     rows = list(csv.DictReader((tmp_path / "index.csv").read_text().splitlines()))
     assert [row["camera"] for row in rows] == ["A second", "Eye", "A second"]
+    whole = [tuple(float(row[name]) for name in ("shift_x", "shift_y", "sensor")) for row in rows]
+    np.testing.assert_allclose(whole[0], (0.1, -0.05, 22.0), atol=1e-6)
+    assert whole[1] == (0.0, 0.0, yard.camera.data.sensor_width)
 
 
 def test_what_a_scene_lacks_is_said(scene, pixels, tmp_path):

@@ -22,7 +22,7 @@ from spade_backdrops.place.placement import placed_picture
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.bands import band_ends, things_before
 from spade_backdrops.scene.label_pass import render_label_map
-from spade_backdrops.scene.layered_pass import render_layered_labels
+from spade_backdrops.scene.layered_pass import BEFORE, render_layered_labels
 from spade_backdrops.scene.projector import projector_of
 from spade_backdrops.scene_job import submit_scene
 from spade_backdrops.session import current_session
@@ -66,14 +66,14 @@ def test_nearer_things_are_hidden_by_object_and_the_ground_goes_on(court):
     layers = render_layered_labels(court, (yard.HEIGHT, yard.WIDTH)).layers
     seen = render_label_map(court, (yard.HEIGHT, yard.WIDTH))
     grass = seen.label_map[-1, yard.WIDTH // 2]
-    gone = things_before(court, projector_of(court, court.camera), seen.depth, 2)
+    gone = things_before(court, projector_of(court, court.camera), seen.depth, 2, BEFORE, with_cut_off=True)
     assert set(gone) >= {"Cube", "Cube.001", "Instance", "Instance.001"} and "Plane" not in gone
     for label_map in layers.behind[1:]:
         assert label_map.shape == seen.label_map.shape
         assert (label_map[-yard.HEIGHT // 4 :] == grass).all(), "not the sky under cut ground"
     assert set(np.unique(layers.behind[2])) < set(np.unique(seen.label_map))
     assert list(layers.distances) == sorted(layers.distances)
-    near, far = band_ends(seen.depth)
+    near, far = band_ends(seen.depth, BEFORE)
     assert layers.distances[0] < near < layers.distances[1] < far < layers.distances[2]
 
 

@@ -40,7 +40,7 @@ def build(scene: bpy.types.Scene) -> bpy.types.Object:
     camera.location, camera.rotation_euler, camera.data.lens = (0, -8, 3), (1.45, 0.1, 0.05), 28
     settings(scene).width, settings(scene).height = WIDTH, HEIGHT
     settings(scene).match_camera = False
-    _render_exactly(scene)
+    render_exactly(scene)
     bpy.context.view_layer.update()
     return camera
 
@@ -91,10 +91,10 @@ def _labelled(class_name: str, add, **where) -> bpy.types.Object:
     return bpy.context.object
 
 
-def _render_exactly(scene: bpy.types.Scene) -> None:
+def render_exactly(scene: bpy.types.Scene, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
     """One ray a pixel, through its centre, and no view transform: what a surface shows is what is stored."""
     scene.render.engine, scene.view_settings.view_transform = "CYCLES", "Standard"
-    scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
+    scene.render.resolution_x, scene.render.resolution_y = size
     scene.render.dither_intensity = 0
     cycles = scene.cycles
     cycles.samples, cycles.pixel_filter_type, cycles.filter_width = 1, "BOX", 0.01

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from spade_backdrops import timer
 from spade_backdrops.bridge.jobs import JobState
+from spade_backdrops.example.valley import build_valley
 from spade_backdrops.history.parts import label_map_in
 from spade_backdrops.history.records import results
 from spade_backdrops.label_taking import current_labels
@@ -20,6 +21,7 @@ from spade_backdrops.place.projection.sights import depth_of
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.bands import things_before
 from spade_backdrops.scene.label_pass import render_label_map
+from spade_backdrops.scene.label_rules import auto_assign
 from spade_backdrops.scene.projector import projector_of
 from spade_backdrops.scene_job import submit_scene
 from spade_backdrops.style.reference import rgb_of
@@ -87,7 +89,7 @@ def test_what_is_hidden_is_painted_and_nothing_else_changes(yard, tmp_path):
     cameras = set(bpy.data.cameras)
     seen = court.rendered(yard, tmp_path)
     bpy.ops.spade.fill_hidden()
-    assert [entry.hidden for entry in settings(yard).projections] == [0, 1, 2]
+    assert [entry.hidden for entry in settings(yard).projections] == [0, 1, 2, 3]
     assert {thing.name: thing.hide_render for thing in bpy.data.objects} == hidden_before
     assert set(bpy.data.cameras) == cameras and yard.camera.name == "Camera"
     inner = (slice(8, -8), slice(8, -8))  # along the border both are mixed
@@ -95,6 +97,16 @@ def test_what_is_hidden_is_painted_and_nothing_else_changes(yard, tmp_path):
     settings(yard).seed += 1
     bpy.ops.spade.generate()
     assert len(settings(yard).projections) == 1, "a new picture has other things behind it"
+
+
+def test_one_more_that_fails_leaves_no_camera(yard):
+    bpy.ops.spade.generate()
+    settings(yard).model = "nowhere"
+    cameras = len(bpy.data.cameras)
+    with pytest.raises(RuntimeError, match="nowhere"):
+        bpy.ops.spade.project_from_view()
+    assert "Projector" not in bpy.data.objects and len(bpy.data.cameras) == cameras
+    assert len(settings(yard).projections) == 1
 
 
 def test_a_step_aside_shows_less_bare_surface_where_hidden_things_were_painted(yard, tmp_path):
@@ -108,15 +120,49 @@ def test_a_step_aside_shows_less_bare_surface_where_hidden_things_were_painted(y
     assert bare_share(yard, tmp_path) < bare / 3
 
 
-def bare_share(scene, folder) -> float:
+def test_six_metres_aside_in_the_valley_less_than_two_hundredths_are_bare(scene, server, tmp_path):
+    build_valley(scene)
+    auto_assign(scene)
+    for thing in scene.objects:
+        thing.hide_render = thing.type == "LIGHT"  # what it lights could be as bright as white paint
+    spade = settings(scene)
+    spade.placement, spade.width, spade.height, spade.match_camera = "PROJECTION", 512, 288, False
+    court.render_exactly(scene, (320, 180))
+    bpy.ops.spade.generate()
+    bpy.ops.spade.fill_hidden()
+    scene.camera.location.x += 6.0
+    bpy.context.view_layer.update()
+    assert bare_share(scene, tmp_path, (180, 320)) < 0.02
+
+
+def test_of_what_was_hidden_each_place_shows_one_painting_and_no_mixture(yard, tmp_path):
+    bpy.ops.spade.generate()
+    bpy.ops.spade.fill_hidden()
+    colors = [(1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
+    for entry, color in zip(settings(yard).projections, colors, strict=True):
+        paint_plain(entry, color)
+    yard.camera.location.x += 2.5
+    bpy.context.view_layer.update()
+    seen = court.rendered(yard, tmp_path).reshape(-1, 3)
+    are_pure = [(seen == np.array(color) * 255).all(axis=1) for color in colors]
+    assert sum(pure.sum() > 20 for pure in are_pure[1:]) >= 2, are_pure
+    reached = (seen == 255).any(axis=1)
+    assert np.any(are_pure, axis=0)[reached].mean() > 0.97, "but along the frames"
+
+
+def paint_plain(entry, color) -> None:
+    plain = bpy.data.images.new("Plain", 4, 4)
+    plain.generated_color = (*color, 1)
+    entry.group.nodes["Spade Picture"].image = plain
+
+
+def bare_share(scene, folder, shape=(court.HEIGHT, court.WIDTH)) -> float:
     """The share of surfaces that no projection reaches: white paint is 255, what it lights is less."""
     for entry in settings(scene).projections:
-        white = bpy.data.images.new("White", 4, 4)
-        white.generated_color = (1, 1, 1, 1)
-        entry.group.nodes["Spade Picture"].image = white
+        paint_plain(entry, (1, 1, 1))
     for backdrop in backdrops(scene):
         backdrop.hide_render = True
-    surfaces = render_label_map(scene, (court.HEIGHT, court.WIDTH)).depth < 1e9
+    surfaces = render_label_map(scene, shape).depth < 1e9
     return float((court.rendered(scene, folder)[..., 0][surfaces] < 255).mean())
 
 
@@ -128,6 +174,8 @@ def test_what_no_projection_reaches_has_the_mean_colour_of_its_class(yard, tmp_p
     rgb = rgb_of(picture)
     expected = rgb[labels == label_set.class_named("grass").id].mean(axis=0)
     assert np.abs(np.array(ground["spade_mean"]) * 255 - [*expected, 255]).max() < 1
+    shown = ground.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    assert list(shown["spade_mean"]) == list(ground["spade_mean"]), "views have it, too"
     for backdrop in backdrops(yard):
         backdrop.hide_render = True
     yard.camera.rotation_euler.z += 3  # the ground behind, which it never saw
@@ -185,4 +233,4 @@ def test_the_example_in_the_docs_runs(yard, tmp_path):
     file = tmp_path / "projected.blend"
     exec(example.removeprefix("python").replace("/path/to/projected.blend", str(file)), {})
     bpy.ops.wm.open_mainfile(filepath=str(file))
-    assert len(settings(bpy.context.scene).projections) == 4
+    assert len(settings(bpy.context.scene).projections) == 5

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Projection in a window: painted on the blocks, from another place, behind things, baked, and taken off again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.server.trivial import SLOW
+from tests.window import blender_window
+from tests.window.blender_window import PICTURES, BlenderWindow, module
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+SPADE = "bpy.context.scene.spade"
+HIDDEN = f"[each.hidden for each in {SPADE}.projections]"
+BOARD = f"{module('session')}.current_session().board"
+LIVE = f"{BOARD}.live"
+COUNT = f"""
+board = {BOARD}
+board.added, add = 0, board.add
+def counting(*words, **options):
+    board.added += 1
+    return add(*words, **options)
+board.add = counting
+"""
+SHADING = "area_of('VIEW_3D').spaces.active.shading.type"
+LOOKS = "area_of('VIEW_3D').spaces.active.region_3d.view_perspective"
+SLOTS = "sorted((thing.name, slot.link, slot.name) for thing in bpy.data.objects for slot in thing.material_slots)"
+ROCK = "bpy.data.objects['Rock 3']"
+SECONDS = 400
+
+
+def test_every_button_of_projection_does_what_it_says(window: BlenderWindow, tmp_path):
+    blender_window.SECONDS_TO_ANSWER = 300.0  # a processor that draws EEVEE answers late
+    window.open_sidebar()
+    window.click(*window.find("spade.add_example"))
+    window.until("bpy.context.scene.camera.name == 'Valley camera'")
+    slots = window.ask(SLOTS)
+    window.tell(f"{SPADE}.width, {SPADE}.height = 512, 288")
+    window.toggle_panel("Place As")
+    window.click(*window.find("spade.place_as", "'PROJECTION'"))
+    window.until(f"{SPADE}.placement == 'PROJECTION'")
+    generates(window)
+    projects_from_view(window)
+    cancels_one_from_view(window)
+    fills_what_is_hidden(window)
+    shows_the_users_material_where_it_is_bare(window)
+    bakes(window, str(tmp_path / "projected.blend"))
+    window.click(*window.find("spade.remove_projections"))
+    window.until(f"{HIDDEN} == []", SECONDS)
+    assert window.ask(SLOTS) == slots
+    looks_like(window, "projection_removed")
+
+
+def looks_like(window: BlenderWindow, name: str) -> None:
+    """Keep a picture of the view as it shows materials, and go back to what a processor draws sooner."""
+    if PICTURES:
+        window.tell(f"{SHADING} = 'MATERIAL'")
+        window.pause(8.0)
+        window.keep_picture(name)
+    window.tell(f"{SHADING} = 'SOLID'")
+
+
+def generates(window: BlenderWindow) -> None:
+    window.click(*window.find("spade.generate"))
+    window.until(f"{HIDDEN} == [0]", SECONDS)
+    assert window.ask(f"{LOOKS} == 'CAMERA' and {SHADING} == 'MATERIAL'")
+    looks_like(window, "projection_generated")
+
+
+def projects_from_view(window: BlenderWindow) -> None:
+    """From 5 m aside, where the view looks freely."""
+    window.tell(
+        "view = area_of('VIEW_3D').spaces.active.region_3d\n"
+        "view.view_perspective = 'PERSP'\n"
+        "view.view_matrix = (bpy.context.scene.camera.matrix_world"
+        " @ __import__('mathutils').Matrix.Translation((5, 0, 0))).inverted()"
+    )
+    looks_like(window, "projection_aside")
+    window.click(*window.find("spade.project_from_view"))
+    window.until(f"{HIDDEN} == [0, 0] and not {LIVE}", SECONDS)
+    assert window.ask(f"{LOOKS} == 'PERSP' and {SHADING} == 'MATERIAL'"), "the designer stays where he stands"
+    looks_like(window, "projection_from_view")
+
+
+def cancels_one_from_view(window: BlenderWindow) -> None:
+    """Esc right after the press: whatever is drawn meanwhile, the picture has no time to come."""
+    cameras = "sorted(each.name for each in bpy.data.cameras)"
+    before = window.ask(cameras)
+    window.tell(f"{SPADE}.seed = {SLOW + 5000}\n{COUNT}")
+    window.click(*window.find("spade.project_from_view"))
+    window.key("Escape")
+    window.until(f"{BOARD}.added == 1 and not {LIVE}", 120)
+    window.until(f"{cameras} == {before!r}", 60)
+    assert window.ask(HIDDEN) == [0, 0]
+    window.tell(f"{SPADE}.seed, {SHADING} = 0, 'SOLID'")
+
+
+def fills_what_is_hidden(window: BlenderWindow) -> None:
+    window.click(*window.find("spade.fill_hidden"))
+    window.until(f"{HIDDEN} == [0, 0, 1, 2, 3] and not {LIVE}", SECONDS)
+    looks_like(window, "projection_filled")
+
+
+def shows_the_users_material_where_it_is_bare(window: BlenderWindow) -> None:
+    window.tell(f"{SPADE}.bare = 'MATERIAL'")
+    looks_like(window, "projection_own_material")
+    window.tell(f"{SPADE}.bare = 'MEAN'")
+    looks_like(window, "projection_mean_colour")
+
+
+def bakes(window: BlenderWindow, file: str) -> None:
+    window.tell(f"bpy.ops.wm.save_as_mainfile(filepath={file!r})")
+    window.tell(
+        "for thing in bpy.context.view_layer.objects: thing.select_set(False)\n"
+        f"{ROCK}.select_set(True)\nbpy.context.view_layer.objects.active = {ROCK}"
+    )
+    window.click(*window.find("spade.bake"))
+    window.pause(2.0)
+    window.keep_picture("projection_bake")
+    window.key("Return")
+    window.until(f"'spade_baked' in {ROCK}.material_slots[0].material", SECONDS)
+    looks_like(window, "projection_baked")
