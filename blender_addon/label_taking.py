@@ -98,6 +98,7 @@ class LabelTaking:
         shape: tuple[int, int],
         with_depth: bool = False,
         view: OtherView = AS_IT_IS,
+        with_layers: bool = False,
     ) -> PassRequest:
         """Write the scene as it is now, for a pass of (height, width) pixels. Raises what `check_pass` does."""
         check_pass(scene, shape)
@@ -110,7 +111,13 @@ class LabelTaking:
         file = self._folder / f"scene-{self._number}.blend"
         write_scene_file(scene, file)
         return PassRequest(
-            file, scene.name_full, active_view_layer(scene).name, shape, with_depth=with_depth, view=view
+            file,
+            scene.name_full,
+            active_view_layer(scene).name,
+            shape,
+            with_depth=with_depth,
+            view=view,
+            with_layers=with_layers,
         )
 
     def add(self, job: Job, request: PassRequest) -> None:
@@ -229,7 +236,9 @@ class LabelTaking:
         scene = next((each for each in bpy.data.scenes if each.session_uid == job.request.scene_uid), None)
         if scene is not None:
             remember(scene, job.request.label_set, taken.unlabelled, taken.sky_share, taken.object_count)
-        session.board.labels_taken(job, taken.label_map, taken.instance_map, is_kept, taken.fine_depth)
+        session.board.labels_taken(
+            job, taken.label_map, taken.instance_map, is_kept, taken.fine_depth, taken.layers
+        )
 
 
 def _delete(taking: _Taking) -> None:

@@ -30,17 +30,6 @@ SHOWN = (
     ("PICTURE", "Picture", "The picture and what has no label; the blocks it was painted from are hidden"),
     ("BOTH", "Both", "The blocks, and the picture behind them"),
 )
-NOT_YET = {
-    "LAYERS": "cards at several depths need what the nearer ones hide, which nothing paints here",
-}
-"""Placements that nothing can be painted for yet, and why."""
-
-
-def _unless_missing(placement: str, text: str) -> str:
-    """What a placement is, or why it is not there yet."""
-    return f"Not yet: {NOT_YET[placement]}" if placement in NOT_YET else text
-
-
 # From Blender 5 on it has to be said of paths that they may begin with //.
 _BESIDE_THE_FILE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (5, 0, 0) else set()
 
@@ -65,7 +54,13 @@ PLACEMENTS = (
         4,
     ),
     ("PANORAMA", "Panorama", "The world, painted all around the camera", 2),
-    ("LAYERS", "Layers", _unless_missing("LAYERS", "Cards at their depths"), 5),
+    (
+        "LAYERS",
+        "Layers",
+        "Cards at several depths, with what stands behind painted, too: near things pass before far ones as the camera "
+        "moves",
+        5,
+    ),
     ("TILE", "Tile", "A material that repeats without a seam", 3),
 )
 _SIDE = {

@@ -18,9 +18,10 @@ from .label_taking import current_labels
 from .place.colors import find_colors
 from .place.projection.sights import wanted_sight
 from .properties import settings
-from .scene.label_pass import LabelPass, render_label_map
+from .scene.label_pass import LabelPass
 from .scene.label_rules import scene_label_set
 from .scene.label_worker import PassRequest
+from .scene.layered_pass import take_pass
 from .scene.other_view import AS_IT_IS, OtherView
 from .scene.panorama import yaw_of
 from .scene.view import camera_of, flat_camera_of, label_map_shape
@@ -53,16 +54,16 @@ def submit_scene(
         board.labels_taken(job, request.label_map)
         return job
     sight = sight or wanted_sight(scene)
-    with_depth = sight is not None
-    wanted_pass = _written_for_background(context, shape, in_background, with_depth, view)
+    with_depth, with_layers = sight is not None, settings(scene).placement == "LAYERS"
+    wanted_pass = _written_for_background(context, shape, in_background, with_depth, view, with_layers)
     if wanted_pass is None:
         looks = current_session().connection.looks_at_objects(settings(scene).model)
         with_objects = bool(looks) or (looks is None and not objects_later)
-        taken = take_labels_here(context, scene, shape, with_objects, with_depth, view)
+        taken = take_labels_here(context, scene, shape, with_objects, with_depth, view, with_layers)
         request = replace(scene_request(scene, taken.label_map, style, pressed_at), sight=sight)
         job = board.add(request, pressed_at, JobState.TAKING)
         can_come = looks is None and objects_later
-        board.labels_taken(job, taken.label_map, taken.instance_map, can_come, taken.fine_depth)
+        board.labels_taken(job, taken.label_map, taken.instance_map, can_come, taken.fine_depth, taken.layers)
         return job
     none_yet = np.full(shape, label_set.ignore_id, label_set.dtype)
     request = replace(scene_request(scene, none_yet, style, pressed_at), sight=sight)
@@ -107,8 +108,8 @@ def scene_request(
         camera_name=_camera_name(scene),
         label_seconds=time.monotonic() - pressed_at,
         upscale="auto" if wanted.upscale else "off",
-        # Blender's numbers are single: 0.3 is to be the 0.3 of the command line.
-        natural_edges=round(wanted.natural_edges, 6),
+        # Blender's numbers are single: 0.3 is to be the 0.3 of the command line. Cards are cut where blocks end.
+        natural_edges=0.0 if wanted.placement == "LAYERS" else round(wanted.natural_edges, 6),
         precision=PREVIEW if wanted.preview else EXACT,
         style=style.style,
         strength=style.strength,
@@ -146,6 +147,7 @@ def _written_for_background(
     in_background: bool | None,
     with_depth: bool,
     view: OtherView,
+    with_layers: bool,
 ) -> PassRequest | None:
     """The scene as a file for the background, or None where the labels are to be taken here."""
     for thing in context.objects_in_mode if context.mode.startswith("EDIT") else ():
@@ -154,7 +156,7 @@ def _written_for_background(
         in_background = not bpy.app.background
     if not in_background or not current_labels().can_take(context.scene):
         return None
-    return current_labels().write(context.scene, shape, with_depth, view)
+    return current_labels().write(context.scene, shape, with_depth, view, with_layers)
 
 
 def take_labels_here(
@@ -164,6 +166,7 @@ def take_labels_here(
     with_objects: bool,
     with_depth: bool = False,
     view: OtherView = AS_IT_IS,
+    with_layers: bool = False,
 ) -> LabelPass:
     """Take them at once, with the mouse as a bar."""
     manager, window = context.window_manager, context.window
@@ -171,13 +174,14 @@ def take_labels_here(
     if window:
         window.cursor_modal_set("WAIT")
     try:
-        return render_label_map(
+        return take_pass(
             scene,
             shape,
             lambda fraction: manager.progress_update(100 * fraction),
             with_objects,
             with_depth,
             view,
+            with_layers=with_layers,
         )
     finally:
         manager.progress_end()

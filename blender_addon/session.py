@@ -14,6 +14,7 @@ from .bridge.connection import Connection, ConnectionState
 from .bridge.diagnostics import Diagnostics
 from .bridge.jobs import Job, JobBoard
 from .bridge.label_set_question import LabelSetQuestion
+from .bridge.layer_painting import LayerPainting
 from .bridge.thumbnail_question import ThumbnailQuestion
 from .bridge.variations import Variations
 from .contract.errors import NotInstalledError, SpadeError
@@ -41,6 +42,9 @@ class Session:
         self.failed_operator = ""  # by which the error came, as "spade.generate"; its button is no remedy
         self.wanted_label_set: WantedLabelSet | None = None
         self.variations: Variations | None = None
+        self.layers: LayerPainting | None = (
+            None  # of the picture that was placed last, until its cards are there
+        )
         self.shown_paintings: list[Job] = []  # jobs whose small picture is in place until they end
         self.pressed_in = 0  # the view that Generate was pressed in, by its address: it shows the picture
         self.last_drawn: tuple | None = None  # what the panel showed when it was last redrawn
@@ -59,7 +63,7 @@ class Session:
     def is_idle(self) -> bool:
         """Whether step() has nothing to do."""
         jobs = self.board.live or self.board.finished or self.shown_paintings
-        works = current_installer().running or self.diagnostics
+        works = current_installer().running or self.diagnostics or self.layers
         return self.connection.is_idle and not jobs and not works
 
     def connect(self) -> None:
@@ -95,6 +99,8 @@ class Session:
                 self.show(job.error)
         if self.variations is not None:
             self.variations.step()
+        if self.layers is not None:
+            self.layers.step()
         self._ask_thumbnails()
         if (ended := current_installer().step()) is not None:
             self._take_installation(ended)
@@ -115,6 +121,10 @@ class Session:
         self.close_variations()
         self.variations = Variations(self.board, first, count)
         return self.variations
+
+    def paint_layers(self, placed: Job) -> None:
+        """Have painted what stands behind the cards of a picture that was placed."""
+        self.layers = LayerPainting(self.board, placed)
 
     def close_variations(self) -> None:
         """Let go of the variations; what was picked stays."""

@@ -20,7 +20,15 @@ from .bridge.jobs import JobState
 from .contract.errors import InternalError, SpadeError
 from .install.installer import current_installer
 from .label_taking import current_labels
-from .place.picture import hindrance, place_picture, scene_of, settle_painting, show_painting
+from .place.picture import (
+    hindrance,
+    lay_out,
+    place_picture,
+    scene_of,
+    settle_painting,
+    show_painting,
+    wants_layers,
+)
 from .place.viewport import show_in_view
 from .scene.label_sets import use_label_set
 from .session import Session, current_session
@@ -60,6 +68,7 @@ def step() -> None:
     if hindrance() is None:
         _place_pictures(session)
         _show_paintings(session)
+        _lay_out(session)
         _take_label_set(session)
     if (shown := _shown(session)) != session.last_drawn:
         session.last_drawn = shown
@@ -108,6 +117,18 @@ def _place_pictures(session: Session) -> None:
                 session.show(problem)
             else:
                 show_in_view(session.pressed_in)
+                if wants_layers(job):
+                    session.paint_layers(job)
+
+
+def _lay_out(session: Session) -> None:
+    """Let cards stand where all that is behind them was painted."""
+    layers = session.layers
+    if layers is None or not (layers.is_whole or layers.was_stopped):
+        return
+    session.layers, scene = None, scene_of(layers.placed.request)
+    if layers.is_whole and scene is not None:
+        lay_out(layers, scene)
 
 
 def _show_paintings(session: Session) -> None:
@@ -154,7 +175,7 @@ def _shown(session: Session) -> tuple:
     installs = current_installer().running
     installing = (installs.state, installs.stage, round(installs.fraction, 2)) if installs else None
     varied = len(session.variations.pictures) if session.variations else None
-    stands = session.error, id(board.last_placed), hindrance(), varied
+    stands = session.layers is None, session.error, id(board.last_placed), hindrance(), varied
     animator = animation.running_animation()
     frames = animator.done if animator else None
     rows = [row.state for row in running.plan.rows] if (running := batch.running_batch()) else None

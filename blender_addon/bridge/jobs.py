@@ -34,6 +34,7 @@ from ..contract.placed_styles import PlacedStyle
 from ..contract.request import Delivery, NamedStyle, PictureRequest, Style
 from ..contract.style_images import fitted, fitted_placed
 from .connection import Connection, ConnectionState
+from .layers import Layers
 from .made_with import MadeWith
 from .repaint import Repaint
 from .sight import Sight
@@ -68,7 +69,8 @@ class SceneRequest:
     (H, W) uint16, which object each pixel shows; None where the model does not look at them, or they are not known.
     style, strength, upscale, natural_edges, precision, placed_styles, softness, wrap: as in PictureRequest; a picture
     of a style may have any size. style_facts: what the stored picture says of its style. made_with: of a picture that
-    is painted again. sight: what the camera saw, of one that is to be projected.
+    is painted again. sight: what the camera saw, of one that is to be projected. layers: of one that is to be shown as
+    cards, how it is taken apart.
     yaw: how far the camera of a panorama was turned, in radians. repaint: of which picture only a part is painted anew.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
@@ -91,6 +93,7 @@ class SceneRequest:
     instance_map: np.ndarray | None = None
     made_with: MadeWith | None = None
     sight: Sight | None = None
+    layers: Layers | None = None
     placed_styles: tuple[PlacedStyle, ...] = ()
     softness: float = 0.0
     wrap: Wrap = NOWHERE
@@ -223,9 +226,10 @@ class JobBoard:
         instance_map: np.ndarray | None = None,
         objects_can_come: bool = False,
         depth: np.ndarray | None = None,
+        layers: Layers | None = None,
     ) -> None:
-        """The (H, W) label map of a job in state TAKING is there, perhaps with that of the objects and with the depth
-        that its sight lacks: from now on it waits for the server.
+        """The (H, W) label map of a job in state TAKING is there, perhaps with that of the objects, with the depth
+        that its sight lacks, and with its layers: from now on it waits for the server.
 
         objects_can_come: of a job without them: it goes back to TAKING where the server's model wants them.
         """
@@ -235,6 +239,8 @@ class JobBoard:
         )
         if job.request.sight is not None and depth is not None:
             job.request = replace(job.request, sight=replace(job.request.sight, depth=depth))
+        if layers is not None:
+            job.request = replace(job.request, layers=layers)
         job.state, job.fraction = JobState.WAITING, 0.0
         job.objects_can_come, job.wants_objects = objects_can_come, False
         self._send_waiting()

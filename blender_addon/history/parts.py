@@ -18,6 +18,7 @@ from ..bridge.repaint import Repaint
 from ..contract.errors import BadImageError
 from ..contract.labels import LabelSet, parse_label_set
 from ..place.image import DIGEST, pack_file, pack_pixels
+from ..place.layers.kept import LAYER_PARTS
 from ..place.projection.sights import DEPTH
 from ..scene.png import ids_in, png
 from ..style.class_styles import FACTS_ACROSS, PLACES
@@ -32,7 +33,7 @@ LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE = (
     "spade_style_image",
     "spade_second_style_image",
 )
-PARTS = (LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE, DEPTH)
+PARTS = (LABEL_MAP, INSTANCE_MAP, STYLE_IMAGE, SECOND_STYLE_IMAGE, DEPTH, *LAYER_PARTS)
 """Custom properties of a picture, each points at a part."""
 PLACED_PARTS = tuple(f"spade_{prefix}_image" for prefix in (*PLACES, FACTS_ACROSS))
 """The same of the pictures of styles that are for a part."""

@@ -12,8 +12,8 @@ from ..bridge.jobs import SceneRequest
 from ..bridge.made_with import MadeWith
 from ..contract.messages import EXACT
 from ..contract.request import ImageStyle, MixedStyle
-from ..place.image import PROVENANCE, generated_images, provenance_of
-from ..place.painting import is_painting
+from ..place.image import PROVENANCE, generated_images, is_painting, provenance_of
+from ..place.layers.kept import layers_in
 from ..place.projection.bare import MEANS, mean_colors
 from ..place.projection.sights import sight_in
 from ..style.class_styles import FACTS_ACROSS, PLACES
@@ -101,6 +101,7 @@ def request_of(picture: bpy.types.Image, scene: bpy.types.Scene) -> SceneRequest
         instance_map=instance_map_in(picture),
         made_with=made_with(picture),
         sight=sight_in(picture),
+        layers=layers_in(picture),
         placed_styles=placed_of(facts, style_images(picture), label_set),
         softness=float(facts.get("style_softness", 0.0)),
         wrap={"horizontal": (False, True), "both": (True, True)}.get(str(facts.get("wrap")), (False, False)),

@@ -17,12 +17,13 @@ from bpy.app.handlers import persistent
 
 from .. import handlers
 from ..place.image import PROVENANCE, pack_file
+from ..place.layers.kept import LAYER_PARTS, PLAN
 from ..place.projection.bare import MEANS
 from ..place.projection.sights import PROJECTOR
 from .parts import DIGEST, LABEL_SET, parts_of
 from .records import FAVOURITE, removed, results
 
-_FACTS = (PROVENANCE, DIGEST, LABEL_SET, FAVOURITE, PROJECTOR, MEANS)
+_FACTS = (PROVENANCE, DIGEST, LABEL_SET, FAVOURITE, PROJECTOR, MEANS, PLAN)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class _Kept:
 
     name: str
     color_space: str
+    alpha_mode: str
     content: bytes
     facts: dict[str, Any]
     parts: dict[str, str]
@@ -78,6 +80,7 @@ def _kept(image: bpy.types.Image, known: _Kept | None) -> _Kept:
     return _Kept(
         name=image.name,
         color_space=image.colorspace_settings.name,
+        alpha_mode=image.alpha_mode,
         content=known.content if known else bytes(image.packed_file.data),
         facts={name: image[name] for name in _FACTS if name in image},
         parts={name: _key(part) for name, part in parts_of(image).items()},
@@ -92,27 +95,37 @@ def _pixels_of(preview: Any) -> tuple[tuple[int, int], list[int]] | None:
 
 
 def _put_back(keys: Collection[str]) -> None:
-    """Make the pictures of these keys again that are not there any more."""
+    """Make the pictures of these keys again that are not there any more, and the layers of those that lost theirs."""
     there = {_key(image): image for image in bpy.data.images if PROVENANCE in image or DIGEST in image}
     for key, kept in _before.items():
-        if key in keys and key not in there and PROVENANCE in kept.facts:
+        if key not in keys or PROVENANCE not in kept.facts:
+            continue
+        if key not in there:
             _make(kept, there)
+        elif PLAN in kept.facts and PLAN not in there[key]:
+            there[key][PLAN] = kept.facts[PLAN]
+            for name in kept.parts.keys() & set(LAYER_PARTS):
+                there[key][name] = _part(kept.parts[name], there)
 
 
 def _make(kept: _Kept, there: dict[str, bpy.types.Image]) -> bpy.types.Image:
     """Make an image again, and before it what it points at."""
     image = pack_file(kept.content, kept.name)
-    image.colorspace_settings.name = kept.color_space
+    image.colorspace_settings.name, image.alpha_mode = kept.color_space, kept.alpha_mode
     for name, fact in kept.facts.items():
         image[name] = fact
     there[_key(image)] = image
     image.use_fake_user = PROVENANCE in image
     for name, key in kept.parts.items():
-        image[name] = there.get(key) or _make(_before[key], there)
+        image[name] = _part(key, there)
     if kept.thumbnail is not None:
         preview = image.preview_ensure()
         preview.image_size, preview.image_pixels = kept.thumbnail
     return image
+
+
+def _part(key: str, there: dict[str, bpy.types.Image]) -> bpy.types.Image:
+    return there.get(key) or _make(_before[key], there)
 
 
 _HANDLERS = {

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import bpy
 
-from ..place.picture import place_picture
+from ..place.picture import place_picture, wants_layers
 from ..place.placement import placed_cameras, remove_placement, switch_placement
 from ..place.show import show, show_nothing_placed
 from ..place.viewport import look_at_blocks, look_at_picture
 from ..properties import PLACEMENTS, SHOWN
 from ..scene.view import camera_of
 from ..session import current_session
+from ..timer import wake
 from .reports_errors import ReportsErrors
 
 
@@ -27,6 +28,9 @@ class SPADE_OT_place_kept(ReportsErrors, bpy.types.Operator):
             job.error = None
             session.dismiss()
             place_picture(session.board, job, context.scene)
+            if wants_layers(job):
+                session.paint_layers(job)
+                wake()
 
 
 class SPADE_OT_discard_kept(ReportsErrors, bpy.types.Operator):

@@ -19,7 +19,10 @@ AS_LONG_AS_IT_TAKES_S = 30 * 24 * 3600.0
 
 
 def wait_for_picture(job: Job) -> None:
-    """Return when a job's picture is placed. Raises SpadeError when there is none, or when it cannot land now."""
+    """Return when a job's picture is placed, with its layers if it has any.
+
+    Raises SpadeError when there is none, or when it cannot land now.
+    """
     if not run_until(lambda: _is_settled(job), SCRIPT_PATIENCE_S):
         current_session().board.cancel(job)
         raise too_late()
@@ -30,6 +33,20 @@ def wait_for_picture(job: Job) -> None:
         raise BusyError(f"The picture is ready and lands {why}.", fix="It is kept: the sidebar places it.")
     if job.state is JobState.CANCELLED:
         raise CancelledError("The picture was cancelled.", fix="Generate again.")
+    _wait_for_layers()
+
+
+def _wait_for_layers() -> None:
+    session = current_session()
+    layers = session.layers
+    if layers is None:
+        return
+    if not run_until(lambda: session.layers is not layers, SCRIPT_PATIENCE_S):
+        raise too_late()
+    if layers.error is not None:
+        raise layers.error
+    if not layers.is_whole:
+        raise CancelledError("The picture is there, its layers were cancelled.", fix="Generate again.")
 
 
 def too_late() -> UnavailableError:

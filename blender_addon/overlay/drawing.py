@@ -38,8 +38,10 @@ def live_labels() -> LiveLabels:
 
 def last_request(scene: bpy.types.Scene) -> SceneRequest | None:
     """What the scene's last picture was, or is being, painted from."""
-    board = current_session().board
-    job = board.live_in(scene.session_uid) or board.last_placed
+    session = current_session()
+    board, layers = session.board, session.layers
+    # What stands behind its cards is not what the camera sees.
+    job = layers.placed if layers is not None else board.live_in(scene.session_uid) or board.last_placed
     return job.request if job is not None and job.request.scene_uid == scene.session_uid else None
 
 

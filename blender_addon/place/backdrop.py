@@ -55,7 +55,10 @@ def place_backdrop(
     camera that has a flat frame.
     """
     camera = camera or flat_camera_of(scene)
-    backdrop = backdrop_of(scene, camera) or _new_backdrop(scene, camera)
+    backdrop = backdrop_of(scene, camera)
+    if backdrop is None:
+        backdrop = new_plane(scene, f"Backdrop {camera.name}")
+        backdrop.parent = camera
     find_colors(scene)
     show_image(backdrop, image, scene)
     fit_backdrop(scene)
@@ -149,16 +152,15 @@ def _set_matrix(thing: bpy.types.Object, name: str, wanted: Matrix) -> None:
         setattr(thing, name, wanted)
 
 
-def _new_backdrop(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Object:
-    name = f"Backdrop {camera.name}"
-    backdrop = bpy.data.objects.new(name, _plane(name))
-    backdrop[BACKDROP_MARK] = True
-    backdrop.parent = camera
-    _collection(scene).objects.link(backdrop)
+def new_plane(scene: bpy.types.Scene, name: str) -> bpy.types.Object:
+    """A square of side 1 that a picture comes on: the camera alone sees it, and the label pass does not."""
+    plane = bpy.data.objects.new(name, _plane(name))
+    plane[BACKDROP_MARK] = True
+    _collection(scene).objects.link(plane)
     # A click on the sky is not meant for it; the outliner still selects it.
-    backdrop.hide_select = True
+    plane.hide_select = True
     set_if_known(
-        backdrop,
+        plane,
         visible_camera=True,
         visible_diffuse=False,
         visible_glossy=False,
@@ -169,7 +171,7 @@ def _new_backdrop(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types
         hide_probe_sphere=True,
         hide_probe_plane=True,
     )
-    return backdrop
+    return plane
 
 
 def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:

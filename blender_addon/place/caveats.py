@@ -7,8 +7,9 @@ import bpy
 
 from ..properties import settings
 from ..scene.view import camera_data
-from .backdrop import has_world_fog
+from .backdrop import has_world_fog, picture_of
 from .colors import missed_colors
+from .layers.cards import layers_of, sees_past_layers
 
 # Of all colours; photographs have few of the vivid ones that most views miss.
 _SOME, _MOST = 0.05, 0.6
@@ -21,6 +22,8 @@ def caveats(scene: bpy.types.Scene) -> list[str]:
     view, found = scene.view_settings, []
     if settings(scene).is_on_blocks and settings(scene).unpainted:
         found.append(settings(scene).unpainted)
+    if settings(scene).placement == "LAYERS":
+        found += _of_layers(scene)
     missed = missed_colors(scene)
     if missed > _MOST:
         found.append(f"The view '{view.view_transform}' cannot show pictures as they were painted.")
@@ -33,8 +36,19 @@ def caveats(scene: bpy.types.Scene) -> list[str]:
     if view.use_curve_mapping:
         found.append("The view's curves grade the picture, too.")
     if scene.camera is not None and isinstance(scene.camera.data, bpy.types.Camera):
-        if camera_data(scene.camera).dof.use_dof:
+        if camera_data(scene.camera).dof.use_dof and settings(scene).placement != "LAYERS":
             found.append("Depth of field blurs the picture as it would a wall that far away.")
     if has_world_fog(scene):
         found.append("The world's fog lies before the picture.")
     return found
+
+
+def _of_layers(scene: bpy.types.Scene) -> list[str]:
+    camera = scene.camera
+    if camera is None or not isinstance(camera.data, bpy.types.Camera):
+        return []
+    if picture_of(scene, camera) is not None and layers_of(scene, camera) is None:
+        return ["The picture has no layers yet: Generate paints what stands behind."]
+    if sees_past_layers(scene, camera):
+        return ["The camera sees beyond the layers: move it back, or Generate from here."]
+    return []

@@ -18,6 +18,7 @@ from .. import handlers
 from ..scene.visible import COPY_MARK
 from .backdrop import backdrops, fit_backdrop, has_world_fog
 from .colors import colors_group, find_colors
+from .layers.cards import fit_layers
 from .panorama_world import match_world, panorama_of
 from .projection.projections import fit_projections
 from .tile_material import fit_tile
@@ -82,6 +83,7 @@ def follow(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
         if not bpy.app.background and _shows_pictures(scene):
             find_colors(scene)
         fit_backdrop(scene, camera)
+        fit_layers(scene, camera)
         fit_projections(scene)
         match_world(scene)
         fit_tile(scene)

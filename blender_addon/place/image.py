@@ -25,6 +25,9 @@ PROVENANCE = "spade_provenance"
 DIGEST = "spade_digest"
 """Custom property of an image that belongs to pictures: SHA-256 of what it holds."""
 
+JOB = "spade_job"
+"""Custom property of a picture that stands in for one that is not finished: the job that it belongs to."""
+
 _OF_THE_MOMENT = ("made", "seconds", "model_terms", "upscaler_terms")
 """What may differ between two pictures that are the same."""
 
@@ -61,19 +64,24 @@ def store_image(
 
 
 def pack_pixels(rgb: np.ndarray, name: str, scene: bpy.types.Scene | None = None) -> bpy.types.Image:
-    """A new image of (H, W, 3) uint8 sRGB, row 0 at the top, packed as PNG; tagged for the view of a scene, if any."""
-    height, width, _ = rgb.shape
-    image = bpy.data.images.new(name, width, height, alpha=False)
+    """A new image of (H, W, 3) uint8 sRGB, row 0 at the top, packed as PNG; tagged for the view of a scene, if any.
+
+    With a fourth channel, straight alpha, it is see-through.
+    """
+    height, width, channels = rgb.shape
+    image = bpy.data.images.new(name, width, height, alpha=channels == 4)
     # First the tag, then the pixels: the bytes stay what they are, only their meaning is set.
     if scene is not None:
         tag_image(image, scene)
     pixels = np.ones((height, width, 4), np.float32)
-    np.divide(rgb[::-1], 255, out=pixels[..., :3], dtype=np.float32)  # Blender counts rows from the bottom
+    np.divide(
+        rgb[::-1], 255, out=pixels[..., :channels], dtype=np.float32
+    )  # Blender counts rows from the bottom
     flat: Any = pixels.ravel()  # a sequence to Blender, though not to its type stubs
     image.pixels.foreach_set(flat)
     image.update()
     image.pack()
-    image.alpha_mode = "NONE"
+    image.alpha_mode = "STRAIGHT" if channels == 4 else "NONE"
     return image
 
 
@@ -88,6 +96,11 @@ def pack_file(content: bytes, name: str) -> bpy.types.Image:
     image.filepath_raw = ""
     image.alpha_mode = "NONE"
     return image
+
+
+def is_painting(image: bpy.types.Image) -> bool:
+    """Whether an image stands in for one that is not finished."""
+    return JOB in image
 
 
 def provenance_of(image: bpy.types.Image) -> dict[str, str | int | float]:

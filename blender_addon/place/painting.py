@@ -13,12 +13,12 @@ from __future__ import annotations
 import bpy
 
 from ..bridge.jobs import Job
-from .image import store_image
-from .placement import place, placed_cameras, placed_picture, remove_placement
+from .image import JOB, store_image
+from .placement import fit, place, placed_cameras, placed_picture, remove_placement
 from .show import show_landed, show_nothing_placed
 
-# Custom properties of a painting: the job that it belongs to, and the picture it stands in for.
-_JOB, _FORMER = "spade_job", "spade_former"
+_FORMER = "spade_former"
+"""Custom property of a painting: the picture it stands in for."""
 
 
 def place_painting(
@@ -28,7 +28,7 @@ def place_painting(
     assert job.painting is not None
     former = placed_picture(scene, camera)
     image = store_image(job.painting, f"Backdrop {scene.name}", scene, provenance)
-    image[_JOB] = job.id
+    image[JOB] = job.id
     if former is not None:
         image[_FORMER] = former
     place(scene, image, camera)
@@ -37,12 +37,7 @@ def place_painting(
 
 def painting_of(job: Job) -> bpy.types.Image | None:
     """The painting of a job, where it is in the file: undo may have taken it away."""
-    return next((image for image in bpy.data.images if image.get(_JOB) == job.id), None) if job.id else None
-
-
-def is_painting(image: bpy.types.Image) -> bool:
-    """Whether an image stands in for one that is not finished."""
-    return _JOB in image
+    return next((image for image in bpy.data.images if image.get(JOB) == job.id), None) if job.id else None
 
 
 def swap_painting(painting: bpy.types.Image, finished: bpy.types.Image, keep_name: bool) -> None:
@@ -56,7 +51,7 @@ def swap_painting(painting: bpy.types.Image, finished: bpy.types.Image, keep_nam
 
 def keep_painting(painting: bpy.types.Image) -> None:
     """Make a painting whose job failed a picture like others."""
-    for mark in (_JOB, _FORMER):
+    for mark in (JOB, _FORMER):
         if mark in painting:
             del painting[mark]
 
@@ -66,6 +61,8 @@ def take_back(painting: bpy.types.Image) -> None:
     former = painting.get(_FORMER)
     if former is not None:
         painting.user_remap(former)
+        for scene in bpy.data.scenes:
+            fit(scene)
     else:
         for scene in bpy.data.scenes:
             showing = [each for each in placed_cameras(scene) if placed_picture(scene, each) == painting]

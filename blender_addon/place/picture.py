@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 
 from ..bridge.jobs import Job, JobBoard, JobState, SceneRequest
+from ..bridge.layer_painting import LayerPainting
 from ..contract.errors import SpadeError
 from ..contract.messages import EXACT
 from ..contract.version import VERSION
@@ -16,8 +17,9 @@ from ..history import records
 from ..properties import settings
 from ..scene.view import FLAT, flat_camera_of
 from .image import same_image, store_image
+from .layers.kept import keep_layers, keep_layers_of, layers_in
 from .painting import keep_painting, painting_of, place_painting, swap_painting, take_back
-from .placement import is_placed, kind_of, place
+from .placement import is_placed, kind_of, place, placed_cameras, placed_picture
 from .projection.sights import keep_sight
 from .show import show_landed
 from .zenith import calmed
@@ -43,6 +45,8 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
         job.is_new = not known or small is not None or not is_placed(scene, image, camera)
         if job.request.wrap == PANORAMA and job.request.sight is not None:
             keep_sight(image, job.request.sight)
+        if job.request.repaint is not None and (base := bpy.data.images.get(job.request.repaint.base_name)):
+            keep_layers_of(image, base, _shown(job))
         if job.is_new:
             place(scene, image, camera, job.request.sight)
     except SpadeError as problem:
@@ -82,6 +86,30 @@ def _shown(job: Job) -> np.ndarray:
     if job.request.repaint is not None:
         return job.request.repaint.composited(job.rgb)
     return calmed(job.rgb) if job.request.wrap == PANORAMA else job.rgb
+
+
+def wants_layers(job: Job) -> bool:
+    """Whether what stands behind a picture that was placed is still to be painted."""
+    wanted, image = job.request.layers, same_image(provenance(job))
+    if wanted is None or image is None or job.request.repaint is not None:
+        return False
+    kept = layers_in(image)
+    return kept is None or not kept.is_like(wanted)
+
+
+def lay_out(painted: LayerPainting, scene: bpy.types.Scene) -> None:
+    """Keep the cards of a picture with it, and let them stand where it is still shown as layers: one undo step."""
+    job, image = painted.placed, same_image(provenance(painted.placed))
+    if image is None:
+        return  # somebody has removed it meanwhile
+    assert job.rgb is not None
+    keep_layers(image, painted.layers, job.rgb, painted.paintings)
+    showing = [each for each in placed_cameras(scene) if placed_picture(scene, each) == image]
+    if settings(scene).placement == "LAYERS" and showing:
+        for camera in showing:
+            place(scene, image, camera)
+        bpy.ops.ed.undo_push(message="Place Layers")
+    records.trim(settings(scene).history_limit * 2**20)
 
 
 def show_painting(job: Job, scene: bpy.types.Scene) -> None:

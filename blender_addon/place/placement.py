@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where pictures are shown: on a backdrop, as the background image of their camera, or on the blocks themselves.
+"""Where pictures are shown: on a backdrop, as the background image of their camera, on cards, on the blocks themselves.
 
 A camera has at most one of them. A scene says which in `scene.spade.placement`; the pictures stay when it changes.
 """
@@ -9,8 +9,7 @@ from __future__ import annotations
 import bpy
 
 from ..bridge.sight import Sight
-from ..contract.errors import BadOptionError
-from ..properties import NOT_YET, settings
+from ..properties import settings
 from ..scene.borrow import borrowed
 from ..scene.view import camera_of, flat_camera_of
 from .backdrop import backdrop_of, fit_backdrop, picture_of, place_backdrop, remove_backdrop
@@ -21,7 +20,9 @@ from .camera_background import (
     refuse_linked,
     remove_background,
 )
-from .image import provenance_of
+from .image import is_painting, provenance_of
+from .layers.cards import fit_layers, layers_of, place_layers, remove_layers
+from .layers.kept import cards_in
 from .panorama_world import match_world, panorama_of, place_panorama, remove_panorama
 from .projection.group import projector_in
 from .projection.projections import fit_projections, projection_of, remove_projections
@@ -40,8 +41,8 @@ def place(
     sight: what that camera saw when the labels were taken; one with things hidden only completes a projection.
     For a projection of a picture without one, what the file keeps with it counts, else what the camera sees now, which
     is rendered.
-    Raises NoCameraError without a camera that has a flat frame, BadOptionError for a placement that is not there yet,
-    or that the camera cannot have, and for a projection what a label pass raises.
+    Raises NoCameraError without a camera that has a flat frame, BadOptionError for a placement that the camera cannot
+    have, and for a projection what a label pass raises.
     """
     kind = kind_of(image)
     if kind == "PANORAMA":
@@ -55,7 +56,6 @@ def place(
         place_tile(scene, image)
         return
     placement, camera = settings(scene).placement, camera or flat_camera_of(scene)
-    refuse_not_yet(placement)
     kept = sight or sight_in(image)
     if placement == "PROJECTION" and kept is not None and kept.hidden:
         lay_on_blocks(scene, image, camera, kept)
@@ -63,6 +63,8 @@ def place(
     if sight is not None and sight.hidden:
         return  # what it was to complete is gone; the history has it
     _take_around_away(scene)
+    if placement != "LAYERS":
+        remove_layers(scene, camera)
     if placement == "BACKGROUND_IMAGE":
         place_background(scene, image, camera)
         remove_projections(scene, camera)
@@ -74,8 +76,10 @@ def place(
     else:
         remove_projections(scene, camera)
     remove_background(camera)
-    # Behind a projection it carries the sky.
+    # Behind a projection it carries the sky; cards are shown before it.
     place_backdrop(scene, image, camera)
+    if placement == "LAYERS" and not is_painting(image):  # that of a job that is cancelled makes room again
+        place_layers(scene, image, camera)
 
 
 def kind_of(image: bpy.types.Image) -> str:
@@ -109,6 +113,8 @@ def is_placed(scene: bpy.types.Scene, image: bpy.types.Image, camera: bpy.types.
         return background is not None and background.image == image
     if settings(scene).placement == "PROJECTION":
         return False  # what it is projected from is another each time
+    if settings(scene).placement == "LAYERS" and cards_in(image) and layers_of(scene, camera) != image:
+        return False
     return background is None and projection_of(scene, camera) is None and picture_of(scene, camera) == image
 
 
@@ -121,10 +127,10 @@ def placed_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     """Show all pictures of the scene in another way; for a panorama or a tile the next one is painted.
 
-    Raises BadOptionError for one that is not there yet, or that a camera cannot have, and for projections what a label
-    pass raises; nothing has changed then.
+    Of a picture that was painted without its layers, the backdrop is shown until it is generated again. Raises
+    BadOptionError for one that a camera cannot have, and for projections what a label pass raises; nothing has changed
+    then.
     """
-    refuse_not_yet(placement)
     if placement in ("PANORAMA", "TILE"):  # what is shown stays until there is a picture of this kind
         settings(scene).placement = placement
         return
@@ -161,6 +167,7 @@ def _take_around_away(scene: bpy.types.Scene) -> None:
 def _clear(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
     remove_background(camera)
     remove_projections(scene, camera)
+    remove_layers(scene, camera)
     if (backdrop := backdrop_of(scene, camera)) is not None:
         remove_backdrop(backdrop)
 
@@ -168,16 +175,9 @@ def _clear(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
 def fit(scene: bpy.types.Scene) -> None:
     """Bring all that is shown in line with the scene's settings."""
     fit_backdrop(scene)
+    fit_layers(scene)
     fit_projections(scene)
     match_world(scene)
     fit_tile(scene)
     for camera in placed_cameras(scene):
         fit_background(scene, camera)
-
-
-def refuse_not_yet(placement: str) -> None:
-    if placement in NOT_YET:
-        reason = NOT_YET[placement]
-        raise BadOptionError(
-            f"{reason[0].upper()}{reason[1:]}.", "Place it on a backdrop, or as the camera's background."
-        )

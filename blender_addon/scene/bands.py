@@ -10,34 +10,47 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ..bridge.layers import PAST_EVERYTHING
 from ..bridge.sight import Projector
 from .visible import is_backdrop, viewport_graph
 
 BANDS = 3
 # Of all that is seen, nearest first: how much is before each distance.
 _BEFORE = (0.45, 0.65, 0.85)
-_PAST_EVERYTHING = 1e5
+
+
+def band_ends(depth: np.ndarray, before: tuple[float, ...] = _BEFORE) -> tuple[float, ...]:
+    """How far each band reaches, in metres, of (H, W) metres that a projector sees; without any surface, endlessly.
+
+    before: of all that is seen, nearest first, how much is before each end.
+    """
+    seen = depth[depth < PAST_EVERYTHING]
+    return tuple(np.quantile(seen, before).tolist()) if seen.size else (np.inf,) * len(before)
 
 
 def things_before(
-    scene: bpy.types.Scene, projector: Projector, depth: np.ndarray, bands: int
+    scene: bpy.types.Scene,
+    projector: Projector,
+    depth: np.ndarray,
+    bands: int,
+    before: tuple[float, ...] = _BEFORE,
+    with_cut_off: bool = False,
 ) -> tuple[str, ...]:
-    """The full names of the things that stand in the first `bands` bands, 1 to BANDS, of what a projector sees.
+    """The full names of the things that stand in the first `bands` bands, from 1 on, of what a projector sees.
 
     depth: (H, W) metres. Things are what stands before the band's end with its middle, and is smaller than the nearest
     band is deep; what shows instances counts with all of them. In the first band only what is seen whole counts: a tree
-    that the frame cuts off is still to be painted, on the wider one.
+    that the frame cuts off is still to be painted, on the wider one; unless `with_cut_off`. before: as of `band_ends`.
     """
-    seen = depth[depth < _PAST_EVERYTHING]
-    if not seen.size:
+    ends = band_ends(depth, before)
+    if ends[0] == np.inf:
         return ()
-    ends = np.quantile(seen, _BEFORE)
     found = []
     for thing, corners in _corners(scene).items():
         span = float(np.linalg.norm(corners.max(axis=0) - corners.min(axis=0)))
         places, ahead = projector.seen(corners)
         is_whole = bool(((places > 0) & (places < 1)).all())
-        if span < ends[0] and 0 < ahead.mean() < ends[bands - 1] and (is_whole or bands > 1):
+        if span < ends[0] and 0 < ahead.mean() < ends[bands - 1] and (is_whole or with_cut_off or bands > 1):
             found.append(thing)
     return tuple(found)
 

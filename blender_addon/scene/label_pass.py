@@ -29,6 +29,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ..bridge.layers import Layers
 from ..contract.errors import BadShapeError, BusyError, InternalError, NothingLabelledError
 from ..contract.labels import LabelSet
 from ..properties import settings
@@ -72,6 +73,7 @@ class LabelPass:
     all around `farthest_beside` that.
     apart: (H, W) uint16, which of the objects that were to be told apart a pixel shows, counted from 1; else 0. None
     where there were none.
+    `layers`: of `render_layered_labels`, how what is seen is taken apart.
     """
 
     label_map: np.ndarray
@@ -83,6 +85,7 @@ class LabelPass:
     object_count: int = 0
     fine_depth: np.ndarray | None = None
     apart: np.ndarray | None = None
+    layers: Layers | None = None
 
     @property
     def unlabelled_share(self) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bridge.layers import Layers
 from ..contract.errors import InternalError, SpadeError
 from .background_blender import BackgroundBlender, error_in
 from .elsewhere import Elsewhere, Place
@@ -29,7 +30,8 @@ class PassRequest:
     """scene_file: as `write_scene_file` wrote it. scene: its full name in there. shape: (height, width).
 
     with_objects, with_depth: as of `render_label_map`. view: what of the scene is seen otherwise.
-    elsewhere: where to go before; the file then stays open for the next request of it.
+    elsewhere: where to go before; the file then stays open for the next request of it. with_layers: it is to be taken
+    apart, as by `render_layered_labels`.
     """
 
     scene_file: Path
@@ -40,6 +42,7 @@ class PassRequest:
     with_depth: bool = False
     view: OtherView = AS_IT_IS
     elsewhere: Elsewhere | None = None
+    with_layers: bool = False
 
 
 class LabelWorker:
@@ -76,6 +79,7 @@ class LabelWorker:
             "with_depth": request.with_depth,
             "view": asdict(request.view),
             "elsewhere": asdict(request.elsewhere) if request.elsewhere else None,
+            "with_layers": request.with_layers,
             "arrays": str(self._arrays),
         }
         self._blender.say(words)
@@ -113,6 +117,7 @@ class LabelWorker:
             with np.load(self._arrays) as arrays:
                 label_map, depth = arrays["label_map"], arrays["depth"]
                 instance_map, fine_depth, apart = (arrays[name] if name in arrays else None for name in _MORE)
+                layers = Layers.from_arrays(arrays) if "owner" in arrays else None
         except (OSError, ValueError) as problem:
             return InternalError(
                 f"The labels cannot be read: {problem}.", "Check the folder for temporary files."
@@ -128,4 +133,5 @@ class LabelWorker:
             answer["object_count"],
             fine_depth,
             apart,
+            layers,
         )

@@ -71,8 +71,8 @@ class Passes:
     """Takes label passes of scene files, one of which may be open already."""
 
     def __init__(self, addon: str) -> None:
-        self._label_pass, self._elsewhere = (
-            importlib.import_module(f"{addon}.scene.{name}") for name in ("label_pass", "elsewhere")
+        self._layered_pass, self._elsewhere = (
+            importlib.import_module(f"{addon}.scene.{name}") for name in ("layered_pass", "elsewhere")
         )
         self._open = ""
         self._at_rest: dict = {}
@@ -102,16 +102,18 @@ class Passes:
         if request["elsewhere"] is not None:
             wanted = self._elsewhere.Elsewhere(**request["elsewhere"])
             place = self._elsewhere.go_there(scene, wanted, self._at_rest)
-        taken = self._label_pass.render_label_map(
+        taken = self._layered_pass.take_pass(
             scene,
             tuple(request["shape"]),
             with_objects=request["with_objects"],
             with_depth=request["with_depth"],
-            view=self._label_pass.OtherView(**request["view"]),
+            view=self._layered_pass.OtherView(**request["view"]),
             apart=[each.name for each in place.moved] if place else (),
+            with_layers=request["with_layers"],
         )
         more = {name: getattr(taken, name) for name in ("instance_map", "fine_depth", "apart")}
         more = {name: array for name, array in more.items() if array is not None}
+        more |= taken.layers.to_arrays() if taken.layers is not None else {}
         np.savez(request["arrays"], label_map=taken.label_map, depth=taken.depth, **more)
         return {
             "shares": [[class_id, share] for class_id, share in taken.shares.items()],

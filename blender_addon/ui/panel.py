@@ -82,6 +82,10 @@ def _doing(job: Job) -> str:
     varied = current_session().variations
     if varied is not None and not job.lands and job.state is JobState.RUNNING:
         return f"Variation {len(varied.pictures) + 1} of {len(varied.seeds)}"
+    layers = current_session().layers
+    if layers is not None and not job.lands and job.state is JobState.RUNNING:
+        number, count = layers.place
+        return f"Behind it, {number} of {count}"
     if job.state is not JobState.RUNNING:
         connection = current_session().connection
         return f"Server: {state_text(connection).lower()}" if connection.is_starting else job.state.value
@@ -103,7 +107,9 @@ def draw_settings(layout: Layout, scene: bpy.types.Scene) -> None:
     welcome = current_session().connection.welcome
     preview.enabled = welcome is None or bool(welcome.preview)
     preview.prop(wanted, "preview")
-    layout.prop(wanted, "natural_edges", slider=True)
+    edges = layout.row()
+    edges.enabled = wanted.placement != "LAYERS"  # cards are cut where blocks end
+    edges.prop(wanted, "natural_edges", slider=True)
     draw_seed(layout, wanted, "seed")
 
 

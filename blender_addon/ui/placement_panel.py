@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where pictures are shown: on a backdrop, as the camera's background, and so on, and what there is not yet."""
+"""Where pictures are shown: on a backdrop, as the camera's background, and so on."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from ..background.work import BackgroundWork
 from ..bake.baker import Baker
 from ..engine.exporter import Exporter
 from ..place.camera_background import background_of
+from ..place.layers.kept import cards_in
 from ..place.panorama_world import panorama_of
 from ..place.placement import placed_picture
 from ..place.projection.materials import is_baked
 from ..place.projection.projections import projection_of
 from ..place.tile_material import tile_of
-from ..properties import NOT_YET, PLACEMENTS, settings
+from ..properties import PLACEMENTS, settings
 from ..scene.projected import is_painted
 from .layout import Layout, layout_of
 from .panel import CATEGORY
@@ -35,10 +36,8 @@ class SPADE_PT_placement(bpy.types.Panel):
         layout, scene = layout_of(self), context.scene
         choices = layout.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
         for placement, text, *_ in PLACEMENTS:
-            button = choices.row(align=True)
-            button.enabled = placement not in NOT_YET
             is_chosen = settings(scene).placement == placement
-            button.operator("spade.place_as", text=text, depress=is_chosen).placement = placement
+            choices.operator("spade.place_as", text=text, depress=is_chosen).placement = placement
         spade = settings(scene)
         if spade.placement == "TILE":
             layout.prop(spade, "tile_class")
@@ -60,6 +59,9 @@ class SPADE_PT_placement(bpy.types.Panel):
             layout.use_property_decorate = False
             layout.prop(background, "alpha", text="Opacity", slider=True)
             layout.row().prop(background, "display_depth", expand=True)
+        picture = placed_picture(scene, camera)
+        if spade.placement == "LAYERS" and picture is not None and not cards_in(picture):
+            layout.label(text="Generate paints what stands behind.", icon="INFO")
         if spade.is_on_blocks:
             bare = layout.row()
             bare.prop(spade, "bare", expand=True)
@@ -74,7 +76,7 @@ class SPADE_PT_placement(bpy.types.Panel):
             back.enabled = any(is_painted(material) for material in bpy.data.materials)
             back.operator("spade.remove_projections", icon="LOOP_BACK")
         away = layout.row()
-        away.enabled = placed_picture(scene, camera) is not None or around is not None
+        away.enabled = picture is not None or around is not None
         away.operator("spade.take_away", icon="X")
 
 

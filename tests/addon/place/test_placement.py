@@ -93,16 +93,6 @@ def test_every_cameras_picture_is_switched(scene, camera):
     assert (background_of(camera).image, background_of(other).image) == (first, second)
 
 
-def test_what_there_is_not_yet_says_why_and_changes_nothing(scene, camera):
-    image = picture(scene)
-    place(scene, image)
-    scene.world = world = bpy.data.worlds.new("Himmel")
-    with pytest.raises(RuntimeError, match="nothing paints"):
-        bpy.ops.spade.place_as(placement="LAYERS")
-    assert placed_picture(scene, camera) == image and scene.world == world
-    assert settings(scene).placement == "BACKDROP"
-
-
 def test_show_hides_and_shows_the_background(scene, camera):
     as_background(scene)
     for what, is_shown in (("BLOCKS", False), ("PICTURE", True), ("BOTH", True)):
