@@ -114,7 +114,7 @@ def taken_from(source: Source, view: View, pixels: np.ndarray) -> tuple[np.ndarr
             moved = before @ np.linalg.inv(pose.now)
             points = points @ moved[:3, :3].T + moved[:3, 3]
             there = source.view.names.index(name) + 1 if name in source.view.names else 0
-        seen, spots = source.view.where(points, view.labels.ravel()[own], there)
+        seen, spots = source.view.where(points, view.labels.ravel()[own], view.rims.ravel()[own], there)
         found.append(own[seen])
         colors.append(bicubic(source.rgb, spots[seen]))
     if not found:

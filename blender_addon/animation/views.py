@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +15,8 @@ FAR = 1e5
 """Metres: what is past everything turns with the camera, and hardly moves with it."""
 _CLOSE = 0.03
 """How much of its distance a point may be off the depth of a pixel that shows it."""
+_RIM, _NEARER = 4, 0.85
+"""Pixels, and of the distance: so close around things so much nearer their rims may be painted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,18 @@ class View:
         rows = np.array(self.projector.rows)
         return (np.stack([x, y, -ahead], axis=1) - rows[:, 3]) @ rows[:, :3]
 
+    @cached_property
+    def rims(self) -> np.ndarray:
+        """(H, W) bool: what lies behind the border of something nearer, where its rim may be painted."""
+        far = np.minimum(self.depth, FAR)
+        near = far
+        for axis in (0, 1):
+            wide = [(_RIM, _RIM) if each == axis else (0, 0) for each in (0, 1)]
+            padded, count = np.pad(near, wide, mode="edge"), near.shape[axis]
+            steps = range(2 * _RIM + 1)
+            near = np.min([np.take(padded, range(step, step + count), axis) for step in steps], axis=0)
+        return near < _NEARER * far
+
     def pose_of(self, name: str, known: Pose) -> np.ndarray | None:
         """Where a thing is here, (4, 4); None where nobody knows. known: what another frame says of it."""
         pose = self.poses.get(name)
@@ -70,10 +85,13 @@ class View:
             return known.rest
         return pose.now if pose.is_rigid else None
 
-    def where(self, points: np.ndarray, labels: np.ndarray, thing: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def where(
+        self, points: np.ndarray, labels: np.ndarray, in_rims: np.ndarray, thing: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Which of (N, 3) points are seen here, (N,) bool, and where, (N, 2) in pixels from the upper left's middle.
 
-        labels: (N,) what class each is of; thing: which of the things of this view.
+        labels: (N,) what class each is of; thing: which of the things of this view. in_rims: (N,) which are in a rim
+        where they come from: what is in one here is nothing to others, or rims would stay behind as things move on.
         """
         height, width = self.shape
         with np.errstate(invalid="ignore"):
@@ -94,5 +112,6 @@ class View:
                 farthest = np.where(alike, np.maximum(farthest, there), farthest)
         at = np.rint(y).astype(np.int32) * width + np.rint(x).astype(np.int32)
         seen = inside & (classes[at] == labels) & (things[at] == thing)
+        seen &= in_rims | ~self.rims.ravel()[at]
         seen &= (ahead > nearest * (1 - _CLOSE)) & (ahead < farthest * (1 + _CLOSE))
         return seen, np.stack([x, y], axis=1)

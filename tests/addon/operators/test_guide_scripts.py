@@ -86,9 +86,7 @@ def test_the_script_of_a_tile(spade):
 
 def test_the_script_of_an_animation(scene, stored_preferences, tmp_path):
     stored_preferences.server, stored_preferences.server_command = "LOCAL", command()
-    script = (
-        example("animate(wait").replace("48, 512, 512, 3", "3, 64, 64, 3").replace("(48, 3.0)", "(3, 3.0)")
-    )
+    script = example("animate(wait").replace("48, 64, 64, 3", "3, 64, 64, 3").replace("(48, 3.0)", "(3, 3.0)")
     exec(script.replace("/path/to", tmp_path.as_posix()), {})
     frames = last_animation().frames.folder
     assert frames.parent == tmp_path / "frames" and len(list(frames.glob("frame_*.png"))) == 3
