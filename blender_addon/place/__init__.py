@@ -9,7 +9,7 @@ from .placement import shown_picture
 
 
 def register() -> None:
-    # `scene.spade.picture`, for scripts: the image that a scene shows; it follows from what is placed, so none is stored.
+    # `scene.spade.picture`, for scripts: the image that a scene shows. It follows from what is placed.
     SpadeSettings.picture = property(lambda self: shown_picture(self.id_data))
     follow.register()
 
