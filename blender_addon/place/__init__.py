@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..properties import SpadeSettings
 from . import colors, follow
 from .placement import shown_picture
@@ -10,7 +12,8 @@ from .placement import shown_picture
 
 def register() -> None:
     # `scene.spade.picture`, for scripts: the image that a scene shows. It follows from what is placed.
-    SpadeSettings.picture = property(lambda self: shown_picture(self.id_data))
+    kind: Any = SpadeSettings
+    kind.picture = property(lambda self: shown_picture(self.id_data))
     follow.register()
 
 
