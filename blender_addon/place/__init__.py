@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..properties import SpadeSettings
 from . import colors, follow
 from .placement import shown_picture
 
 
 def register() -> None:
-    # `scene.spade.picture`, for scripts: the image that a scene shows; it follows from what is placed, so none is stored.
-    SpadeSettings.picture = property(lambda self: shown_picture(self.id_data))
+    # `scene.spade.picture`, for scripts: the image that a scene shows. It follows from what is placed.
+    kind: Any = SpadeSettings
+    kind.picture = property(lambda self: shown_picture(self.id_data))
     follow.register()
 
 

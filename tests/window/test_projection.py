@@ -12,8 +12,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SPADE = "bpy.context.scene.spade"
 HIDDEN = f"[each.hidden for each in {SPADE}.projections]"
-BOARD = f"{module('session')}.current_session().board"
-LIVE = f"{BOARD}.live"
+LIVE = f"{module('session')}.current_session().board.live"
 SHADING = "area_of('VIEW_3D').spaces.active.shading.type"
 LOOKS = "area_of('VIEW_3D').spaces.active.region_3d.view_perspective"
 SLOTS = "sorted((thing.name, slot.link, slot.name) for thing in bpy.data.objects for slot in thing.material_slots)"
