@@ -25,7 +25,7 @@ from tests.support.stripes_set import write_set
 NARROW = (
     "--size 64 --batch 1 --perceptual taps --device cpu --threads 1 --workers 0 --images 2 --save-every 2"
 )
-SMALL = dict.fromkeys(("coco_stuff", "ade20k"), f"{NARROW} --load-size 72")
+SMALL: dict[str, str] = dict.fromkeys(("coco_stuff", "ade20k"), f"{NARROW} --load-size 72")
 SMALL["cityscapes"] = NARROW.replace("64", "128")
 WIDTHS = "--generator.base-width 2 --generator.spade-hidden 4 --discriminator.base-width 2"
 
