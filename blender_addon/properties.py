@@ -7,6 +7,8 @@ point at data-blocks, not at names, so they survive renaming, saving, reloading 
 
 # No postponed annotations here: Blender reads its properties out of them.
 
+from typing import Any
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -31,7 +33,7 @@ SHOWN = (
     ("BOTH", "Both", "The blocks, and the picture behind them"),
 )
 # From Blender 5 on it has to be said of paths that they may begin with //.
-_BESIDE_THE_FILE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (5, 0, 0) else set()
+_BESIDE_THE_FILE: Any = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (5, 0, 0) else set()
 
 # The numbers are what lies in files: an item may be renamed and moved, its number stays.
 PLACEMENTS = (
