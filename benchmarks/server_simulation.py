@@ -76,6 +76,9 @@ class Devices:
     def idle(self) -> list[int]:
         return [worker for worker in range(self.number) if worker not in self.busy]
 
+    def between_parts(self) -> list[int]:
+        return []  # no picture here is that large
+
     def render(self, worker: int, batch: Sequence[Try], expected_s: float, now: float) -> None:
         times = [self._seconds(each.submit) for each in batch]
         takes_s = times[0] + sum(times[1:]) / (2 if self.studio.batches else 1)

@@ -76,22 +76,8 @@ def test_a_picture_that_the_device_cannot_hold_is_refused_at_once_and_says_what_
     assert server.status().running == 0
 
 
-def test_a_picture_that_the_device_cannot_hold_at_once_is_painted_in_parts(server, client, landscape):
-    began: list[str] = []
-
-    def stop(stage: str, done: float) -> None:
-        began.append(stage)
-        if done > 0:
-            raise CancelledError("That is enough.")
-
-    with pytest.raises(CancelledError):
-        client.generate(PictureRequest(all_sky(4096), landscape, upscale="off"), progress=stop)
-    assert "painting" in began
-    server.wait_for(lambda status: status.running == 0, timeout_s=30)
-
-
 def test_a_picture_for_which_memory_runs_out_fails_alone(server, client, landscape):
-    # After it was let in, the worker is left with less than it needs.
+    # After it was let in, the worker is left with less than it needs. It keeps what a larger picture has taken: none yet.
     worker = server.status().pids[1]
     before = limit_of(worker)
     limit_of(worker, limits=(addresses(worker) + 500 * 2**20, before[1]))
@@ -106,6 +92,20 @@ def test_a_picture_for_which_memory_runs_out_fails_alone(server, client, landsca
     assert isinstance(ends[large], Failed) and isinstance(ends[large].error, OutOfMemoryError)
     assert isinstance(ends[small], Finished)
     assert server.status().pids[1] == worker, "nobody had to end it"
+
+
+def test_a_picture_that_the_device_cannot_hold_at_once_is_painted_in_parts(server, client, landscape):
+    began: list[str] = []
+
+    def stop(stage: str, done: float) -> None:
+        began.append(stage)
+        if done > 0:
+            raise CancelledError("That is enough.")
+
+    with pytest.raises(CancelledError):
+        client.generate(PictureRequest(all_sky(4096), landscape, upscale="off"), progress=stop)
+    assert "painting" in began
+    server.wait_for(lambda status: status.running == 0, timeout_s=30)
 
 
 @pytest.fixture
