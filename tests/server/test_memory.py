@@ -77,7 +77,7 @@ def test_a_picture_that_the_device_cannot_hold_is_refused_at_once_and_says_what_
 
 
 def test_a_picture_for_which_memory_runs_out_fails_alone(server, client, landscape):
-    # After it was let in, the worker is left with less than it needs. It keeps what a larger picture has taken: none yet.
+    # After it was let in, the worker is left with less than it needs; nothing yet of what a larger picture took.
     worker = server.status().pids[1]
     before = limit_of(worker)
     limit_of(worker, limits=(addresses(worker) + 500 * 2**20, before[1]))
