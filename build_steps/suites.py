@@ -48,7 +48,8 @@ def run_all(main: Environment, second: Environment | None, chosen: list[str], sl
     marks = [] if slow else ["-m", "not slow"]
     more = MINUTES_FOR_SLOW_TESTS if slow else 0
     ignored = [f"--ignore={TESTS / folder}" for folder in IN_BLENDER]
-    at_once = ["-n", str(min(os.cpu_count() or 1, MOST_AT_ONCE)), "--dist", "loadfile"]
+    # Tests of servers wait for most of their time: one more than there are processors.
+    at_once = ["-n", str(min(1 + (os.cpu_count() or 1), MOST_AT_ONCE)), "--dist", "loadfile"]
     words = [str(TESTS), *ignored, *at_once, *marks]
     total = _run(main, main, "everything else", words, MINUTES["everything else"] + more)
     blenders = [each for each in (main, second) if each is not None and each.blender]
