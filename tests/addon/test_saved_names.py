@@ -8,6 +8,7 @@ from spade_backdrops.history.parts import DIGEST, LABEL_SET, PARTS
 from spade_backdrops.history.records import FAVOURITE
 from spade_backdrops.place.backdrop import COLLECTION_NAME
 from spade_backdrops.place.image import PROVENANCE
+from spade_backdrops.place.layers.kept import PLAN
 from spade_backdrops.place.projection.bare import MEANS
 from spade_backdrops.place.projection.materials import NO_SLOTS, OWN_SLOTS
 from spade_backdrops.place.projection.paint_over import MEAN
@@ -84,7 +85,10 @@ def test_what_marks_backdrops_and_pictures_keeps_its_name(addon):
 def test_what_holds_the_history_together_keeps_its_name(addon):
     assert (DIGEST, LABEL_SET, FAVOURITE) == ("spade_digest", "spade_label_set", "spade_favourite")
     styles = ("spade_style_image", "spade_second_style_image")
-    assert PARTS == ("spade_label_map", "spade_instance_map", *styles, "spade_depth")
+    cards = [f"spade_{kind}_{number}" for kind in ("layer", "behind") for number in range(3)]
+    layers = (*cards, "spade_layer_owner", "spade_layer_reach")
+    assert PARTS == ("spade_label_map", "spade_instance_map", *styles, "spade_depth", *layers)
+    assert PLAN == "spade_layers"
     assert PROJECTOR == "spade_projector"
 
 

@@ -284,7 +284,7 @@ def test_stopping_the_server_cancels_and_the_next_press_starts_it(valley):
 def test_a_size_the_server_does_not_take_is_said_before_anything_is_rendered(valley, monkeypatch):
     bpy.ops.spade.generate()
     rendered = []
-    monkeypatch.setattr("spade_backdrops.scene_job.render_label_map", lambda *a, **b: rendered.append(a))
+    monkeypatch.setattr("spade_backdrops.scene_job.take_pass", lambda *a, **b: rendered.append(a))
     settings(valley).match_camera = False
     settings(valley).width, settings(valley).height = 5120, 64
     assert "at most 4096 a side" in " ".join(drawn("SPADE_PT_backdrop"))
@@ -346,7 +346,7 @@ def test_a_fault_of_ours_is_a_sentence_and_no_traceback(valley, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("spade_backdrops.scene_job.render_label_map", broken)
+    monkeypatch.setattr("spade_backdrops.scene_job.take_pass", broken)
     with pytest.raises(RuntimeError) as refused:
         bpy.ops.spade.generate()
     assert "fault in the add-on" in str(refused.value)

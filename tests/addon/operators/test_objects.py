@@ -52,9 +52,9 @@ def passes(monkeypatch):
     made = []
     take = label_pass.take_labels
 
-    def counted(scene, copy, shape, folder, with_objects):
+    def counted(scene, copy, shape, folder, with_objects, apart):
         made.append(with_objects)
-        return take(scene, copy, shape, folder, with_objects)
+        return take(scene, copy, shape, folder, with_objects, apart)
 
     monkeypatch.setattr(label_pass, "take_labels", counted)
     return made
