@@ -20,6 +20,7 @@ from .bridge.variations import Variations
 from .contract.errors import NotInstalledError, SpadeError
 from .install.installation import Installation, InstallState
 from .install.installer import current_installer
+from .place.layers.making import CardMaking
 from .preferences import server_choice, server_target
 
 
@@ -45,6 +46,7 @@ class Session:
         self.layers: LayerPainting | None = (
             None  # of the picture that was placed last, until its cards are there
         )
+        self.cards: CardMaking | None = None
         self.shown_paintings: list[Job] = []  # jobs whose small picture is in place until they end
         self.pressed_in = 0  # the view that Generate was pressed in, by its address: it shows the picture
         self.last_drawn: tuple | None = None  # what the panel showed when it was last redrawn

@@ -20,6 +20,7 @@ from .bridge.jobs import JobState
 from .contract.errors import InternalError, SpadeError
 from .install.installer import current_installer
 from .label_taking import current_labels
+from .place.layers.making import CardMaking
 from .place.picture import (
     hindrance,
     lay_out,
@@ -102,7 +103,7 @@ def tick() -> float | None:
     if not current_labels().is_idle:
         return TAKING_INTERVAL_S
     is_busy = session.board.live or session.connection.is_starting or session.wanted_label_set is not None
-    is_busy = is_busy or is_long or current_installer().running is not None
+    is_busy = is_busy or is_long or session.layers or current_installer().running is not None
     return BUSY_INTERVAL_S if is_busy else IDLE_INTERVAL_S
 
 
@@ -126,9 +127,15 @@ def _lay_out(session: Session) -> None:
     layers = session.layers
     if layers is None or not (layers.is_whole or layers.was_stopped):
         return
-    session.layers, scene = None, scene_of(layers.placed.request)
-    if layers.is_whole and scene is not None:
-        lay_out(layers, scene)
+    if layers.is_whole:
+        if session.cards is None or session.cards.painted is not layers:
+            session.cards = CardMaking(layers)
+        if not session.cards.step():
+            return
+    making, scene = session.cards, scene_of(layers.placed.request)
+    session.layers = session.cards = None
+    if layers.is_whole and making is not None and scene is not None:
+        lay_out(layers, making.cards, scene)
 
 
 def _show_paintings(session: Session) -> None:

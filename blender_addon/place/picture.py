@@ -97,13 +97,12 @@ def wants_layers(job: Job) -> bool:
     return kept is None or not kept.is_like(wanted)
 
 
-def lay_out(painted: LayerPainting, scene: bpy.types.Scene) -> None:
+def lay_out(painted: LayerPainting, cards: list[np.ndarray], scene: bpy.types.Scene) -> None:
     """Keep the cards of a picture with it, and let them stand where it is still shown as layers: one undo step."""
-    job, image = painted.placed, same_image(provenance(painted.placed))
+    image = same_image(provenance(painted.placed))
     if image is None:
         return  # somebody has removed it meanwhile
-    assert job.rgb is not None
-    keep_layers(image, painted.layers, job.rgb, painted.paintings)
+    keep_layers(image, painted.layers, cards)
     showing = [each for each in placed_cameras(scene) if placed_picture(scene, each) == image]
     if settings(scene).placement == "LAYERS" and showing:
         for camera in showing:

@@ -17,7 +17,7 @@ from ...bridge.layers import Layers
 from ...bridge.sight import Projector
 from ...scene.png import ids_in, png
 from ..image import DIGEST, pack_file, pack_pixels
-from .composing import card, with_picture
+from .composing import with_picture
 
 PLAN = "spade_layers"
 """Custom property of a picture: the numbers of its plan as JSON."""
@@ -29,11 +29,25 @@ LAYER_PARTS = (*CARDS, *BEHIND, OWNER, REACH)
 """Custom properties of a picture, each points at an image."""
 
 
-def keep_layers(
-    picture: bpy.types.Image, layers: Layers, rgb: np.ndarray, paintings: list[np.ndarray | None]
-) -> None:
-    """Make the cards of a picture, (H, W, 3) uint8, and of what was painted behind, and keep them with it."""
-    _keep(picture, layers, [card(layers, number, rgb, each) for number, each in enumerate(paintings)])
+def keep_layers(picture: bpy.types.Image, layers: Layers, cards: list[np.ndarray]) -> None:
+    """Keep the cards of a picture with it, (h, w, 4) uint8 each, the nearest first, and the plan that they are of."""
+    maps = {OWNER: layers.owner, REACH: layers.reach} | dict(zip(BEHIND, layers.behind, strict=True))
+    for name, ids in maps.items():
+        if ids is not None:
+            picture[name] = _part(ids, ".Layers", lambda ids, name: pack_file(png(ids), name))
+        elif name in picture:
+            del picture[name]
+    for name, pixels in zip(CARDS, cards, strict=True):
+        picture[name] = pack_card(pixels)
+    facts = {"projector": layers.projector.to_facts(), "distances": layers.distances}
+    picture[PLAN] = json.dumps(facts)
+    for part in [image for image in bpy.data.images if DIGEST in image and not image.users]:
+        bpy.data.images.remove(part)  # of the layers that it had before
+
+
+def pack_card(pixels: np.ndarray) -> bpy.types.Image:
+    """The image of a card, (h, w, 4) uint8: the file has each once."""
+    return _part(pixels, ".Layer", pack_pixels)
 
 
 def keep_layers_of(picture: bpy.types.Image, base: bpy.types.Image, rgb: np.ndarray) -> bool:
@@ -42,7 +56,9 @@ def keep_layers_of(picture: bpy.types.Image, base: bpy.types.Image, rgb: np.ndar
     if layers is None:
         return False
     before = [_pixels(image) for image in cards_in(base)]
-    _keep(picture, layers, [with_picture(layers, number, rgb, each) for number, each in enumerate(before)])
+    keep_layers(
+        picture, layers, [with_picture(layers, number, rgb, each) for number, each in enumerate(before)]
+    )
     return True
 
 
@@ -69,21 +85,6 @@ def numbers_in(picture: bpy.types.Image) -> tuple[Projector, tuple[float, ...]]:
     """From where a picture with layers was painted, and how far away its cards are."""
     facts = json.loads(picture[PLAN])
     return Projector.from_facts(facts["projector"]), tuple(facts["distances"])
-
-
-def _keep(picture: bpy.types.Image, layers: Layers, cards: list[np.ndarray]) -> None:
-    maps = {OWNER: layers.owner, REACH: layers.reach} | dict(zip(BEHIND, layers.behind, strict=True))
-    for name, ids in maps.items():
-        if ids is not None:
-            picture[name] = _part(ids, ".Layers", lambda ids, name: pack_file(png(ids), name))
-        elif name in picture:
-            del picture[name]
-    for name, pixels in zip(CARDS, cards, strict=True):
-        picture[name] = _part(pixels, ".Layer", pack_pixels)
-    facts = {"projector": layers.projector.to_facts(), "distances": layers.distances}
-    picture[PLAN] = json.dumps(facts)
-    for part in [image for image in bpy.data.images if DIGEST in image and not image.users]:
-        bpy.data.images.remove(part)  # of the layers that it had before
 
 
 def _part(pixels: np.ndarray, name: str, pack) -> bpy.types.Image:

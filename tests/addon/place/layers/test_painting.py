@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import bpy
@@ -60,6 +61,21 @@ def test_all_is_painted_in_one_size_seed_and_style(court, sent):
         for each in sent
     }
     assert len(of_all) == 1 and of_all.pop()[4] == 0, "cards are cut where blocks end"
+
+
+def test_cards_are_made_without_holding_blender_up(court, monkeypatch):
+    settings(court).match_camera, settings(court).width, settings(court).height = False, 1024, 576
+    turns = []
+
+    def timed(session):
+        began = time.thread_time()
+        lay_out(session)
+        turns.append(time.thread_time() - began)
+
+    lay_out = timer._lay_out
+    monkeypatch.setattr(timer, "_lay_out", timed)
+    bpy.ops.spade.generate()
+    assert len(layer_cards(court)) == 3 and max(turns) < 0.1
 
 
 def test_nearer_things_are_hidden_by_object_and_the_ground_goes_on(court):
