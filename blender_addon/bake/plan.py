@@ -91,6 +91,11 @@ def _refuse(thing: bpy.types.Object, new_uv_map: bool) -> None:
         )
 
 
+def lacks_uv_map(thing: bpy.types.Object) -> bool:
+    """Whether it is a mesh without any."""
+    return thing.type == "MESH" and _uv_map(thing) is None
+
+
 def _uv_map(thing: bpy.types.Object) -> Any:
     """The UV map that renders use; None where there is none."""
     layers = thing.data.uv_layers  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]

@@ -8,7 +8,7 @@ from bpy.props import BoolProperty, EnumProperty
 
 from ..bake.baked import show_baked
 from ..bake.baker import Baker
-from ..bake.plan import SIZES, plan_bake
+from ..bake.plan import SIZES, lacks_uv_map, plan_bake
 from ..place.projection.materials import remove_baked
 from .in_background import WorksInBackground
 from .reports_errors import ReportsErrors
@@ -38,6 +38,7 @@ class SPADE_OT_bake(WorksInBackground, bpy.types.Operator):
     )
 
     def invoke(self, context, event):
+        self.new_uv_map = self.new_uv_map or any(map(lacks_uv_map, context.selected_objects))
         return context.window_manager.invoke_props_dialog(self)
 
     def begin(self, context) -> Baker:

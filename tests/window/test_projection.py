@@ -94,6 +94,6 @@ def bakes(window: BlenderWindow, file: str) -> None:
     window.click(*window.find("spade.bake"))
     window.pause(2.0)
     window.keep_picture("projection_bake")
-    window.key("Return")
+    window.key("Return")  # a new UV map is ticked, for the rock has none
     window.until(f"'spade_baked' in {ROCK}.material_slots[0].material", SECONDS)
     looks_like(window, "projection_baked")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from spade_backdrops.background.running import running_work, start_work
 from spade_backdrops.bake.baker import Baker
-from spade_backdrops.bake.plan import NEW_UV_MAP, plan_bake
+from spade_backdrops.bake.plan import NEW_UV_MAP, lacks_uv_map, plan_bake
 from spade_backdrops.contract.errors import BusyError
 from spade_backdrops.scene.label_pass import render_label_map
 from spade_backdrops.scene.projected import is_painted
@@ -143,6 +143,12 @@ def test_what_cannot_be_baked_is_refused_before_anything_is_done(scene, wall, ho
     with pytest.raises(RuntimeError, match=reason):
         bpy.ops.spade.bake(size=str(SIZE))
     assert running_work() is None
+
+
+def test_a_new_uv_map_is_offered_where_a_mesh_has_none(scene, wall):
+    assert not lacks_uv_map(wall) and not lacks_uv_map(scene.camera)
+    wall.data.uv_layers.remove(wall.data.uv_layers[0])
+    assert lacks_uv_map(wall)
 
 
 def test_one_that_is_ended_leaves_no_process_and_nothing_in_part(scene, wall, tmp_path):
