@@ -15,7 +15,11 @@ HIDDEN = f"[each.hidden for each in {SPADE}.projections]"
 LIVE = f"{module('session')}.current_session().board.live"
 SHADING = "area_of('VIEW_3D').spaces.active.shading.type"
 LOOKS = "area_of('VIEW_3D').spaces.active.region_3d.view_perspective"
-SLOTS = "sorted((thing.name, slot.link, slot.name) for thing in bpy.data.objects for slot in thing.material_slots)"
+SLOTS = (
+    "sorted((thing.name, slot.link, slot.name) for thing in bpy.data.objects for slot in thing.material_slots"
+    " if 'spade_backdrop' not in thing and thing.name != 'Rock 3')"
+)
+"""The user's own, but for the rock that is baked: it keeps its textures."""
 ROCK = "bpy.data.objects['Rock 3']"
 SECONDS = 400
 
