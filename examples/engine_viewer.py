@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `python -m examples.engine` looks at its files with: plain Blender, as any program would have it.
+"""What `python -m examples.engine` looks at its files with: plain Blender, as any program would have it. By hand:
+`python -m examples.engine_viewer FOLDER`.
 
 The panorama's light is the world, the tile is the ground, the rock stands on it beside a ball of chrome. Writes
 seen.png, and the faces of the cube as pictures.
