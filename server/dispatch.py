@@ -24,8 +24,8 @@ class Dispatcher:
         self._queue, self._models, self._backend = queue, models, backend
         self._jobs: dict[int, ScheduledJob] = {}
         self._last_ticket = 0
-        self._long: dict[int, ScheduledJob] = {}
-        """By worker: the picture that it paints, where that takes long."""
+        self._long: dict[int, int] = {}
+        """By worker: the ticket of the last picture that it began which takes long."""
 
     def dispatch(self, now: float) -> None:
         """Give every idle worker something to do, as long as there is something for it."""
@@ -37,17 +37,16 @@ class Dispatcher:
                 # What waits is shared with those that will be idle soon: a batch must not leave them without work.
                 share = -(-(1 + self._queue.waiting) // self._backend.worker_count)
                 batch = self._batch(worker, first, min(share, BATCH), now)
-                self._long.pop(worker, None)
-                if not first.tries and self.expected_s(first.admitted) > LONG_S:
-                    self._long[worker] = first
                 self._give(worker, batch, now)
+                if not first.tries and self.expected_s(first.admitted) > LONG_S:
+                    self._long[worker] = self._last_ticket
         self._give_short_ones(now)
 
     def _give_short_ones(self, now: float) -> None:
         """Nobody waits minutes for a small picture because somebody else wants a large one."""
         between = self._backend.between_parts()
-        if any(worker not in self._long for worker in between):
-            return  # it is idle soon
+        if any(self._long.get(worker) not in self._jobs for worker in between):
+            return  # it is idle soon, and whatever waits has its turn
         for worker in between:
             short = self._queue.next(now, lambda job, worker=worker: self._is_short(worker, job))
             if short is not None:

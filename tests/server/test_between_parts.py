@@ -81,6 +81,24 @@ def test_however_many_small_ones_come_the_large_one_takes_at_most_about_twice_it
             other.cancel(each)
 
 
+def test_what_is_neither_large_nor_small_has_its_turn_after_the_large_one_however_many_small_ones_come(
+    tmp_path, landscape
+):
+    with RunningServer(tmp_path) as server, server.client() as one, server.client() as other:
+        job, small = long_one(server, landscape, one, 1500)
+        middle = one.submit(PictureRequest(hills(240), landscape, seed=SLOW + 2000), LONG)
+        sent, live, ended, end = 0, set(), set(), time.monotonic() + 30
+        while not {job, middle} <= ended and time.monotonic() < end:
+            while len(live) < 12:
+                sent += 1
+                live.add(other.submit(PictureRequest(small, landscape, seed=SLOW + 40 + sent % 20), LONG))
+            live -= {event.id for event in other.poll(1) if isinstance(event, Finished)}
+            ended |= {event.id for event in one.poll(0) if isinstance(event, Finished)}
+        assert {job, middle} <= ended
+        for each in live:
+            other.cancel(each)
+
+
 def test_a_large_one_that_is_cancelled_meanwhile_ends_and_the_small_one_is_finished(tmp_path, landscape):
     with RunningServer(tmp_path) as server, server.client() as one, server.client() as other:
         job, small = long_one(server, landscape, one, 20_000)
