@@ -6,6 +6,7 @@ It is a generator that yields wherever it would have to wait, so that Blender's 
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import time
@@ -28,6 +29,7 @@ from .session import current_session
 
 TRIES = 2
 """How often a picture is asked for where the server ends meanwhile, or does not come to it in time."""
+_log = logging.getLogger(__name__)
 Made = TypeVar("Made")
 Waiting = Generator[None, None, Made]
 """Work that goes on with each `next`, and never waits within one."""
@@ -75,6 +77,13 @@ class LongWork:
             self.close()
         except SpadeError as problem:
             self.error = problem
+            self.close()
+        except Exception as problem:  # a fault of ours is no end that went well
+            _log.exception("work of many pictures failed")
+            self.error = InternalError(
+                f"A fault in the add-on ended the work ({type(problem).__name__}).",
+                "Please report it with what the system console says.",
+            )
             self.close()
 
     def close(self) -> None:

@@ -31,8 +31,6 @@ class SPADE_OT_animate(PaintsMany, bpy.types.Operator):
         stop_animation()
 
     def refuse_unfinished(self, work: Animator) -> None:
-        if work.error is not None:
-            raise work.error
         if work.done < len(work.plan.frames):
             raise CancelledError("The animation was stopped.", "Press again: it goes on there.")
 

@@ -42,6 +42,8 @@ class PaintsMany(ReportsErrors):
         finally:
             if self.running() is work:
                 self.stop()
+        if work.error is not None:
+            raise work.error
         self.refuse_unfinished(work)
 
     def begin(self, context) -> LongWork:
@@ -57,5 +59,5 @@ class PaintsMany(ReportsErrors):
         raise NotImplementedError
 
     def refuse_unfinished(self, work: Any) -> None:
-        """Raises what ended it early, or the first thing that went wrong."""
+        """Raises the first thing that went wrong in one of the pictures, or CancelledError where some are missing."""
         raise NotImplementedError

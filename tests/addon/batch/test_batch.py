@@ -140,6 +140,15 @@ def test_a_stop_keeps_what_is_there_and_the_same_press_goes_on(file):
     assert states() == [RowState.KEPT, RowState.DONE]
 
 
+def test_a_fault_of_ours_ends_it_in_words_and_not_as_if_it_had_gone_well(file, monkeypatch):
+    choose(file)
+    monkeypatch.setattr("spade_backdrops.batch.batch.digest_of", lambda *values: 1 / 0)
+    with pytest.raises(RuntimeError):
+        bpy.ops.spade.batch()
+    assert current_session().error is not None and "ZeroDivisionError" in str(current_session().error)
+    assert running.running_batch() is None
+
+
 @pytest.mark.skipif(os.name == "nt", reason="kills by signals")
 def test_a_server_that_is_killed_is_started_again(file):
     choose(file)
