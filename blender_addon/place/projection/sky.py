@@ -142,15 +142,17 @@ def _has_sky(group: bpy.types.NodeTree) -> bool:
 def _new_world(users: bpy.types.World | None, skies: list[Any]) -> bpy.types.World:
     """A copy of the user's world that shows the skies to cameras."""
     world = users.copy() if users is not None else bpy.data.worlds.new("World")
+    assert world is not None
     world.name = f"{users.name if users is not None else 'World'} (sky)"
     world.use_fake_user, world[SKY] = False, True
     if users is None or users.node_tree is None or not users.use_nodes:
-        _begin_plain(world, tuple(users.color) if users is not None else (0.0, 0.0, 0.0))
+        color: Any = users.color if users is not None else (0.0, 0.0, 0.0)
+        _begin_plain(world, tuple(color))
     tree: Any = world.node_tree
     nodes, end = NodeBuilder(tree), _output(tree)
-    color, weight = _mixed(nodes, skies)
+    sky, weight = _mixed(nodes, skies)
     nodes.new("ShaderNodeGroup").name = _COLORS
-    color.node.name = _BLENDED
+    sky.node.name = _BLENDED
     light = nodes.new("ShaderNodeBackground")
     light.name = _LIGHT
     ray, mix = nodes.new("ShaderNodeLightPath"), nodes.new("ShaderNodeMixShader")
