@@ -97,7 +97,9 @@ def test_frames_hold_still(valley_walk, views_of):
 
 @pytest.mark.timeout(600)
 def test_a_copy_that_moves_takes_its_picture_along_and_holds_still(valley_walk, views_of):
-    pine = next(thing for thing in valley_walk.objects if thing.instance_type == "COLLECTION" and "ine" in thing.name)
+    pine = next(
+        thing for thing in valley_walk.objects if thing.instance_type == "COLLECTION" and "ine" in thing.name
+    )
     for frame in range(1, FRAMES + 1):
         pine.location.x += 0.4
         pine.rotation_euler.z += 0.02

@@ -26,14 +26,18 @@ def truth(scene, frame: int) -> tuple[np.ndarray, np.ndarray, dict[int, tuple]]:
     scene.frame_set(frame)
     graph, camera = bpy.context.evaluated_depsgraph_get(), scene.camera.matrix_world
     height, width = SHAPE
-    right_top, _, left_bottom, left_top = (camera @ each for each in scene.camera.data.view_frame(scene=scene))
+    right_top, _, left_bottom, left_top = (
+        camera @ each for each in scene.camera.data.view_frame(scene=scene)
+    )
     who = np.zeros(SHAPE, np.int64)
     local, places = np.zeros((height, width, 3)), {}
     for row in range(height):
         for column in range(width):
             across, down = (column + 0.5) / width, (row + 0.5) / height
             at = left_top + (right_top - left_top) * across + (left_bottom - left_top) * down
-            hit, where, _, _, thing, matrix = scene.ray_cast(graph, camera.translation, at - camera.translation)
+            hit, where, _, _, thing, matrix = scene.ray_cast(
+                graph, camera.translation, at - camera.translation
+            )
             if hit:
                 size = round(1000 * abs(matrix.determinant()) ** (1 / 3))
                 who[row, column] = number = sum(map(ord, thing.name)) * 10_000 + size
@@ -198,7 +202,9 @@ def around(shown: np.ndarray) -> np.ndarray:
         block_before_a_wall_of_its_class,
     ],
 )
-def test_nothing_is_taken_from_where_it_was_and_what_stands_still_keeps_its_bytes(yard, pixels, views_of, how):
+def test_nothing_is_taken_from_where_it_was_and_what_stands_still_keeps_its_bytes(
+    yard, pixels, views_of, how
+):
     yard.frame_start, yard.frame_end = FIRST, LAST
     expected = how(yard, pixels)
     bpy.context.view_layer.update()
