@@ -14,19 +14,16 @@ from torch import Tensor
 
 from ..checkpoint.file import Checkpoint, file_digest, load_checkpoint
 from ..checkpoint.sources import model_file, model_name
-from ..checkpoint.style_bank import NamedStyle, layout, looked_at
 from ..checkpoint.terms import terms_of
-from ..contract.errors import BadCheckpointError, BadImageError, BadShapeError, TooLargeError
+from ..contract.errors import BadCheckpointError, BadShapeError, TooLargeError
 from ..contract.labels import LabelSet
 from ..contract.limits import LARGEST_SIDE, MIN_SIDE
 from ..contract.messages import EXACT, NOWHERE, PREVIEW, Wrap
 from ..contract.placed_styles import one_style_only
 from ..contract.progress import ProgressCallback
-from ..contract.request import unknown_style
 from ..model.config import ImageGeneratorConfig
 from ..model.convolution.row_bands import RowBands
 from ..model.spade import GeneratorConfig
-from ..model.style_encoder import sample_style
 from ..model.style_map import Style
 from ..pixels import as_array, to_rgb
 from ..runtime import chosen_device
@@ -40,6 +37,7 @@ from .places import PlacedCodes
 from .precision import computed_in, preview_on
 from .semantic_inputs import SemanticInputs, all_labels, together
 from .style_maps import style_map
+from .styled_model import StyledModel
 from .tiles.pictures import PartedPictures
 from .tiles.plan import Part
 from .tiles.sheet import Sheet
@@ -53,27 +51,27 @@ LIGHTNESS = 3.0
 2250 bytes and 560 (a worker measures them when it loads a model)."""
 
 
-class Synthesizer:
+class Synthesizer(StyledModel):
     """A loaded model."""
 
     def __init__(self, checkpoint: Checkpoint, name: str, digest: str, device: torch.device) -> None:
         """Raises BadCheckpointError where weights, networks and label set do not belong together."""
         config = checkpoint.generator
-        self._channels = checkpoint.label_channels
-        if self._channels.count != config.label_channels or not self._channels.serve(checkpoint.label_set):
+        channels = checkpoint.label_channels
+        if channels.count != config.label_channels or not channels.serve(checkpoint.label_set):
             raise BadCheckpointError(
                 f"The model '{name}' has {config.label_channels} label channels, "
-                f"its label set asks for {self._channels.count}.",
+                f"its label set asks for {channels.count}.",
                 "Train or import it again with its own label set.",
             )
-        self.name, self.digest, self.device = name, digest, device
+        super().__init__(checkpoint, name, device)
+        self.digest = digest
         self.label_set: LabelSet = checkpoint.label_set
-        self.native_size, self.style_size = checkpoint.native_size, config.style_size
+        self.native_size = checkpoint.native_size
         self.trained_size = checkpoint.trained_size
         self.looks_at_instances = config.instance_edges
         self.terms = terms_of(checkpoint.provenance).text
         """Whose weights these are, on what they were trained, and on what terms, in words."""
-        self._styles = checkpoint.styles
         self._generator = checkpoint.build_generator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._bands = RowBands(self._generator) if device.type == "cpu" else None
         self._compiled = CompiledGenerator.inside(self._generator, device)
@@ -89,8 +87,6 @@ class Synthesizer:
         """Called after each part of a large picture: it may paint others meanwhile, with this synthesizer."""
         self.preview = preview_on(device)
         """The numbers that previews are computed in; empty where they are the exact pictures."""
-        encoder = checkpoint.build_style_encoder()
-        self._encoder = None if encoder is None else encoder.to(device)
         self._margin = MARGIN if _paints_a_frame(config) else 0
 
     @classmethod
@@ -281,63 +277,6 @@ class Synthesizer:
             return wanted
         return painting_size(wanted, self.trained_size)
 
-    @property
-    def has_style_encoder(self) -> bool:
-        """Whether encode_style works."""
-        return self._encoder is not None
-
-    @property
-    def named_styles(self) -> tuple[NamedStyle, ...]:
-        """The styles that a request may name."""
-        return () if self._styles is None else self._styles.named
-
-    @property
-    def average_style(self) -> np.ndarray:
-        """(style_size,) float32: the look at strength 0."""
-        return np.zeros(self.style_size, np.float32) if self._styles is None else self._styles.mean
-
-    def style_by_name(self, name: str) -> np.ndarray:
-        """(style_size,) float32. Raises UnknownStyleError for a style that the model does not have."""
-        found = self._styles and self._styles.find(name)
-        if not found:
-            raise unknown_style(name, self.name, [style.name for style in self.named_styles])
-        return found.code
-
-    def style_from_seed(self, seed: int, label_map: np.ndarray | None = None) -> np.ndarray:
-        """A style code drawn by a seed: (style_size,) float32, the same on every machine.
-
-        A model with a style bank draws one near that of a photo, and where a label map is given, (H, W) ids, of a photo
-        that is laid out like it; others draw from the standard normal.
-        """
-        if self._styles is not None:
-            like = None
-            if label_map is not None:
-                like = layout(self._channels.indices(looked_at(label_map)), self._channels.count)
-            return self._styles.drawn(seed, like)
-        random = torch.Generator().manual_seed(seed % 2**63)
-        return torch.randn(self.style_size, generator=random).numpy()
-
-    def encode_style(self, rgb: np.ndarray, seed: int | None = None) -> np.ndarray:
-        """The style code of a photo: rgb (h, w, 3) uint8, any size; returns (style_size,) float32.
-
-        It is the mean of what the encoder says, or with a seed one draw from around it, as the paper samples.
-        Raises BadImageError for a model without a style encoder, or an array of another kind.
-        """
-        if self._encoder is None:
-            raise BadImageError(
-                f"The model '{self.name}' has no style encoder.",
-                "Leave the style image out, or use another model.",
-            )
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
-            raise BadImageError(f"A style image is (h, w, 3) of bytes, this one is {rgb.shape} {rgb.dtype}.")
-        photo = (torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].float() / 255 - 0.5) / 0.5
-        with torch.inference_mode():
-            mean, log_variance = self._encoder(photo.to(self.device))
-            code = mean
-            if seed is not None:
-                code = sample_style(mean, log_variance, torch.Generator().manual_seed(seed % 2**63))
-            return code[0].float().cpu().numpy()
-
     def _checked(self, label_map: np.ndarray) -> np.ndarray:
         ids = self.label_set.check(label_map)
         if min(ids.shape) < MIN_SIDE:
@@ -368,12 +307,6 @@ class Synthesizer:
         code = self.style_from_seed(canvas.seed, ids) if style is None else np.asarray(style, np.float32)
         self._check_code(code)
         return self._semantic.placed(code)
-
-    def _check_code(self, code: np.ndarray) -> None:
-        if code.shape != (self.style_size,):
-            raise BadShapeError(
-                f"A style code of this model has {self.style_size} numbers, this one {code.shape}."
-            )
 
 
 def _one_style(parts: Sequence[Style]) -> Style | None:

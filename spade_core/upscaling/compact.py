@@ -57,7 +57,8 @@ class CompactNet(nn.Module):
     def forward(self, x: Tensor, run: LayerRunner = whole) -> Tensor:
         """x: (B, 3, H, W) float32 in [0, 1]; returns (B, 3, 4 H, 4 W) float32, about in [0, 1]."""
         deep = x.to(next(self.parameters()).dtype)
-        layers = list(zip(self.body[0::2], [None, *self.body[1::2]], strict=True))
+        body: list[Any] = list(self.body)
+        layers = list(zip(body[0::2], [None, *body[1::2]], strict=True))
         for start in range(0, len(layers), CONVOLUTIONS_A_RUN):
             some = layers[start : start + CONVOLUTIONS_A_RUN]
             deep = run(partial(self._through, some), deep, len(some))

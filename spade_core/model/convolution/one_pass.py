@@ -14,10 +14,11 @@ from .features import Features
 FEW_CHANNELS = 16
 """Of fewer that come in a convolution costs no more than its passes over memory do."""
 
-Convolve: TypeAlias = Callable[[nn.Conv2d, Features], Tensor]
+Convolve: TypeAlias = Callable[[nn.Module, Features], Tensor]
+"""What a convolution gives of features."""
 
 
-def convolved(layer: nn.Conv2d, features: Features) -> Tensor:
+def convolved(layer: nn.Module, features: Features) -> Tensor:
     """layer(features), as PyTorch has it, on any device, with gradients."""
     return layer(features.leaky(features.with_noise()))
 
@@ -28,9 +29,11 @@ class OnePass:
 
     def __init__(self, network: nn.Module, bfloat16: bool) -> None:
         layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
-        self._each = {layer: Convolution.of(layer) for layer in layers if layer.in_channels >= FEW_CHANNELS}
+        self._each: dict[nn.Module, Convolution] = {
+            layer: Convolution.of(layer) for layer in layers if layer.in_channels >= FEW_CHANNELS
+        }
         self._bfloat16 = bfloat16
 
-    def __call__(self, layer: nn.Conv2d, features: Features) -> Tensor:
+    def __call__(self, layer: nn.Module, features: Features) -> Tensor:
         found = self._each.get(layer)
         return convolved(layer, features) if found is None else found(features, bfloat16=self._bfloat16)[0]
