@@ -42,6 +42,15 @@ class Animator(LongWork):
         """How much is there, 0..1."""
         return self.done / len(self.plan.frames)
 
+    def close(self) -> None:
+        super().close()
+        self._sources = Sources()  # of much memory; the panel still asks how it went
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all frames are there and shown."""
+        return self.error is None and self.done == len(self.plan.frames)
+
     def work(self) -> Waiting[None]:
         plan, before = self.plan, ""
         made_with = plan.made_with((yield from self.model_digest(plan.request)))

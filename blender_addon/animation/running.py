@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one animation that is being painted; another file, and the add-on's end, end it. Its frames stay."""
+"""The one animation that is being painted."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
-from bpy.app.handlers import persistent
 
-from .. import handlers
+from ..at_work import AtWork
 from ..contract.errors import BusyError, SpadeError
 from ..place.picture import hindrance
 from ..session import current_session
@@ -16,47 +13,40 @@ from .animator import Animator
 from .plan import AnimationPlan
 from .sequence import show_frames
 
-_running: Animator | None = None
-_last: Animator | None = None
+at_work: AtWork[Animator] = AtWork(
+    lambda _: BusyError("An animation is being painted already.", "Wait until it is done, or stop it.")
+)
 
 
 def running_animation() -> Animator | None:
     """The one that is being painted."""
-    return _running
+    return at_work.work
 
 
 def last_animation() -> Animator | None:
     """The one that ended last, well or not, in this file."""
-    return _last
+    return at_work.last
 
 
 def start_animation(scene: bpy.types.Scene, plan: AnimationPlan) -> Animator:
     """Begin one. Raises BusyError while another is being painted, and what `Animator` does."""
-    global _running
-    if _running is not None:
-        raise BusyError("An animation is being painted already.", "Wait until it is done, or stop it.")
-    _running = Animator(plan, scene)
-    return _running
+    return at_work.start(lambda: Animator(plan, scene))
 
 
 def stop_animation() -> None:
     """End the one that is being painted; the frames that are there stay, and the same press goes on after them."""
-    global _running
-    animator, _running = _running, None
-    if animator is not None:
-        animator.close()
+    at_work.stop()
 
 
 def step() -> None:
     """Go on with it; show it once it is done, when the user's hands are free."""
-    global _running, _last
-    animator = _running
+    animator = at_work.work
     if animator is None:
         return
     animator.step()
     if not animator.has_ended or (animator.error is None and hindrance() is not None):
         return
-    _running, _last = None, animator
+    at_work.take()
     if animator.error is not None:
         current_session().show(animator.error, "spade.animate")
         return
@@ -70,23 +60,3 @@ def step() -> None:
             current_session().show(problem, "spade.animate")
             return
         bpy.ops.ed.undo_push(message="Place Animation")
-
-
-@persistent
-def on_load(*_: Any) -> None:
-    """Before another file is loaded."""
-    global _last
-    stop_animation()
-    _last = None
-
-
-_HANDLERS = {"load_pre": on_load}
-
-
-def register() -> None:
-    handlers.add(_HANDLERS)
-
-
-def unregister() -> None:
-    handlers.remove(_HANDLERS)
-    on_load()

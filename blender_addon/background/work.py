@@ -77,7 +77,9 @@ class BackgroundWork:
                 if gone:
                     self._end()
                 return
-            if "error" in answer:
+            if answer.get("error") == MemoryError.__name__:
+                self.error = UnavailableError("The memory of this computer does not suffice.", self._fix)
+            elif "error" in answer:
                 self.error = error_in(answer)
             elif "is_done" in answer:
                 self._is_done = True

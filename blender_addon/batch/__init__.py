@@ -5,8 +5,8 @@ from . import running
 
 
 def register() -> None:
-    running.register()
+    running.at_work.register()
 
 
 def unregister() -> None:
-    running.unregister()
+    running.at_work.unregister()

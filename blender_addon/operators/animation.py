@@ -31,7 +31,7 @@ class SPADE_OT_animate(PaintsMany, bpy.types.Operator):
         stop_animation()
 
     def refuse_unfinished(self, work: Animator) -> None:
-        if work.done < len(work.plan.frames):
+        if not work.is_whole:
             raise CancelledError("The animation was stopped.", "Press again: it goes on there.")
 
 

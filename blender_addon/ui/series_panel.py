@@ -8,7 +8,7 @@ import bpy
 from ..animation.animator import Animator
 from ..animation.running import last_animation, running_animation
 from ..batch.plan import Row, RowState, rows_of
-from ..batch.running import last_row, running_batch
+from ..batch.running import last_rows, running_batch
 from ..properties import settings
 from .layout import Layout, layout_of
 from .panel import CATEGORY
@@ -48,7 +48,7 @@ class SPADE_PT_animation(bpy.types.Panel):
             count = len(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
             row.operator("spade.animate", text=f"Paint {count} Frames", icon="RENDER_ANIMATION")
             last = last_animation()
-            is_done = last is not None and last.error is None and last.plan.scene_uid == scene.session_uid
+            is_done = last is not None and last.is_whole and last.plan.scene_uid == scene.session_uid
             said = f"Done in {last.seconds:.0f} s" if is_done and last is not None else ""
             layout.label(text=said, icon="CHECKMARK" if said else "NONE")
         choices = layout.column()
@@ -88,7 +88,8 @@ class SPADE_PT_batch(bpy.types.Panel):
         for name in ("batch_cameras", "batch_layers", "batch_scenes"):
             line = choices.row(align=True)
             line.prop(spade, name, expand=True)
-        draw_table(layout, [last_row(row) or row for row in rows])
+        known = last_rows()
+        draw_table(layout, [known.get(row.key, row) for row in rows])
 
 
 def progress_text(animator: Animator) -> str:

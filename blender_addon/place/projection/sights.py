@@ -129,7 +129,7 @@ def sight_of_now(scene: bpy.types.Scene, camera: bpy.types.Object, shape: tuple[
 
 def _depth_around(scene: bpy.types.Scene, projector: Projector, shape: tuple[int, int]) -> np.ndarray | None:
     """(H, W) metres: how far all around a projector's place things are now. Raises what a label pass raises."""
-    eye = camera_of(scene).copy()
+    eye: Any = camera_of(scene).copy()
     try:
         eye.animation_data_clear()
         eye.constraints.clear()

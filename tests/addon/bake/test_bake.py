@@ -23,6 +23,8 @@ from tests.addon.serving import until
 
 ROOT = Path(__file__).resolve().parents[3]
 SIZE = 512
+CELLS = 64
+"""Of the wall, each way: so finely it is known where something stands before it."""
 
 
 @pytest.fixture
@@ -48,9 +50,10 @@ def texels(image: bpy.types.Image) -> np.ndarray:
     return np.rint(pixels * 255).astype(int)
 
 
-def test_every_texel_that_was_seen_has_the_pictures_bytes(scene, wall, tmp_path):
+@pytest.mark.parametrize("size", [SIZE, pytest.param(2048, marks=pytest.mark.slow)])
+def test_every_texel_that_was_seen_has_the_pictures_bytes(scene, wall, tmp_path, size):
     labels = render_label_map(scene, (court.HEIGHT, court.WIDTH)).label_map
-    assert bpy.ops.spade.bake(size=str(SIZE)) == {"FINISHED"}
+    assert bpy.ops.spade.bake(size=str(size)) == {"FINISHED"}
     material = wall.material_slots[0].material
     nodes = {
         node.image.name.split("_")[-1]: node for node in material.node_tree.nodes if node.type == "TEX_IMAGE"
@@ -59,8 +62,8 @@ def test_every_texel_that_was_seen_has_the_pictures_bytes(scene, wall, tmp_path)
     for name, node in nodes.items():
         assert node.image.filepath == f"//textures{os.sep}Plane_001_{name}".replace("\\", "/")
         assert (node.image.colorspace_settings.name == "sRGB") == (name == "color.png")
-        assert tuple(node.image.size) == (SIZE, SIZE)
-    seen, expected = texels(nodes["color.png"].image), expected_texels(scene, wall)
+        assert tuple(node.image.size) == (size, size)
+    seen, expected = texels(nodes["color.png"].image), expected_texels(scene, wall, size)
     known = expected >= 0
     assert 0.3 < known.all(axis=2).mean() < 1
     np.testing.assert_array_equal(seen[known], expected[known])
@@ -70,22 +73,21 @@ def test_every_texel_that_was_seen_has_the_pictures_bytes(scene, wall, tmp_path)
     assert not wall.material_slots and not any("(baked)" in each.name for each in bpy.data.materials)
 
 
-def expected_texels(scene, wall) -> np.ndarray:
+def expected_texels(scene, wall, size: int) -> np.ndarray:
     """What each texel of the wall must be, (S, S, 3); -1 where rounding or the border of a shadow decides."""
     projector = projector_of(scene, scene.camera)
-    points = on_wall(wall, SIZE)
+    points = on_wall(wall, size)
     places = projector.seen(points)[0] * (court.WIDTH, court.HEIGHT)
     sure = ((places > 1) & (places < (court.WIDTH - 1, court.HEIGHT - 1))).all(axis=1)
     sure &= np.abs(places % 1 - 0.5).max(axis=1) < 0.45
-    coarse = np.reshape(court.are_reached(projector.place, on_wall(wall, SIZE // 8)), (SIZE // 8, SIZE // 8))
+    coarse = np.reshape(court.are_reached(projector.place, on_wall(wall, CELLS)), (CELLS, CELLS))
     around = np.pad(coarse, 1, mode="edge")
-    count = SIZE // 8
-    clear = np.all([around[y : y + count, x : x + count] for y in range(3) for x in range(3)], axis=0)
-    sure &= clear.repeat(8, axis=0).repeat(8, axis=1).ravel()
+    clear = np.all([around[y : y + CELLS, x : x + CELLS] for y in range(3) for x in range(3)], axis=0)
+    sure &= clear.repeat(size // CELLS, axis=0).repeat(size // CELLS, axis=1).ravel()
     column, row = np.floor(places).astype(int).T
-    found = np.full((SIZE * SIZE, 3), -1)
+    found = np.full((size * size, 3), -1)
     found[sure] = court.noise()[court.HEIGHT - 1 - row[sure], column[sure]]
-    return found.reshape(SIZE, SIZE, 3)
+    return found.reshape(size, size, 3)
 
 
 def on_wall(wall, size: int) -> np.ndarray:
@@ -168,6 +170,26 @@ def test_one_whose_process_is_killed_says_so(scene, wall):
     baker._blender._process.kill()
     until(lambda: baker.has_ended, baker.step)
     assert baker.error is not None and "ended" in str(baker.error) and not baker._folder.exists()
+
+
+def test_a_size_that_the_computer_has_no_memory_for_is_refused(scene, wall, monkeypatch):
+    monkeypatch.setattr("spade_backdrops.bake.plan._memory", lambda: 8 * 2**30)
+    with pytest.raises(
+        RuntimeError, match="8192 texels a side takes 12 GB of memory; this computer has 8 GB"
+    ):
+        bpy.ops.spade.bake(size="8192")
+    assert plan_bake(bpy.context, 4096).size == 4096
+
+
+def test_one_that_runs_out_of_memory_says_what_to_do_and_leaves_nothing_in_part(scene, wall, tmp_path):
+    resource = pytest.importorskip("resource")
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("only Linux limits the memory of another process")
+    baker = Baker(scene, plan_bake(bpy.context, 4096))
+    resource.prlimit(baker._blender.pid, resource.RLIMIT_AS, (2**31, 2**31))
+    until(lambda: baker.has_ended, baker.step, 100)
+    assert baker.error is not None and baker.error.fix == "Bake smaller, or fewer things at once."
+    assert not list(tmp_path.rglob("*.png")) and not list(tmp_path.rglob("*.part"))
 
 
 @pytest.mark.parametrize("file_format", ["GLB", "GLTF_SEPARATE"])

@@ -31,7 +31,8 @@ def choose(file, cameras="ALL", layers="ACTIVE", scenes="THIS") -> None:
 
 
 def states() -> list[RowState]:
-    return [running.last_row(row).state for row in rows_of(bpy.context)]
+    known = running.last_rows()
+    return [known[row.key].state for row in rows_of(bpy.context)]
 
 
 def test_the_rows_are_what_is_chosen(file):
@@ -122,7 +123,7 @@ def test_a_row_that_fails_says_why_and_the_others_are_painted(file):
     choose(file, cameras="ACTIVE", scenes="ALL")
     with pytest.raises(RuntimeError, match="no model 'nowhere'"):
         bpy.ops.spade.batch()
-    by_scene = {row.scene: running.last_row(row) for row in rows_of(bpy.context)}
+    by_scene = {row.scene: row for row in running.last_rows().values()}
     assert by_scene["Scene"].state is RowState.DONE and picture_of(file.scene, file.first) is not None
     assert by_scene["Andere"].state is RowState.FAILED
     texts = drawn("SPADE_PT_batch")
