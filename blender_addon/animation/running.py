@@ -26,7 +26,7 @@ def running_animation() -> Animator | None:
 
 
 def last_animation() -> Animator | None:
-    """The one that ended last, well or not, in this file."""
+    """The one that ended last, done or not, in this file."""
     return _last
 
 
@@ -41,10 +41,11 @@ def start_animation(scene: bpy.types.Scene, plan: AnimationPlan) -> Animator:
 
 def stop_animation() -> None:
     """End the one that is being painted; the frames that are there stay, and the same press goes on after them."""
-    global _running
+    global _running, _last
     animator, _running = _running, None
     if animator is not None:
         animator.close()
+        _last = animator
 
 
 def step() -> None:
@@ -69,6 +70,7 @@ def step() -> None:
             animator.error = problem
             current_session().show(problem, "spade.animate")
             return
+        animator.show_in_view()
         bpy.ops.ed.undo_push(message="Place Animation")
 
 

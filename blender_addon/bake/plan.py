@@ -36,13 +36,11 @@ def plan_bake(
 ) -> BakePlan:
     """For the selected things that a picture is projected on; with `new_uv_map` each is given one of its own.
 
-    Raises BadOptionError for a file that was never saved and for what cannot be baked, NothingLabelledError where
-    nothing is selected that is projected on.
+    Raises NotSavedError, BadOptionError for what cannot be baked, and NothingLabelledError where nothing is selected
+    that is projected on.
     """
     if not bpy.data.filepath:
-        raise BadOptionError(
-            "The textures go beside the .blend, which has no place yet.", "Save the file first."
-        )
+        raise NotSavedError("This file is not saved.", "Save it first: the textures go beside it.")
     things = [thing for thing in context.selected_objects if _is_projected_on(thing)]
     if not things:
         raise NothingLabelledError(

@@ -112,7 +112,7 @@ def test_things_without_a_uv_map_get_one_on_request(scene, wall):
 
 def unsaved(wall) -> str:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    return "beside the .blend"
+    return "the textures go beside it"
 
 
 def unselected(wall) -> str:
