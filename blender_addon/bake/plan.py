@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..contract.errors import BadOptionError, NothingLabelledError
+from ..contract.errors import BadOptionError, NothingLabelledError, NotSavedError
 from ..scene.projected import is_painted, users_material
 from ..scene.shader_tree import is_see_through
 
