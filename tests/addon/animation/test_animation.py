@@ -19,6 +19,7 @@ from spade_backdrops.animation.animator import name_of
 from spade_backdrops.animation.plan import Step, plan_animation
 from spade_backdrops.animation.sequence import SEQUENCE
 from spade_backdrops.place.backdrop import backdrop_of, picture_of
+from spade_backdrops.place.camera_background import background_of
 from spade_backdrops.place.material import picture_node
 from spade_backdrops.place.placement import shows_or_has_pictures
 from spade_backdrops.properties import settings
@@ -230,6 +231,16 @@ def test_cameras_that_markers_bind_show_the_frames_each_on_its_own_backdrop(anim
         user = picture_node(backdrop_of(animated, camera)).image_user
         assert (user.frame_start, user.frame_duration, user.frame_offset) == (1, 5, 0)
         assert user.use_auto_refresh
+
+
+def test_frames_go_on_playing_where_place_as_shows_them_otherwise(animated):
+    bpy.ops.spade.animate()
+    bpy.ops.spade.place_as(placement="BACKGROUND_IMAGE")
+    user = background_of(animated.camera).image_user
+    assert (user.frame_start, user.frame_duration, user.frame_offset) == (1, 5, 0) and user.use_auto_refresh
+    bpy.ops.spade.place_as(placement="BACKDROP")
+    user = picture_node(backdrop_of(animated, animated.camera)).image_user
+    assert (user.frame_start, user.frame_duration, user.frame_offset) == (1, 5, 0) and user.use_auto_refresh
 
 
 def test_as_an_image_only_nothing_is_placed(animated):
