@@ -104,9 +104,9 @@ class BlenderWindow:
 
         A single jump may only end the last button's tooltip, and none at all leaves Blender without a button to press.
         """
-        for aside in (4, 2, 0):
+        for aside in (4, 0):
             self.move(x - aside, y)
-            time.sleep(0.05)
+            self._be_seen()
         self._xdotool("click", "1")
         self.clicks += 1
         time.sleep(0.3)
@@ -169,6 +169,10 @@ class BlenderWindow:
             for y in range(min(bottom + height - 6, below), bottom, -11):
                 for share in (0.17, 0.45, 0.6, 0.9):
                     at = left + int((width - 20) * share), y
+                    done = self.under(at, kind, editor, patience_s)
+                    if operator not in done or argument not in done:
+                        continue
+                    self._be_seen()  # it may be what was under the mouse before
                     done = self.under(at, kind, editor, patience_s)
                     if operator in done and argument in done:
                         return at
@@ -245,6 +249,12 @@ class BlenderWindow:
             self._process.wait(10)
         self._screen.close()
         self._log.close()
+
+    def _be_seen(self) -> None:
+        """Wait until Blender has handled what the mouse did: questions come before the events of their turn."""
+        time.sleep(0.05)
+        for _ in range(2):
+            self.ask("None")
 
     def _surroundings(self, profile: Path) -> dict[str, str]:
         return surroundings(profile) | {"DISPLAY": self._screen.name}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.server.trivial import SLOW
 from tests.window import blender_window
-from tests.window.blender_window import PICTURES, BlenderWindow, module
+from tests.window.blender_window import HEIGHT, PICTURES, BlenderWindow, module
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -57,7 +57,7 @@ def test_frames_come_stop_by_esc_and_go_on_as_an_image_sequence(window: BlenderW
     window.until("bpy.context.scene.camera.name == 'Valley camera'")
     window.tell(WALK)
     window.toggle_panel("Animation")
-    button = window.find("spade.animate")
+    button = window.find("spade.animate", below=HEIGHT // 2)
     is_offered_to_save(window, button)
     window.tell(f"bpy.ops.wm.save_as_mainfile(filepath={str(tmp_path / 'walk.blend')!r})")
     window.click(*button)
@@ -70,7 +70,7 @@ def test_frames_come_stop_by_esc_and_go_on_as_an_image_sequence(window: BlenderW
     assert 2 <= len(stopped) < FRAMES, "what was there stays, the rest is not painted"
     assert window.ask(f"{SEQUENCES} == [] and {SHADING} == 'SOLID'")
     window.click(*button)
-    window.until(f"{ANIMATION} is None and {DONE} is not None", SECONDS)
+    window.until(f"{ANIMATION} is None and {DONE}.done == {FRAMES}", SECONDS)
     assert window.ask(f"{DONE}.error is None and {DONE}.painted_count") <= FRAMES - len(stopped)
     frames = frames_in(tmp_path)
     assert len(frames) == FRAMES and all(frames[name] == made for name, made in stopped.items())
@@ -87,11 +87,12 @@ def is_offered_to_save(window: BlenderWindow, button: tuple[int, int]) -> None:
     window.click(*button)
     window.until(f"{SESSION}.error is not None and {SESSION}.error.code == 'NOT_SAVED'", 20)
     window.keep_picture("animation_not_saved")
-    window.click(*window.find("wm.save_as_mainfile"))
+    window.click(*window.find("wm.save_as_mainfile", below=HEIGHT - 200))
     window.until("len(bpy.context.window_manager.windows) == 2", 30)
     window.pause(1.0)
     window.key("Escape")
     window.until("len(bpy.context.window_manager.windows) == 1", 30)
+    assert window.is_under("spade.animate", button)
 
 
 def frames_in(folder: Path) -> dict[str, int]:
@@ -115,7 +116,7 @@ def test_a_batch_says_where_each_picture_is_and_leaves_the_view_alone(window: Bl
     window.tell(f"bpy.ops.wm.save_as_mainfile(filepath={str(tmp_path / 'shots.blend')!r})")
     window.toggle_panel("Batch")
     window.keep_picture("batch")
-    button = window.find("spade.batch")
+    button = window.find("spade.batch", below=HEIGHT // 2)
     window.click(*button)
     window.until(f"{BATCH} is not None and {STATES} == ['Done', 'Painting', 'Waiting', 'Waiting']", SECONDS)
     window.tell(f"{SHADING} = 'SOLID'")
