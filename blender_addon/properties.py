@@ -52,7 +52,7 @@ PLACEMENTS = (
     (
         "PROJECTION",
         "Projection",
-        "On the blocks themselves, as a projector throws it, so that the camera can move; the sky on a backdrop",
+        "On the blocks themselves, as a projector throws it, so that the camera can move; the sky in the world",
         4,
     ),
     ("PANORAMA", "Panorama", "The world, painted all around the camera", 2),

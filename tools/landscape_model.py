@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +51,8 @@ class Options:
     """photos to see as squares of 128 pixels, in steps of 8"""
     whole: int = 16_000
     """photos to see at 256, in steps of 4"""
+    reach: float = 1.1
+    """how far seeds go from the average look, in parts of how far photos' codes lie"""
     terms: str = ""
     """under which terms the data may be used; kept in the model"""
 
@@ -82,6 +84,8 @@ def styled(model: Path, options: Options) -> Path:
     pairs = find_pairs(options.data, "train")
     photos = {pair.name: pair.image for pair in pairs}
     made = with_styles(load_checkpoint(model), pairs, {name: photos[photo] for name, photo in NAMED.items()})
+    assert made.styles is not None
+    made = replace(made, styles=replace(made.styles, reach=options.reach))
     path = options.output / "landscape.safetensors"
     save_checkpoint(path, made, dtype=None)
     return path

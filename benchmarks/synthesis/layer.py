@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from spade_core.model.convolution.convolution import Convolution
+from spade_core.model.convolution.features import Features
+from spade_core.model.convolution.library import library
 from spade_core.pixels import to_rgb
-from spade_core.synthesis.compiled.convolution import Convolution
-from spade_core.synthesis.compiled.features import Features
-from spade_core.synthesis.compiled.library import library
 from spade_core.synthesis.precision import computed_in
 
 from .inputs import inputs_of, label_map, network_of

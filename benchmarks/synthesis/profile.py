@@ -12,9 +12,10 @@ from unittest.mock import patch
 
 import torch
 
+from spade_core.model.convolution import convolution, matrices
+from spade_core.model.convolution.library import loaded, pointer
 from spade_core.model.spade import Generator
-from spade_core.synthesis.compiled import block, convolution, generator, matrices
-from spade_core.synthesis.compiled.library import loaded, pointer
+from spade_core.synthesis.compiled import block, generator
 
 from .inputs import inputs_of, label_map
 from .systems import EXACT, ours

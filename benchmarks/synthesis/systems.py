@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from spade_core.checkpoint.folding import plain_state
+from spade_core.model.convolution.library import has_bfloat16, library
 from spade_core.model.semantic_input import instance_edges
 from spade_core.model.spade import Generator
 from spade_core.synthesis.compiled.generator import CompiledGenerator
 from spade_core.synthesis.compiled.keys import KeyMap
-from spade_core.synthesis.compiled.library import has_bfloat16, library
 
 from .inputs import Inputs
 

@@ -23,7 +23,7 @@ from ..session import current_session
 from .plan import OF_NO_SCENE, AnimationPlan, Step
 from .reprojection import Known, Source, faded, known_of, without_slivers
 from .sources import Sources
-from .views import Pose, View
+from .views import View
 
 
 class Animator(LongWork):
@@ -114,7 +114,6 @@ def view_of(taken: LabelPass, place: Place) -> View:
             f"The camera '{place.camera}' is panoramic: no frame of it is flat.",
             "Set the lens of the camera to Perspective or Orthographic.",
         )
-    things = taken.apart if taken.apart is not None else np.zeros(taken.label_map.shape, np.uint16)
-    poses = {each.name: Pose(each.now, each.rest, each.is_rigid) for each in place.moved}
-    names = tuple(each.name for each in place.moved)
-    return View(place.projector, taken.label_map, taken.depth, things, names, poses)
+    assert taken.apart is not None
+    moved = {each.part: each for each in place.moved}
+    return View(place.projector, taken.label_map, taken.depth, taken.apart, taken.parts, moved)

@@ -99,27 +99,19 @@ def faded(known: Known, view: View, key: Source, share: float) -> Known:
 def taken_from(source: Source, view: View, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which of a view's pixels, places in the flat map, a frame has seen, and their colours, (N, 3) float32.
 
-    Things that move are followed by their own motion; those that change their shape are nobody's.
+    Things that move, and copies of things, are followed by their own motion; those of another shape are nobody's.
     """
-    things, found, colors = view.things.ravel()[pixels], [], []
-    for number in np.unique(things):
-        own = pixels[things == number]
-        points, there = view.points(own), 0
-        if number:
-            name = view.names[number - 1]
-            pose = view.poses[name]
-            before = source.view.pose_of(name, pose) if pose.is_rigid else None
-            if before is None:
-                continue
-            moved = before @ np.linalg.inv(pose.now)
-            points = points @ moved[:3, :3].T + moved[:3, 3]
-            there = source.view.names.index(name) + 1 if name in source.view.names else 0
-        seen, spots = source.view.where(points, view.labels.ravel()[own], view.rims.ravel()[own], there)
-        found.append(own[seen])
-        colors.append(bicubic(source.rgb, spots[seen]))
-    if not found:
-        return np.empty(0, np.intp), np.empty((0, 3), np.float32)
-    return np.concatenate(found), np.concatenate(colors)
+    movers = [*view.moved, *(part for part in source.view.moved if part not in view.moved)]
+    numbers = {part: number for number, part in enumerate(movers, start=1)}
+    parts, points = view.numbered(numbers)[pixels], view.points(pixels)
+    moving = np.flatnonzero(parts)
+    if moving.size:
+        ways = np.stack([view.way_to(source.view, part) for part in movers])[parts[moving] - 1]
+        points[moving] = np.einsum("nij,nj->ni", ways[:, :3, :3], points[moving]) + ways[:, :3, 3]
+    seen, spots = source.view.where(
+        points, view.labels.ravel()[pixels], view.rims.ravel()[pixels], parts, source.view.numbered(numbers)
+    )
+    return pixels[seen], bicubic(source.rgb, spots[seen])
 
 
 def bicubic(rgb: np.ndarray, spots: np.ndarray) -> np.ndarray:
@@ -156,7 +148,8 @@ def _close(rgb: np.ndarray, is_known: np.ndarray, view: View, least: int, same: 
     single ones along borders, which rounding leaves, are nothing new. Returns whether there were any.
     """
     height, width = view.shape
-    labels, things = view.labels.ravel(), view.things.ravel()
+    labels = view.labels.ravel()
+    things = view.numbered({part: number for number, part in enumerate(view.moved, start=1)})
     left = np.flatnonzero(~is_known)
     row, column = np.divmod(left, width)
     count, total = np.zeros(left.size, np.int32), np.zeros((left.size, 3), np.float32)

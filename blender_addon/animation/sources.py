@@ -6,7 +6,7 @@ from __future__ import annotations
 from .reprojection import Source
 
 MOST_BYTES = 2**30
-_BYTES_A_PIXEL = 3 + 1 + 4 + 2
+_BYTES_A_PIXEL = 3 + 1 + 4 + 4
 
 
 class Sources:

@@ -11,6 +11,7 @@ import numpy as np
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..bridge.jobs import Job
+from ..bridge.sight import Sight
 from ..contract.errors import BadImageError, BadLabelError
 from ..contract.labels import LabelClass
 from ..contract.limits import LARGEST_SIDE, MIN_SIDE
@@ -24,6 +25,7 @@ from ..scene.coverage import percent
 from ..scene.label_pass import render_label_map
 from ..scene.label_rules import scene_label_set
 from ..scene.label_sets import background_of
+from ..scene.projector import projector_around
 from ..scene.view import camera_of, flat_camera_of, label_map_shape
 from ..scene_job import ready_to_paint, scene_request
 from ..session import current_session
@@ -177,6 +179,8 @@ class SPADE_OT_generate_painted(ReportsErrors, bpy.types.Operator):
             flat = settings(scene).placement == "PROJECTION"
             camera = flat_camera_of(scene) if flat else camera_of(scene)
             request = replace(request, sight=sight_of_now(scene, camera, shape_of(image)))
+        elif settings(scene).placement == "PANORAMA":  # laid on the blocks later, perhaps
+            request = replace(request, sight=Sight(projector_around(camera_of(scene))))
         return current_session().board.add(request, pressed_at)
 
 

@@ -9,7 +9,8 @@
 - It stands just before the camera's clip end, so whatever the camera can see is in front of it; in a world of fog right
   behind the furthest thing that shows, for kilometres of fog would swallow it.
 - There is one for each camera, in the collection "Spade Backdrops", which the label pass leaves out. Only that of the
-  active camera shows: another camera's would stand in its picture.
+  active camera shows: another camera's would stand in its picture; and not even that one where the picture is
+  projected, and its sky is in the world.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from mathutils import Matrix, Vector
 
 from ..properties import settings
 from ..scene.borrow import set_if_known
+from ..scene.projected import shows_sky
 from ..scene.view import FLAT, camera_data, camera_frame, flat_camera_of
 from ..scene.visible import BACKDROP_MARK, is_backdrop
 from .colors import find_colors
@@ -83,7 +85,7 @@ def fit_backdrop(scene: bpy.types.Scene, camera: bpy.types.Object | None = None)
         _set_matrix(backdrop, "matrix_basis", basis)
         _set_margin(backdrop, scene)
         match_colors(backdrop, scene)
-        hidden = own != camera or settings(scene).show == "BLOCKS"
+        hidden = own != camera or settings(scene).show == "BLOCKS" or shows_sky(scene, own)
         for flag in ("hide_render", "hide_viewport"):
             if getattr(backdrop, flag) != hidden:
                 setattr(backdrop, flag, hidden)

@@ -15,6 +15,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .. import handlers
+from ..scene.projected import sky_of
 from ..scene.visible import COPY_MARK
 from .backdrop import backdrops, fit_backdrop, has_world_fog
 from .colors import colors_group, find_colors
@@ -118,6 +119,8 @@ def _facts(scene: bpy.types.Scene, camera: bpy.types.Object) -> tuple[Any, ...]:
         scene.display_settings.display_device,
         film.film_exposure if film else 1.0,
         colors_group(scene) is not None,
+        sky_of(scene) is not None,
+        scene.render.film_transparent,
         scene.spade.show,
         scene.spade.bare,
         scene.spade.tile_width,

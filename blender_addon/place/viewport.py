@@ -8,6 +8,8 @@ import math
 import bpy
 
 from ..properties import settings
+from ..scene.projected import sky_of
+from .panorama_world import panorama_of
 
 _GRID = ("show_floor", "show_axis_x", "show_axis_y")
 """What of Blender's own would be drawn over the picture."""
@@ -24,9 +26,12 @@ def shows_pictures(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> bool:
 
 
 def show_materials(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None:
-    """Show materials, where the picture is in one; look from where the designer looks."""
+    """Show materials, and the scene's world, where the picture is in one; look from where the designer looks."""
     if not shows_pictures(view, scene):
         view.shading.type = "MATERIAL"
+    in_world = panorama_of(scene) is not None or sky_of(scene) is not None
+    if in_world and view.shading.type == "MATERIAL":  # which shows a studio of Blender's own otherwise
+        view.shading.use_scene_world = True
 
 
 def look_at_picture(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None:

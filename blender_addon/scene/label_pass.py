@@ -20,7 +20,7 @@ Which object each pixel shows is told, where a network wants to know, by the sam
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -44,6 +44,7 @@ from .label_table import LabelTable, has_labels
 from .object_numbers import everything_glows, hide_what_has_materials, instance_map_of, let_objects_glow
 from .other_view import AS_IT_IS, OtherView, seen_otherwise
 from .panorama import farthest_beside, looking_around, with_ground
+from .parts import Apart, Part, parts_in
 from .pass_indices import PassIndices
 from .render_copy import aim, render_still, scene_copy, strip
 from .unkeyed import unkeyed_edits_kept
@@ -71,8 +72,7 @@ class LabelPass:
     are `object_count`: with more than 65,535 numbers come again. `fine_depth`: where it was asked for, (2H, 2W)
     float32 metres, for a projection: at no pixel's centre less than `depth` is there. Of large pictures it is `depth`,
     all around `farthest_beside` that.
-    apart: (H, W) uint16, which of the objects that were to be told apart a pixel shows, counted from 1; else 0. None
-    where there were none.
+    apart: where it was asked for, (H, W) uint32, which of the `parts` a pixel shows, counted from 1; else 0.
     `layers`: of `render_layered_labels`, how what is seen is taken apart.
     """
 
@@ -85,6 +85,7 @@ class LabelPass:
     object_count: int = 0
     fine_depth: np.ndarray | None = None
     apart: np.ndarray | None = None
+    parts: tuple[Part, ...] = ()
     layers: Layers | None = None
 
     @property
@@ -100,12 +101,12 @@ def render_label_map(
     with_objects: bool = False,
     with_depth: bool = False,
     view: OtherView = AS_IT_IS,
-    apart: Sequence[str] = (),
+    apart: Apart | None = None,
 ) -> LabelPass:
     """Render the labels the scene's camera sees: `shape` (height, width) pixels over exactly its frame.
 
     with_objects: find out which object each pixel shows, too; the labels are the same. with_depth: `fine_depth`, too.
-    view: what is hidden for it, and how wide its frame is. apart: full names of objects that are told apart.
+    view: what is hidden for it, and how wide its frame is. apart: what is told apart.
     Takes the main thread while it renders; `progress` is told 0..1 in between. Raises NoCameraError,
     NothingLabelledError, BadLabelSetError, BadShapeError, BusyError (Blender is rendering), UnavailableError (Cycles is
     switched off).
@@ -164,7 +165,7 @@ def take_labels(
     shape: tuple[int, int],
     folder: Path,
     with_objects: bool,
-    apart: Sequence[str] = (),
+    apart: Apart | None = None,
 ) -> LabelPass:
     """The label pass of a copy of a scene, which is stripped for it. Raises NothingLabelledError and InternalError."""
     aspect, label_set = frame_aspect(scene), scene_label_set(scene)
@@ -172,24 +173,30 @@ def take_labels(
         aspect = shape[1] / shape[0]
     background, file = settings(scene).background_class, folder / "labels.exr"
     strip(copy, active_view_layer(scene).name)
-    if not with_objects:
-        by_class = partial(PassIndices.by_class, apart=apart)
-        indices = _render(scene, copy, shape, aspect, file, by_class)
+    if not with_objects and apart is None:
+        indices = _render(scene, copy, shape, aspect, file, PassIndices.by_class)
         return labels_in(file, indices, label_set, background)
+    by_object = partial(PassIndices.by_object, first=apart.first if apart is not None else ())
     next(layer for layer in copy.view_layers if layer.use).use_pass_emit = True
-    by_object = partial(PassIndices.by_object, apart=apart)
     indices = _render(scene, copy, shape, aspect, file, by_object, let_objects_glow)
     found = labels_in(file, indices, label_set, background)
     things, numbers = _numbers_in(file)
     bare = (things > 0) & (numbers == 0)
+    if not with_objects and apart is not None:
+        bare &= indices.are_of(things, apart.copies)
     if bare.any():
         with everything_glows(copy):
             file = folder / "bare.exr"
-            _render(scene, copy, shape, aspect, file, PassIndices.by_object, hide_what_has_materials)
+            _render(scene, copy, shape, aspect, file, by_object, hide_what_has_materials)
         in_front, theirs = _numbers_in(file)
         numbers = np.where(bare & (in_front == things), theirs, numbers)
-    instances, count = instance_map_of(found.label_map, things, numbers)
-    return replace(found, instance_map=instances, object_count=count)
+    if with_objects:
+        instances, count = instance_map_of(found.label_map, things, numbers)
+        found = replace(found, instance_map=instances, object_count=count)
+    if apart is not None:
+        parts, names = parts_in(things, numbers, indices.names, apart)
+        found = replace(found, apart=parts, parts=names)
+    return found
 
 
 def _fine_depth(scene: bpy.types.Scene, copy: bpy.types.Scene, depth: np.ndarray, folder: Path) -> np.ndarray:
@@ -270,8 +277,7 @@ def labels_in(file: Path, indices: PassIndices, label_set: LabelSet, background_
         int(class_id): float(count) / label_map.size for class_id, count in zip(present, counts, strict=True)
     }
     unlabelled = indices.unlabelled_shares(classes, thing)
-    apart = indices.told_apart(thing) if indices.apart else None
-    return LabelPass(label_map, depth, shares, unlabelled, float(np.mean(sky)), apart=apart)
+    return LabelPass(label_map, depth, shares, unlabelled, float(np.mean(sky)))
 
 
 def channel(channels: dict[str, np.ndarray], endings: tuple[str, ...]) -> np.ndarray:

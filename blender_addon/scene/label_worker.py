@@ -133,5 +133,6 @@ class LabelWorker:
             answer["object_count"],
             fine_depth,
             apart,
+            tuple((name, number) for name, number in answer["parts"]),
             layers,
         )

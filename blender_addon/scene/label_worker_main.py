@@ -98,19 +98,23 @@ class Passes:
         import numpy as np
 
         scene = self._scene(request)
-        place = None
+        place = now = apart = None
         if request["elsewhere"] is not None:
             wanted = self._elsewhere.Elsewhere(**request["elsewhere"])
-            place = self._elsewhere.go_there(scene, wanted, self._at_rest)
+            place, now = self._elsewhere.go_there(scene, wanted, self._at_rest)
+        if place is not None and now is not None:
+            apart = self._layered_pass.Apart.among(now, [each.part for each in place.moved])
         taken = self._layered_pass.take_pass(
             scene,
             tuple(request["shape"]),
             with_objects=request["with_objects"],
             with_depth=request["with_depth"],
             view=self._layered_pass.OtherView(**request["view"]),
-            apart=[each.name for each in place.moved] if place else (),
+            apart=apart,
             with_layers=request["with_layers"],
         )
+        if place is not None and now is not None:
+            place = place.in_sight(taken.parts, now)
         more = {name: getattr(taken, name) for name in ("instance_map", "fine_depth", "apart")}
         more = {name: array for name, array in more.items() if array is not None}
         more |= taken.layers.to_arrays() if taken.layers is not None else {}
@@ -120,6 +124,7 @@ class Passes:
             "unlabelled": taken.unlabelled,
             "sky_share": taken.sky_share,
             "object_count": taken.object_count,
+            "parts": taken.parts,
             "place": place.to_facts() if place else None,
         }
 

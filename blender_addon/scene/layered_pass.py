@@ -6,7 +6,7 @@ Nearer things are hidden by object. A nearer clip plane would cut the ground, to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import bpy
@@ -23,6 +23,7 @@ from .label_pass import LabelPass, render_label_map
 from .label_rules import scene_label_set
 from .label_sets import background_of
 from .other_view import AS_IT_IS, OtherView
+from .parts import Apart
 from .projector import projector_of
 from .view import flat_camera_of
 from .visible import viewport_graph
@@ -42,7 +43,7 @@ def take_pass(
     with_objects: bool = False,
     with_depth: bool = False,
     view: OtherView = AS_IT_IS,
-    apart: Sequence[str] = (),
+    apart: Apart | None = None,
     with_layers: bool = False,
 ) -> LabelPass:
     """`render_layered_labels` where layers are asked for, else `render_label_map`."""

@@ -5,92 +5,97 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import bpy
 import numpy as np
 
+from .parts import Part, part_of
 from .visible import is_backdrop
 
 _NOTHING_SEEN = frozenset({"CAMERA", "LIGHT", "EMPTY", "LIGHT_PROBE", "SPEAKER", "ARMATURE", "LATTICE"})
 _SAME = 1e-6
+NOBODYS = 0
+"""As a shape: what is there has none by which it could be followed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stand:
-    """Where a thing is. matrices: (N, 4, 4) float64, of all its copies. shape: a number for its vertices, 0 where they
-    are not looked at. is_single: whether it is there itself, and once."""
+    """Where a part is. matrix: (4, 4) float64, to the world. shape: a number for its vertices."""
 
-    matrices: np.ndarray
+    matrix: np.ndarray
     shape: int
-    is_single: bool
 
-    def is_like(self, other: Stand) -> bool:
-        return (
-            self.shape == other.shape
-            and self.matrices.shape == other.matrices.shape
-            and bool(np.allclose(self.matrices, other.matrices, rtol=_SAME, atol=_SAME))
-        )
+
+Stands: TypeAlias = dict[Part, Stand]
+NOBODY = Stand(np.eye(4), NOBODYS)
 
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """A thing that is elsewhere than at rest. name: full, of the object. now, rest: (4, 4), to the world. is_rigid:
-    whether the way from one to the other is all of its motion."""
+    """A part that is elsewhere, or otherwise, than at rest. One that was not there then is at rest where it is."""
 
-    name: str
-    now: np.ndarray
-    rest: np.ndarray
-    is_rigid: bool
+    part: Part
+    now: Stand
+    rest: Stand
 
     def to_facts(self) -> list[Any]:
         """As JSON takes it."""
-        return [self.name, self.now.tolist(), self.rest.tolist(), self.is_rigid]
+        return [self.part, *([each.matrix.tolist(), each.shape] for each in (self.now, self.rest))]
 
     @classmethod
     def from_facts(cls, facts: list[Any]) -> Moved:
         """The inverse of `to_facts`."""
-        return cls(facts[0], np.array(facts[1]), np.array(facts[2]), facts[3])
+        (name, number), *stands = facts
+        now, rest = (Stand(np.array(matrix), shape) for matrix, shape in stands)
+        return cls((name, number), now, rest)
 
 
-def stands(graph: bpy.types.Depsgraph) -> dict[str, Stand]:
-    """Where all things are that an evaluated scene shows, by the full names of their objects."""
-    matrices: dict[str, list[np.ndarray]] = {}
-    shapes: dict[str, int] = {}
-    copied: set[str] = set()
+def stands(graph: bpy.types.Depsgraph) -> Stands:
+    """Where all parts are that an evaluated scene shows."""
+    found: Stands = {}
+    shapes: dict[int, int] = {}
     for each in graph.object_instances:
         thing = each.object
-        original = thing.original if thing is not None else None
-        if thing is None or original is None or thing.type in _NOTHING_SEEN or is_backdrop(original):
+        if thing is None or thing.original is None or thing.type in _NOTHING_SEEN:
             continue
-        name = original.name_full
-        matrices.setdefault(name, []).append(np.array(each.matrix_world))
-        if each.is_instance:
-            copied.add(name)
-        if name not in shapes:
-            shapes[name] = _shape(thing)
-    return {
-        name: Stand(np.array(found), shapes[name], len(found) == 1 and name not in copied)
-        for name, found in matrices.items()
-    }
+        if is_backdrop(thing.original):
+            continue
+        part, data = part_of(each), thing.data
+        pointer = data.as_pointer() if data is not None else 0
+        if pointer not in shapes:  # many share one
+            shapes[pointer] = _shape(data)
+        stand = Stand(np.array(each.matrix_world), shapes[pointer])
+        # Two copies of one number cannot be told apart: neither is followed.
+        found[part] = stand if part not in found else Stand(stand.matrix, NOBODYS)
+    return found
 
 
-def moved_since(rest: dict[str, Stand], now: dict[str, Stand]) -> tuple[Moved, ...]:
-    """The things that are elsewhere, or otherwise, than at rest; one that was not there then is at rest from now on."""
-    found = []
-    for name, stand in now.items():
-        before = rest.setdefault(name, stand)
-        if stand is not before and not stand.is_like(before):
-            is_rigid = stand.is_single and before.is_single and stand.shape == before.shape
-            found.append(Moved(name, stand.matrices[0], before.matrices[0], is_rigid))
-    return tuple(found)
+def moved_since(rest: Stands, now: Stands) -> tuple[Moved, ...]:
+    """The parts that are elsewhere, or otherwise, than at rest, or were not there, or cannot be told apart."""
+    return tuple(
+        Moved(part, stand, rest.get(part, stand))
+        for part, stand in now.items()
+        if stand.shape == NOBODYS or part not in rest or not _is_like(stand, rest[part])
+    )
 
 
-def _shape(thing: bpy.types.Object) -> int:
-    mesh = thing.data
-    if not isinstance(mesh, bpy.types.Mesh):
-        return 0
-    spots = np.empty(3 * len(mesh.vertices), np.float32)
+def _is_like(stand: Stand, other: Stand) -> bool:
+    return stand.shape == other.shape and bool(
+        (np.abs(stand.matrix - other.matrix) <= _SAME * (1 + np.abs(other.matrix))).all()
+    )
+
+
+def _shape(data: bpy.types.ID | None) -> int:
+    """A number for where the vertices of a mesh are, or the points of hair and of point clouds."""
+    if isinstance(data, bpy.types.Mesh):
+        spots = np.empty(3 * len(data.vertices), np.float32)
+        owner, name = data.vertices, "co"
+    elif (placed := getattr(data, "attributes", {}).get("position")) is not None:
+        spots = np.empty(3 * len(placed.data), np.float32)
+        owner, name = placed.data, "vector"
+    else:
+        return 1
     values: Any = spots  # a sequence to Blender, though not to its type stubs
-    mesh.vertices.foreach_get("co", values)
-    return zlib.crc32(spots.tobytes())
+    owner.foreach_get(name, values)
+    return zlib.crc32(spots.tobytes()) | 1

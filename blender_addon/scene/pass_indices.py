@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 import bpy
@@ -24,54 +24,43 @@ class PassIndices:
 
     All of them, because instances and geometry nodes may bring in any. No object has 0: that is where nothing is seen.
     object_classes, material_classes: the class id by index, -1 where it has no label.
-    unlabelled: the names of the objects without a label, by their index; where indices run out several share the last.
-    apart: by index, the number from 1 of an object that is to be told apart from all others.
+    names: of the objects that have an index of their own, by it; where indices run out several share the last.
     """
 
     objects: dict[bpy.types.Object, int]
     materials: dict[bpy.types.Material, int]
     object_classes: np.ndarray
     material_classes: np.ndarray
-    unlabelled: dict[int, str] = field(default_factory=dict)
-    apart: dict[int, int] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
 
     @classmethod
-    def by_class(cls, table: LabelTable, apart: Sequence[str] = ()) -> PassIndices:
-        """One index a class, one for each object without a label, and one for each that is told apart, by full name."""
+    def by_class(cls, table: LabelTable, first: Sequence[str] = ()) -> PassIndices:
+        """One index a class, and one for each object without a label, and for each of these full names."""
         codes, classes = _codes(table)
-        objects, of_others, unlabelled, numbers = {}, [], {}, {}
-        places = {name: number for number, name in enumerate(apart, start=1)}
-        for thing in sorted(bpy.data.objects, key=lambda each: each.name_full not in places):
+        objects, of_others, names = {}, [], {}
+        chosen = set(first)
+        for thing in sorted(bpy.data.objects, key=lambda each: each.name_full not in chosen):
             class_id = table.objects.get(thing, -1)
-            if class_id >= 0 and thing.name_full not in places:
+            if class_id >= 0 and thing.name_full not in chosen:
                 objects[thing] = codes[class_id]
                 continue
             objects[thing] = index = min(len(classes) + len(of_others), LARGEST_INDEX)
             of_others.append(class_id)
-            if class_id < 0:
-                unlabelled.setdefault(index, thing.name_full)
-            if thing.name_full in places:
-                numbers[index] = places[thing.name_full]
+            names.setdefault(index, thing.name_full)
         object_classes = np.concatenate([classes, np.array(of_others, np.int64)])
-        return cls(objects, _material_codes(table, codes), object_classes, classes, unlabelled, numbers)
+        return cls(objects, _material_codes(table, codes), object_classes, classes, names)
 
     @classmethod
-    def by_object(cls, table: LabelTable, apart: Sequence[str] = ()) -> PassIndices:
+    def by_object(cls, table: LabelTable, first: Sequence[str] = ()) -> PassIndices:
         """One index an object, so that objects of one class can be told apart; in files with more objects than there
-        are indices one a class."""
+        are indices `by_class`."""
         if len(bpy.data.objects) > LARGEST_INDEX:
-            return cls.by_class(table, apart)
+            return cls.by_class(table, first)
         codes, classes = _codes(table)
         objects = {thing: index for index, thing in enumerate(bpy.data.objects, start=1)}
         object_classes = np.array([-1, *(table.objects.get(thing, -1) for thing in objects)], np.int64)
-        unlabelled = {
-            index: thing.name_full for thing, index in objects.items() if thing not in table.objects
-        }
-        places = {name: number for number, name in enumerate(apart, start=1)}
-        numbers = {
-            index: places[thing.name_full] for thing, index in objects.items() if thing.name_full in places
-        }
-        return cls(objects, _material_codes(table, codes), object_classes, classes, unlabelled, numbers)
+        names = {index: thing.name_full for thing, index in objects.items()}
+        return cls(objects, _material_codes(table, codes), object_classes, classes, names)
 
     def write(self, graph: bpy.types.Depsgraph) -> None:
         """Put them into the copies that a render has evaluated."""
@@ -85,12 +74,11 @@ class PassIndices:
         of_material = self.material_classes[material.astype(np.int32)]
         return np.where(of_material >= 0, of_material, self.object_classes[thing.astype(np.int32)])
 
-    def told_apart(self, thing: np.ndarray) -> np.ndarray:
-        """(H, W) uint16 numbers of the objects that are told apart, 0 elsewhere. From (H, W) pass indices."""
-        numbers = np.zeros(LARGEST_INDEX + 1, np.uint16)
-        for index, number in self.apart.items():
-            numbers[index] = number
-        return numbers[thing.astype(np.int32)]
+    def are_of(self, thing: np.ndarray, names: Container[str]) -> np.ndarray:
+        """(H, W) bool: which of (H, W) pass indices are those of objects of these full names."""
+        found = np.zeros(LARGEST_INDEX + 1, bool)
+        found[[index for index, name in self.names.items() if name in names]] = True
+        return found[thing.astype(np.int32)]
 
     def label_map(
         self, classes: np.ndarray, sky: np.ndarray, label_set: LabelSet, background_class: str
@@ -106,7 +94,7 @@ class PassIndices:
         """How much of the picture each object without a label takes, 0..1, by name, the largest first."""
         indices, counts = np.unique(thing[(classes < 0) & (thing > 0)].astype(np.int32), return_counts=True)
         shares = {
-            self.unlabelled[int(index)]: float(count) / thing.size
+            self.names[int(index)]: float(count) / thing.size
             for index, count in zip(indices, counts, strict=True)
         }
         return dict(sorted(shares.items(), key=lambda entry: -entry[1]))

@@ -10,7 +10,9 @@ from typing import Any
 
 import bpy
 
+from ..properties import settings
 from .shader_tree import Tree
+from .view import camera_data
 
 # Custom properties of a copy: that it is one, and the user's material, which surfaces without any have not.
 PAINTED, ORIGINAL = "spade_painted", "spade_original"
@@ -19,10 +21,28 @@ BAKED = "spade_baked"
 LAYER = "Spade Paint over"
 """How the names of the nodes begin that mix paint over a shader: their first shader is the user's."""
 
+SKY = "spade_sky"
+"""Custom property of a world of ours that shows the sky of projections over the user's."""
+
 
 def is_painted(material: bpy.types.Material | None) -> bool:
     """Whether a material is a copy that shows projections."""
     return material is not None and PAINTED in material
+
+
+def sky_of(scene: bpy.types.Scene) -> bpy.types.World | None:
+    """The scene's world, where it shows the sky of projections."""
+    return scene.world if scene.world is not None and SKY in scene.world else None
+
+
+def shows_sky(scene: bpy.types.Scene, camera: bpy.types.Object) -> bool:
+    """Whether a camera sees the sky of its projection in the world, so that it needs no backdrop for it.
+
+    Renders that leave the world out need one, and so does a flat camera, which sees one point of the sky.
+    """
+    if sky_of(scene) is None or scene.render.film_transparent or camera_data(camera).type != "PERSP":
+        return False
+    return any(each.camera == camera and not each.hidden for each in settings(scene).projections)
 
 
 def users_material(material: Any) -> Any:

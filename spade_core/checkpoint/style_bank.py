@@ -37,7 +37,8 @@ class NamedStyle:
 class StyleBank:
     """codes: (N, style_size) float32, of photos that cover the range of all. layouts: (N, GRID * GRID * channels)
     uint8, as `layout` gives. weights: (N,) float32, how many photos each stands for. mean: (style_size,) float32, the
-    average of all photos' codes: the average look.
+    average of all photos' codes: the average look. reach: how far from it seeds draw, in parts of how far the photos'
+    codes lie: pictures of a network differ less than the photos whose codes they are painted with.
     """
 
     codes: np.ndarray
@@ -45,6 +46,7 @@ class StyleBank:
     weights: np.ndarray
     mean: np.ndarray
     named: tuple[NamedStyle, ...] = ()
+    reach: float = 1.0
 
     def drawn(self, seed: int, like: np.ndarray | None = None) -> np.ndarray:
         """(style_size,) float32: the same for the same seed and layout, and never beyond the range of the photos'.
@@ -61,6 +63,8 @@ class StyleBank:
             arrivals = random.exponential(1 / self.weights)
         code = self.codes[nearest[arrivals[nearest].argmin()]]
         code = code + VARIED * self.codes.std(0) * random.standard_normal(len(code))
+        if self.reach != 1.0:
+            code = self.mean + self.reach * (code - self.mean)
         return code.clip(self.codes.min(0), self.codes.max(0)).astype(np.float32)
 
     def find(self, name: str) -> NamedStyle | None:
@@ -128,6 +132,8 @@ def bank_tensors(bank: StyleBank) -> Iterator[tuple[str, Tensor]]:
     """What a checkpoint file holds of it, beside the names."""
     for name in ("codes", "layouts", "weights", "mean"):
         yield name, torch.from_numpy(np.ascontiguousarray(getattr(bank, name)))
+    if bank.reach != 1.0:
+        yield "reach", torch.tensor(bank.reach)
     if bank.named:
         yield "named", torch.from_numpy(np.stack([style.code for style in bank.named]))
         yield "thumbnails", torch.from_numpy(np.stack([style.thumbnail for style in bank.named]))
@@ -146,6 +152,7 @@ def bank_from(tensors: dict[str, Tensor], names: list[str]) -> StyleBank | None:
     if names:
         parts = zip(names, tensors["named"].numpy(), tensors["thumbnails"].numpy(), strict=True)
         named = tuple(NamedStyle(name, code.astype(np.float32), thumbnail) for name, code, thumbnail in parts)
+    reach = float(tensors["reach"]) if "reach" in tensors else 1.0
     return StyleBank(
-        codes.astype(np.float32), layouts, weights.astype(np.float32), mean.astype(np.float32), named
+        codes.astype(np.float32), layouts, weights.astype(np.float32), mean.astype(np.float32), named, reach
     )

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import torch
 
+from ..model.convolution.library import has_bfloat16, library
 from ..runtime import fastest_dtype
-from .compiled.library import has_bfloat16, library
 
 
 def preview_on(device: torch.device) -> str:

@@ -24,6 +24,7 @@ from ..contract.placed_styles import one_style_only
 from ..contract.progress import ProgressCallback
 from ..contract.request import unknown_style
 from ..model.config import ImageGeneratorConfig
+from ..model.convolution.row_bands import RowBands
 from ..model.spade import GeneratorConfig
 from ..model.style_encoder import sample_style
 from ..model.style_map import Style
@@ -37,7 +38,6 @@ from .graphs import Graphs, moved
 from .painting_size import painting_size
 from .places import PlacedCodes
 from .precision import computed_in, preview_on
-from .row_bands import RowBands
 from .semantic_inputs import SemanticInputs, all_labels, together
 from .style_maps import style_map
 from .tiles.pictures import PartedPictures

@@ -6,17 +6,21 @@ Its shape is that of Real-ESRGAN's compact networks (SRVGGNetCompact), which too
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..model.convolution.features import Features
+from ..model.convolution.one_pass import Convolve, convolved
 from .tiling import LayerRunner, whole
 
 SCALE = 4
-LAYERS_A_RUN = 16
-"""Layers that a tile goes through at once: eight convolutions, which see eight pixels around."""
+CONVOLUTIONS_A_RUN = 8
+"""That a tile goes through at once; they see eight pixels around."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +47,25 @@ class CompactNet(nn.Module):
         for fan_in in [3, *[config.width] * config.layers]:
             layers += [nn.Conv2d(fan_in, config.width, 3, padding=1), nn.PReLU(config.width)]
         self.body = nn.Sequential(*layers, nn.Conv2d(config.width, 3 * SCALE**2, 3, padding=1))
+        self.convolve: Convolve = convolved
 
     @property
     def stages(self) -> int:
         """How often `forward` calls `run`."""
-        return -(-len(self.body) // LAYERS_A_RUN)
+        return -(-(len(self.body) // 2 + 1) // CONVOLUTIONS_A_RUN)
 
     def forward(self, x: Tensor, run: LayerRunner = whole) -> Tensor:
         """x: (B, 3, H, W) float32 in [0, 1]; returns (B, 3, 4 H, 4 W) float32, about in [0, 1]."""
         deep = x.to(next(self.parameters()).dtype)
-        for start in range(0, len(self.body), LAYERS_A_RUN):
-            layers = nn.Sequential(*list(self.body)[start : start + LAYERS_A_RUN])
-            deep = run(layers, deep, sum(isinstance(layer, nn.Conv2d) for layer in layers))
+        layers = list(zip(self.body[0::2], [None, *self.body[1::2]], strict=True))
+        for start in range(0, len(layers), CONVOLUTIONS_A_RUN):
+            some = layers[start : start + CONVOLUTIONS_A_RUN]
+            deep = run(partial(self._through, some), deep, len(some))
         # What is added may be coarse, the picture may not: bfloat16 has fewer steps than a byte above one half.
         return F.pixel_shuffle(deep.float(), SCALE) + F.interpolate(x, scale_factor=SCALE, mode="nearest")
+
+    def _through(self, layers: Sequence[tuple[Any, Any]], x: Tensor) -> Tensor:
+        """Convolutions, each with the activation before it, or None."""
+        for layer, activation in layers:
+            x = self.convolve(layer, Features(x, slopes=None if activation is None else activation.weight))
+        return x

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..model.convolution.features import Features
+from ..model.convolution.one_pass import Convolve, convolved
 from .tiling import LayerRunner, whole
 
 LEAK = 0.2
@@ -56,6 +58,19 @@ class RrdbNet(nn.Module):
         self.doublings = nn.ModuleList(_conv(width, width) for _ in range(2))
         self.refine = _conv(width, width)
         self.tail = _conv(width, 3)
+        self.convolve = convolved
+
+    @property
+    def convolve(self) -> Convolve:
+        """What its convolutions are computed by."""
+        return self._convolve
+
+    @convolve.setter
+    def convolve(self, by: Convolve) -> None:
+        self._convolve = by
+        for module in self.modules():
+            if isinstance(module, DenseBlock):
+                module.convolve = by
 
     @property
     def stages(self) -> int:
@@ -68,12 +83,16 @@ class RrdbNet(nn.Module):
         deep = x
         for block in self.blocks:
             deep = run(block, deep, BLOCK_REACH)
-        return run(self._enlarged, x + run(self.body_end, deep, 1), ENLARGING_REACH, SCALE)
+        deep = run(lambda x: self.convolve(self.body_end, Features(x)), deep, 1)
+        return run(self._enlarged, x + deep, ENLARGING_REACH, SCALE)
 
     def _enlarged(self, x: Tensor) -> Tensor:
-        for doubling in self.doublings:
-            x = F.leaky_relu_(doubling(F.interpolate(x, scale_factor=2.0, mode="nearest")), LEAK)
-        return self.tail(F.leaky_relu_(self.refine(x), LEAK)).float()
+        first, second = self.doublings
+        x = self.convolve(first, Features(x, "nearest"))
+        # Of the nearest pixel the activation is that of the pixel.
+        x = self.convolve(second, Features(x, "nearest", slope=LEAK))
+        x = self.convolve(self.refine, Features(x, slope=LEAK))
+        return self.convolve(self.tail, Features(x, slope=LEAK)).float()
 
 
 class ResidualInResidual(nn.Module):
@@ -97,13 +116,15 @@ class DenseBlock(nn.Module):
             _conv(width + index * growth, width if index == last else growth)
             for index in range(DENSE_CONVOLUTIONS)
         )
+        self.convolve: Convolve = convolved
 
     def forward(self, x: Tensor) -> Tensor:
         *growing, last = self.convs
         seen = x
         for conv in growing:
-            seen = torch.cat([seen, F.leaky_relu_(conv(seen), LEAK)], dim=1)
-        return x + RESIDUAL * last(seen)
+            more = F.leaky_relu_(self.convolve(conv, Features(seen)), LEAK)
+            seen = torch.cat([seen, more], dim=1)
+        return x + RESIDUAL * self.convolve(last, Features(seen))
 
 
 def _conv(fan_in: int, width: int) -> nn.Conv2d:

@@ -21,6 +21,8 @@ from ..checkpoint.file import file_digest
 from ..contract.errors import BadShapeError, TooLargeError, UnknownModelError
 from ..contract.limits import LARGEST_SIDE
 from ..contract.progress import ProgressCallback
+from ..model.convolution.library import has_bfloat16, library
+from ..model.convolution.one_pass import OnePass
 from ..runtime import chosen_device, fastest_dtype
 from .compact import CompactNet
 from .networks import UpscalingNetwork, is_own, load_network
@@ -59,6 +61,12 @@ class Upscaler:
         """digest: sha256 of the file, which tells two upscalers apart; precision: "auto" takes the faster one."""
         wanted = fastest_dtype(device) if precision == "auto" else getattr(torch, precision)
         dtype = wanted if network.knows_bfloat16 else torch.float32
+        by_pytorch = dtype
+        if isinstance(network, UpscalingNetwork) and device.type == "cpu" and library() is not None:
+            # Its numbers stay float32, of which layers.c rounds what it multiplies.
+            by_pytorch = torch.float32
+            dtype = dtype if has_bfloat16() else torch.float32
+            network.convolve = OnePass(network, bfloat16=dtype == torch.bfloat16)
         self.name, self.digest, self.device = name, digest, device
         self.precision = str(dtype).removeprefix("torch.")
         self.put_back = PUT_BACK
@@ -66,7 +74,7 @@ class Upscaler:
         """Roughly, of painting and upscaling together: for progress."""
         self.between_parts: Callable[[], None] | None = None
         """Called after each tile: it may enlarge other pictures meanwhile, with this upscaler."""
-        self._network = network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = network.to(device, by_pytorch, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def description(self) -> str:

@@ -40,6 +40,13 @@ def test_every_drawn_code_lies_within_the_range_of_the_photos(bank: StyleBank):
     assert np.abs(drawn.mean(0) - bank.mean).max() < 0.5 and (drawn.std(0) > 0.7 * bank.codes.std(0)).all()
 
 
+def test_seeds_that_reach_further_differ_more_and_stay_within_the_range(bank: StyleBank):
+    further = replace(bank, reach=1.2)
+    drawn, reached = (np.stack([each.drawn(seed) for seed in range(300)]) for each in (bank, further))
+    assert (reached.std(0) > 1.1 * drawn.std(0)).all()
+    assert (reached >= bank.codes.min(0)).all() and (reached <= bank.codes.max(0)).all()
+
+
 def test_a_seed_draws_from_photos_that_are_laid_out_like_the_map(bank: StyleBank):
     alike = bank.codes[::4]
     for seed in range(30):
@@ -106,6 +113,15 @@ def test_a_file_keeps_its_styles(tmp_path: Path):
     assert found.named[0].thumbnail.shape == (20, 30, 3)
     assert np.abs(found.named[0].code - found.codes[3]).max() < 0.01
     assert found.find("Golden-Hour") is found.named[0] and found.find("noon") is None
+
+
+def test_a_file_keeps_how_far_its_seeds_reach(tmp_path: Path):
+    path = styled(tmp_path / "model.safetensors")
+    checkpoint = load_checkpoint(path)
+    assert checkpoint.styles is not None and checkpoint.styles.reach == 1.0
+    save_checkpoint(path, replace(checkpoint, styles=replace(checkpoint.styles, reach=1.25)))
+    found = load_checkpoint(path).styles
+    assert found is not None and found.reach == 1.25
 
 
 def test_a_file_without_styles_has_none(tmp_path: Path):

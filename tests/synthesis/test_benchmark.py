@@ -15,8 +15,8 @@ from benchmarks.synthesis.plan import Case
 from benchmarks.synthesis.profile import profiled
 from benchmarks.synthesis.results import Large, Results
 from benchmarks.synthesis.systems import EXACT, OURS
+from spade_core.model.convolution.library import library
 from spade_core.model.spade import Generator, GeneratorConfig
-from spade_core.synthesis.compiled.library import library
 
 
 @pytest.fixture

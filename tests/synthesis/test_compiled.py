@@ -9,20 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from spade_core.model.convolution import convolution, matrices, row_bands
+from spade_core.model.convolution.convolution import Convolution, Shortcut
+from spade_core.model.convolution.features import Features
+from spade_core.model.convolution.library import has_bfloat16, library
 from spade_core.model.layers import conv
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
-from spade_core.synthesis import row_bands
-from spade_core.synthesis.compiled import convolution, label_path, matrices, patches
-from spade_core.synthesis.compiled.convolution import Convolution, Shortcut
-from spade_core.synthesis.compiled.features import Features
+from spade_core.synthesis.compiled import label_path, patches
 from spade_core.synthesis.compiled.generator import CompiledGenerator
 from spade_core.synthesis.compiled.keys import KeyMap
-from spade_core.synthesis.compiled.library import has_bfloat16, library
 from spade_core.synthesis.compiled.patches import Patches
 from spade_core.synthesis.compiled.table import Table
 from tests.support.published import VARIANTS, recorded
@@ -206,6 +207,16 @@ def test_tiles_of_both_sizes_give_the_convolution(
             by_tiles, _ = Convolution.of(layer)(features)
             plain, _ = Convolution.of(layer).plain(features, None, None, False)
         assert torch.allclose(by_tiles, plain, atol=1e-5)
+
+
+@needs_compiler
+def test_each_channel_may_have_a_slope_of_its_own():
+    torch.manual_seed(0)
+    layer, x = conv(9, 8, 3), torch.randn(1, 9, 20, 21).contiguous(memory_format=torch.channels_last)
+    features = Features(x, slopes=torch.randn(9))
+    with torch.inference_mode():
+        by_tiles, _ = Convolution.of(layer)(features)
+        assert torch.allclose(by_tiles, layer(F.prelu(x, features.slopes)), atol=1e-5)
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16, or there is no C compiler")

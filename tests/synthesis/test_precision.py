@@ -9,8 +9,9 @@ import torch
 
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.request import PictureRequest
+from spade_core.model.convolution import library
 from spade_core.synthesis import precision
-from spade_core.synthesis.compiled import generator, library
+from spade_core.synthesis.compiled import generator
 from spade_core.synthesis.paint import paint
 from spade_core.synthesis.precision import computed_in, preview_on
 from spade_core.synthesis.synthesizer import Synthesizer

@@ -16,6 +16,7 @@ HIDDEN = f"[each.hidden for each in {SPADE}.projections]"
 LIVE = f"{module('session')}.current_session().board.live"
 SHADING = "area_of('VIEW_3D').spaces.active.shading.type"
 LOOKS = "area_of('VIEW_3D').spaces.active.region_3d.view_perspective"
+WORLD = "bpy.context.scene.world"
 SLOTS = (
     "sorted((thing.name, slot.link, slot.name) for thing in bpy.data.objects for slot in thing.material_slots"
     " if 'spade_backdrop' not in thing and thing.name != 'Rock 3')"
@@ -46,6 +47,7 @@ def test_every_button_of_projection_does_what_it_says(window: BlenderWindow, tmp
     window.click(*window.find("spade.remove_projections"))
     window.until(f"{HIDDEN} == []", SECONDS)
     assert window.ask(SLOTS) == slots
+    assert window.ask(f"{WORLD} is None or 'spade_sky' not in {WORLD}")
     looks_like(window, "projection_removed")
 
 
@@ -62,6 +64,7 @@ def generates(window: BlenderWindow) -> None:
     window.click(*window.find("spade.generate"))
     window.until(f"{HIDDEN} == [0]", SECONDS)
     assert window.ask(f"{LOOKS} == 'CAMERA' and {SHADING} == 'MATERIAL'")
+    assert window.ask(f"'spade_sky' in {WORLD} and area_of('VIEW_3D').spaces.active.shading.use_scene_world")
     looks_like(window, "projection_generated")
 
 

@@ -56,8 +56,8 @@ def new_group(
     where, ahead, mask = (_around if projector.is_around else _in_frame)(
         nodes, projector, geometry.outputs["Position"], picture
     )
-    color = _image(nodes, kind, PICTURE, picture, "Linear", where)
-    far = _image(nodes, kind, DEPTH, depth, "Closest", where)
+    color = image_node(nodes, kind, PICTURE, picture, "Linear", where)
+    far = image_node(nodes, kind, DEPTH, depth, "Closest", where)
     read_exactly(depth)
     cosine = _cosine(nodes, projector, geometry)
     texels: Any = depth.size
@@ -109,7 +109,9 @@ def _in_frame(
     u, v, ahead = _seen(nodes, projector, position)
     pixels: Any = picture.size
     margin = _MARGIN_PIXELS / min(pixels)
-    mask = nodes.math("MULTIPLY", _fading(nodes, u, v, margin), nodes.math("GREATER_THAN", ahead, 0.0))
+    mask = nodes.math(
+        "MULTIPLY", fading(nodes, u, v, margin, _FEATHER), nodes.math("GREATER_THAN", ahead, 0.0)
+    )
     return nodes.vector([u, v, 0.0]), ahead, mask
 
 
@@ -122,18 +124,24 @@ def _seen(nodes: NodeBuilder, projector: Projector, position: Any) -> tuple[Any,
     """Where a point is seen, 0..1 from the left and from below, and how far ahead."""
     x, y, z = _own_axes(nodes, projector, position)
     ahead = nodes.math("MULTIPLY", z, -1.0)
+    return (*frame_place(nodes, projector, x, y, ahead), ahead)
+
+
+def frame_place(nodes: NodeBuilder, projector: Projector, x: Any, y: Any, ahead: Any) -> tuple[Any, Any]:
+    """Where something is seen in a frame, 0..1 from the left and from below, by the projector's axes."""
     if not projector.is_flat:
         x, y = nodes.math("DIVIDE", x, ahead), nodes.math("DIVIDE", y, ahead)
     u, v = (
         nodes.math("MULTIPLY_ADD", value, scale, center)
         for value, scale, center in zip((x, y), projector.scale, projector.center, strict=True)
     )
-    return u, v, ahead
+    return u, v
 
 
-def _image(
+def image_node(
     nodes: NodeBuilder, kind: str, name: str, image: bpy.types.Image, interpolation: str, where: Any
 ) -> Any:
+    """The colour that an image, flat or ("Environment") all around, has at a place; the outermost pixels go on."""
     node = nodes.new(f"ShaderNodeTex{kind}")
     node.name = node.label = name
     node.image, node.interpolation = image, interpolation
@@ -154,13 +162,13 @@ def _cosine(nodes: NodeBuilder, projector: Projector, geometry: Any) -> Any:
     return nodes.math("MAXIMUM", falls, _FLATTEST)
 
 
-def _fading(nodes: NodeBuilder, u: Any, v: Any, margin: float) -> Any:
-    """1 inside the frame, 0 outside of it and a margin, and between them along its border."""
+def fading(nodes: NodeBuilder, u: Any, v: Any, margin: float, feather: float) -> Any:
+    """0 outside of the frame and a margin, 1 a feather further in, both parts of its sides, and in between between."""
     ways = [way for value in (u, v) for way in (value, nodes.math("SUBTRACT", 1.0, value))]
     nearest = ways[0]
     for way in ways[1:]:
         nearest = nodes.math("MINIMUM", nearest, way)
-    faded = nodes.math("MULTIPLY_ADD", nearest, 1.0 / _FEATHER, margin / _FEATHER)
+    faded = nodes.math("MULTIPLY_ADD", nearest, 1.0 / feather, margin / feather)
     return nodes.math("MINIMUM", nodes.math("MAXIMUM", faded, 0.0), 1.0)
 
 

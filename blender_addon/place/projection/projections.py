@@ -18,6 +18,7 @@ from .bare import color_bare, means_of
 from .group import depth_in, new_group, picture_in
 from .materials import paint_objects, refusal, restore_objects, restore_strays, shows_others
 from .paint import fit_paint, mix_projections, paint_of
+from .sky import fit_sky, lay_sky
 
 MOST = 8
 """Projections in a scene."""
@@ -59,6 +60,7 @@ def project(
     paint_objects(blocks, paint_of(scene))
     if place == 0:
         color_bare(scene, blocks, means_of(picture))
+    lay_sky(scene)
     settings(scene).unpainted = _what_is_not([thing for thing in blocks if thing in shown])
 
 
@@ -108,6 +110,7 @@ def remove_projections(scene: bpy.types.Scene, camera: bpy.types.Object | None =
     if not gone and (len(entries) or settings(scene).paint is None):
         return
     _drop(scene, gone)
+    lay_sky(scene)
     if len(entries):
         mix_projections(scene)
         return
@@ -120,6 +123,7 @@ def remove_projections(scene: bpy.types.Scene, camera: bpy.types.Object | None =
 def fit_projections(scene: bpy.types.Scene) -> None:
     """Bring them in line with view, exposure, and what is shown."""
     fit_paint(scene)
+    fit_sky(scene)
 
 
 def _drop(scene: bpy.types.Scene, indices: list[int]) -> None:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 from ...bridge.sight import Projector, Sight
 from ...contract.errors import BadOptionError
@@ -37,30 +39,38 @@ def lay_on_blocks(
     if sight is None or sight.depth is None:
         size: Any = picture.size
         sight = sight_of_now(scene, camera, (size[1], size[0]))
-    project(scene, picture, camera, sight.projector, keep_sight(picture, sight), sight.hidden)
+    keep_sight(picture, sight)
+    project(scene, picture, camera, sight.projector, picture[DEPTH], sight.hidden)
 
 
 def lay_panorama_on_blocks(
     scene: bpy.types.Scene, picture: bpy.types.Image, camera: bpy.types.Object
 ) -> None:
-    """Project a panorama on what is around the place that it was painted from. Raises BadOptionError."""
+    """Project a panorama on what is around the place that it was painted from.
+
+    How far that place sees is rendered now, where the labels were painted by hand. Raises BadOptionError, and then what
+    a label pass does.
+    """
     sight = sight_in(picture)
     if sight is None:
         raise BadOptionError(
             "It is not known any more from where this panorama was painted.",
             "Generate anew, or turn On the Blocks off.",
         )
+    if sight.depth is None:
+        size: Any = picture.size
+        sight = replace(sight, depth=_depth_around(scene, sight.projector, (size[1], size[0])))
     remove_projections(scene)
     lay_on_blocks(scene, picture, camera, sight)
 
 
-def keep_sight(picture: bpy.types.Image, sight: Sight) -> bpy.types.Image:
-    """Keep with a picture what its camera saw; returns the image of its depth."""
-    assert sight.depth is not None
-    depth = depth_image(sight.depth, f".Depth {picture.name}")
-    facts = sight.projector.to_facts() | {_HIDDEN: sight.hidden}
-    picture[DEPTH], picture[PROJECTOR] = depth, json.dumps(facts)
-    return depth
+def keep_sight(picture: bpy.types.Image, sight: Sight) -> None:
+    """Keep with a picture what its camera saw; or from where alone, where it is not known how far."""
+    picture[PROJECTOR] = json.dumps(sight.projector.to_facts() | {_HIDDEN: sight.hidden})
+    if sight.depth is not None:
+        picture[DEPTH] = depth_image(sight.depth, f".Depth {picture.name}")
+    elif DEPTH in picture:
+        del picture[DEPTH]  # of another place
 
 
 def wanted_sight(scene: bpy.types.Scene) -> Sight | None:
@@ -92,11 +102,11 @@ def sights_of(
 
 def sight_in(picture: bpy.types.Image) -> Sight | None:
     """What the file keeps with a picture."""
-    depth = picture.get(DEPTH)
-    if depth is None or PROJECTOR not in picture:
+    if PROJECTOR not in picture:
         return None
-    facts = json.loads(picture[PROJECTOR])
-    return Sight(Projector.from_facts(facts), depth_in_image(depth), int(facts.get(_HIDDEN, 0)))
+    facts, depth = json.loads(picture[PROJECTOR]), picture.get(DEPTH)
+    known = depth_in_image(depth) if depth is not None else None
+    return Sight(Projector.from_facts(facts), known, int(facts.get(_HIDDEN, 0)))
 
 
 def depth_of(entry: Any) -> np.ndarray:
@@ -115,3 +125,17 @@ def sight_of_now(scene: bpy.types.Scene, camera: bpy.types.Object, shape: tuple[
     with borrowed(scene, camera=camera):
         projector = projector_around(camera) if around else projector_of(scene, camera)
         return Sight(projector, render_label_map(scene, shape, with_depth=True).fine_depth)
+
+
+def _depth_around(scene: bpy.types.Scene, projector: Projector, shape: tuple[int, int]) -> np.ndarray | None:
+    """(H, W) metres: how far all around a projector's place things are now. Raises what a label pass raises."""
+    eye = camera_of(scene).copy()
+    try:
+        eye.animation_data_clear()
+        eye.constraints.clear()
+        eye.parent = None
+        eye.matrix_world = Matrix((*projector.rows, (0, 0, 0, 1))).inverted()
+        with borrowed(scene, camera=eye), borrowed(settings(scene), placement="PANORAMA"):
+            return render_label_map(scene, shape, with_depth=True).fine_depth
+    finally:
+        bpy.data.objects.remove(eye)

@@ -9,13 +9,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from ...model.convolution.convolution import Convolution, Shortcut
+from ...model.convolution.features import EPS, Doubling, Features
 from ...model.layers import LEAK
 from ...model.norms import PixelNorm
 from ...model.spade import GeneratorConfig, SpadeNorm, SpadeResBlock
 from ...model.style_map import Style, StyleMap
 from .changes import Changes, box_of
-from .convolution import Convolution, Shortcut
-from .features import EPS, Doubling, Features
 from .label_path import HiddenLabels, ScaleShift, SeenLabels
 from .patches import neighbourhoods
 from .table import Table, side_by_side

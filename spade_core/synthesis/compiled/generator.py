@@ -12,17 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from ...model.convolution.convolution import Convolution
+from ...model.convolution.features import Doubling, Features
+from ...model.convolution.library import library
 from ...model.interface import AfterBlock, ImageGenerator
 from ...model.layers import LEAK
 from ...model.semantic_input import instance_edges
 from ...model.spade import Generator, GeneratorConfig, SpadeResBlock
 from ...model.style_map import Style
 from .block import CompiledBlock
-from .convolution import Convolution
-from .features import Doubling, Features
 from .keys import KeyMap
 from .label_path import SeenLabels
-from .library import library
 
 MOST_KEPT = 2**28
 """Bytes of tables that are kept for the next picture of the same label map."""

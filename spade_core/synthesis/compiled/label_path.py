@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...model.convolution.convolution import Convolution
+from ...model.convolution.features import Features
+from ...model.convolution.matrices import Matrix
 from ...model.spade import SpadeNorm
 from .changes import MOST_CHANGED, Changes, within
-from .convolution import Convolution
-from .features import Features
 from .keys import KeyMap
-from .matrices import Matrix
 from .patches import Patches
 from .table import Table
 

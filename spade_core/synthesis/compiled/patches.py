@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .library import library, pointer
+from ...model.convolution.library import library, pointer
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,6 +85,9 @@ def test_sky_turns_with_the_camera_and_does_not_move_with_it(walk, views_of):
     assert sky.mean() > 0.1 and np.abs(known.rgb[row, column, 0] - expected[column]).max() < 1.0
 
 
+TRUCK = ("Truck", 0.0)
+
+
 def moving_box(scene):
     """A box before the camera that goes and turns from frame 1 to 3."""
     bpy.ops.mesh.primitive_cube_add(size=3, location=(1, -8, 3))
@@ -101,8 +104,7 @@ def moving_box(scene):
 
 def on_truck(view, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The pixels that show the truck, and the pattern as it would lie on it."""
-    scene_id = view.names.index("Truck") + 1 if "Truck" in view.names else 0
-    pixels = np.flatnonzero(view.things.ravel() == scene_id) if scene_id else np.empty(0, np.intp)
+    pixels = np.flatnonzero(view.numbered({TRUCK: 1}))
     inverse = np.linalg.inv(now)
     return pixels, pattern(view.points(pixels) @ inverse[:3, :3].T + inverse[:3, 3])
 
@@ -110,8 +112,8 @@ def on_truck(view, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_a_thing_that_moves_takes_its_picture_along(walk, views_of):
     moving_box(walk)
     views = views_of(walk, [1, 2, 3])
-    assert not views[1].names and views[3].names == ("Truck",)
-    rest, now = (getattr(views[3].poses["Truck"], name) for name in ("rest", "now"))
+    assert not views[1].moved and set(views[3].moved) == {TRUCK}
+    rest, now = (getattr(views[3].moved[TRUCK], name).matrix for name in ("rest", "now"))
     local = np.linalg.inv(rest)
     at_first = views[1].points(np.arange(views[1].labels.size)) @ local[:3, :3].T + local[:3, 3]
     source = Source(1, views[1], pattern(at_first).reshape(*views[1].shape, 3))
@@ -123,7 +125,7 @@ def test_a_thing_that_moves_takes_its_picture_along(walk, views_of):
     swum = np.abs(pattern(views[3].points(pixels))[is_known] - expected[is_known].astype(int)).max(axis=1)
     assert np.median(swum) > 40, "what stood still in space would be another picture"
     between = known_of(views[2], [source])
-    pixels, _ = on_truck(views[2], views[2].poses["Truck"].now)
+    pixels, _ = on_truck(views[2], views[2].moved[TRUCK].now.matrix)
     assert between.is_known.ravel()[pixels].mean() > 0.75
 
 
@@ -138,9 +140,9 @@ def test_a_thing_that_changes_its_shape_is_painted_anew(walk, views_of):
     key.value = 1.0
     key.keyframe_insert("value", frame=3)
     views = views_of(walk, [1, 3])
-    assert not views[3].poses["Truck"].is_rigid
+    assert views[3].moved[TRUCK].now.shape != views[3].moved[TRUCK].rest.shape
     known = known_of(views[3], [Source(1, views[1], painted(views[1]))])
-    shown = views[3].things > 0
+    shown = views[3].numbered({TRUCK: 1}).reshape(views[3].shape) > 0
     assert shown.mean() > 0.02 and not known.is_known[shown].any()
 
 
@@ -193,7 +195,7 @@ def test_between_pixels_is_nothing_that_neither_has():
 def test_memory_lets_go_of_what_the_last_frame_had_least_of(walk, views_of):
     views = views_of(walk, [1, 2, 3])
     size = views[1].labels.size
-    sources = Sources(most_bytes=25 * size)
+    sources = Sources(most_bytes=30 * size)
     for frame in (1, 2, 3):
         sources.add(Source(frame, views[frame], painted(views[frame])), frame == 1)
         sources.forget({1: 900, 2: 10})

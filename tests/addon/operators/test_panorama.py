@@ -12,10 +12,12 @@ from mathutils import Matrix, Vector
 from spade_backdrops.contract.errors import NothingLabelledError
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.history.records import request_of, results
+from spade_backdrops.label_image.image import is_label_image
 from spade_backdrops.place.image import provenance_of, store_image
 from spade_backdrops.place.panorama_world import SUN, panorama_of, sun_in
 from spade_backdrops.place.placement import place, switch_placement
 from spade_backdrops.place.projection.group import picture_in, projector_in
+from spade_backdrops.place.projection.sights import depth_of
 from spade_backdrops.place.zenith import calmed
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.label_pass import render_label_map
@@ -242,6 +244,35 @@ def test_on_the_blocks_a_panorama_lies_from_where_its_labels_were_taken(spade):
     (entry,) = spade.projections
     assert projector_in(entry.group).place[0] == pytest.approx(place.x + 5, abs=1e-4)
     assert picture_in(entry.group) == panorama_of(scene) == results()[0]
+
+
+def test_a_panorama_of_painted_labels_lies_from_the_place_of_the_press_too(spade):
+    """The labels are painted by hand; how far things are is found when it is laid on them."""
+    scene = bpy.context.scene
+    bpy.ops.spade.paint_labels()
+    (image,) = [each for each in bpy.data.images if is_label_image(each)]
+    width, height = image.size
+    assert width == 2 * height
+    assert bpy.ops.spade.generate_painted(image=image.name) == {"FINISHED"}
+    place, before = scene.camera.matrix_world.to_translation(), snapshot_of(scene)
+    depth = render_label_map(scene, (height, width), with_depth=True).fine_depth
+    scene.camera.location.x += 5
+    bpy.ops.spade.place_as(placement="BACKDROP")  # the world stays, and so does the button
+    assert bpy.ops.spade.panorama_on_blocks() == {"FINISHED"}
+    (entry,) = spade.projections
+    assert np.allclose(projector_in(entry.group).place, place, atol=1e-4)
+    np.testing.assert_allclose(depth_of(entry), np.minimum(depth, 1e6), rtol=1e-3)
+    assert snapshot_of(scene) == before
+
+
+def snapshot_of(scene) -> tuple:
+    return (
+        len(scene.objects),
+        len(bpy.data.objects),
+        len(bpy.data.cameras),
+        scene.camera.name,
+        len(bpy.data.scenes),
+    )
 
 
 def test_a_tile_is_a_material_that_repeats(spade):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import bpy
@@ -13,11 +14,13 @@ from spade_backdrops.bridge.sight import Projector, Sight
 from spade_backdrops.place.image import store_image
 from spade_backdrops.place.panorama_world import panorama_of
 from spade_backdrops.place.placement import place
+from spade_backdrops.place.projection.bare import MEANS
 from spade_backdrops.place.projection.group import PICTURE, projector_in
 from spade_backdrops.place.projection.sights import depth_of, keep_sight
 from spade_backdrops.place.show import show_landed
 from spade_backdrops.properties import settings
-from spade_backdrops.scene.label_pass import render_label_map
+from spade_backdrops.scene.label_pass import LabelPass, render_label_map
+from spade_backdrops.scene.label_rules import scene_label_set
 from spade_backdrops.scene.panorama import level, yaw_of
 from spade_backdrops.scene.projected import is_painted
 from spade_backdrops.scene.projector import projector_around, projector_of
@@ -36,16 +39,24 @@ def around(scene) -> bpy.types.Scene:
 def panorama_in(scene, height: int) -> bpy.types.Scene:
     """The court with a panorama as its world."""
     court.build(scene)
-    settings(scene).placement = "PANORAMA"
-    taken = render_label_map(scene, (height, 2 * height), with_depth=True)
     rgb = np.random.default_rng(1).integers(0, 256, (height, 2 * height, 3), np.uint8)
+    lay_around(scene, labels_around(scene, height), rgb)
+    return scene
+
+
+def labels_around(scene, height: int = HEIGHT) -> LabelPass:
+    settings(scene).placement = "PANORAMA"
+    return render_label_map(scene, (height, 2 * height), with_depth=True)
+
+
+def lay_around(scene, taken: LabelPass, rgb: np.ndarray, means: dict | None = None) -> None:
+    """Let a picture be the scene's world. means: the colours of classes in it."""
     facts = {"seed": 1, "wrap": "horizontal", "yaw": yaw_of(scene.camera), "camera": scene.camera.name}
     picture = store_image(rgb, "Rundum", scene, facts)
-    assert taken.fine_depth is not None
+    picture[MEANS] = json.dumps(means or {})
     keep_sight(picture, Sight(projector_around(scene.camera), taken.fine_depth))
     place(scene, picture)
     show_landed(scene)
-    return scene
 
 
 def through_the_panoramic_camera(scene, folder) -> np.ndarray:
@@ -119,6 +130,63 @@ def points_in_sight(scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     depth = render_label_map(scene, (court.HEIGHT, court.WIDTH)).depth
     settings(scene).placement = "PANORAMA"
     return court.points(projector_of(scene, scene.camera), depth)
+
+
+def test_faces_that_materials_label_keep_their_labels_and_are_bare_in_the_colours_of_these(scene, tmp_path):
+    """A box whose farther side is snow; that side is seen from behind, where the panorama was not."""
+    court.build(scene)
+    for thing in [each for each in scene.objects if each.type in ("MESH", "EMPTY")]:
+        bpy.data.objects.remove(thing)
+    bpy.ops.mesh.primitive_plane_add(size=60)
+    bpy.context.object["spade_label"] = "grass"
+    bpy.ops.mesh.primitive_cube_add(size=4, location=(0, 4, 2))
+    box = bpy.context.object
+    for name in ("snow", "rock"):
+        box.data.materials.append(court.material(name))
+        bpy.data.materials[name]["spade_label"] = name
+    for face in box.data.polygons:
+        face.material_index = 0 if face.normal.y > 0.9 else 1
+    labels = labels_around(scene)
+    assert bpy.data.materials["snow"]["spade_label"] == "snow" and len(labels.shares) == 3
+    colors = {"snow": (1.0, 0.0, 0.0), "rock": (0.0, 0.0, 1.0), "grass": (0.0, 1.0, 0.0)}
+    lay_around(scene, labels, np.full((HEIGHT, WIDTH, 3), 255, np.uint8), colors)
+    assert bpy.ops.spade.panorama_on_blocks() == {"FINISHED"}
+    after = labels_around(scene)
+    np.testing.assert_array_equal(labels.label_map, after.label_map)
+    np.testing.assert_array_equal(labels.fine_depth, after.fine_depth)
+    assert seen_from(scene, (0, -8, 3), 0.0, tmp_path) == (255, 255, 255), "rock that the panorama has seen"
+    assert seen_from(scene, (0, 16, 3), math.pi, tmp_path) == (255, 0, 0), "snow that it has not"
+
+
+def seen_from(scene, place, yaw: float, folder) -> tuple[int, ...]:
+    """The colour in the middle of what a camera sees."""
+    scene.camera.location, scene.camera.rotation_euler = place, (1.5, 0, yaw)
+    bpy.context.view_layer.update()
+    return tuple(court.rendered(scene, folder)[court.HEIGHT // 2, court.WIDTH // 2].tolist())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_eevee_shows_the_same_as_cycles_from_its_place_and_from_beside_it(scene, tmp_path):
+    """A soft picture: between texels EEVEE mixes light, and Cycles bytes."""
+    court.build(scene)
+    names = {entry.id: entry.name for entry in scene_label_set(scene).classes}
+    taken = labels_around(scene, 512)
+    rows, columns = np.mgrid[0:512, 0:1024] * math.tau / 64
+    rgb = np.rint(127.5 + 100 * np.sin(np.stack([rows, columns, rows + columns], axis=2))).astype(np.uint8)
+    lay_around(
+        scene, taken, rgb, {names[each]: (each / 100, 0.5, 0.25) for each in taken.shares if each in names}
+    )
+    bpy.ops.spade.panorama_on_blocks()
+    for x in (0.0, 4.0):
+        scene.camera.location.x = x
+        bpy.context.view_layer.update()
+        court.render_exactly(scene)
+        cycles = court.rendered(scene, tmp_path)
+        scene.render.engine = "BLENDER_EEVEE" if bpy.app.version >= (5, 0) else "BLENDER_EEVEE_NEXT"
+        scene.eevee.taa_render_samples, scene.render.filter_size = 1, 0.01
+        differing = (np.abs(court.rendered(scene, tmp_path) - cycles) > 2).any(axis=2)
+        assert differing.mean() < 0.002
 
 
 def test_pressed_again_and_taken_away_the_users_materials_are_back(around, snapshot):

@@ -52,7 +52,7 @@ def yard(scene, camera, server):
     return scene
 
 
-def test_generate_lays_the_picture_on_the_blocks_and_its_sky_on_the_backdrop(yard):
+def test_generate_lays_the_picture_on_the_blocks_and_its_sky_in_the_world(yard):
     bpy.ops.spade.generate()
     (entry,), (picture,) = settings(yard).projections, results()
     assert picture_in(entry.group) == picture == picture_of(yard, yard.camera)

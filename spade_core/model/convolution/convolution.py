@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...model.fused.library import in_threads
-from .. import row_bands
+from ..fused.library import in_threads
+from . import row_bands
 from .features import Features
 from .library import (
     MOST_CHANNELS,
@@ -102,7 +102,7 @@ class Convolution:
             seen = normed * each[0] + each[1]
             if skip and shortcut is not None:
                 around = shortcut.plain(normed * each[2] + each[3])
-        seen, reach = F.leaky_relu(seen, features.slope), self._kernel // 2
+        seen, reach = features.leaky(seen), self._kernel // 2
         if features.repeat_edge:
             result = F.conv2d(F.pad(seen, (reach,) * 4, mode="replicate"), self.weight, self.bias)
         else:

@@ -42,6 +42,7 @@ typedef struct {
     const float *scale;
     const float *table;  /* rows of 2 or 4 times channels: 1 + gamma, beta; then those of the shortcut */
     const float *shift;  /* (2 or 4 times channels,): added to each row of the table, or NULL */
+    const float *slopes; /* (channels,) below zero; NULL: `slope` */
     const int32_t *rows; /* (height, width) which row is a pixel's; NULL: pixel p has row p */
     int64_t height, width, stride; /* stride: numbers in a row of the table */
     int32_t channels, doubling, norm, repeat_edge; /* repeat_edge: past the border there is the edge, else zeros */
@@ -395,6 +396,11 @@ static inline void OWN(activated)(const float *restrict normed, const float *res
     }
 }
 
+static inline void OWN(activated_each)(const float *restrict normed, const float *restrict slopes, int channels,
+                                       float *restrict out) {
+    for (int c = 0; c < channels; c++) out[c] = normed[c] > 0 ? normed[c] : slopes[c] * normed[c];
+}
+
 /* Row y of the features, (width, out_step) from out on; `between` holds a row of x. Where they are wanted, the features
  * with their noise go to `plain`, (width, channels), what the shortcut sees to `seen`, (width, channels). */
 static void OWN(row)(const Features *of, int64_t y, float *out, int64_t out_step, float *between, float *plain,
@@ -426,7 +432,10 @@ static void OWN(row)(const Features *of, int64_t y, float *out, int64_t out_step
         if (plain) memcpy(plain + x * channels, raw, channels * sizeof(float));
         OWN(normed)(of, raw);
         const float *scales = of->table ? of->table + (of->rows ? of->rows[pixel] : pixel) * of->stride : NULL;
-        OWN(activated)(raw, scales, of->shift, channels, of->slope, out + x * out_step);
+        if (of->slopes)
+            OWN(activated_each)(raw, of->slopes, channels, out + x * out_step);
+        else
+            OWN(activated)(raw, scales, of->shift, channels, of->slope, out + x * out_step);
         if (seen) {
             const float *shift = of->shift ? of->shift + 2 * channels : NULL;
             OWN(activated)(raw, scales + 2 * channels, shift, channels, 1, seen + x * channels);

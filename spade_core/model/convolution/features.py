@@ -4,20 +4,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .library import FeaturesArgument, pointer
-from .table import Table
 
 Doubling = Literal["none", "nearest", "bilinear"]
 Normalisation = Literal["none", "pixel", "channel"]
 DOUBLINGS: tuple[Doubling, ...] = ("none", "nearest", "bilinear")
 NORMALISATIONS: tuple[Normalisation, ...] = ("none", "pixel", "channel")
 EPS = 1e-5
+
+
+class ScalesShifts(Protocol):
+    """What a label map makes of each pixel: synthesis/compiled/table.py."""
+
+    def of_picture(self, index: int) -> tuple[Tensor, Tensor | None, Tensor | None]: ...
+
+    def planes(self, height: int, width: int) -> Tensor: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +34,8 @@ class Features:
 
     x: (B, C, h, w) float32, channels_last. noise: (B, 1, H, W). strength: (C,). moments, of the norm "channel": mean
     and 1 / standard deviation, (B or 1, C). table: 2 C wide, or 4 C where there is a shortcut, which sees
-    N(...) * scale' + shift' by the second half.
+    N(...) * scale' + shift' by the second half. slope: of leaky, below zero; slopes: (C,), one a channel, in its place
+    where there is no table.
     """
 
     x: Tensor
@@ -36,8 +44,9 @@ class Features:
     strength: Tensor | None = None
     norm: Normalisation = "none"
     moments: tuple[Tensor, Tensor] | None = None
-    table: Table | None = None
+    table: ScalesShifts | None = None
     slope: float = 1.0
+    slopes: Tensor | None = None
     repeat_edge: bool = False
 
     @property
@@ -67,6 +76,11 @@ class Features:
             return (x - mean) * scale
         return x
 
+    def leaky(self, x: Tensor) -> Tensor:
+        if self.slopes is not None:
+            return F.prelu(x, self.slopes)
+        return x if self.slope == 1.0 else F.leaky_relu(x, self.slope)
+
     def argument(self, picture: int, kept: list[Tensor]) -> FeaturesArgument:
         """One picture's, for layers.c; what it points at is added to `kept`, and has to live as long."""
         height, width = self.size
@@ -82,7 +96,7 @@ class Features:
             table = table.contiguous()
         each = [
             tensor if tensor is None or tensor is table else tensor.contiguous()
-            for tensor in (x, noise, self.strength, mean, scale, table, shift, rows)
+            for tensor in (x, noise, self.strength, mean, scale, table, shift, self.slopes, rows)
         ]
         kept += [tensor for tensor in each if tensor is not None]
         return FeaturesArgument(

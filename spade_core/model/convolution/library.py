@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ...model.fused.library import opened
+from ..fused.library import opened
 
 SOURCE = Path(__file__).with_name("layers.c")
 MOST_CHANNELS = 2048
@@ -21,7 +21,10 @@ class FeaturesArgument(ctypes.Structure):
     """Features of layers.c."""
 
     _fields_ = [
-        *((name, POINTER) for name in ("x", "noise", "strength", "mean", "scale", "table", "shift", "rows")),
+        *(
+            (name, POINTER)
+            for name in ("x", "noise", "strength", "mean", "scale", "table", "shift", "slopes", "rows")
+        ),
         *((name, PLACE) for name in ("height", "width", "stride")),
         *((name, COUNT) for name in ("channels", "doubling", "norm", "repeat_edge")),
         *((name, NUMBER) for name in ("eps", "slope")),

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from spade_core.contract.errors import CancelledError
+from spade_core.model.convolution import row_bands
+from spade_core.model.convolution.row_bands import RowBands
 from spade_core.model.layers import conv
-from spade_core.synthesis import row_bands
 from spade_core.synthesis.batches import Batches, Canvas
-from spade_core.synthesis.row_bands import RowBands
 from spade_core.synthesis.synthesizer import Synthesizer
 
 
