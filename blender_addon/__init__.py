@@ -9,6 +9,7 @@ from . import (
     animation,
     background,
     batch,
+    escape,
     free_device,
     history,
     label_image,
@@ -29,7 +30,7 @@ from .scene import label_overview
 _PARTS = (
     *(preferences, properties, installer, session, label_taking, label_overview),
     *(place, background, animation, batch, history, label_image, overlay),
-    *(operators, live, ui, timer, free_device),
+    *(operators, escape, live, ui, timer, free_device),
 )
 
 

@@ -20,6 +20,7 @@ import bpy
 from .bridge.connection import ConnectionState
 from .bridge.jobs import Job, SceneRequest
 from .contract.errors import DeadlineError, InternalError, SpadeError, UnavailableError
+from .place.viewport import show_as_it_looks
 from .scene.elsewhere import Place
 from .scene.frame_passes import FramePasses
 from .scene.label_pass import LabelPass
@@ -36,7 +37,10 @@ Waiting = Generator[None, None, Made]
 
 
 class LongWork:
-    """Call step() often; implement `work`. error: what ended it, if anything did."""
+    """Call step() often; implement `work`. error: what ended it, if anything did.
+
+    pressed_in: the view that it was begun in, by its address; 0 for none.
+    """
 
     def __init__(self, scene: bpy.types.Scene, keep_unkeyed: bool) -> None:
         """Write the file as it is now, and begin. Raises InternalError, UnavailableError.
@@ -45,7 +49,9 @@ class LongWork:
         """
         self.error: SpadeError | None = None
         self.has_ended = False
+        self.pressed_in = 0
         self._began = time.monotonic()
+        self._ended: float | None = None
         self._job: Job | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="spade-series-"))
         self.scene_file = self._folder / "scene.blend"
@@ -64,8 +70,8 @@ class LongWork:
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
-        return time.monotonic() - self._began
+        """From its beginning to its end, or to now."""
+        return (self._ended or time.monotonic()) - self._began
 
     def step(self) -> None:
         """Go on with what can go on."""
@@ -86,9 +92,14 @@ class LongWork:
             )
             self.close()
 
+    def show_in_view(self) -> None:
+        """Let the view that it was begun in show what has landed; once, for then the view is the designer's again."""
+        show_as_it_looks(self.pressed_in)
+        self.pressed_in = 0
+
     def close(self) -> None:
         """End it, whatever it does; what is finished stays."""
-        self.has_ended = True
+        self.has_ended, self._ended = True, self._ended or time.monotonic()
         self._work.close()
         if self._job is not None and self._job.is_live:
             current_session().board.cancel(self._job)

@@ -48,7 +48,6 @@ class Session:
         )
         self.cards: CardMaking | None = None
         self.shown_paintings: list[Job] = []  # jobs whose small picture is in place until they end
-        self.pressed_in = 0  # the view that Generate was pressed in, by its address: it shows the picture
         self.last_drawn: tuple | None = None  # what the panel showed when it was last redrawn
         self._opened_for: tuple[str, ...] = ()
         self._thumbnails: dict[str, ThumbnailQuestion] = {}  # by the digests of models

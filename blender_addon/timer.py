@@ -117,7 +117,7 @@ def _place_pictures(session: Session) -> None:
             except SpadeError as problem:
                 session.show(problem)
             else:
-                show_in_view(session.pressed_in)
+                show_in_view(job.pressed_in)
                 if wants_layers(job):
                     session.paint_layers(job)
 
@@ -148,7 +148,7 @@ def _show_paintings(session: Session) -> None:
                 show_painting(job, scene)
             except SpadeError:
                 continue  # the finished picture will say it
-            show_in_view(session.pressed_in)
+            show_in_view(job.pressed_in)
     for job in list(session.shown_paintings):
         if not job.is_live and job.state is not JobState.FINISHED:
             session.shown_paintings.remove(job)

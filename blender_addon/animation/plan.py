@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from ..bridge.jobs import SceneRequest
-from ..contract.errors import BadOptionError
+from ..contract.errors import BadOptionError, NotSavedError
 from ..picture_folder import digest_of
 from ..properties import settings
 from ..scene.label_rules import scene_label_set
@@ -100,7 +100,8 @@ class AnimationPlan:
 
 
 def plan_animation(context: bpy.types.Context) -> AnimationPlan:
-    """The frames of the scene's range, as it is set now. Raises BadOptionError, and what Generate does."""
+    """The frames of the scene's range, as it is set now. Raises BadOptionError, NotSavedError, and what a press
+    of Generate does."""
     scene = context.scene
     spade = settings(scene)
     if spade.placement in ("PANORAMA", "TILE"):
@@ -132,10 +133,8 @@ def plan_animation(context: bpy.types.Context) -> AnimationPlan:
 
 
 def frames_folder(scene: bpy.types.Scene) -> Path:
-    """Where pictures of this scene are written as files. Raises BadOptionError for a file that was never saved."""
+    """Where pictures of this scene are written as files. Raises NotSavedError where the file has none."""
     wanted = settings(scene).frames_folder
     if wanted.startswith("//") and not bpy.data.filepath:
-        raise BadOptionError(
-            "The frames go beside the .blend, which has no place yet.", "Save the file first."
-        )
+        raise NotSavedError("This file is not saved.", "Save it first: the frames go beside it.")
     return Path(bpy.path.abspath(wanted))

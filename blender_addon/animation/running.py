@@ -24,7 +24,7 @@ def running_animation() -> Animator | None:
 
 
 def last_animation() -> Animator | None:
-    """The one that ended last, well or not, in this file."""
+    """The one that ended last, done or not, in this file."""
     return at_work.last
 
 
@@ -59,4 +59,5 @@ def step() -> None:
             animator.error = problem
             current_session().show(problem, "spade.animate")
             return
+        animator.show_in_view()
         bpy.ops.ed.undo_push(message="Place Animation")

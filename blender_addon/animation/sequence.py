@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 
 from ..picture_folder import PictureFolder
 from ..place.backdrop import place_backdrop
 from ..place.camera_background import place_background, remove_background
-from ..place.image import tag_image
-from ..place.material import picture_node
+from ..place.image import FRAMES, tag_image
 from ..place.projection.projections import remove_projections
 from ..place.show import show_landed
 from ..properties import settings
@@ -30,11 +27,11 @@ def show_frames(scene: bpy.types.Scene, frames: range, folder: PictureFolder) ->
     cameras = {entry.facts["camera"] for entry in entries if entry is not None}
     for camera in [thing for thing in scene.objects if thing.type == "CAMERA" and thing.name in cameras]:
         if settings(scene).placement == "BACKGROUND_IMAGE":
-            _play(place_background(scene, image, camera).image_user, frames)
+            place_background(scene, image, camera)
             continue
         remove_projections(scene, camera)
         remove_background(camera)
-        _play(picture_node(place_backdrop(scene, image, camera)).image_user, frames)
+        place_backdrop(scene, image, camera)
     show_landed(scene)
     return image
 
@@ -51,14 +48,8 @@ def _sequence(scene: bpy.types.Scene, frames: range, folder: PictureFolder) -> b
         bpy.path.relpath(str(folder.path(name_of(frames[0])))) if bpy.data.filepath else image.filepath
     )
     image.source = "SEQUENCE"
+    image[FRAMES] = [frames[0], frames[-1]]
     image.alpha_mode = "NONE"
     tag_image(image, scene)
     image.reload()
     return image
-
-
-def _play(user: Any, frames: range) -> None:
-    """The scene's frame 12 shows the file of number 12, before and after them the first and the last."""
-    user.frame_start, user.frame_offset = frames[0], frames[0] - 1
-    user.frame_duration = frames[-1] - frames[0] + 1
-    user.use_auto_refresh, user.use_cyclic = True, False

@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..contract.errors import BadOptionError, NothingLabelledError
+from ..contract.errors import BadOptionError, NothingLabelledError, NotSavedError
 from ..scene.projected import is_painted, users_material
 from ..scene.shader_tree import is_see_through
 
@@ -39,13 +39,11 @@ def plan_bake(
 ) -> BakePlan:
     """For the selected things that a picture is projected on; with `new_uv_map` each is given one of its own.
 
-    Raises BadOptionError for a file that was never saved and for what cannot be baked, NothingLabelledError where
-    nothing is selected that is projected on.
+    Raises NotSavedError, BadOptionError for what cannot be baked, and NothingLabelledError where nothing is selected
+    that is projected on.
     """
     if not bpy.data.filepath:
-        raise BadOptionError(
-            "The textures go beside the .blend, which has no place yet.", "Save the file first."
-        )
+        raise NotSavedError("This file is not saved.", "Save it first: the textures go beside it.")
     things = [thing for thing in context.selected_objects if _is_projected_on(thing)]
     if not things:
         raise NothingLabelledError(

@@ -116,6 +116,7 @@ class Batch(LongWork):
             if job.error is not None:
                 current_session().board.discard(job)
                 raise job.error
+            self.show_in_view()
             return
         while hindrance() is not None:
             yield

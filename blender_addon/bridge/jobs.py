@@ -125,7 +125,8 @@ class Job:
 
     painting: (h, w, 3) uint8, the small picture that the server is enlarging; None where it painted at full size.
     terms, upscaler_terms: whose weights painted and enlarged it, and on what terms, in words, as far as is known.
-    lands: whether its picture is placed by itself when it is there. is_new: whether placing it changed anything.
+    lands: whether its picture is placed by itself when it is there; pressed_in: the view that shows it then, by its
+    address; 0 for none. is_new: whether placing it changed anything.
     objects_can_come: whether it can still be found out which objects the pixels show; wants_objects: that it shall.
     """
 
@@ -143,6 +144,7 @@ class Job:
     terms: str = ""
     upscaler_terms: str = ""
     lands: bool = True
+    pressed_in: int = 0
     is_new: bool = True
     notes: list[str] = field(default_factory=list)
     """Of one that is painted again: what is no longer as it was, in sentences."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from ..contract.errors import BadOptionError, CannotWriteError
+from ..contract.errors import BadOptionError, CannotWriteError, NotSavedError
 from ..place.panorama_world import panorama_of
 from ..place.projection.materials import is_baked
 from ..place.tile_material import tile_of
@@ -73,5 +73,5 @@ def _place(filepath: str) -> tuple[Path, str]:
     if not filepath or not path.name:
         raise CannotWriteError("No file is named to export to.", "Choose a folder and a name.")
     if filepath.startswith("//") and not bpy.data.filepath:
-        raise CannotWriteError("The .blend has no place yet, so nothing lies beside it.", "Save it first.")
+        raise NotSavedError("This file is not saved.", "Save it first, or choose a folder.")
     return path.parent, path.stem if path.suffix.lower() in _ENDINGS else path.name

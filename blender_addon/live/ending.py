@@ -22,7 +22,6 @@ _TICK_S, _BUSY_TICK_S = 0.03, 0.012
 _log = logging.getLogger(__name__)
 _current: LivePainting | None = None
 _drawn: tuple | None = None
-_keys: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 
 
 def current_live() -> LivePainting | None:
@@ -111,18 +110,8 @@ _HANDLERS: handlers.Handlers = {"load_pre": _before_load, "render_init": _before
 
 def register() -> None:
     handlers.add(_HANDLERS)
-    keys = bpy.context.window_manager.keyconfigs.addon
-    if keys is not None:  # there are none without a window
-        views = keys.keymaps.new(name="3D View", space_type="VIEW_3D")
-        _keys.append((views, views.keymap_items.new("spade.end_live", "ESC", "PRESS")))
 
 
 def unregister() -> None:
     end()
-    while _keys:
-        views, key = _keys.pop()
-        views.keymap_items.remove(key)
-        keys = bpy.context.window_manager.keyconfigs.addon
-        if keys is not None and not views.keymap_items:
-            keys.keymaps.remove(views)
     handlers.remove(_HANDLERS)

@@ -36,10 +36,14 @@ class SPADE_OT_animate(PaintsMany, bpy.types.Operator):
 
 
 class SPADE_OT_stop_animation(ReportsErrors, bpy.types.Operator):
-    """Stop painting frames. Those that are there stay, and Paint Animation goes on after them"""
+    """Stop painting frames, as Esc does. Those that are there stay, and Paint Animation goes on after them"""
 
     bl_idname = "spade.stop_animation"
     bl_label = "Stop"
+
+    @classmethod
+    def poll(cls, context) -> bool:
+        return running_animation() is not None
 
     def run(self, context) -> None:
         stop_animation()

@@ -43,10 +43,14 @@ class SPADE_OT_batch(PaintsMany, bpy.types.Operator):
 
 
 class SPADE_OT_stop_batch(ReportsErrors, bpy.types.Operator):
-    """Stop painting the batch. The pictures that are there stay, and Paint Batch goes on after them"""
+    """Stop painting the batch, as Esc does. What is there stays, and Paint Batch goes on after it"""
 
     bl_idname = "spade.stop_batch"
     bl_label = "Stop"
+
+    @classmethod
+    def poll(cls, context) -> bool:
+        return running_batch() is not None
 
     def run(self, context) -> None:
         stop_batch()

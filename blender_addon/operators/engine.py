@@ -43,7 +43,7 @@ class SPADE_OT_export_panorama(ExportsForEngine, bpy.types.Operator):
     """Write the panorama's light as an environment map for engines, and as the faces of a cube. Esc cancels"""
 
     bl_idname = "spade.export_panorama"
-    bl_label = "Export Panorama for Engine"
+    bl_label = "Export Panorama"
 
     filter_glob: StringProperty(default="*.hdr;*.exr", options={"HIDDEN"})
     file_format: EnumProperty(
@@ -75,7 +75,7 @@ class SPADE_OT_export_tile(ExportsForEngine, bpy.types.Operator):
     """Write the tile as a set of pictures for a surface: albedo, normals and roughness. Esc cancels"""
 
     bl_idname = "spade.export_tile"
-    bl_label = "Export Tile for Engine"
+    bl_label = "Export Tile"
 
     filename_ext = ".png"
     filter_glob: StringProperty(default="*.png", options={"HIDDEN"})
@@ -95,7 +95,7 @@ class SPADE_OT_export_baked(ExportsForEngine, bpy.types.Operator):
     """Write the selected baked things with their textures as glTF. Esc cancels"""
 
     bl_idname = "spade.export_baked"
-    bl_label = "Export Baked for Engine"
+    bl_label = "Export Baked"
 
     filter_glob: StringProperty(default="*.glb;*.gltf", options={"HIDDEN"})
     file_format: EnumProperty(

@@ -12,6 +12,7 @@ import random
 import bpy
 
 from ..bridge.jobs import JobState
+from ..place.viewport import pressed_in
 from ..properties import settings
 from ..scene.coverage import last_coverage
 from ..scene_job import submit_scene
@@ -41,13 +42,12 @@ class SPADE_OT_generate(ReportsErrors, bpy.types.Operator):
         return self.reporting_errors(self.run if self.wait or bpy.app.background else self.start, context)
 
     def invoke(self, context, event):
-        in_view = isinstance(context.space_data, bpy.types.SpaceView3D)
-        current_session().pressed_in = context.space_data.as_pointer() if in_view else 0
         return self.reporting_errors(self.start, context)
 
     def start(self, context) -> set[str] | None:
         """Hand the request over; the timer does the rest. Until the labels are there, Esc cancels."""
         self.job = submit_scene(context)
+        self.job.pressed_in = pressed_in(context)
         wake()
         if self.job.state is JobState.TAKING and context.window is not None:
             context.window_manager.modal_handler_add(self)

@@ -12,6 +12,7 @@ from ..contract.messages import PREVIEW
 from ..history.records import FAVOURITE, is_in_use, remove_result, request_of, results, style_images
 from ..place.placement import kind_of, place
 from ..place.show import show_landed
+from ..place.viewport import pressed_in
 from ..properties import settings
 from ..scene.view import label_map_shape
 from ..session import current_session
@@ -68,6 +69,7 @@ class SPADE_OT_paint_again(OfResult, bpy.types.Operator):
     def start(self, context) -> None:
         """Send it off, and say what is no longer as it was; the timer does the rest."""
         job = self.submit(context)
+        job.pressed_in = pressed_in(context)
         if job.notes:
             self.report({"WARNING"}, " ".join(job.notes))
         wake()

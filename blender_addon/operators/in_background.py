@@ -10,6 +10,7 @@ import bpy
 
 from ..background.running import running_work, start_work, stop_work, take_work
 from ..background.work import BackgroundWork
+from ..session import current_session
 from ..sidebar import redraw
 from .reports_errors import ReportsErrors
 
@@ -32,11 +33,17 @@ class WorksInBackground(ReportsErrors):
 
     def start(self, context) -> set[str]:
         """With a window: the other Blender works, and this one goes on."""
-        start_work(lambda: self.begin(context))
+        self.begun(context)
         manager: Any = context.window_manager
         self.clock = manager.event_timer_add(_STEP_S, window=context.window)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
+
+    def begun(self, context) -> BackgroundWork:
+        """It works; what the panel said before is over."""
+        work = start_work(lambda: self.begin(context))
+        current_session().dismiss()
+        return work
 
     def modal(self, context, event) -> set[str]:
         work = running_work()
@@ -58,7 +65,7 @@ class WorksInBackground(ReportsErrors):
 
     def wait(self, context) -> None:
         """The way of scripts: return when all is done."""
-        work = start_work(lambda: self.begin(context))
+        work = self.begun(context)
         try:
             while not work.has_ended:
                 work.step()

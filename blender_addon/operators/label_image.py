@@ -151,12 +151,11 @@ class SPADE_OT_generate_painted(ReportsErrors, bpy.types.Operator):
     )
 
     def invoke(self, context, event):
-        view = largest_view(context)
-        current_session().pressed_in = view.as_pointer() if view else 0
         return self.reporting_errors(self.start, context)
 
     def start(self, context) -> None:
-        self.submit(context)
+        view = largest_view(context)
+        self.submit(context).pressed_in = view.as_pointer() if view else 0
         wake()
 
     def run(self, context) -> None:

@@ -9,6 +9,7 @@ import bpy
 from bpy.props import BoolProperty
 
 from ..long_work import LongWork
+from ..place.viewport import pressed_in
 from ..sidebar import redraw
 from ..timer import run_until, wake
 from .reports_errors import ReportsErrors
@@ -30,7 +31,7 @@ class PaintsMany(ReportsErrors):
 
     def start(self, context) -> None:
         """With a window."""
-        self.begin(context)
+        self.begin(context).pressed_in = pressed_in(context)
         wake()
         redraw()
 

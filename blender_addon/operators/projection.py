@@ -13,7 +13,6 @@ from ..place.projection.group import projector_in
 from ..place.projection.projections import projection_of, refuse_too_many, remove_projections
 from ..place.projection.sights import depth_of
 from ..place.show import show
-from ..place.viewport import show_materials
 from ..properties import settings
 from ..scene.bands import BANDS, things_before
 from ..scene.borrow import borrowed
@@ -21,7 +20,6 @@ from ..scene.other_view import OtherView
 from ..scene.projector import projector_of
 from ..scene.view import FLAT, camera_data, flat_camera_of
 from ..scene_job import submit_scene
-from ..session import current_session
 from .reports_errors import ReportsErrors
 from .waiting import wait_for_picture
 from .watches_job import WatchesJob
@@ -41,9 +39,7 @@ class SPADE_OT_project_from_view(WatchesJob, bpy.types.Operator):
         return self.reporting_errors(self.start, context)
 
     def start(self, context) -> set[str]:
-        job = self.submit(context)
-        _stay_here(context)
-        return self.watch(context, job)
+        return self.watch(context, self.submit(context))
 
     def go_on(self, context) -> None:
         _leave_no_camera(self.job)
@@ -83,9 +79,7 @@ class SPADE_OT_fill_hidden(WatchesJob, bpy.types.Operator):
     def start(self, context) -> set[str]:
         """The first band; the next one follows when it is there."""
         self.band = 1
-        job = submit_hidden(context, self.band)
-        _stay_here(context)
-        return self.watch(context, job)
+        return self.watch(context, submit_hidden(context, self.band))
 
     def go_on(self, context) -> Job | None:
         if self.job.state is not JobState.PLACED or self.band == BANDS:
@@ -137,13 +131,6 @@ def submit_hidden(context: bpy.types.Context, bands: int, in_background: bool | 
     hidden = things_before(scene, frozen, depth_of(entry), bands)
     sight = Sight(projector_of(scene, camera, WIDER), hidden=bands)
     return submit_scene(context, in_background, sight=sight, view=OtherView(hidden, WIDER))
-
-
-def _stay_here(context: bpy.types.Context) -> None:
-    """The view shows the pictures that come, and goes on looking from where it does."""
-    current_session().pressed_in = 0
-    if isinstance(context.space_data, bpy.types.SpaceView3D):
-        show_materials(context.space_data, context.scene)
 
 
 def _leave_no_camera(job: Job) -> None:

@@ -15,6 +15,7 @@ from ..bridge.repaint import Repaint, feathered
 from ..contract.errors import BadImageError, BadOptionError
 from ..history.records import request_of
 from ..place.placement import kind_of, placed_picture
+from ..place.viewport import pressed_in
 from ..properties import settings
 from ..scene.label_pass import render_label_map
 from ..scene.view import flat_camera_of
@@ -66,7 +67,7 @@ class SPADE_OT_paint_region(ReportsErrors, bpy.types.Operator):
 
     def start(self, context) -> None:
         """Send it off; the timer does the rest."""
-        self.submit(context)
+        self.submit(context).pressed_in = pressed_in(context)
         wake()
 
     def run(self, context) -> None:

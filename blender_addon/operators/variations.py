@@ -10,6 +10,7 @@ from ..bridge.jobs import Job
 from ..bridge.variations import Variations
 from ..contract.errors import BadOptionError, CancelledError
 from ..history import thumbnails
+from ..place.viewport import pressed_in
 from ..properties import settings
 from ..scene_job import submit_scene
 from ..session import current_session
@@ -75,13 +76,11 @@ class SPADE_OT_pick_variation(ReportsErrors, bpy.types.Operator):
     seed: IntProperty(name="Seed", description="Whose picture to place; it becomes the scene's seed", min=0)
 
     def invoke(self, context, event):
-        in_view = isinstance(context.space_data, bpy.types.SpaceView3D)
-        current_session().pressed_in = context.space_data.as_pointer() if in_view else 0
         return self.reporting_errors(self.start, context)
 
     def start(self, context) -> None:
         """Have it painted whole; the timer places it."""
-        self.pick(context)
+        self.pick(context).pressed_in = pressed_in(context)
         wake()
 
     def run(self, context) -> None:

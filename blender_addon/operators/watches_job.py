@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The base of operators that stay with their picture until it is placed; Esc ends them."""
+"""The base of operators that stay with their picture until it is placed; Esc ends them.
+
+The view that they were pressed in shows the picture then, and goes on looking from where it does.
+"""
 
 from __future__ import annotations
 
 import bpy
 
 from ..bridge.jobs import Job, JobState
+from ..place.viewport import pressed_in, show_as_it_looks
 from ..session import current_session
 from ..sidebar import redraw
 from ..timer import wake
@@ -24,7 +28,7 @@ class WatchesJob(ReportsErrors):
         raise NotImplementedError
 
     def watch(self, context: bpy.types.Context, job: Job) -> set[str]:
-        self.job = job
+        self.job, self.view = job, pressed_in(context)
         wake()
         manager = context.window_manager
         self._clock = manager.event_timer_add(_LOOK_S, window=context.window)
@@ -35,6 +39,7 @@ class WatchesJob(ReportsErrors):
         if event.type == "ESC" and event.value == "PRESS" and self.job.is_live:
             current_session().board.cancel(self.job)
             redraw()
+            return {"RUNNING_MODAL"}  # the key is used up: nothing else is to end by it
         if self.job.is_live or (self.job.state is JobState.FINISHED and self.job.error is None):
             return {"PASS_THROUGH"}
         if "RUNNING_MODAL" in self.reporting_errors(self._follow, context):
@@ -43,6 +48,8 @@ class WatchesJob(ReportsErrors):
         return {"FINISHED", "PASS_THROUGH"}
 
     def _follow(self, context: bpy.types.Context) -> set[str] | None:
+        if self.job.state is JobState.PLACED:
+            show_as_it_looks(self.view)
         following = self.go_on(context)
         if following is None:
             return None

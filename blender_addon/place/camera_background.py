@@ -17,7 +17,7 @@ import bpy
 from ..contract.errors import BadOptionError
 from ..properties import settings
 from ..scene.view import camera_data
-from .image import tag_image
+from .image import play, tag_image
 
 # Custom properties of a camera's data: the picture that our background image shows, and, where its background images
 # were switched off, which of the others were shown one by one.
@@ -35,6 +35,7 @@ def place_background(
     lens = camera_data(camera)
     background = background_of(camera) or _new_background(lens)
     background.image = lens[_PICTURE] = image
+    play(background.image_user, image)
     tag_image(image)
     fit_background(scene, camera)
     return background

@@ -28,6 +28,9 @@ DIGEST = "spade_digest"
 JOB = "spade_job"
 """Custom property of a picture that stands in for one that is not finished: the job that it belongs to."""
 
+FRAMES = "spade_frame_range"
+"""Custom property of an image sequence: its first frame and its last, by the scene's numbers and the files' alike."""
+
 _OF_THE_MOMENT = ("made", "seconds", "model_terms", "upscaler_terms")
 """What may differ between two pictures that are the same."""
 
@@ -156,3 +159,13 @@ def has_color_space(view: View) -> bool:
 
 def _known_color_spaces() -> list[str]:
     return bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items.keys()
+
+
+def play(user: Any, image: bpy.types.Image) -> None:
+    """Let whatever shows an image sequence of ours, by its image user, show the file of the scene's frame; before and
+    after them the first and the last. Other images stand still."""
+    if FRAMES not in image:
+        return
+    first, last = image[FRAMES]
+    user.frame_start, user.frame_offset, user.frame_duration = first, first - 1, last - first + 1
+    user.use_auto_refresh, user.use_cyclic = True, False

@@ -9,7 +9,7 @@ import bpy
 
 from ..scene.borrow import set_if_known
 from .colors import colors_group
-from .image import tag_image
+from .image import play, tag_image
 
 _PICTURE = "Spade Picture"
 _COLORS = "Spade Colours"
@@ -23,6 +23,7 @@ def show_image(backdrop: bpy.types.Object, image: bpy.types.Image, scene: bpy.ty
     """
     nodes = _material_of(backdrop).node_tree.nodes
     nodes[_PICTURE].image = image
+    play(nodes[_PICTURE].image_user, image)
     nodes.active = nodes[_PICTURE]  # what the viewport's texture shading shows
     match_colors(backdrop, scene)
 

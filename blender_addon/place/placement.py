@@ -20,7 +20,7 @@ from .camera_background import (
     refuse_linked,
     remove_background,
 )
-from .image import is_painting, provenance_of
+from .image import PROVENANCE, is_painting, provenance_of
 from .layers.cards import fit_layers, layers_of, place_layers, remove_layers
 from .layers.kept import cards_in
 from .panorama_world import match_world, panorama_of, place_panorama, remove_panorama
@@ -122,6 +122,11 @@ def placed_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The cameras of the scene that a picture is shown for."""
     cameras = [thing for thing in scene.objects if isinstance(thing.data, bpy.types.Camera)]
     return [camera for camera in cameras if placed_picture(scene, camera) is not None]
+
+
+def shows_or_has_pictures(scene: bpy.types.Scene) -> bool:
+    """Whether there is anything to see beside the blocks: a picture of the file, or frames that a camera shows."""
+    return any(PROVENANCE in image for image in bpy.data.images) or bool(placed_cameras(scene))
 
 
 def switch_placement(scene: bpy.types.Scene, placement: str) -> None:

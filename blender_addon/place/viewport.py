@@ -82,10 +82,32 @@ def look_through_camera(context: bpy.types.Context) -> None:
         space.region_3d.view_camera_offset = covered / 2 / widths["WINDOW"] / enlarged, 0.0
 
 
+def pressed_in(context: bpy.types.Context) -> int:
+    """The 3D view that a button was pressed in, by its address (`as_pointer`); 0 elsewhere."""
+    space = context.space_data
+    return space.as_pointer() if isinstance(space, bpy.types.SpaceView3D) else 0
+
+
 def show_in_view(address: int) -> None:
-    """Let the view of this address (`as_pointer`) show the picture, where it is still open."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            space = area.spaces.active
-            if isinstance(space, bpy.types.SpaceView3D) and space.as_pointer() == address:
-                look_at_picture(space, window.scene)
+    """Let the view of this address look at the picture, where it is still open."""
+    for view, scene in _views_at(address):
+        look_at_picture(view, scene)
+
+
+def show_as_it_looks(address: int) -> None:
+    """Let the view of this address show pictures, and go on looking from where it does."""
+    for view, scene in _views_at(address):
+        if view.region_3d is not None and view.region_3d.view_perspective == "CAMERA":
+            look_at_picture(view, scene)
+        else:
+            show_materials(view, scene)
+
+
+def _views_at(address: int) -> list[tuple[bpy.types.SpaceView3D, bpy.types.Scene]]:
+    """The open view of an address, and its window's scene."""
+    return [
+        (space, window.scene)
+        for window in bpy.context.window_manager.windows
+        for area in window.screen.areas
+        if isinstance(space := area.spaces.active, bpy.types.SpaceView3D) and space.as_pointer() == address
+    ]

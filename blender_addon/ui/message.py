@@ -9,12 +9,11 @@ from collections.abc import Iterator
 import bpy
 
 from ..bridge.jobs import Job
-from ..contract.errors import SpadeError
+from ..contract.errors import NotSavedError, SpadeError
 from ..live.ending import current_live
 from ..place.caveats import caveats
-from ..place.image import PROVENANCE
 from ..place.picture import hindrance, scene_of
-from ..place.placement import placed_picture
+from ..place.placement import placed_picture, shows_or_has_pictures
 from ..properties import settings
 from ..scene.label_overview import overview
 from ..scene.label_rules import scene_label_set
@@ -39,7 +38,8 @@ def draw_message(layout: Layout, context: bpy.types.Context, next_step: str = ""
     `next_step`: what to say where all is well and nothing is painted yet; by default what the scene asks for.
     """
     session, scene = current_session(), context.scene
-    if session.error is not None:
+    is_over = isinstance(session.error, NotSavedError) and bpy.data.filepath
+    if session.error is not None and not is_over:
         # What lasts is mended from here, too.
         draw_error(layout, context, session.error, also=_foreseen(scene), whole=_WHOLE)
         return
@@ -62,7 +62,10 @@ def draw_message(layout: Layout, context: bpy.types.Context, next_step: str = ""
         )
         return
     if session.board.live_in(scene.session_uid) is not None:
-        draw_box(layout, context, ["The picture comes by itself.", "Blender is yours meanwhile."], "INFO")
+        said = "The picture comes by itself."
+        if session.layers is not None:
+            said = "The picture is there; what it hides comes."
+        draw_box(layout, context, [said, "Blender is yours meanwhile."], "INFO")
         return
     _draw_state(layout, context, next_step)
 
@@ -147,12 +150,8 @@ def _draw_sentences(layout: Layout, sentences: list[str], icon: str) -> None:
 
 
 def _caveats(scene: bpy.types.Scene) -> list[str]:
-    is_seen = settings(scene).show != "BLOCKS" and _has_pictures()
+    is_seen = settings(scene).show != "BLOCKS" and shows_or_has_pictures(scene)
     return caveats(scene) if is_seen else []
-
-
-def _has_pictures() -> bool:
-    return any(PROVENANCE in image for image in bpy.data.images)
 
 
 def _has_labels(scene: bpy.types.Scene) -> bool:

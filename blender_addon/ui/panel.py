@@ -9,7 +9,7 @@ from ..bridge.connection import Connection
 from ..bridge.jobs import Job, JobState
 from ..live.ending import current_live
 from ..overlay.settings import overlay_settings
-from ..place.image import PROVENANCE
+from ..place.placement import shows_or_has_pictures
 from ..place.viewport import shows_pictures
 from ..properties import SHOWN, settings
 from ..scene.view import label_map_shape
@@ -67,7 +67,7 @@ def draw_pictures(layout: Layout, context: bpy.types.Context) -> None:
     if current_live() is not None:
         row.prop(overlay_settings(context), "live_opacity", slider=True)
         return
-    has_pictures = any(PROVENANCE in image for image in bpy.data.images)
+    has_pictures = shows_or_has_pictures(context.scene)
     row.enabled = has_pictures
     for what, text, _ in SHOWN:
         is_shown = has_pictures and settings(context.scene).show == what

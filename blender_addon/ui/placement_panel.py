@@ -18,6 +18,7 @@ from ..place.projection.projections import projection_of
 from ..place.tile_material import tile_of
 from ..properties import PLACEMENTS, settings
 from ..scene.projected import is_painted
+from ..session import current_session
 from .layout import Layout, layout_of
 from .panel import CATEGORY
 
@@ -60,7 +61,8 @@ class SPADE_PT_placement(bpy.types.Panel):
             layout.prop(background, "alpha", text="Opacity", slider=True)
             layout.row().prop(background, "display_depth", expand=True)
         picture = placed_picture(scene, camera)
-        if spade.placement == "LAYERS" and picture is not None and not cards_in(picture):
+        has_cards = picture is None or cards_in(picture) or current_session().layers is not None
+        if spade.placement == "LAYERS" and not has_cards:
             layout.label(text="Generate paints what stands behind.", icon="INFO")
         if spade.is_on_blocks:
             bare = layout.row()

@@ -37,6 +37,7 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
         Remedy("spade.auto_assign", "Label by Name", "SORTALPHA"),
         Remedy("spade.add_example", "Add Example Valley", "WORLD_DATA"),
     ),
+    "NOT_SAVED": (Remedy("wm.save_as_mainfile", "Save", "FILE_TICK"),),
     "FORBIDDEN": (Remedy("spade.open_preferences", "Preferences", "PREFERENCES"),),
     "NOT_INSTALLED": (
         Remedy("spade.install_server", "Install Server", "IMPORT"),

@@ -215,6 +215,12 @@ class CannotWriteError(SpadeError):
     code = "CANNOT_WRITE"
 
 
+class NotSavedError(CannotWriteError):
+    """What is to lie beside the file has no place yet: the file has none."""
+
+    code = "NOT_SAVED"
+
+
 class NotInstalledError(UnavailableError):
     """There is no server on this computer yet."""
 

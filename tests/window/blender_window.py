@@ -23,7 +23,7 @@ PICTURES = os.environ.get("SPADE_GUI_PICTURES", "")
 """A folder for pictures of what was seen, by ImageMagick."""
 TAB_IN_VIEW, TAB_IN_IMAGE_EDITOR = 246, 185
 """How far below the upper end of the sidebar the tab lies, after Blender's own tabs."""
-PANELS = ("Style", "Variations", "History", "Place As")
+PANELS = ("Style", "Variations", "History", "Place As", "Animation", "Batch")
 """Below the seed, each as a line while it is closed."""
 _TO_FIRST_PANEL, _PANEL_LINE = 36, 26
 
@@ -100,9 +100,13 @@ class BlenderWindow:
         self._xdotool("mousemove", str(int(x)), str(int(HEIGHT - 1 - y)))
 
     def click(self, x: float, y: float) -> None:
-        """Press and release the left button there."""
-        self.move(x, y)
-        time.sleep(0.15)
+        """Press and release the left button there, after moves as a hand makes them.
+
+        A single jump may only end the last button's tooltip, and none at all leaves Blender without a button to press.
+        """
+        for aside in (4, 0):
+            self.move(x - aside, y)
+            self._be_seen()
         self._xdotool("click", "1")
         self.clicks += 1
         time.sleep(0.3)
@@ -149,17 +153,26 @@ class BlenderWindow:
         return True
 
     def find(
-        self, operator: str, argument: str = "", kind: str = "UI", editor: str = "VIEW_3D"
+        self,
+        operator: str,
+        argument: str = "",
+        kind: str = "UI",
+        editor: str = "VIEW_3D",
+        below: int = 10_000,
     ) -> tuple[int, int]:
         """Where the button of an operator is, by feeling the way down the region with the mouse.
 
-        `argument`: what its call has to name besides, such as a class.
+        `argument`: what its call has to name besides, such as a class. `below`: from which height on; it saves time.
         """
         left, bottom, width, height = self.region(kind, editor)
         for patience_s in (0.15, 0.6):  # a machine with much to do sees the mouse late
-            for y in range(bottom + height - 6, bottom, -11):
+            for y in range(min(bottom + height - 6, below), bottom, -11):
                 for share in (0.17, 0.45, 0.6, 0.9):
                     at = left + int((width - 20) * share), y
+                    done = self.under(at, kind, editor, patience_s)
+                    if operator not in done or argument not in done:
+                        continue
+                    self._be_seen()  # it may be what was under the mouse before
                     done = self.under(at, kind, editor, patience_s)
                     if operator in done and argument in done:
                         return at
@@ -200,6 +213,21 @@ class BlenderWindow:
         self.click(x - 40, y - _TO_FIRST_PANEL - _PANEL_LINE * PANELS.index(title))
         self.pause(1.0)
 
+    def confirm_file(self) -> str:
+        """Press Return in the file browser that is open, as soon as it is drawn; the path that it offered."""
+        self.until("len(bpy.context.window_manager.windows) > 1", 30)
+        self.pause(2.0)
+        x, y, width, height, folder, name = self.tell(
+            "window = bpy.context.window_manager.windows[-1]\n"
+            "files = window.screen.areas[0].spaces.active.params\n"
+            "answer = [window.x, window.y, window.width, window.height, files.directory.decode(), files.filename]"
+        )
+        self.move(x + width // 2, min(y + height, HEIGHT) // 2 + y // 2)
+        self.keep_picture(f"file_browser_{name}")
+        self.key("Return")
+        self.until("len(bpy.context.window_manager.windows) == 1", 30)
+        return folder + name
+
     def keep_picture(self, name: str) -> None:
         """Keep what is on the screen, where somebody wants to look at it."""
         if PICTURES:
@@ -221,6 +249,12 @@ class BlenderWindow:
             self._process.wait(10)
         self._screen.close()
         self._log.close()
+
+    def _be_seen(self) -> None:
+        """Wait until Blender has handled what the mouse did: questions come before the events of their turn."""
+        time.sleep(0.05)
+        for _ in range(2):
+            self.ask("None")
 
     def _surroundings(self, profile: Path) -> dict[str, str]:
         return surroundings(profile) | {"DISPLAY": self._screen.name}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.server.trivial import SLOW
 from tests.window import blender_window
 from tests.window.blender_window import PICTURES, BlenderWindow, module
 
@@ -21,6 +22,7 @@ SLOTS = (
     " if 'spade_backdrop' not in thing and thing.name != 'Rock 3')"
 )
 """The user's own, but for the rock that is baked: it keeps its textures."""
+SCENE = "[[each.name for each in kind] for kind in (bpy.data.objects, bpy.data.cameras, bpy.data.images)]"
 ROCK = "bpy.data.objects['Rock 3']"
 SECONDS = 400
 
@@ -37,6 +39,8 @@ def test_every_button_of_projection_does_what_it_says(window: BlenderWindow, tmp
     window.until(f"{SPADE}.placement == 'PROJECTION'")
     generates(window)
     projects_from_view(window)
+    for moment in ("each.is_live", "each.state.name == 'RUNNING'"):
+        cancels_one_from_view(window, moment)
     fills_what_is_hidden(window)
     shows_the_users_material_where_it_is_bare(window)
     bakes(window, str(tmp_path / "projected.blend"))
@@ -74,14 +78,27 @@ def projects_from_view(window: BlenderWindow) -> None:
     )
     looks_like(window, "projection_aside")
     window.click(*window.find("spade.project_from_view"))
-    window.until(f"{HIDDEN} == [0, 0] and not {LIVE}", SECONDS)
-    assert window.ask(f"{LOOKS} == 'PERSP' and {SHADING} == 'MATERIAL'"), "the designer stays where he stands"
+    window.until(f"{HIDDEN} == [0, 0] and not {LIVE} and {SHADING} == 'MATERIAL'", SECONDS)
+    assert window.ask(LOOKS) == "PERSP", "the designer stays where he stands"
     looks_like(window, "projection_from_view")
+
+
+def cancels_one_from_view(window: BlenderWindow, moment: str) -> None:
+    """Esc as soon as there is a job, and while it is painted: the scene and the view are as they were."""
+    window.tell(f"{SPADE}.seed, {SHADING} = {SLOW + 20_000}, 'SOLID'")
+    before = window.ask(SCENE)
+    window.click(*window.find("spade.project_from_view"))
+    window.until(f"[{moment} for each in {LIVE}] == [True]", 60)
+    assert window.ask(SCENE) != before, "there is a camera for it"
+    window.key("Escape")
+    window.until(f"not {LIVE} and {SCENE} == {before!r}", 60)
+    assert window.ask(f"{HIDDEN} == [0, 0] and {SHADING} == 'SOLID' and {LOOKS} == 'PERSP'")
+    window.tell(f"{SPADE}.seed = 0")
 
 
 def fills_what_is_hidden(window: BlenderWindow) -> None:
     window.click(*window.find("spade.fill_hidden"))
-    window.until(f"{HIDDEN} == [0, 0, 1, 2, 3] and not {LIVE}", SECONDS)
+    window.until(f"{HIDDEN} == [0, 0, 1, 2, 3] and not {LIVE} and {SHADING} == 'MATERIAL'", SECONDS)
     looks_like(window, "projection_filled")
 
 

@@ -19,7 +19,9 @@ from spade_backdrops.animation.animator import name_of
 from spade_backdrops.animation.plan import Step, plan_animation
 from spade_backdrops.animation.sequence import SEQUENCE
 from spade_backdrops.place.backdrop import backdrop_of, picture_of
+from spade_backdrops.place.camera_background import background_of
 from spade_backdrops.place.material import picture_node
+from spade_backdrops.place.placement import shows_or_has_pictures
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.png import rgb_in
 from spade_backdrops.session import current_session
@@ -122,6 +124,8 @@ def test_a_stop_keeps_the_frames_and_the_same_press_gives_what_would_have_come(a
     animator = begin(animated)
     until(lambda: animator.done == 2, timer.step, 60)
     bpy.ops.spade.stop_animation()
+    assert "Stopped: 2 of 5 are there" in drawn("SPADE_PT_animation")
+    assert not bpy.ops.spade.stop_animation.poll(), "Esc is free again"
     assert running.running_animation() is None and picture_of(animated, animated.camera) is not None
     kept = there(animator)
     bpy.ops.spade.animate()
@@ -229,6 +233,16 @@ def test_cameras_that_markers_bind_show_the_frames_each_on_its_own_backdrop(anim
         assert user.use_auto_refresh
 
 
+def test_frames_go_on_playing_where_place_as_shows_them_otherwise(animated):
+    bpy.ops.spade.animate()
+    bpy.ops.spade.place_as(placement="BACKGROUND_IMAGE")
+    user = background_of(animated.camera).image_user
+    assert (user.frame_start, user.frame_duration, user.frame_offset) == (1, 5, 0) and user.use_auto_refresh
+    bpy.ops.spade.place_as(placement="BACKDROP")
+    user = picture_node(backdrop_of(animated, animated.camera)).image_user
+    assert (user.frame_start, user.frame_duration, user.frame_offset) == (1, 5, 0) and user.use_auto_refresh
+
+
 def test_as_an_image_only_nothing_is_placed(animated):
     settings(animated).frames_as = "IMAGE"
     bpy.ops.spade.animate()
@@ -267,7 +281,7 @@ def test_keys_come_before_the_frames_that_go_over_into_them(animated):
 
 def unsaved(scene) -> str:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    return "beside the .blend"
+    return "the frames go beside it"
 
 
 def projected(scene) -> str:
@@ -304,3 +318,35 @@ def test_the_panel_says_how_far_it_is_and_another_file_ends_it(animated):
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     assert running.running_animation() is None and animator.has_ended
     assert animator.frames.path(name_of(1)).exists()
+
+
+def test_the_time_that_it_took_does_not_go_on(animated):
+    bpy.ops.spade.animate()
+    seconds = running.last_animation().seconds
+    time.sleep(0.05)
+    assert running.last_animation().seconds == seconds
+    assert f"Done in {seconds:.0f} s" in drawn("SPADE_PT_animation")
+
+
+def test_frames_alone_are_something_to_show_beside_the_blocks(animated):
+    assert not shows_or_has_pictures(animated)
+    bpy.ops.spade.animate()
+    assert shows_or_has_pictures(animated) and bpy.data.objects["Rock"].hide_render
+    bpy.ops.spade.show(what="BLOCKS")
+    assert not bpy.data.objects["Rock"].hide_render
+
+
+@pytest.mark.parametrize("looks", ["CAMERA", "PERSP"])
+def test_the_view_that_was_pressed_in_shows_the_frames_from_where_it_looks(animated, looks):
+    view = the_view()
+    view.shading.type, view.region_3d.view_perspective = "SOLID", looks
+    animator = begin(animated)
+    animator.pressed_in = view.as_pointer()
+    to_the_end(animator)
+    assert (view.shading.type, view.region_3d.view_perspective) == ("MATERIAL", looks)
+    assert view.overlay.show_floor is (looks == "PERSP"), "the grid is not drawn over the picture"
+
+
+def the_view() -> bpy.types.SpaceView3D:
+    window = bpy.context.window_manager.windows[0]
+    return next(area.spaces.active for area in window.screen.areas if area.type == "VIEW_3D")

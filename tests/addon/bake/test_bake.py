@@ -16,6 +16,7 @@ from spade_backdrops.contract.errors import BusyError
 from spade_backdrops.scene.label_pass import render_label_map
 from spade_backdrops.scene.projected import is_painted
 from spade_backdrops.scene.projector import projector_of
+from spade_backdrops.session import current_session
 
 from tests.addon.fresh_blender import look
 from tests.addon.place.projection import court
@@ -114,7 +115,7 @@ def test_things_without_a_uv_map_get_one_on_request(scene, wall):
 
 def unsaved(wall) -> str:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    return "beside the .blend"
+    return "the textures go beside it"
 
 
 def unselected(wall) -> str:
@@ -151,6 +152,16 @@ def test_a_new_uv_map_is_offered_where_a_mesh_has_none(scene, wall):
     assert not lacks_uv_map(wall) and not lacks_uv_map(scene.camera)
     wall.data.uv_layers.remove(wall.data.uv_layers[0])
     assert lacks_uv_map(wall)
+
+
+def test_what_was_said_of_an_earlier_press_is_over_once_it_bakes(scene, wall):
+    wall.select_set(False)
+    with pytest.raises(RuntimeError, match="Nothing is selected"):
+        bpy.ops.spade.bake(size=str(SIZE))
+    assert current_session().error is not None
+    wall.select_set(True)
+    bpy.ops.spade.bake(size=str(SIZE))
+    assert current_session().error is None
 
 
 def test_one_that_is_ended_leaves_no_process_and_nothing_in_part(scene, wall, tmp_path):

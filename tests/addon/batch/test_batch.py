@@ -158,3 +158,28 @@ def test_a_server_that_is_killed_is_started_again(file):
     os.kill(current_session().connection.server.pid, signal.SIGKILL)
     until(lambda: running.running_batch() is None, timer.step, 100)
     assert batch.error is None and states() == [RowState.DONE] * 2
+
+
+def test_the_view_shows_the_first_picture_and_is_left_alone_then(file):
+    window = bpy.context.window_manager.windows[0]
+    view = next(area.spaces.active for area in window.screen.areas if area.type == "VIEW_3D")
+    view.shading.type, view.region_3d.view_perspective = "SOLID", "PERSP"
+    choose(file)
+    batch = running.start_batch(file.scene, plan_batch(bpy.context), file.folder / "frames" / "batch")
+    batch.pressed_in = view.as_pointer()
+    until(lambda: batch.done == 1, timer.step, 60)
+    assert view.shading.type == "MATERIAL" and view.region_3d.view_perspective == "PERSP"
+    view.shading.type = "SOLID"
+    until(lambda: batch.has_ended, timer.step, 60)
+    assert states() == [RowState.DONE] * 2 and view.shading.type == "SOLID"
+
+
+def test_the_table_says_in_full_why_pictures_failed_and_once_for_all_that_failed_alike(file):
+    choose(file)
+    settings(file.scene).placement = "TILE"
+    with pytest.raises(RuntimeError, match="one panorama or tile"):
+        bpy.ops.spade.batch()
+    said = " ".join(drawn("SPADE_PT_batch"))
+    assert said.count("has one panorama or tile, and not one for each camera.") == 1
+    assert "Choose another way in its Place As." in said
+    assert {"Cameras", "View Layers", "Scenes"} <= set(drawn("SPADE_PT_batch"))

@@ -12,6 +12,7 @@ from spade_backdrops.contract.errors import (
     NoCameraError,
     NothingLabelledError,
     NotInstalledError,
+    NotSavedError,
 )
 from spade_backdrops.contract.labels import load_label_set
 from spade_backdrops.contract.limits import Limits
@@ -148,7 +149,7 @@ def test_a_long_error_is_cut_to_the_boxs_three_lines_and_its_menu_has_all_of_it(
 
 @pytest.mark.parametrize("code", sorted(REMEDIES))
 def test_every_remedy_is_a_button_that_exists(scene, code):
-    kinds = (NoCameraError, NothingLabelledError, NotInstalledError)
+    kinds = (NoCameraError, NothingLabelledError, NotInstalledError, NotSavedError)
     local = {kind.code: kind for kind in kinds}
     current_session().show({**WIRE_ERRORS, **local}[code]("A sentence.", fix="A fix."))
     texts = drawn("SPADE_PT_backdrop")
@@ -236,3 +237,12 @@ def test_preferences_draw_in_both_modes(scene):
         assert any("online access" in text for text in texts) != bpy.app.online_access
     finally:
         bpy.context.preferences.addons.remove(entry)
+
+
+def test_that_a_file_is_not_saved_is_said_until_it_is(scene, tmp_path):
+    current_session().show(
+        NotSavedError("This file is not saved.", "Save it first: the frames go beside it.")
+    )
+    assert {"This file is not saved.", "Save"} <= set(drawn("SPADE_PT_backdrop"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    assert "This file is not saved." not in drawn("SPADE_PT_backdrop")
