@@ -80,7 +80,7 @@ def test_a_picture_for_which_memory_runs_out_fails_alone(server, client, landsca
     # After it was let in, the worker is left with less than it needs; nothing yet of what a larger picture took.
     worker = server.status().pids[1]
     before = limit_of(worker)
-    limit_of(worker, limits=(addresses(worker) + 500 * 2**20, before[1]))
+    limit_of(worker, limits=(addresses(worker) + 300 * 2**20, before[1]))
     try:
         large = client.submit(
             PictureRequest(all_sky(1024), landscape, upscale="off"), Delivery(deadline_s=120)
