@@ -32,8 +32,8 @@ SHOWN = (
     ("PICTURE", "Picture", "The picture and what has no label; the blocks it was painted from are hidden"),
     ("BOTH", "Both", "The blocks, and the picture behind them"),
 )
-# From Blender 5 on it has to be said of paths that they may begin with //.
-_BESIDE_THE_FILE: Any = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (5, 0, 0) else set()
+# From Blender 4.5 on it has to be said of paths that they may begin with //.
+_BESIDE_THE_FILE: Any = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 
 # The numbers are what lies in files: an item may be renamed and moved, its number stays.
 PLACEMENTS = (
