@@ -51,8 +51,6 @@ class Options:
     """photos to see as squares of 128 pixels, in steps of 8"""
     whole: int = 16_000
     """photos to see at 256, in steps of 4"""
-    like: Path | None = None
-    """the model before, whose seeds' photos are taken again"""
     reach: float = 1.1
     """how far seeds go from the average look, in parts of how far photos' codes lie"""
     terms: str = ""
@@ -85,9 +83,7 @@ def styled(model: Path, options: Options) -> Path:
     """The model with the styles of the photos it was trained on, and those that have a name."""
     pairs = find_pairs(options.data, "train")
     photos = {pair.name: pair.image for pair in pairs}
-    named = {name: photos[photo] for name, photo in NAMED.items()}
-    like = None if options.like is None else load_checkpoint(options.like)
-    made = with_styles(load_checkpoint(model), pairs, named, like=like)
+    made = with_styles(load_checkpoint(model), pairs, {name: photos[photo] for name, photo in NAMED.items()})
     assert made.styles is not None
     made = replace(made, styles=replace(made.styles, reach=options.reach))
     path = options.output / "landscape.safetensors"

@@ -37,19 +37,15 @@ def with_styles(
     progress: Callable[[int, int], None] = lambda done, of: None,
     looked_at: int = LOOKED_AT,
     device: torch.device | None = None,
-    like: Checkpoint | None = None,
 ) -> Checkpoint:
     """The checkpoint with a bank of styles, in place of one that it may have.
 
     pairs: photos and label maps of the checkpoint's label set, of which at most `looked_at` are read. named: pictures
     that stand for styles, by the names of those. progress is told how many photos were read, and of how many; it may
     raise to stop.
-    like: a model of the same label set whose bank was made of these pairs: its photos are taken, so that a seed keeps
-    its photo where a model goes on learning.
     Raises BadOptionError for a model without a style encoder, and BadImageError.
     """
     painter = Synthesizer(checkpoint, "model", "", device or torch.device("cpu"))
-    chooser = None if like is None else Synthesizer(like, "before", "", device or torch.device("cpu"))
     if not painter.has_style_encoder:
         raise BadOptionError(
             "The model has no style encoder.", "Only models that have one know styles of photos."
@@ -60,16 +56,15 @@ def with_styles(
         )
     chosen = random.Random(0).sample(pairs, min(looked_at, len(pairs)))
     channels = checkpoint.label_channels
-    codes, layouts, choosing = [], [], []
+    codes, layouts = [], []
     for index, pair in enumerate(chosen):
         photo, label_map = read_pair(pair, checkpoint.label_set, SHORT_SIDE)
         codes.append(painter.encode_style(np.asarray(photo)))
-        choosing.append(codes[-1] if chooser is None else chooser.encode_style(np.asarray(photo)))
         layouts.append(layout(channels.indices(np.asarray(label_map)), channels.count))
         progress(index + 1, len(chosen))
     all_codes, all_layouts = np.stack(codes), np.stack(layouts)
-    kept = thinned(np.stack(choosing), KEPT)
-    weights = stood_for(np.stack(choosing), kept)
+    kept = thinned(all_codes, KEPT)
+    weights = stood_for(all_codes, kept)
     bank = StyleBank(all_codes[kept], all_layouts[kept], weights, all_codes.mean(0).astype(np.float32))
     typical = np.abs(all_layouts - all_layouts.mean(0)).sum(1).argmin()
     scene = np.asarray(read_pair(chosen[int(typical)], checkpoint.label_set)[1])
