@@ -40,4 +40,6 @@ def between(first: np.ndarray, second: np.ndarray, mix: float) -> np.ndarray:
 
 def at_strength(code: np.ndarray, strength: float, average: np.ndarray) -> np.ndarray:
     """strength 0: the average look, whose code is given too; 1: the style as it is; above 1: overdone."""
+    if strength == 1:
+        return code.astype(np.float32)
     return (average + (code - average) * strength).astype(np.float32)
