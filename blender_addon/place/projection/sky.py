@@ -68,7 +68,7 @@ def fit_sky(scene: bpy.types.Scene) -> None:
     tree: Any = ours.node_tree
     nodes, group = tree.nodes, colors_group(scene)
     for node in nodes:
-        if node.type == "TEX_IMAGE" and node.interpolation == "Linear" and SKY in node:
+        if node.type == "TEX_IMAGE" and SKY in node and node.image is not None:  # somebody may have deleted it
             tag_image(node.image, scene, raw=group is not None)
     source = nodes[_BLENDED]
     if group is not None:
