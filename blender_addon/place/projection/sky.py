@@ -19,7 +19,6 @@ from ...scene.projected import SKY, sky_of
 from ...style.reference import rgb_of
 from ..backdrop import has_world_fog
 from ..colors import colors_group
-from ..image import tag_image
 from ..material import exposure_of
 from ..node_builder import NodeBuilder
 from .depth_image import depth_in_image
@@ -67,9 +66,6 @@ def fit_sky(scene: bpy.types.Scene) -> None:
         return
     tree: Any = ours.node_tree
     nodes, group = tree.nodes, colors_group(scene)
-    for node in nodes:
-        if node.type == "TEX_IMAGE" and SKY in node and node.image is not None:  # somebody may have deleted it
-            tag_image(node.image, scene, raw=group is not None)
     source = nodes[_BLENDED]
     if group is not None:
         source = nodes[_COLORS]
@@ -203,8 +199,8 @@ def _of_picture(nodes: NodeBuilder, way: Any, group: bpy.types.NodeTree) -> tupl
     ahead = nodes.math("MULTIPLY", z, -1.0)
     u, v = frame_place(nodes, projector, x, y, ahead)
     where = nodes.vector([u, v, 0.0])
-    shown = image_node(nodes, "Image", SKY, picture, "Linear", where)
-    shown.node[SKY] = True
+    # Linear takes EEVEE minutes to compile where no graphics card draws.
+    shown = image_node(nodes, "Image", SKY, picture, "Closest", where)
     mask = fading(nodes, u, v, _FEATHER, _FEATHER)
     is_sky = nodes.math("GREATER_THAN", _farthest(nodes, depth, u, v), _NOTHING)
     for condition in (nodes.math("GREATER_THAN", ahead, 0.0), is_sky):
