@@ -57,11 +57,12 @@ def place(
         return
     placement, camera = settings(scene).placement, camera or flat_camera_of(scene)
     kept = sight or sight_in(image)
+    completes = placement == "PROJECTION" and projection_of(scene, camera) is not None
+    if sight is not None and sight.hidden and not completes:
+        return  # what it was to complete is gone, by undo or by Place As; the history has it
     if placement == "PROJECTION" and kept is not None and kept.hidden:
         lay_on_blocks(scene, image, camera, kept)
         return
-    if sight is not None and sight.hidden:
-        return  # what it was to complete is gone; the history has it
     _take_around_away(scene)
     if placement != "LAYERS":
         remove_layers(scene, camera)
