@@ -31,12 +31,13 @@ class ExportsForEngine(WorksInBackground, ExportHelper):
     def begin(self, context) -> Exporter:
         return Exporter(context.scene, self.plan(context))
 
-    def land(self, context, work: Exporter) -> None:
-        if work.error is None:
-            files = work.keep()
-            self.report(
-                {"INFO"}, f"Wrote {files[0].name}" + (f" and {len(files) - 1} more" * (len(files) > 1))
-            )
+    def land(self, context, work: Exporter) -> str:
+        if work.error is not None:
+            return ""
+        files = work.keep()
+        said = f"Wrote {files[0].name}" + (f" and {len(files) - 1} more" * (len(files) > 1))
+        self.report({"INFO"}, said)
+        return f"{said}."
 
 
 class SPADE_OT_export_panorama(ExportsForEngine, bpy.types.Operator):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bpy
 
 from ..bridge.sight import Sight
+from ..contract.errors import BadOptionError
 from ..properties import settings
 from ..scene.borrow import borrowed
 from ..scene.view import camera_of, flat_camera_of
@@ -20,7 +21,7 @@ from .camera_background import (
     refuse_linked,
     remove_background,
 )
-from .image import PROVENANCE, is_painting, provenance_of
+from .image import FRAMES, PROVENANCE, is_painting, provenance_of
 from .layers.cards import fit_layers, layers_of, place_layers, remove_layers
 from .layers.kept import cards_in
 from .panorama_world import match_world, panorama_of, place_panorama, remove_panorama
@@ -134,8 +135,8 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     """Show all pictures of the scene in another way; for a panorama or a tile the next one is painted.
 
     Of a picture that was painted without its layers, the backdrop is shown until it is generated again. Raises
-    BadOptionError for one that a camera cannot have, and for projections what a label pass raises; nothing has changed
-    then.
+    BadOptionError for one that a camera or its frames cannot have, and for projections what a label pass raises;
+    nothing has changed then.
     """
     if placement in ("PANORAMA", "TILE"):  # what is shown stays until there is a picture of this kind
         settings(scene).placement = placement
@@ -147,6 +148,8 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     ]
     for camera, _ in pictures if placement == "BACKGROUND_IMAGE" else ():
         refuse_linked(camera)
+    for camera, picture in pictures if placement == "PROJECTION" else ():
+        _refuse_frames(camera, picture)
     sights = {}
     if placement == "PROJECTION":
         with borrowed(settings(scene), placement=placement):  # by which a label pass looks ahead, or around
@@ -154,6 +157,15 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     settings(scene).placement = placement
     for camera, picture in pictures:
         place(scene, picture, camera, sights.get(camera))
+
+
+def _refuse_frames(camera: bpy.types.Object, picture: bpy.types.Image) -> None:
+    """Raises BadOptionError for frames: each was painted from another place, and a projection stays where it is."""
+    if FRAMES in picture:
+        raise BadOptionError(
+            f"The frames of '{camera.name}' play behind the blocks or before them, and not on them.",
+            "Take Away the frames first, then choose Projection and Generate; they stay files.",
+        )
 
 
 def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
