@@ -80,7 +80,7 @@ def _camera_for(job: Job, scene: bpy.types.Scene) -> Iterator[bpy.types.Object |
     job.request = replace(request, camera_name=here.name, standpoint=None)
     try:
         yield here
-    except SpadeError:
+    except Exception:
         job.request = request
         remove_camera(here)
         raise

@@ -22,6 +22,7 @@ from spade_backdrops.place.placement import place
 from spade_backdrops.properties import settings
 from spade_backdrops.style.reference import rgb_of
 
+from tests.addon.drawing import drawn
 from tests.addon.fresh_blender import look
 
 HEIGHT, WIDTH = 64, 128
@@ -197,6 +198,16 @@ def test_what_is_not_there_is_refused_with_the_fix(scene, operator, words, reaso
     assert running_work() is None
 
 
+def test_the_panel_says_what_was_written_until_something_else_is_pressed(tile, tmp_path):
+    bpy.ops.spade.export_tile(filepath=str(tmp_path / "Gras.png"))
+    assert "Wrote Gras_albedo.png and 2 more." in drawn("SPADE_PT_backdrop")
+    with pytest.raises(RuntimeError, match="no panorama"):
+        bpy.ops.spade.export_panorama(filepath=str(tmp_path / "Gras.hdr"))
+    assert "no panorama" in drawn("SPADE_PT_backdrop")
+    bpy.ops.spade.dismiss_error()
+    assert "Wrote" not in drawn("SPADE_PT_backdrop")
+
+
 def test_places_that_take_no_files_are_refused(tile, tmp_path):
     (tmp_path / "file").write_text("")
     for path, reason in (
@@ -214,6 +225,7 @@ def test_one_that_is_ended_leaves_the_folder_as_it_was(tile, tmp_path):
     (tmp_path / "gras_albedo.png").write_text("mine")
     work = start_work(lambda: Exporter(tile, plan_tile(tile, str(tmp_path / "gras.png"), False)))
     assert len(list(tmp_path.iterdir())) == 2 and "Exporting" in work.doing
+    assert "Exporting 0%. Esc cancels it." in drawn("SPADE_PT_backdrop")
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)  # another file ends it
     assert running_work() is None and work._blender._process.poll() is not None
     (left,) = tmp_path.iterdir()
