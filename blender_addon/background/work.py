@@ -24,6 +24,7 @@ class BackgroundWork:
     """One work, from its start to its end, which is also that of this Blender. No call waits but `close`, for a moment.
 
     error: what went wrong, once `has_ended`. parts: the files that it writes, of which the chosen folder has none yet.
+    begun_by: the operator, as "spade.bake", whose button shows how far it is.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class BackgroundWork:
         """
         self.error: SpadeError | None = None
         self.has_ended = False
+        self.begun_by = ""
         self._fix = fix
         self._is_done = False
         self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Export for Engine: a panorama's light, a tile's set of pictures, baked things as glTF."""
+"""Exports for engines: a panorama's light, a tile's set of pictures, baked things as glTF."""
 
 from __future__ import annotations
 
@@ -35,9 +35,8 @@ class ExportsForEngine(WorksInBackground, ExportHelper):
         if work.error is not None:
             return ""
         files = work.keep()
-        said = f"Wrote {files[0].name}" + (f" and {len(files) - 1} more" * (len(files) > 1))
-        self.report({"INFO"}, said)
-        return f"{said}."
+        self.report({"INFO"}, f"Wrote {files[0].name}" + (f" and {len(files) - 1} more" * (len(files) > 1)))
+        return f"Wrote {len(files)} file{'s' * (len(files) > 1)} into '{files[0].parent.name}'."
 
 
 class SPADE_OT_export_panorama(ExportsForEngine, bpy.types.Operator):

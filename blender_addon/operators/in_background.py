@@ -46,6 +46,7 @@ class WorksInBackground(ReportsErrors):
     def begun(self, context) -> BackgroundWork:
         """It works; what the panel said before is over."""
         work = start_work(lambda: self.begin(context))
+        work.begun_by = type(self).bl_idname
         current_session().dismiss()
         return work
 

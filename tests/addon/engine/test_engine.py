@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Export for Engine: files are read back by a Blender that knows nothing of the add-on, and lie as the scene does."""
+"""Exports for engines: files are read back by a Blender that knows nothing of the add-on, and lie as the scene does."""
 
 from __future__ import annotations
 
@@ -199,8 +199,8 @@ def test_what_is_not_there_is_refused_with_the_fix(scene, operator, words, reaso
 
 
 def test_the_panel_says_what_was_written_until_something_else_is_pressed(tile, tmp_path):
-    bpy.ops.spade.export_tile(filepath=str(tmp_path / "Gras.png"))
-    assert "Wrote Gras_albedo.png and 2 more." in drawn("SPADE_PT_backdrop")
+    bpy.ops.spade.export_tile(filepath=str(tmp_path / "engine" / "Gras.png"))
+    assert "Wrote 3 files into 'engine'." in drawn("SPADE_PT_backdrop")
     with pytest.raises(RuntimeError, match="no panorama"):
         bpy.ops.spade.export_panorama(filepath=str(tmp_path / "Gras.hdr"))
     assert "no panorama" in drawn("SPADE_PT_backdrop")
