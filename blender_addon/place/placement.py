@@ -148,8 +148,8 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     ]
     for camera, _ in pictures if placement == "BACKGROUND_IMAGE" else ():
         refuse_linked(camera)
-    for camera, picture in pictures if placement == "PROJECTION" else ():
-        _refuse_frames(camera, picture)
+    for _, picture in pictures if placement == "PROJECTION" else ():
+        _refuse_frames(picture)
     sights = {}
     if placement == "PROJECTION":
         with borrowed(settings(scene), placement=placement):  # by which a label pass looks ahead, or around
@@ -159,12 +159,12 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
         place(scene, picture, camera, sights.get(camera))
 
 
-def _refuse_frames(camera: bpy.types.Object, picture: bpy.types.Image) -> None:
+def _refuse_frames(picture: bpy.types.Image) -> None:
     """Raises BadOptionError for frames: each was painted from another place, and a projection stays where it is."""
     if FRAMES in picture:
         raise BadOptionError(
-            f"The frames of '{camera.name}' play behind the blocks or before them, and not on them.",
-            "Take Away the frames first, then choose Projection and Generate; they stay files.",
+            "Frames of an animation cannot be projected.",
+            "Take Away comes first; the files stay.",
         )
 
 

@@ -31,6 +31,7 @@ WALK = f"""
 scene = bpy.context.scene
 scene.frame_end = {FRAMES}
 scene.spade.width, scene.spade.height, scene.spade.seed = 256, 144, 7
+scene.spade.key_every = 1  # so that each frame waits for the server
 for frame, x in ((1, 0.0), ({FRAMES}, 1.5)):
     scene.camera.location.x += x
     scene.camera.keyframe_insert("location", frame=frame)
@@ -110,12 +111,12 @@ def test_frames_play_on_where_projection_is_pressed_and_the_panel_says_why(windo
     window.toggle_panel("Place As")
     projection = window.find("spade.place_as", "'PROJECTION'")
     window.click(*projection)
-    window.until(f"{SESSION}.error is not None and 'play behind the blocks' in str({SESSION}.error)", 30)
+    window.until(f"{SESSION}.error is not None and 'cannot be projected' in str({SESSION}.error)", 30)
     window.keep_picture("animation_not_projected")
     assert window.ask(f"{SPADE}.placement == 'BACKDROP' and len({SEQUENCES}) == 1")
     window.click(*window.find("spade.take_away"))
     window.click(*projection)
-    window.until(f"{SPADE}.placement == 'PROJECTION'", 30)
+    window.until(f"{SPADE}.placement == 'PROJECTION' and {SESSION}.error is None", 30)
     window.keep_picture("animation_taken_away")
     window.click(*window.find("spade.place_as", "'BACKDROP'"))
     window.until(f"{SPADE}.placement == 'BACKDROP'", 30)

@@ -246,12 +246,14 @@ def test_frames_go_on_playing_where_place_as_shows_them_otherwise(animated):
 def test_frames_are_not_laid_on_blocks_and_it_is_said_what_to_do_instead(animated):
     bpy.ops.spade.animate()
     frames = picture_of(animated, animated.camera)
-    with pytest.raises(RuntimeError, match="'Eye' play behind the blocks.*Take Away"):
+    with pytest.raises(RuntimeError, match="Frames of an animation cannot be projected. Take Away"):
         bpy.ops.spade.place_as(placement="PROJECTION")
     assert settings(animated).placement == "BACKDROP" and picture_of(animated, animated.camera) == frames
     assert len(settings(animated).projections) == 0
     bpy.ops.spade.take_away()
+    assert current_session().error is not None
     bpy.ops.spade.place_as(placement="PROJECTION")
+    assert current_session().error is None, "what did not work then works now"
     bpy.ops.spade.generate()
     assert len(settings(animated).projections) == 1 and not bpy.data.objects["Rock"].hide_render
 
