@@ -263,10 +263,13 @@ class BlenderWindow:
         self.until("len(bpy.context.window_manager.windows) == 1", 30)
         return folder + name
 
-    def keep_picture(self, name: str) -> None:
-        """Keep what is on the screen, where somebody wants to look at it."""
+    def keep_picture(self, name: str, at_once: bool = False) -> None:
+        """Keep what is on the screen, where somebody wants to look at it; `at_once` while something is held."""
         if PICTURES:
-            self.until_drawn()
+            if at_once:
+                self.pause(1.0)
+            else:
+                self.until_drawn()
             Path(PICTURES).mkdir(parents=True, exist_ok=True)
             self.screenshot(Path(PICTURES) / f"{name}.png")
 

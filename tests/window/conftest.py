@@ -65,7 +65,10 @@ def started_server(profile: Path, options: str) -> Iterator[str]:
 
 @contextmanager
 def painting_held() -> Iterator[None]:
-    """The servers' workers stand still: what is painted stays so, however fast they are, and can be looked at."""
+    """The servers' workers stand still, so that what is painted stays so, however fast they are.
+
+    For a few seconds: then the server takes them for hung, and has others paint.
+    """
     found = subprocess.run(
         ["pgrep", "-P", ",".join(map(str, _servers))], capture_output=True, text=True, check=True
     )

@@ -59,10 +59,10 @@ def test_frames_come_stop_by_esc_and_go_on_as_an_image_sequence(window: BlenderW
     window.click(*button)
     window.until(f"{ANIMATION} is not None and {ANIMATION}.done >= 2", SECONDS)
     with painting_held():
-        window.keep_picture("animation_painting")
+        window.keep_picture("animation_painting", at_once=True)
         window.key("Escape")  # the mouse is still where the button was
         window.until(f"{ANIMATION} is None", 20)
-        window.keep_picture("animation_stopped")
+    window.keep_picture("animation_stopped")
     stopped = frames_in(tmp_path)
     assert 2 <= len(stopped) < FRAMES, "what was there stays, the rest is not painted"
     assert window.ask(f"{SEQUENCES} == [] and {SHADING} == 'SOLID'")
@@ -134,14 +134,14 @@ def test_a_batch_says_where_each_picture_is_and_leaves_the_view_alone(window: Bl
     window.until(f"{BATCH} is not None and {STATES}[0] == 'Done'", SECONDS)
     with painting_held():
         window.tell(f"{SHADING} = 'SOLID'")
-        window.keep_picture("batch_painting")
+        window.keep_picture("batch_painting", at_once=True)
         assert window.ask(f"'Painting' in {STATES} and 'Waiting' in {STATES}")
         assert window.ask(LOOKS) == "PERSP", "nobody is moved while he works"
         window.key("Escape")
         window.until(f"{BATCH} is None", 20)
         states = window.ask(STATES)
         assert states[0] == "Done" and "Waiting" in states and set(states) <= {"Done", "Waiting"}
-        window.keep_picture("batch_stopped")
+    window.keep_picture("batch_stopped")
     window.tell(f"{SPADE}.batch_cameras = 'ALL'")
     window.click(*button)
     window.until(f"{BATCH} is None", SECONDS)

@@ -96,7 +96,7 @@ def cancels_one_from_view(window: BlenderWindow) -> None:
         window.click(*window.find("spade.project_from_view"))
         window.until(f"[each.state.name for each in {LIVE}] in (['SENT'], ['QUEUED'], ['RUNNING'])", 60)
         assert window.ask(SCENE) == before, "a camera comes with the picture"
-        window.keep_picture("projection_from_view_painting")
+        window.keep_picture("projection_from_view_painting", at_once=True)
         window.key("Escape")
         window.until(f"not {LIVE} and {SCENE} == {before!r}", 60)
     assert window.ask(f"{HIDDEN} == [0, 0] and {SHADING} == 'SOLID' and {LOOKS} == 'PERSP'")

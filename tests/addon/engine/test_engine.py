@@ -20,6 +20,7 @@ from spade_backdrops.place.image import store_image
 from spade_backdrops.place.panorama_world import match_world
 from spade_backdrops.place.placement import place
 from spade_backdrops.properties import settings
+from spade_backdrops.session import current_session
 from spade_backdrops.style.reference import rgb_of
 
 from tests.addon.drawing import drawn
@@ -203,9 +204,9 @@ def test_the_panel_says_what_was_written_until_something_else_is_pressed(tile, t
     assert "Wrote 3 files into 'engine'." in drawn("SPADE_PT_backdrop")
     with pytest.raises(RuntimeError, match="no panorama"):
         bpy.ops.spade.export_panorama(filepath=str(tmp_path / "Gras.hdr"))
-    assert "no panorama" in drawn("SPADE_PT_backdrop")
+    assert "no panorama" in " ".join(drawn("SPADE_PT_backdrop"))
     bpy.ops.spade.dismiss_error()
-    assert "Wrote" not in drawn("SPADE_PT_backdrop")
+    assert "Wrote" not in " ".join(drawn("SPADE_PT_backdrop"))
 
 
 def test_places_that_take_no_files_are_refused(tile, tmp_path):
@@ -223,6 +224,7 @@ def test_places_that_take_no_files_are_refused(tile, tmp_path):
 
 def test_one_that_is_ended_leaves_the_folder_as_it_was(tile, tmp_path):
     (tmp_path / "gras_albedo.png").write_text("mine")
+    current_session().dismiss()
     work = start_work(lambda: Exporter(tile, plan_tile(tile, str(tmp_path / "gras.png"), False)))
     assert len(list(tmp_path.iterdir())) == 2 and "Exporting" in work.doing
     assert "Exporting 0%. Esc cancels it." in drawn("SPADE_PT_backdrop")
