@@ -163,7 +163,7 @@ def _refuse_frames(picture: bpy.types.Image) -> None:
     """Raises BadOptionError for frames: each was painted from another place, and a projection stays where it is."""
     if FRAMES in picture:
         raise BadOptionError(
-            "Frames of an animation cannot be projected.",
+            "Frames cannot be projected.",
             "Take Away comes first; the files stay.",
         )
 

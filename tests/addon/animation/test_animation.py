@@ -246,7 +246,7 @@ def test_frames_go_on_playing_where_place_as_shows_them_otherwise(animated):
 def test_frames_are_not_laid_on_blocks_and_it_is_said_what_to_do_instead(animated):
     bpy.ops.spade.animate()
     frames = picture_of(animated, animated.camera)
-    with pytest.raises(RuntimeError, match="Frames of an animation cannot be projected. Take Away"):
+    with pytest.raises(RuntimeError, match="Frames cannot be projected. Take Away"):
         bpy.ops.spade.place_as(placement="PROJECTION")
     assert settings(animated).placement == "BACKDROP" and picture_of(animated, animated.camera) == frames
     assert len(settings(animated).projections) == 0
