@@ -135,7 +135,7 @@ def test_a_batch_says_where_each_picture_is_and_leaves_the_view_alone(window: Bl
     with painting_held():
         window.tell(f"{SHADING} = 'SOLID'")
         window.keep_picture("batch_painting", at_once=True)
-        assert window.ask(f"'Painting' in {STATES} and 'Waiting' in {STATES}")
+        window.until(f"'Painting' in {STATES} and 'Waiting' in {STATES}", 20)
         assert window.ask(LOOKS) == "PERSP", "nobody is moved while he works"
         window.key("Escape")
         window.until(f"{BATCH} is None", 20)
