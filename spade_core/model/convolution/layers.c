@@ -29,6 +29,8 @@
 #define MOST_WINDOW (MOST_TILE + 2)
 #define TILES 24 /* that are multiplied together; a multiple of every ROWS */
 #define APART 64 /* bytes between matrices, so that they do not all claim the same lines of the cache */
+#define BLOCK 2 /* panels of results that are added up while their products are in the cache */
+#define MOST_ROWS 768 /* that are multiplied at once where each is a result; a multiple of 12 */
 
 enum { AS_IS, NEAREST, BILINEAR };
 enum { NO_NORM, PIXEL_NORM, CHANNEL_NORM };
@@ -60,6 +62,17 @@ typedef struct {
     float *skip;           /* (height, width, skip_channels): the shortcut's, or the features with their noise; or NULL */
     int32_t fan_out, skip_channels, tile, bfloat16; /* tile: 4 or 2 */
 } Convolution;
+
+/* Rows by matrices: of each result the rows at its places, each times the matrix of that place, added up. */
+typedef struct {
+    const void *rows;       /* (count, inner), float32 or bfloat16; there is room up to the next multiple of 12 */
+    const void *matrices;   /* (blocks, places, BLOCK, inner, LANES), results past the width zeros; of bfloat16 as above */
+    const int64_t *members; /* (results, places): which rows; NULL: each row alone, at the one place */
+    const float *bias;      /* (width,) */
+    float *result;          /* (results, width) */
+    int64_t count, inner, places, results, width;
+    int32_t bfloat16;
+} Sums;
 
 static inline int64_t up_to(int64_t number, int64_t step) { return (number + step - 1) / step * step; }
 
@@ -160,14 +173,17 @@ void convolve(const Features *of, const Convolution *by, float *scratch, int64_t
 
 int64_t rows_at_once(int64_t width, int64_t tile) { return tile * ON_THIS(at_once, (width + tile - 1) / tile); }
 
-/* c (rows, panels * LANES) = a (rows, inner) by panels first to last of b (panels, inner, LANES). Both have room for rows
- * up to the next multiple of 12. */
-void multiply(const float *a, const float *b, float *c, int64_t rows, int64_t inner, int64_t panels, int64_t first,
-              int64_t last) {
-    const int64_t wide = lanes();
-    ON_THIS(product, up_to(rows, 12), last - first, inner, a, inner, b + first * inner * wide, c + first * wide,
-            panels * wide);
+/* Columns of a block. */
+int64_t block(void) { return BLOCK * lanes(); }
+
+/* Numbers that `add_up` wants to put aside. */
+int64_t put_aside(const Sums *by) {
+    const int64_t rows = by->members || by->count < MOST_ROWS ? up_to(by->count, 12) : MOST_ROWS;
+    return rows * by->places * block();
 }
+
+/* Blocks first to last of the results. */
+void add_up(const Sums *by, float *scratch, int64_t first, int64_t last) { BY_THIS(add_up, by, by, scratch, first, last); }
 
 /* ---- Which places of a map see the same: ids of pairs of ids. ---- */
 
@@ -305,6 +321,34 @@ static void OWN(product)(int64_t rows, int64_t panels, int64_t inner, const FACT
         else
             for (int64_t row = 0; row < rows; row += ROWS)
                 OWN(multiplied)(1, inner, a + row * a_row, a_row, of_panel, c + row * c_row + panel * LANES, c_row);
+    }
+}
+
+void OWN(add_up)(const Sums *by, float *scratch, int64_t first, int64_t last) {
+    const int64_t places = by->places, wide = BLOCK * LANES, apart = places * wide, inner = up_to(by->inner, FACTORS);
+    const int64_t step = by->members ? by->count : MOST_ROWS;
+    for (int64_t block = first; block < last; block++) {
+        const FACTOR *matrices = (const FACTOR *)by->matrices + block * apart * inner;
+        const int64_t start = block * wide, columns = by->width - start < wide ? by->width - start : wide;
+        float bias[BLOCK * LANES] = {0}, sums[BLOCK * LANES];
+        memcpy(bias, by->bias + start, columns * 4);
+        for (int64_t from = 0; from < by->count; from += step) {
+            const int64_t count = by->count - from < step ? by->count - from : step;
+            OWN(product)(up_to(count, ROWS), places * BLOCK, inner, (const FACTOR *)by->rows + from * inner, inner,
+                         matrices, scratch, apart);
+            const int64_t end = by->members ? by->results : from + count;
+            for (int64_t result = by->members ? 0 : from; result < end; result++) {
+                VEC left = FROM(bias), right = FROM(bias + LANES);
+                for (int64_t place = 0; place < places; place++) {
+                    const int64_t row = by->members ? by->members[result * places + place] : result - from;
+                    const float *product = scratch + row * apart + place * wide;
+                    left += FROM(product), right += FROM(product + LANES);
+                }
+                float *to = by->result + result * by->width + start;
+                AT(columns == wide ? to : sums) = left, AT((columns == wide ? to : sums) + LANES) = right;
+                if (columns < wide) memcpy(to, sums, columns * 4);
+            }
+        }
     }
 }
 

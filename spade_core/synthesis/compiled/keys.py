@@ -130,8 +130,13 @@ class KeyMap:
         ids, places = found
         vectors = self.vectors()
         means = torch.stack([vectors[each.flatten()[places].long()] for each in corners]).mean(0)
-        keys[mixed] = ids.flatten() + len(vectors)
-        return KeyMap(keys, torch.cat([self.mixtures, means]), self.classes, self.edges)
+        keys[mixed] = OUTSIDE
+        own = (keys >= self.pure).nonzero(as_tuple=True)
+        kept, numbers = keys[own].unique(return_inverse=True)
+        keys[own] = numbers.int() + self.pure
+        keys[mixed] = ids.flatten() + self.pure + len(kept)
+        mixtures = torch.cat([self.mixtures[kept.long() - self.pure], means])
+        return KeyMap(keys, mixtures, self.classes, self.edges)
 
 
 def _nearest(old: int, new: int) -> Tensor:

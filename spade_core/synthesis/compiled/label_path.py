@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...model.convolution.convolution import Convolution
 from ...model.convolution.features import Features
-from ...model.convolution.matrices import Matrix
+from ...model.convolution.matrices import Matrices, sums_of_rows
 from ...model.spade import SpadeNorm
 from .changes import MOST_CHANGED, Changes, within
 from .keys import KeyMap
@@ -116,7 +116,8 @@ class HiddenLabels:
         self.kernel = layer.kernel_size[0]
         weight = layer.weight.detach().permute(1, 2, 3, 0).flatten(1, 2)  # (channels, k k, hidden)
         self._bias, self.width = layer.bias.detach(), layer.out_channels
-        self._of_mixtures = Matrix(weight.flatten(1))
+        of_mixtures = weight.flatten(1)[:, None]
+        self._of_mixtures = Matrices(of_mixtures, of_mixtures.new_zeros(of_mixtures.shape[2]))
         pure = [weight.new_zeros(1, *weight.shape[1:]), weight[:classes]]
         if len(weight) > classes:
             pure.append(weight[:classes] + weight[classes:])
@@ -124,7 +125,7 @@ class HiddenLabels:
 
     @property
     def by_rows(self) -> bool:
-        """As of Matrix."""
+        """As of Matrices."""
         return self._of_mixtures.by_rows
 
     def rows(self, seen: SeenLabels) -> Tensor:
@@ -141,8 +142,8 @@ class HiddenLabels:
     def _rows(self, members: Tensor, mixtures: Tensor) -> Tensor:
         table = self._of_classes
         if len(mixtures):
-            table = torch.cat([table, self._of_mixtures.times(mixtures).view(-1, self.width)])
-        return _sums(members, table, self._bias).relu_()
+            table = torch.cat([table, self._of_mixtures.sums(mixtures).view(-1, self.width)])
+        return sums_of_rows(members, table, self._bias).relu_()
 
 
 class ScaleShift:
@@ -155,7 +156,7 @@ class ScaleShift:
         weight, bias = (torch.cat([both[index] for both in each]).float() for index in (0, 1))
         self.kernel, self.width = norms[0].mlp_gamma.kernel_size[0], len(weight)
         self._weight, self._of_styles = weight, weight.sum((2, 3)).T.contiguous()
-        self._matrix, self._bias = Matrix(weight.permute(1, 2, 3, 0).flatten(1)), bias  # (hidden, k k width)
+        self._matrices = Matrices(weight.permute(1, 2, 3, 0).flatten(1, 2), bias)
         self._dense = Convolution(weight, bias)
 
     def of_style(self, style: Tensor) -> Tensor:
@@ -171,69 +172,57 @@ class ScaleShift:
 
     @property
     def by_rows(self) -> bool:
-        """As of Matrix."""
-        return self._matrix.by_rows
+        """As of Matrices."""
+        return self._matrices.by_rows
 
-    def rows(self, hidden: Tensor, members: Tensor | None) -> Tensor:
+    def rows(self, hidden: Tensor, members: Tensor | None, bfloat16: bool) -> Tensor:
         """As `table`, to the bit where it is `by_rows`, for some neighbourhoods of one picture: (N, width). hidden:
         (M, hidden), rows of the first convolution; members: as of Changes."""
-        if members is None:
-            return self._matrix.times(hidden).add_(self._bias)
-        return self._projected(F.pad(hidden, (0, 0, 1, 0)), members)
+        hidden = hidden if members is None else F.pad(hidden, (0, 0, 1, 0))
+        return self._matrices.sums(hidden, members, bfloat16=bfloat16)
 
-    def table(self, hidden: Tensor, seen: SeenLabels, first: int) -> Table:
+    def table(self, hidden: Tensor, seen: SeenLabels, first: int, bfloat16: bool) -> Table:
         """hidden: (B, U, hidden), a row for each neighbourhood of the first convolution, whose kernel is `first`.
+        bfloat16: whether factors may be rounded to that.
 
         B is 1 where all pictures have the same.
         """
         patches = seen.first(first)
         if self.kernel == 1:
-            values = self._matrix.times(hidden.flatten(0, 1)).add_(self._bias)
+            values = self._matrices.sums(hidden.flatten(0, 1), bfloat16=bfloat16)
             return self._table(values.unflatten(0, hidden.shape[:2]), patches.ids, seen)
         if patches.ids is None:
-            return self._of_all(hidden, seen)
+            return self._of_all(hidden, seen, bfloat16)
         second = seen.second(first, self.kernel)
         members = second.members[None].expand(len(hidden), -1, -1)
         if second.ids is None and len(hidden) > 1:  # those of each picture
             members = second.members.unflatten(0, (len(hidden), -1))
-        hidden = F.pad(hidden, (0, 0, 1, 0))
-        values = torch.stack([self._projected(*each) for each in zip(hidden, members, strict=True)])
-        return self._table(values, second.ids, seen)
+        pairs = zip(hidden, members, strict=True)
+        values = [self.rows(rows, each, bfloat16) for rows, each in pairs]
+        return self._table(values[0][None] if len(values) == 1 else torch.stack(values), second.ids, seen)
 
-    def _projected(self, hidden: Tensor, members: Tensor) -> Tensor:
-        """(U, width)"""
-        return _sums(members, self._matrix.times(hidden).view(-1, self.width), self._bias)
-
-    def _of_all(self, hidden: Tensor, seen: SeenLabels) -> Table:
+    def _of_all(self, hidden: Tensor, seen: SeenLabels, bfloat16: bool) -> Table:
         pictures, height, width = seen.size
         planes = hidden.view(pictures, height, width, -1).permute(0, 3, 1, 2)
-        result, _ = self._dense(Features(planes, repeat_edge=seen.repeat_edge))
+        result, _ = self._dense(Features(planes, repeat_edge=seen.repeat_edge), bfloat16=bfloat16)
         return Table(result.permute(0, 2, 3, 1).flatten(1, 2), None)
 
     def tile_of(self, height: int, width: int) -> int:
         """The side of the tiles that a map of this size is convolved in."""
         return self._dense.tile_of(height, width)
 
-    def part(self, hidden: Tensor, repeat_edge: bool, of_size: tuple[int, int]) -> Tensor:
+    def part(self, hidden: Tensor, repeat_edge: bool, of_size: tuple[int, int], bfloat16: bool) -> Tensor:
         """(h, w, width), from every pixel's hidden features, (h, w, hidden): of a part of a map of this size that
         begins at the corner of a tile."""
         features = Features(hidden.permute(2, 0, 1)[None], repeat_edge=repeat_edge)
-        return self._dense(features, tile=self._dense.tile_of(*of_size))[0][0].permute(1, 2, 0)
+        tile = self._dense.tile_of(*of_size)
+        return self._dense(features, tile=tile, bfloat16=bfloat16)[0][0].permute(1, 2, 0)
 
     def _table(self, values: Tensor, rows: Tensor | None, seen: SeenLabels) -> Table:
         if rows is None:  # each pixel of each picture has its own
             pictures, height, width = seen.size
             return Table(values.view(pictures, height * width, -1), None)
         return Table(values, rows)
-
-
-def _sums(members: Tensor, table: Tensor, bias: Tensor) -> Tensor:
-    """Sums of rows of a table, (U, C) for members, (U, places): for member m at place p the row `places` m + p."""
-    places = members.shape[1]
-    indices = members * places + torch.arange(places)
-    if places == 1:
-        return table[indices[:, 0]] + bias
-    return F.embedding_bag(indices, table, mode="sum").add_(bias)
 
 
 def _folded(norm: SpadeNorm) -> tuple[Tensor, Tensor]:
