@@ -182,7 +182,7 @@ def _refuse_sizes(submit: Submit, limits: Limits) -> None:
     refuse_size(submit.output.size or submit.shape, "picture", limits)
     maps = ("A label map", submit), ("An instance map", submit.instances), ("A region map", _regions(submit))
     for what, part in maps:
-        if part is not None and not 0 <= part.raw_bytes <= limits.max_bytes:
+        if part is not None and not 0 <= part.raw_bytes <= limits.max_map_bytes:
             raise TooLargeError(
                 f"{what} of {part.raw_bytes} bytes is over the limit.", "Choose a smaller size."
             )

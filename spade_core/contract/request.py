@@ -119,11 +119,6 @@ class PictureRequest:
         refuse_size((label_map.shape[0], label_map.shape[1]), "label map", limits)
         if self.size is not None:
             refuse_size(self.size, "picture", limits)
-        if label_map.nbytes > limits.max_bytes:
-            raise TooLargeError(
-                f"The label map has {label_map.nbytes} bytes, the server takes {limits.max_bytes}.",
-                "Choose a smaller size.",
-            )
         require(0 <= self.seed < MAX_SEED, "The seed", "0 to 2^63 - 1")
         require(0 <= self.strength <= 2, "The style's strength", "0 to 2")
         require(0 <= self.natural_edges <= 1, "The amount of natural edges", "0 to 1")
@@ -142,11 +137,6 @@ class PictureRequest:
         instance_map = self.instance_map
         if instance_map is not None:
             instance_map = _travelling(instance_map, label_map)
-            if instance_map.nbytes > limits.max_bytes:
-                raise TooLargeError(
-                    f"The instance map has {instance_map.nbytes} bytes, the server takes {limits.max_bytes}.",
-                    "Choose a smaller size.",
-                )
         regions = self.region_map
         if regions is not None:
             regions = travelling_regions(regions, label_map)
