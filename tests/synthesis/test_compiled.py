@@ -389,20 +389,29 @@ def test_several_pictures_at_once_are_what_each_is_alone(small: Generator):
 
 @needs_compiler
 @pytest.mark.parametrize("bfloat16", [False, True])
-def test_neither_threads_nor_bands_change_a_bit(bfloat16: bool, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("height, width", [(50, 70), (5, 3)])
+def test_neither_threads_nor_bands_change_a_bit(height: int, width: int, bfloat16: bool, monkeypatch):
+    """Those of a small map have some of the results each."""
     torch.manual_seed(0)
-    matrices, rows = Matrices(torch.randn(6, 9, 100), torch.randn(100)), torch.randn(30, 6)
-    members = torch.randint(0, 30, (50, 9))
-    sums = matrices.sums(rows, members, bfloat16=bfloat16)
-    x = torch.randn(1, 12, 50, 70).contiguous(memory_format=torch.channels_last)
-    layer, features = Convolution.of(conv(12, 20, 3)), Features(x, "bilinear", norm="pixel", slope=0.2)
-    alone, threads = layer(features, bfloat16=bfloat16)[0], torch.get_num_threads()
-    torch.set_num_threads(3)
+    x = torch.randn(1, 12, height, width).contiguous(memory_format=torch.channels_last)
+    layer, shortcut = Convolution.of(conv(12, 150, 3)), Shortcut(conv(12, 70, 1, bias=False))
+    matrices, members = Matrices(torch.randn(6, 9, 100), torch.randn(100)), torch.randint(0, 30, (50, 9))
+    table, rows = Table(torch.randn(1, 4 * height * width, 48), None), torch.randn(30, 6)
+    features = Features(x, "bilinear", norm="pixel", slope=0.2, table=table)
+
+    def results() -> list[Tensor]:
+        found = layer(features, shortcut=shortcut, skip=True, bfloat16=bfloat16)
+        without = layer(features, skip=True, bfloat16=bfloat16)
+        assert found[1] is not None and without[1] is not None
+        return [*found, *without, matrices.sums(rows, members, bfloat16=bfloat16)]  # type: ignore[list-item]
+
+    alone, threads = results(), torch.get_num_threads()
     try:
-        assert torch.equal(layer(features, bfloat16=bfloat16)[0], alone)
-        assert torch.equal(matrices.sums(rows, members, bfloat16=bfloat16), sums)
+        for count in (3, 7):
+            torch.set_num_threads(count)
+            assert all(map(torch.equal, results(), alone))
         monkeypatch.setattr(row_bands, "BAND_PIXELS", 1000)
-        assert torch.equal(layer(features, bfloat16=bfloat16)[0], alone)
+        assert all(map(torch.equal, results(), alone))
     finally:
         torch.set_num_threads(threads)
 

@@ -166,9 +166,11 @@ int32_t has_bfloat16(void) {
 /* Numbers that `convolve` wants to put aside. */
 int64_t aside(const Features *of, const Convolution *by) { return BY_THIS(aside, by, of, by); }
 
-/* Rows first to last of the result, both multiples of `rows_at_once` or the height; scratch: as many numbers as `aside` says. */
-void convolve(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last) {
-    BY_THIS(convolve, by, of, by, scratch, first, last);
+/* Rows first to last of the result, both multiples of `rows_at_once` or the height, and of its panels those of `part`, one
+ * of `parts`; scratch: as many numbers as `aside` says. */
+void convolve(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last, int64_t part,
+              int64_t parts) {
+    BY_THIS(convolve, by, of, by, scratch, first, last, part, parts);
 }
 
 int64_t rows_at_once(int64_t width, int64_t tile) { return tile * ON_THIS(at_once, (width + tile - 1) / tile); }
@@ -497,6 +499,7 @@ typedef struct {
     float *ring, *products, *between, *seen, *skipped;
     FACTOR *sums;
     int64_t sums_apart, products_apart; /* between matrices */
+    int64_t first_panel, last_panel, first_skipped, last_skipped; /* of the results, and of the shortcut's */
 } OWN(Aside);
 
 /* How many rows of tiles are taken together, so that few products are of no tile: narrow maps have few in a row. */
@@ -536,6 +539,12 @@ int64_t OWN(aside)(const Features *of, const Convolution *by) {
     return parts.skipped - (float *)NULL + parts.seen_rows * up_to(by->skip_channels, LANES);
 }
 
+/* Where a part of `panels` begins; the next begins where it ends. Two panels are multiplied together. */
+static int64_t OWN(panel_of)(int64_t panels, int64_t part, int64_t parts) {
+    const int64_t panel = (panels + 1) / 2 * part / parts * 2;
+    return panel < panels ? panel : panels;
+}
+
 /* Row y, from -1 on, of what the convolution sees into its place in the ring; what else is made of it if it is `own`. */
 static void OWN(ring_row)(const Features *of, const Convolution *by, const OWN(Aside) *parts, int64_t y, int own) {
     const int64_t inner = parts->inner, length = parts->wide * inner;
@@ -551,6 +560,7 @@ static void OWN(ring_row)(const Features *of, const Convolution *by, const OWN(A
         return;
     }
     const int64_t channels = of->channels, skip_channels = by->skip_channels;
+    own = own && (by->shortcut ? parts->last_skipped > parts->first_skipped : parts->first_panel == 0);
     float *skip = own && by->skip ? by->skip + y * of->width * skip_channels : NULL;
     OWN(row)(of, y, out, inner, parts->between, by->shortcut ? NULL : skip, by->shortcut && skip ? parts->seen : NULL);
     if (of->repeat_edge) {
@@ -558,11 +568,14 @@ static void OWN(ring_row)(const Features *of, const Convolution *by, const OWN(A
         memcpy(out + of->width * inner, out + (of->width - 1) * inner, inner * 4);
     }
     if (!by->shortcut || !skip) return;
-    const int64_t outer = up_to(skip_channels, LANES);
+    const int64_t outer = up_to(skip_channels, LANES), panels = parts->last_skipped - parts->first_skipped;
+    const int64_t start = parts->first_skipped * LANES, end = start + panels * LANES;
     const FACTOR *seen = OWN(rounded)(parts->seen, parts->seen_rows * channels);
-    OWN(product)(parts->seen_rows, outer / LANES, channels, seen, channels, by->shortcut, parts->skipped, outer);
+    OWN(product)(parts->seen_rows, panels, channels, seen, channels,
+                 (const FACTOR *)by->shortcut + start * up_to(channels, FACTORS), parts->skipped + start, outer);
     for (int64_t x = 0; x < of->width; x++)
-        memcpy(skip + x * skip_channels, parts->skipped + x * outer, skip_channels * 4);
+        memcpy(skip + x * skip_channels + start, parts->skipped + x * outer + start,
+               ((end < skip_channels ? end : skip_channels) - start) * 4);
 }
 
 /* The sums of one tile: its top left pixel is column x of the ring, its first row is row y. */
@@ -594,9 +607,10 @@ static inline __attribute__((always_inline)) void OWN(tile_results)(int side, co
                                                                     int64_t tile) {
     const int window = side + 2;
     const int64_t outer = parts->outer, apart = parts->products_apart, fan_out = by->fan_out;
+    const int64_t end = parts->last_panel * LANES;
     const int64_t high = of->height - y < side ? of->height - y : side;
     const int64_t wide = of->width - x < side ? of->width - x : side;
-    for (int64_t c = 0; c < outer; c += LANES) {
+    for (int64_t c = parts->first_panel * LANES; c < end; c += LANES) {
         VEC in[MOST_WINDOW], half[MOST_TILE][MOST_WINDOW], out[MOST_TILE], bias = OWN(all)(0);
         const float *from = parts->products + tile * outer + c;
         const int64_t count = fan_out - c < LANES ? fan_out - c : LANES;
@@ -627,6 +641,7 @@ static inline __attribute__((always_inline)) void OWN(tile_results)(int side, co
 static inline __attribute__((always_inline)) void OWN(tiled)(int side, const Features *of, const Convolution *by,
                                                              const OWN(Aside) *parts, int64_t y, int64_t end) {
     const int64_t inner = parts->inner, outer = parts->outer, panels = outer / LANES;
+    const int64_t start_at = parts->first_panel * LANES, channels = up_to(of->channels, FACTORS);
     const int64_t all = (end - y) / side * parts->tiles;
     for (int64_t start = 0; start < all; start += TILES) {
         const int64_t count = all - start < TILES ? all - start : TILES;
@@ -635,9 +650,10 @@ static inline __attribute__((always_inline)) void OWN(tiled)(int side, const Fea
             OWN(tile_sums)(side, parts, y + place / parts->tiles * side, place % parts->tiles * side, tile);
         }
         for (int64_t sum = 0; sum < parts->sums_count; sum++)
-            OWN(product)(up_to(count, ROWS), panels, of->channels, parts->sums + sum * parts->sums_apart, inner,
-                         (const FACTOR *)by->weights + sum * panels * up_to(of->channels, FACTORS) * LANES,
-                         parts->products + sum * parts->products_apart, outer);
+            OWN(product)(up_to(count, ROWS), parts->last_panel - parts->first_panel, of->channels,
+                         parts->sums + sum * parts->sums_apart, inner,
+                         (const FACTOR *)by->weights + (sum * panels * LANES + start_at) * channels,
+                         parts->products + sum * parts->products_apart + start_at, outer);
         for (int64_t tile = 0; tile < count; tile++) {
             const int64_t place = start + tile;
             OWN(tile_results)(side, of, by, parts, y + place / parts->tiles * side, place % parts->tiles * side, tile);
@@ -645,8 +661,13 @@ static inline __attribute__((always_inline)) void OWN(tiled)(int side, const Fea
     }
 }
 
-void OWN(convolve)(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last) {
-    const OWN(Aside) parts = OWN(parted)(of, by, scratch);
+void OWN(convolve)(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last, int64_t part,
+                   int64_t count) {
+    OWN(Aside) parts = OWN(parted)(of, by, scratch);
+    const int64_t panels = parts.outer / LANES, skipped = up_to(by->skip_channels, LANES) / LANES;
+    parts.first_panel = OWN(panel_of)(panels, part, count), parts.last_panel = OWN(panel_of)(panels, part + 1, count);
+    parts.first_skipped = OWN(panel_of)(skipped, part, count);
+    parts.last_skipped = OWN(panel_of)(skipped, part + 1, count);
     const int64_t step = parts.tile * parts.at_once;
     memset(parts.ring, 0, parts.ring_rows * parts.wide * parts.inner * 4);
     if (parts.seen_rows) memset(parts.seen, 0, up_to(parts.seen_rows * of->channels, LANES) * 4);

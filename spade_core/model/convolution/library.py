@@ -55,7 +55,7 @@ FUNCTIONS = {
     "has_bfloat16": ([], COUNT),
     "rows_at_once": ([PLACE] * 2, PLACE),
     "aside": ([POINTER] * 2, PLACE),
-    "convolve": ([POINTER] * 3 + [PLACE] * 2, None),
+    "convolve": ([POINTER] * 3 + [PLACE] * 4, None),
     "block": ([], PLACE),
     "put_aside": ([POINTER], PLACE),
     "add_up": ([POINTER] * 2 + [PLACE] * 2, None),
