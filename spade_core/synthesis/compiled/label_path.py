@@ -27,6 +27,8 @@ MOST_HIDDEN = 0.5
 """Share of pixels with a neighbourhood of their own above which the second convolution sees every pixel."""
 MOST_TABLE = 0.7
 """The same of the second's neighbourhoods above which its sums are taken for every pixel."""
+FEW_PIXELS = 256
+"""So few are computed one by one whatever they see: a convolution's larger weights take longer to read."""
 
 
 class SeenLabels:
@@ -46,7 +48,9 @@ class SeenLabels:
     def first(self, kernel: int) -> Patches:
         """The neighbourhoods of keys."""
         if kernel not in self._first:
-            self._first[kernel] = Patches.of(self.keys.ids, kernel, self.repeat_edge, MOST_HIDDEN)
+            self._first[kernel] = Patches.of(
+                self.keys.ids, kernel, self.repeat_edge, self._share(MOST_HIDDEN)
+            )
         return self._first[kernel]
 
     def second(self, first: int, kernel: int) -> Patches:
@@ -54,8 +58,13 @@ class SeenLabels:
         if (first, kernel) not in self._second:
             ids = self.first(first).ids
             assert ids is not None
-            self._second[first, kernel] = Patches.of(ids + 1, kernel, self.repeat_edge, MOST_TABLE)
+            self._second[first, kernel] = Patches.of(
+                ids + 1, kernel, self.repeat_edge, self._share(MOST_TABLE)
+            )
         return self._second[first, kernel]
+
+    def _share(self, most: float) -> float:
+        return 1.0 if self.keys.ids.numel() <= FEW_PIXELS else most
 
     def by_rows(self, first: int, kernel: int) -> tuple[bool, bool]:
         """Whether different neighbourhoods are so few that pixels share rows: of the first convolution's results, and
@@ -67,7 +76,7 @@ class SeenLabels:
     def _are_few(self, first: int, kernel: int, share: float) -> bool:
         kind = first, kernel
         if kind not in self._at_most:
-            self._at_most[kind] = self._count(first, kernel, int(share * self.keys.ids.numel()))
+            self._at_most[kind] = self._count(first, kernel, int(self._share(share) * self.keys.ids.numel()))
         return self._at_most[kind] is not None
 
     def _count(self, first: int, kernel: int, most: int) -> int | None:
