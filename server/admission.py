@@ -163,7 +163,7 @@ def _painted_size(submit: Submit, model: ModelInfo) -> tuple[int, int]:
     size = submit.output.size or submit.shape
     if submit.output.upscale == "off" or model.trained_size is None:
         return size
-    return painting_size(size, model.trained_size)
+    return painting_size(size, model.trained_size, submit.output.detail)
 
 
 def refuse_other_labels(submit: Submit, model: str, label_set: LabelSet) -> None:

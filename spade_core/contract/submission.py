@@ -66,6 +66,7 @@ def submit_from(
             float(request.natural_edges),
             request.wrap,
             request.precision,
+            float(request.detail),
         ),
         deadline_ms=None if deadline_s is None else max(1, round(deadline_s * 1000)),
         priority=delivery.priority,
@@ -148,6 +149,7 @@ def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet)
         ),
         region_map=region_map,
         softness=places.softness,
+        detail=submit.output.detail,
     )
 
 

@@ -66,13 +66,16 @@ def shown(style: Style | None) -> object:
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: type(style).__name__)
 @pytest.mark.parametrize("compress", [False, True])
 def test_every_style_arrives_as_it_was_sent(style, compress):
-    request = PictureRequest(LABEL_MAP, LANDSCAPE, "my", 5, style, 1.5, (80, 120), natural_edges=0.25)
+    request = PictureRequest(
+        LABEL_MAP, LANDSCAPE, "my", 5, style, 1.5, (80, 120), natural_edges=0.25, detail=2.5
+    )
     request = replace(request, wrap=(False, True), precision="preview")
     _, there = arrived(request, Delivery(compress=compress))
     assert np.array_equal(there.label_map, LABEL_MAP) and there.label_map.dtype == np.uint8
     assert shown(there.style) == shown(style)
     assert (there.model, there.seed, there.strength, there.size) == ("my", 5, 1.5, (80, 120))
-    assert (there.natural_edges, there.wrap, there.precision) == (0.25, (False, True), "preview")
+    assert (there.natural_edges, there.detail) == (0.25, 2.5)
+    assert (there.wrap, there.precision) == ((False, True), "preview")
 
 
 @pytest.mark.parametrize("style", [None, ImageStyle(PHOTO), MixedStyle(ImageStyle(PHOTO), CodeStyle(CODE))])
