@@ -30,7 +30,6 @@
 #define TILES 24 /* that are multiplied together; a multiple of every ROWS */
 #define APART 64 /* bytes between matrices, so that they do not all claim the same lines of the cache */
 #define BLOCK 2 /* panels of results that are added up while their products are in the cache */
-#define MOST_ROWS 768 /* that are multiplied at once where each is a result; a multiple of 12 */
 
 enum { AS_IS, NEAREST, BILINEAR };
 enum { NO_NORM, PIXEL_NORM, CHANNEL_NORM };
@@ -179,10 +178,7 @@ int64_t rows_at_once(int64_t width, int64_t tile) { return tile * ON_THIS(at_onc
 int64_t block(void) { return BLOCK * lanes(); }
 
 /* Numbers that `add_up` wants to put aside. */
-int64_t put_aside(const Sums *by) {
-    const int64_t rows = by->members || by->count < MOST_ROWS ? up_to(by->count, 12) : MOST_ROWS;
-    return rows * by->places * block();
-}
+int64_t put_aside(const Sums *by) { return (by->members ? up_to(by->count, 12) * by->places : 12) * block(); }
 
 /* Blocks first to last of the results. */
 void add_up(const Sums *by, float *scratch, int64_t first, int64_t last) { BY_THIS(add_up, by, by, scratch, first, last); }
@@ -287,14 +283,16 @@ typedef float FACTOR;
 typedef VEC OWN(factors);
 #endif
 
-/* ROWS rows of `a` by one or two panels: c[r][n] = sum over k of a[r][k] * panel[k][n]. */
+/* ROWS rows of `a` by one or two panels: c[r][n] = bias[n] + sum over k of a[r][k] * panel[k][n]; bias: or NULL. */
 static inline __attribute__((always_inline)) void OWN(multiplied)(int panels, int64_t inner, const FACTOR *a,
-                                                                  int64_t a_row, const FACTOR *b, float *c,
-                                                                  int64_t c_row) {
+                                                                  int64_t a_row, const FACTOR *b, const float *bias,
+                                                                  float *c, int64_t c_row) {
     VEC sums[ROWS][2];
     const FACTOR *second = b + up_to(inner, FACTORS) * LANES;
+    const VEC none = OWN(all)(0), to_left = bias ? FROM(bias) : none;
+    const VEC to_right = bias && panels == 2 ? FROM(bias + LANES) : none;
 #pragma GCC unroll 16
-    for (int row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = OWN(all)(0);
+    for (int row = 0; row < ROWS; row++) sums[row][0] = to_left, sums[row][1] = to_right;
     for (int64_t k = 0; k < inner; k += FACTORS) {
         const OWN(factors) left = FACTORS_FROM(b + k * LANES);
         const OWN(factors) right = panels == 2 ? FACTORS_FROM(second + k * LANES) : left;
@@ -319,37 +317,52 @@ static void OWN(product)(int64_t rows, int64_t panels, int64_t inner, const FACT
         const FACTOR *of_panel = b + panel * up_to(inner, FACTORS) * LANES;
         if (panel + 1 < panels)
             for (int64_t row = 0; row < rows; row += ROWS)
-                OWN(multiplied)(2, inner, a + row * a_row, a_row, of_panel, c + row * c_row + panel * LANES, c_row);
+                OWN(multiplied)(2, inner, a + row * a_row, a_row, of_panel, NULL, c + row * c_row + panel * LANES, c_row);
         else
             for (int64_t row = 0; row < rows; row += ROWS)
-                OWN(multiplied)(1, inner, a + row * a_row, a_row, of_panel, c + row * c_row + panel * LANES, c_row);
+                OWN(multiplied)(1, inner, a + row * a_row, a_row, of_panel, NULL, c + row * c_row + panel * LANES, c_row);
     }
+}
+
+/* Blocks first to last of the results where each is of a row of its own. */
+static void OWN(add_each)(const Sums *by, float *scratch, int64_t first, int64_t last) {
+    const int64_t wide = BLOCK * LANES, inner = up_to(by->inner, FACTORS);
+    for (int64_t row = 0; row < by->count; row += ROWS)
+        for (int64_t block = first; block < last; block++) {
+            const int64_t rows = by->count - row < ROWS ? by->count - row : ROWS, start = block * wide;
+            const int64_t columns = by->width - start < wide ? by->width - start : wide;
+            const int is_whole = rows == ROWS && columns == wide;
+            float *result = by->result + row * by->width + start, bias[BLOCK * LANES] = {0};
+            memcpy(bias, by->bias + start, columns * 4);
+            OWN(multiplied)(BLOCK, by->inner, (const FACTOR *)by->rows + row * inner, inner,
+                            (const FACTOR *)by->matrices + start * inner, bias, is_whole ? result : scratch,
+                            is_whole ? by->width : wide);
+            for (int64_t each = 0; !is_whole && each < rows; each++)
+                memcpy(result + each * by->width, scratch + each * wide, columns * 4);
+        }
 }
 
 void OWN(add_up)(const Sums *by, float *scratch, int64_t first, int64_t last) {
     const int64_t places = by->places, wide = BLOCK * LANES, apart = places * wide, inner = up_to(by->inner, FACTORS);
-    const int64_t step = by->members ? by->count : MOST_ROWS;
+    if (!by->members) {
+        OWN(add_each)(by, scratch, first, last);
+        return;
+    }
     for (int64_t block = first; block < last; block++) {
         const FACTOR *matrices = (const FACTOR *)by->matrices + block * apart * inner;
         const int64_t start = block * wide, columns = by->width - start < wide ? by->width - start : wide;
         float bias[BLOCK * LANES] = {0}, sums[BLOCK * LANES];
         memcpy(bias, by->bias + start, columns * 4);
-        for (int64_t from = 0; from < by->count; from += step) {
-            const int64_t count = by->count - from < step ? by->count - from : step;
-            OWN(product)(up_to(count, ROWS), places * BLOCK, inner, (const FACTOR *)by->rows + from * inner, inner,
-                         matrices, scratch, apart);
-            const int64_t end = by->members ? by->results : from + count;
-            for (int64_t result = by->members ? 0 : from; result < end; result++) {
-                VEC left = FROM(bias), right = FROM(bias + LANES);
-                for (int64_t place = 0; place < places; place++) {
-                    const int64_t row = by->members ? by->members[result * places + place] : result - from;
-                    const float *product = scratch + row * apart + place * wide;
-                    left += FROM(product), right += FROM(product + LANES);
-                }
-                float *to = by->result + result * by->width + start;
-                AT(columns == wide ? to : sums) = left, AT((columns == wide ? to : sums) + LANES) = right;
-                if (columns < wide) memcpy(to, sums, columns * 4);
+        OWN(product)(up_to(by->count, ROWS), places * BLOCK, by->inner, by->rows, inner, matrices, scratch, apart);
+        for (int64_t result = 0; result < by->results; result++) {
+            VEC left = FROM(bias), right = FROM(bias + LANES);
+            for (int64_t place = 0; place < places; place++) {
+                const float *product = scratch + by->members[result * places + place] * apart + place * wide;
+                left += FROM(product), right += FROM(product + LANES);
             }
+            float *to = by->result + result * by->width + start;
+            AT(columns == wide ? to : sums) = left, AT((columns == wide ? to : sums) + LANES) = right;
+            if (columns < wide) memcpy(to, sums, columns * 4);
         }
     }
 }

@@ -155,9 +155,12 @@ class CompiledGenerator:
         sampling = self._config.label_sampling
         # Means of means are means, where each is of four whole pixels.
         halves = sampling == "area" and labels.ids.shape[1:] == (rows << steps, columns << steps)
+        before = self._kept_scales
         for step in range(steps, -1, -1):
             keys = (keys if halves else labels).resized(rows << step, columns << step, sampling)
-            found[step] = SeenLabels(keys, self._config.replicate_padding, self._kept_scales.get(step))
+            found[step] = SeenLabels(keys, self._config.replicate_padding, before.get(step))
+            if not found[step].is_much_like_before:  # then coarser ones are not either
+                before = {}
         return found
 
 

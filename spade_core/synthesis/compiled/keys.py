@@ -118,7 +118,7 @@ class KeyMap:
         """Each four pixels in one: their mean."""
         four = [self.ids[:, y::2, x::2] for y in (0, 1) for x in (0, 1)]
         keys = four[0].clone(memory_format=torch.contiguous_format)
-        mixed = torch.stack([each != keys for each in four[1:]]).any(0).nonzero(as_tuple=True)
+        mixed = ((four[1] != keys) | (four[2] != keys) | (four[3] != keys)).nonzero(as_tuple=True)
         corners = [each[mixed].view(1, 1, -1) for each in four]
         count = len(mixed[0])
         if not count:

@@ -89,14 +89,16 @@ class SeenLabels:
         patches = self.first(first) if kernel == 1 else self.second(first, kernel)
         return None if patches.ids is None else patches.count
 
+    @property
+    def is_much_like_before(self) -> bool:
+        """Whether it has much in common with the one before."""
+        if self.before is None or self.size[0] > 1:
+            return False
+        return bool(self.changed.sum() <= MOST_CHANGED * self.changed.numel())
+
     def is_like_before(self, first: int, kernel: int) -> bool:
-        """Whether it has much in common with the one before, and is computed in the same way, by the kernels of both
-        convolutions."""
-        if (
-            self.before is None
-            or self.size[0] > 1
-            or self.changed.sum() > MOST_CHANGED * self.changed.numel()
-        ):
+        """Whether it is that, and is computed in the same way, by the kernels of both convolutions."""
+        if self.before is None or not self.is_much_like_before:
             return False
         return self.by_rows(first, kernel) == self.before.by_rows(first, kernel)
 
