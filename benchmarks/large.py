@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-SIDES = (1024, 2048, 4096)
+SIDES = (1024, 2048, 4096, 8192)
 WHOLE_BYTES_A_PIXEL = 3300
 _WAYS = ("whole", "parts")
 

@@ -22,6 +22,7 @@ from bpy.props import (
 
 from .contract.labels import shipped_label_sets
 from .contract.limits import LARGEST_SIDE, MAX_SIDE, MIN_SIDE
+from .contract.request import MOST_DETAIL
 from .label_set_choice import CUSTOM, class_names
 from .model_menu import model_pick
 from .style.class_styles import PlacedStyleSettings, SpadeClassStyle
@@ -158,6 +159,17 @@ class SpadeSettings(StyleSettings, PlacedStyleSettings, bpy.types.PropertyGroup)
         description="Paint larger pictures at the size that the model knows, and let a network that knows photographs "
         "enlarge them. Off, they are painted at their own size, with textures that repeat",
         default=True,
+    )
+    detail: FloatProperty(
+        name="Detail",
+        description="How many times as wide and high as the model was trained at a picture is painted before it is "
+        "enlarged. More has finer things, and large shapes that hold together less. A panorama is painted at three "
+        "times that, for it shows the scene all around",
+        default=1.0,
+        min=1.0,
+        max=MOST_DETAIL,
+        step=25,
+        precision=2,
     )
     preview: BoolProperty(
         name="Preview",

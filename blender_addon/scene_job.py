@@ -14,6 +14,7 @@ from .bridge.jobs import Job, JobState, SceneRequest
 from .bridge.sight import Sight
 from .contract.errors import BadLabelError, BusyError
 from .contract.messages import EXACT, PREVIEW
+from .contract.request import MOST_DETAIL
 from .label_taking import current_labels
 from .place.colors import find_colors
 from .place.projection.sights import wanted_sight
@@ -28,6 +29,9 @@ from .scene.view import camera_of, flat_camera_of, label_map_shape
 from .session import current_session
 from .style.class_styles import chosen_names, paints_parts
 from .style.wanted import WantedStyle, wanted_style
+
+AROUND = 3.0
+"""Times the detail of a panorama: it shows dozens of times what a camera sees."""
 
 
 def submit_scene(
@@ -108,6 +112,7 @@ def scene_request(
         camera_name=_camera_name(scene),
         label_seconds=time.monotonic() - pressed_at,
         upscale="auto" if wanted.upscale else "off",
+        detail=detail_of(scene),
         # Blender's numbers are single: 0.3 is to be the 0.3 of the command line. Cards are cut where blocks end.
         natural_edges=0.0 if wanted.placement == "LAYERS" else round(wanted.natural_edges, 6),
         precision=PREVIEW if wanted.preview else EXACT,
@@ -119,6 +124,13 @@ def scene_request(
         wrap=(wanted.placement == "TILE", wanted.placement in ("PANORAMA", "TILE")),
         yaw=yaw_of(camera_of(scene)) if wanted.placement == "PANORAMA" else 0.0,
     )
+
+
+def detail_of(scene: bpy.types.Scene) -> float:
+    """As in PictureRequest."""
+    wanted = settings(scene)
+    detail = round(wanted.detail, 6) * (AROUND if wanted.placement == "PANORAMA" else 1.0)
+    return min(detail, float(MOST_DETAIL)) if wanted.upscale else 1.0
 
 
 def _camera_name(scene: bpy.types.Scene) -> str:

@@ -163,7 +163,7 @@ def _painted_size(submit: Submit, model: ModelInfo) -> tuple[int, int]:
     size = submit.output.size or submit.shape
     if submit.output.upscale == "off" or model.trained_size is None:
         return size
-    return painting_size(size, model.trained_size)
+    return painting_size(size, model.trained_size, submit.output.detail)
 
 
 def refuse_other_labels(submit: Submit, model: str, label_set: LabelSet) -> None:
@@ -182,7 +182,7 @@ def _refuse_sizes(submit: Submit, limits: Limits) -> None:
     refuse_size(submit.output.size or submit.shape, "picture", limits)
     maps = ("A label map", submit), ("An instance map", submit.instances), ("A region map", _regions(submit))
     for what, part in maps:
-        if part is not None and not 0 <= part.raw_bytes <= limits.max_bytes:
+        if part is not None and not 0 <= part.raw_bytes <= limits.max_map_bytes:
             raise TooLargeError(
                 f"{what} of {part.raw_bytes} bytes is over the limit.", "Choose a smaller size."
             )

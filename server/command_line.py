@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spade_core.command_line import parsed_command
+from spade_core.contract.limits import LARGEST_SIDE, MAX_SIDE
 
 from .config import ServerConfig
 from .config_file import default_files, read_config
@@ -24,7 +25,8 @@ def parse(arguments: Sequence[str]) -> ServerConfig:
     before.add_argument("--parent-pid", "--parent_pid")
     early, _ = before.parse_known_args(rest)
     file = early.config or (None if early.parent_pid else default_file())
-    default = ServerConfig() if file is None else read_config(file)
+    side = LARGEST_SIDE if early.parent_pid else MAX_SIDE  # one artist's, or many artists'
+    default = ServerConfig(max_side=side) if file is None else read_config(file)
     said = parsed_command(ServerConfig, rest, prog="spade-server", default=default)
     return replace(said, config=file, synthesizer=found.synthesizer)
 

@@ -122,7 +122,7 @@ def _options() -> argparse.Namespace:
     words.add_argument("--results", type=Path, default=Path("out/synthesis.json"))
     chosen = words.parse_args()
     if len(sys.argv) == 1:  # all of it
-        chosen.large, chosen.profile, chosen.page = [1024, 2048, 4096], True, True
+        chosen.large, chosen.profile, chosen.page = [1024, 2048, 4096, 8192], True, True
     return chosen
 
 

@@ -67,10 +67,10 @@ class SceneRequest:
 
     label_map: (H, W) ids of `label_set`, row 0 at the top; while they are being taken, all the ignore id. instance_map:
     (H, W) uint16, which object each pixel shows; None where the model does not look at them, or they are not known.
-    style, strength, upscale, natural_edges, precision, placed_styles, softness, wrap: as in PictureRequest; a picture
-    of a style may have any size. style_facts: what the stored picture says of its style. made_with: of a picture that
-    is painted again. sight: what the camera saw, of one that is to be projected. layers: of one that is to be shown as
-    cards, how it is taken apart.
+    style, strength, upscale, detail, natural_edges, precision, placed_styles, softness, wrap: as in PictureRequest; a
+    picture of a style may have any size. style_facts: what the stored picture says of its style. made_with: of a
+    picture that is painted again. sight: what the camera saw, of one that is to be projected. layers: of one that is to
+    be shown as cards, how it is taken apart.
     yaw: how far the camera of a panorama was turned, in radians. repaint: of which picture only a part is painted anew.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
@@ -85,6 +85,7 @@ class SceneRequest:
     camera_name: str
     label_seconds: float = 0.0
     upscale: str = "auto"
+    detail: float = 1.0
     natural_edges: float = 0.0
     precision: str = EXACT
     style: Style | None = None
@@ -116,6 +117,7 @@ class SceneRequest:
             placed_styles=fitted_placed(self.placed_styles, limits),
             softness=self.softness,
             wrap=self.wrap,
+            detail=self.detail,
         )
 
 

@@ -91,6 +91,7 @@ def request_of(picture: bpy.types.Image, scene: bpy.types.Scene) -> SceneRequest
         blend_file=bpy.data.filepath,
         camera_name=str(facts["camera"]),
         upscale=str(facts.get("upscale", "auto")),
+        detail=float(facts.get("detail", 1.0)),
         natural_edges=float(facts.get("natural_edges", 0.0)),
         precision=str(facts.get("precision", EXACT)),
         style=style_of(facts, style_images(picture)),

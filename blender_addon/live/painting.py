@@ -24,7 +24,7 @@ from ..overlay.live import LiveLabels, camera_looks
 from ..properties import settings
 from ..scene.label_overview import label_changes
 from ..scene.view import fitting_shape, flat_camera_of, label_map_shape
-from ..scene_job import scene_request
+from ..scene_job import detail_of, scene_request
 from ..session import current_session
 from ..style.class_styles import PlacedStyleSettings, SpadeClassStyle
 from ..style.settings import StyleSettings
@@ -39,7 +39,7 @@ _SMALL = 256
 """The side of a square with as many pixels as a picture has while things move, where the model does not say."""
 _PICTURE = (
     *("label_set", "custom_label_set", "background_class", "width", "height", "match_camera"),
-    *("seed", "upscale", "preview", "natural_edges", "model"),
+    *("seed", "upscale", "detail", "preview", "natural_edges", "model"),
     *(*StyleSettings.__annotations__, *PlacedStyleSettings.__annotations__),
 )
 """The settings of a scene that a picture depends on."""
@@ -205,7 +205,8 @@ class LivePainting:
     def _small_shape(self, scene: bpy.types.Scene) -> tuple[int, int]:
         model = current_session().connection.model_named(settings(scene).model)
         height, width = (model and model.trained_size) or (_SMALL, _SMALL)
-        small, whole = fitting_shape(scene, height * width), label_map_shape(scene)
+        pixels = round(height * width * detail_of(scene) ** 2)
+        small, whole = fitting_shape(scene, pixels), label_map_shape(scene)
         return small if small[0] * small[1] < whole[0] * whole[1] else whole
 
 

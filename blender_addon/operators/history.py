@@ -10,11 +10,13 @@ from ..bridge.jobs import Job
 from ..contract.errors import BadImageError, BusyError
 from ..contract.messages import PREVIEW
 from ..history.records import FAVOURITE, is_in_use, remove_result, request_of, results, style_images
+from ..place.picture import PANORAMA
 from ..place.placement import kind_of, place
 from ..place.show import show_landed
 from ..place.viewport import pressed_in
 from ..properties import settings
 from ..scene.view import label_map_shape
+from ..scene_job import AROUND
 from ..session import current_session
 from ..style.class_styles import apply_placed_facts
 from ..style.settings import apply_facts
@@ -102,6 +104,7 @@ class SPADE_OT_use_settings(OfResult, bpy.types.Operator):
         request = request_of(picture, context.scene)
         spade.seed, spade.model = request.seed, request.model
         spade.upscale, spade.natural_edges = request.upscale != "off", request.natural_edges
+        spade.detail = request.detail / (AROUND if request.wrap == PANORAMA else 1.0)  # 1 at least
         spade.preview = request.precision == PREVIEW
         images = style_images(picture)
         apply_facts(spade, request.style_facts, images)

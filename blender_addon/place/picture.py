@@ -180,6 +180,8 @@ def provenance(job: Job) -> dict[str, str | int | float]:
         facts |= {"region_of": request.repaint.base_name, "region": request.repaint.digest}
     if request.wrap == PANORAMA:
         facts["yaw"] = round(request.yaw, 6)
+    if request.detail != 1:
+        facts["detail"] = request.detail
     if request.natural_edges:
         facts["natural_edges"] = request.natural_edges
     if request.precision != EXACT:

@@ -103,6 +103,9 @@ def draw_settings(layout: Layout, scene: bpy.types.Scene) -> None:
     camera = size.row(heading="Match Camera")
     camera.prop(wanted, "match_camera", text=f"{width} × {height}" if wanted.match_camera else "")
     layout.prop(wanted, "upscale", text="Enlarge")
+    detail = layout.row()
+    detail.enabled = wanted.upscale
+    detail.prop(wanted, "detail", slider=True)
     preview = layout.row()
     welcome = current_session().connection.welcome
     preview.enabled = welcome is None or bool(welcome.preview)

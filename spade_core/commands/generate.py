@@ -30,7 +30,7 @@ class Generate:
     """Paint a picture from a label map."""
 
     FIRST: ClassVar = (
-        "output", "model", "seed", "style", "mix", "strength", "label_set", "upscale", "natural_edges",
+        "output", "model", "seed", "style", "mix", "strength", "label_set", "upscale", "detail", "natural_edges",
         "server",
     )  # fmt: skip
 
@@ -64,6 +64,9 @@ class Generate:
     """the label set the map was made with, if it may not be the model's own: then a mismatch is refused"""
     upscale: Annotated[str, tyro.conf.arg(metavar="auto|off|NAME")] = "auto"
     """auto paints larger pictures at the size that the model knows and enlarges them; off paints them at full size"""
+    detail: Annotated[float, tyro.conf.arg(metavar="1..4")] = 1.0
+    """how many times as wide and high as the model was trained at it is painted before it is enlarged: more has finer
+    things, and large shapes that hold together less"""
     natural_edges: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.0
     """moves the straight borders of grey boxes as nature would draw them; water and buildings stay exact"""
     wrap: Literal["off", "horizontal", "both"] = "off"
@@ -96,7 +99,7 @@ class Generate:
 
     def _check_options(self) -> None:
         from ..contract.errors import BadOptionError
-        from ..contract.request import MAX_SEED
+        from ..contract.request import MAX_SEED, MOST_DETAIL
 
         if self.style is None and (self.style_mix is not None or self.mix is not None):
             raise BadOptionError("There is no style to mix with.", "Name the first picture with --style.")
@@ -108,6 +111,8 @@ class Generate:
             raise BadOptionError(f"--seed is {self.seed}.", f"Give a whole number from 0 to {MAX_SEED - 1}.")
         if not 0 <= self.softness <= 0.5:
             raise BadOptionError(f"--softness is {self.softness:g}.", "Give a number from 0 to 0.5.")
+        if not 1 <= self.detail <= MOST_DETAIL:
+            raise BadOptionError(f"--detail is {self.detail:g}.", f"Give a number from 1 to {MOST_DETAIL}.")
         if not 0 <= self.natural_edges <= 1:
             raise BadOptionError(f"--natural-edges is {self.natural_edges:g}.", "Give a number from 0 to 1.")
 
@@ -162,6 +167,7 @@ class Generate:
             placed_styles=self._placed(inputs, label_set),
             region_map=inputs.regions,
             softness=self.softness,
+            detail=self.detail,
         )
 
     def _styles_for(self) -> list[tuple[list[str], PlainStyle]]:

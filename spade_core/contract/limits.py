@@ -22,14 +22,19 @@ MAX_REPLY_FRAME_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask; an array over max_bytes must not be sent, nor all of them together over
-    MAX_MESSAGE_BYTES: the transport would drop it."""
+    """What one request may ask; what has over max_bytes, deflated if it is a map, must not be sent, nor all of it
+    together over MAX_MESSAGE_BYTES: the transport would drop it."""
 
     min_side: int = MIN_SIDE
     max_side: int = MAX_SIDE
     max_bytes: int = MAX_FRAME_BYTES - 2**16
     max_inflight: int = 16
     max_queue: int = 128
+
+    @property
+    def max_map_bytes(self) -> int:
+        """Of a map that was inflated, two a pixel."""
+        return 2 * self.max_side**2
 
 
 def refuse_size(size: tuple[int, int], what: str, limits: Limits) -> None:

@@ -25,6 +25,7 @@ from .placed_styles import PlacedStyle, check_placed, travelling_regions
 MAX_SEED = 2**63
 UPSCALER_NAME = re.compile(r"[\w.-]{1,64}")
 MAX_CODE_SIZE = 4096
+MOST_DETAIL = 4
 MAX_STYLE_NAME = 64
 MAX_INSTANCES = 65535
 """The largest number that an object has in an instance map which travels."""
@@ -82,6 +83,8 @@ class PictureRequest:
     one, such a model sees the borders between labels.
     upscale: "auto" paints at about the size that the model was trained at and enlarges that, where the picture is
     larger; "off" paints at the picture's size; or the name of the upscaler to take.
+    detail: 1 to 4: how many times as long as what the model was trained at the sides are of what is painted and then
+    enlarged. More has finer things, and large shapes that hold together less.
     natural_edges: 0 to 1: how far the borders of grey boxes are moved as nature would draw them, by about a hundredth
     of the picture's height at 1; drawn by the seed.
     wrap: whether rows go on from the bottom to the top, and columns from right to left: (False, True) is a panorama,
@@ -107,6 +110,7 @@ class PictureRequest:
     placed_styles: tuple[PlacedStyle, ...] = ()
     region_map: np.ndarray | None = None
     softness: float = 0.0
+    detail: float = 1.0
 
     def check(self, limits: Limits) -> PictureRequest:
         """This request with its maps as they travel: C-contiguous, the label map of the label set's dtype, the instance
@@ -119,14 +123,10 @@ class PictureRequest:
         refuse_size((label_map.shape[0], label_map.shape[1]), "label map", limits)
         if self.size is not None:
             refuse_size(self.size, "picture", limits)
-        if label_map.nbytes > limits.max_bytes:
-            raise TooLargeError(
-                f"The label map has {label_map.nbytes} bytes, the server takes {limits.max_bytes}.",
-                "Choose a smaller size.",
-            )
         require(0 <= self.seed < MAX_SEED, "The seed", "0 to 2^63 - 1")
         require(0 <= self.strength <= 2, "The style's strength", "0 to 2")
         require(0 <= self.natural_edges <= 1, "The amount of natural edges", "0 to 1")
+        require(1 <= self.detail <= MOST_DETAIL, "The detail", f"1 to {MOST_DETAIL}")
         require(
             len(self.wrap) == 2 and all(isinstance(axis, bool) for axis in self.wrap),
             "The axes that wrap",
@@ -142,11 +142,6 @@ class PictureRequest:
         instance_map = self.instance_map
         if instance_map is not None:
             instance_map = _travelling(instance_map, label_map)
-            if instance_map.nbytes > limits.max_bytes:
-                raise TooLargeError(
-                    f"The instance map has {instance_map.nbytes} bytes, the server takes {limits.max_bytes}.",
-                    "Choose a smaller size.",
-                )
         regions = self.region_map
         if regions is not None:
             regions = travelling_regions(regions, label_map)

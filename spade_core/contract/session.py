@@ -22,7 +22,7 @@ from .errors import (
     SpadeError,
     UnavailableError,
 )
-from .limits import Limits
+from .limits import LARGEST_SIDE, Limits
 from .messages import (
     PREVIEW,
     SENDING,
@@ -103,8 +103,8 @@ class Session:
 
     @property
     def limits(self) -> Limits:
-        """What one request may ask; the usual limits until the server has said."""
-        return self.welcome.limits if self.welcome else Limits()
+        """What one request may ask; until the server has said, what none goes beyond."""
+        return self.welcome.limits if self.welcome else Limits(max_side=LARGEST_SIDE)
 
     @property
     def live(self) -> tuple[str, ...]:

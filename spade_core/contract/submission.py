@@ -66,6 +66,7 @@ def submit_from(
             float(request.natural_edges),
             request.wrap,
             request.precision,
+            float(request.detail),
         ),
         deadline_ms=None if deadline_s is None else max(1, round(deadline_s * 1000)),
         priority=delivery.priority,
@@ -76,7 +77,7 @@ def submit_from(
         places=_places(request, regions),
     )
     buffers = [bytes(pack_map(label_map, encoding)), *style_buffers(request), *numbers, *objects]
-    _refuse_large(sum(map(len, buffers)))
+    _refuse_large(buffers, limits)
     return submit, buffers
 
 
@@ -94,7 +95,13 @@ def _instances_part(
     return part, [bytes(pack_map(instance_map, encoding))]
 
 
-def _refuse_large(size: int) -> None:
+def _refuse_large(buffers: Sequence[Buffer], limits: Limits) -> None:
+    largest, size = max(map(len, buffers)), sum(map(len, buffers))
+    if largest > limits.max_bytes:
+        raise TooLargeError(
+            f"A map of the picture has {largest} bytes even deflated, the server takes {limits.max_bytes}.",
+            "Choose a smaller size.",
+        )
     if size > MAX_MESSAGE_BYTES - 2**16:
         raise TooLargeError(
             f"The label map, its style and its instance map have {size >> 20} MiB together, "
@@ -142,6 +149,7 @@ def request_from(submit: Submit, buffers: Sequence[Buffer], label_set: LabelSet)
         ),
         region_map=region_map,
         softness=places.softness,
+        detail=submit.output.detail,
     )
 
 

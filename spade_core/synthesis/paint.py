@@ -101,7 +101,7 @@ def plan_of(synthesizer: Synthesizer, request: PictureRequest, upscaler: Upscale
     placed = [_at_its_strength(synthesizer, request, each.style) for each in request.placed_styles]
     request = _with_natural_edges(request, synthesizer.label_set)
     size = request.size or (request.label_map.shape[0], request.label_map.shape[1])
-    small = size if request.upscale == "off" else synthesizer.painting_size(size)
+    small = size if request.upscale == "off" else synthesizer.painting_size(size, request.detail)
     if small == size:
         sized, chosen = _at_size(request), None
     else:  # Before the painting: an upscaler that is missing must not cost it.

@@ -268,14 +268,15 @@ class Synthesizer(StyledModel):
         placed = [moved(plane, self.device) for plane in noise]
         return labels, self._style(canvas, ids, frame), placed
 
-    def painting_size(self, wanted: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) to paint at, for an upscaler that brings it to the size wanted; small ones stay."""
+    def painting_size(self, wanted: tuple[int, int], detail: float = 1.0) -> tuple[int, int]:
+        """(height, width) to paint at, for an upscaler that brings it to the size wanted; small ones stay. detail: as
+        in PictureRequest."""
         if self._generator.fixed_size is not None:
             small = self._generator.fixed_size
             return small if wanted[0] * wanted[1] > small[0] * small[1] else wanted
         if self.trained_size is None:
             return wanted
-        return painting_size(wanted, self.trained_size)
+        return painting_size(wanted, self.trained_size, detail)
 
     def _checked(self, label_map: np.ndarray) -> np.ndarray:
         ids = self.label_set.check(label_map)

@@ -30,7 +30,7 @@ SETTINGS = {
         "upscale",
     ),
     *("projections", "paint", "hidden_blocks"),
-    *("placement", "history_limit", "show", "natural_edges", "preview"),
+    *("placement", "history_limit", "show", "detail", "natural_edges", "preview"),
     *("seed", "own_style_seed", "style_seed", "model"),
     *("style_source", "style_name", "style_image", "style_strength", "mix_styles", "style_mix"),
     *("second_style_source", "second_style_name", "second_style_image", "second_style_seed"),

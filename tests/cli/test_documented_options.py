@@ -127,7 +127,7 @@ RUNS = (
     Run(
         "generate",
         "{labels} --output {out}/o.png --model {landscape} --seed 3 --style {photo} --style-mix {photo} --mix 0.3 "
-        "--strength 0.5 --label-set landscape --upscale off --natural-edges 0.3",
+        "--strength 0.5 --label-set landscape --upscale off --detail 2 --natural-edges 0.3",
         "{out}/o.png",
     ),
     Run("generate", "{labels} -o {out}/o.png --model {landscape} --wrap horizontal --preview", "{out}/o.png"),

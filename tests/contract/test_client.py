@@ -106,9 +106,9 @@ def test_a_replaced_job_is_cancelled(nowhere):
     [
         (np.full((64, 64), 99, np.uint8), {}, BadLabelError),
         (np.zeros((64, 64, 3), np.uint8), {}, BadShapeError),
-        (np.zeros((64, 5000), np.uint8), {}, TooLargeError),
+        (np.zeros((64, 9000), np.uint8), {}, TooLargeError),
         (np.zeros((64, 20), np.uint8), {}, BadShapeError),
-        (GRASS, {"size": (64, 5000)}, TooLargeError),
+        (GRASS, {"size": (64, 9000)}, TooLargeError),
         (GRASS, {"style": ImageStyle(np.zeros((64, 64), np.uint8))}, BadImageError),
         (GRASS, {"style": ImageStyle(np.zeros((64, 64, 3), np.float32))}, BadImageError),
         (GRASS, {"style": ImageStyle(np.zeros((64, 9000, 3), np.uint8))}, TooLargeError),

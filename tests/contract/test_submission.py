@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spade_core.contract.codec import decode_client_message, encode
-from spade_core.contract.errors import BadFramesError, SizeMismatchError
+from spade_core.contract.errors import BadFramesError, SizeMismatchError, TooLargeError
 from spade_core.contract.labels import load_label_set
 from spade_core.contract.limits import Limits
 from spade_core.contract.messages import PRIORITY_INTERACTIVE, Submit
@@ -66,13 +66,16 @@ def shown(style: Style | None) -> object:
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: type(style).__name__)
 @pytest.mark.parametrize("compress", [False, True])
 def test_every_style_arrives_as_it_was_sent(style, compress):
-    request = PictureRequest(LABEL_MAP, LANDSCAPE, "my", 5, style, 1.5, (80, 120), natural_edges=0.25)
+    request = PictureRequest(
+        LABEL_MAP, LANDSCAPE, "my", 5, style, 1.5, (80, 120), natural_edges=0.25, detail=2.5
+    )
     request = replace(request, wrap=(False, True), precision="preview")
     _, there = arrived(request, Delivery(compress=compress))
     assert np.array_equal(there.label_map, LABEL_MAP) and there.label_map.dtype == np.uint8
     assert shown(there.style) == shown(style)
     assert (there.model, there.seed, there.strength, there.size) == ("my", 5, 1.5, (80, 120))
-    assert (there.natural_edges, there.wrap, there.precision) == (0.25, (False, True), "preview")
+    assert (there.natural_edges, there.detail) == (0.25, 2.5)
+    assert (there.wrap, there.precision) == ((False, True), "preview")
 
 
 @pytest.mark.parametrize("style", [None, ImageStyle(PHOTO), MixedStyle(ImageStyle(PHOTO), CodeStyle(CODE))])
@@ -126,3 +129,12 @@ def test_checking_a_request_gives_its_map_as_it_travels():
     checked = PictureRequest(np.asfortranarray(LABEL_MAP), LANDSCAPE).check(Limits())
     assert checked.label_map.flags.c_contiguous and checked.label_map.dtype == np.uint8
     assert replace(checked, seed=3).check(Limits()).seed == 3
+
+
+def test_a_map_may_be_larger_than_what_is_sent_as_long_as_it_deflates():
+    limits = Limits(max_bytes=5 * 2**20)
+    even, noise = np.zeros((2500, 2500), np.uint8), np.random.default_rng(0).integers(0, 17, (4000, 4000))
+    _, buffers = submit_from(PictureRequest(even, LANDSCAPE), Delivery(), "c" * 32, limits)
+    assert len(buffers[0]) < even.nbytes / 100
+    with pytest.raises(TooLargeError, match="bytes even deflated, the server takes 5242880"):
+        submit_from(PictureRequest(noise, LANDSCAPE), Delivery(), "c" * 32, limits)

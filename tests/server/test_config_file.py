@@ -50,6 +50,11 @@ def test_a_server_that_belongs_to_another_process_takes_only_what_it_is_told(fil
     assert parse(["--parent-pid", "1"]).bind == ServerConfig.bind
 
 
+def test_a_server_of_one_artist_takes_larger_pictures(file):
+    assert (parse([]).max_side, parse(["--parent-pid", "1"]).max_side) == (4096, 8192)
+    assert parse(["--parent-pid", "1", "--max-side", "1024"]).max_side == 1024
+
+
 @pytest.mark.parametrize(
     "text, named, fix",
     [

@@ -78,6 +78,7 @@ def submits() -> st.SearchStrategy[dict[str, Any]]:
                 "encoding": st.sampled_from(["png", "jpeg", "webp", "gif"]),
                 "upscale": ANYTHING | st.just("auto"),
                 "natural_edges": st.floats(-2, 2) | ANYTHING,
+                "detail": st.floats(-2, 9) | ANYTHING,
                 "precision": st.sampled_from(["exact", "preview"]) | ANYTHING,
                 "wrap": st.lists(st.booleans(), max_size=3) | ANYTHING,
             },

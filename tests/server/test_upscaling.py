@@ -45,6 +45,16 @@ def test_the_small_painting_comes_first_where_it_was_asked_for(server):
         assert not [event for event in events if isinstance(event, Painting)]
 
 
+def test_with_more_detail_the_painting_is_larger_and_the_picture_another(server):
+    with server.client() as client:
+        plain, events = client.generate(request()), []
+        fine = client.generate(request(detail=1.5), Delivery(painting=True), on_event=events.append)
+    assert [event.rgb.shape for event in events if isinstance(event, Painting)] == [(384, 384, 3)]
+    here = paint(Synthesizer.load("landscape", "cpu"), request(detail=1.5))
+    assert np.abs(fine.rgb.astype(int) - here.rgb).max() <= 2
+    assert fine.rgb.shape == (512, 512, 3) and np.abs(fine.rgb.astype(int) - plain.rgb).max() > 20
+
+
 def test_the_server_paints_what_this_process_paints(server):
     with server.client() as client:
         by_server = client.generate(request())

@@ -125,7 +125,7 @@ class TrivialSynthesizer:
             for each in canvases
         ]
 
-    def painting_size(self, wanted):
+    def painting_size(self, wanted, detail=1.0):
         return wanted
 
     def style_by_name(self, name):

@@ -18,6 +18,7 @@ from spade_core.model.convolution import convolution, matrices, row_bands
 from spade_core.model.convolution.convolution import Convolution, Shortcut
 from spade_core.model.convolution.features import Features
 from spade_core.model.convolution.library import has_bfloat16, library
+from spade_core.model.convolution.matrices import Matrices
 from spade_core.model.layers import conv
 from spade_core.model.semantic_input import one_hot
 from spade_core.model.spade import Generator, GeneratorConfig
@@ -245,6 +246,25 @@ def test_in_bfloat16_a_layer_rounds_its_factors_alone(few_weights: int, monkeypa
             assert 0 < difference.square().mean().sqrt() < 0.03 * spread
 
 
+@ways
+@pytest.mark.parametrize(
+    "fan_in, places, width, count, results", [(5, 9, 40, 30, 70), (18, 1, 33, 800, None), (8, 9, 3, 1, 0)]
+)
+def test_a_result_is_the_sum_of_rows_each_by_the_matrix_of_its_place(
+    fan_in: int, places: int, width: int, count: int, results: int | None, way: str
+):
+    torch.manual_seed(0)
+    weight, bias, rows = torch.randn(fan_in, places, width), torch.randn(width), torch.randn(count, fan_in)
+    members = None if results is None else torch.randint(0, count, (results, places))
+    chosen = torch.arange(count)[:, None] if members is None else members
+    expected = torch.einsum("rpi,ipw->rw", rows[chosen].double(), weight.double()) + bias
+    found = Matrices(weight, bias)
+    assert torch.allclose(found.sums(rows, members).double(), expected, atol=1e-4)
+    if way == "compiled" and results != 0 and has_bfloat16():
+        rounded = found.sums(rows, members, bfloat16=True) - expected
+        assert 0 < rounded.square().mean().sqrt() < 0.01 * expected.std()
+
+
 @pytest.fixture
 def small() -> Generator:
     torch.manual_seed(5)
@@ -271,6 +291,17 @@ def test_what_is_kept_of_a_label_map_changes_no_picture(small: Generator, way: s
         keys = compiled.keys_of_classes(blocks_of(ids), None)
         afresh = CompiledGenerator(small)(keys, styles[style], noise)
         assert torch.equal(compiled(keys, styles[style], noise), afresh)
+
+
+@needs_compiler
+def test_what_is_kept_of_a_preview_does_not_get_into_exact_pictures(small: Generator):
+    compiled, noise, style = CompiledGenerator(small), small.draw_noise(1, 64, 64), torch.randn(1, 3)
+    for seed in (0, 0, 1):  # the same map, and one that has something in common with it
+        keys = compiled.keys_of_classes(blocks_of(seed), None)
+        for numbers in ("bfloat16", "", "bfloat16"):
+            afresh = CompiledGenerator(small)
+            with compiled.multiplying(numbers), afresh.multiplying(numbers):
+                assert torch.equal(compiled(keys, style, noise), afresh(keys, style, noise))
 
 
 def moved(left: int, edges: bool = False) -> Tensor:
@@ -313,18 +344,18 @@ def test_what_a_label_map_has_in_common_with_the_one_before_changes_no_bit(kind:
 def test_of_a_moved_object_only_the_neighbourhoods_that_are_new_are_computed(monkeypatch: pytest.MonkeyPatch):
     torch.manual_seed(0)
     compiled, computed = CompiledGenerator(network_of(MOVING["as the published ones"])), []
-    projected = label_path.ScaleShift._projected
+    rows = label_path.ScaleShift.rows
 
-    def noted(self: label_path.ScaleShift, hidden: Tensor, members: Tensor) -> Tensor:
+    def noted(self: label_path.ScaleShift, hidden: Tensor, members: Tensor, bfloat16: bool) -> Tensor:
         computed.append(len(members))
-        return projected(self, hidden, members)
+        return rows(self, hidden, members, bfloat16)
 
     def rows_of(left: int) -> int:
         computed.clear()
         compiled(compiled.keys_of_classes(moved(left), moved(left)), None, [])
         return sum(computed)
 
-    monkeypatch.setattr(label_path.ScaleShift, "_projected", noted)
+    monkeypatch.setattr(label_path.ScaleShift, "rows", noted)
     all_of_it = rows_of(8)
     assert 0 < rows_of(11) < all_of_it / 2
 
@@ -358,16 +389,29 @@ def test_several_pictures_at_once_are_what_each_is_alone(small: Generator):
 
 @needs_compiler
 @pytest.mark.parametrize("bfloat16", [False, True])
-def test_neither_threads_nor_bands_change_a_bit(bfloat16: bool, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("height, width", [(50, 70), (5, 3)])
+def test_neither_threads_nor_bands_change_a_bit(height: int, width: int, bfloat16: bool, monkeypatch):
+    """Those of a small map have some of the results each."""
     torch.manual_seed(0)
-    x = torch.randn(1, 12, 50, 70).contiguous(memory_format=torch.channels_last)
-    layer, features = Convolution.of(conv(12, 20, 3)), Features(x, "bilinear", norm="pixel", slope=0.2)
-    alone, threads = layer(features, bfloat16=bfloat16)[0], torch.get_num_threads()
-    torch.set_num_threads(3)
+    x = torch.randn(1, 12, height, width).contiguous(memory_format=torch.channels_last)
+    layer, shortcut = Convolution.of(conv(12, 150, 3)), Shortcut(conv(12, 70, 1, bias=False))
+    matrices, members = Matrices(torch.randn(6, 9, 100), torch.randn(100)), torch.randint(0, 30, (50, 9))
+    table, rows = Table(torch.randn(1, 4 * height * width, 48), None), torch.randn(30, 6)
+    features = Features(x, "bilinear", norm="pixel", slope=0.2, table=table)
+
+    def results() -> list[Tensor]:
+        found = layer(features, shortcut=shortcut, skip=True, bfloat16=bfloat16)
+        without = layer(features, skip=True, bfloat16=bfloat16)
+        assert found[1] is not None and without[1] is not None
+        return [*found, *without, matrices.sums(rows, members, bfloat16=bfloat16)]  # type: ignore[list-item]
+
+    alone, threads = results(), torch.get_num_threads()
     try:
-        assert torch.equal(layer(features, bfloat16=bfloat16)[0], alone)
+        for count in (3, 7):
+            torch.set_num_threads(count)
+            assert all(map(torch.equal, results(), alone))
         monkeypatch.setattr(row_bands, "BAND_PIXELS", 1000)
-        assert torch.equal(layer(features, bfloat16=bfloat16)[0], alone)
+        assert all(map(torch.equal, results(), alone))
     finally:
         torch.set_num_threads(threads)
 

@@ -38,6 +38,20 @@ def test_a_large_picture_is_painted_at_the_area_that_the_model_knows(wanted, pai
     assert painting_size(wanted, SQUARE) == painted
 
 
+@pytest.mark.parametrize(
+    ("wanted", "detail", "painted"),
+    [
+        ((1024, 1024), 2.0, (512, 512)),
+        ((576, 1024), 2.0, (384, 683)),
+        ((1024, 2048), 3.0, (512, 1024)),
+        ((4096, 8192), 3.0, (512, 1024)),
+        ((256, 256), 2.0, (256, 256)),
+    ],
+)
+def test_with_more_detail_it_is_painted_larger(wanted, detail, painted):
+    assert painting_size(wanted, SQUARE, detail) == painted
+
+
 def test_a_whole_number_of_times_is_taken_where_it_is_near():
     assert painting_size((1080, 1920), SQUARE) == (180, 320)
 

@@ -52,6 +52,7 @@ class Output:
     upscale: as in PictureRequest; older clients do not send it and get what they got (since minor version 3).
     natural_edges: as in PictureRequest (since minor version 4). wrap: as in PictureRequest; older servers paint without
     (since minor version 7). precision: as in PictureRequest; older servers paint what is exact (since minor version 8).
+    detail: as in PictureRequest; older servers paint with 1 (since minor version 10).
     """
 
     size: tuple[int, int] | None = None
@@ -60,6 +61,7 @@ class Output:
     natural_edges: float = 0.0
     wrap: Wrap = NOWHERE
     precision: str = EXACT
+    detail: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -172,21 +172,27 @@ def _run(
     width: int,
     after_band: Callable[[], None] | None,
 ) -> None:
-    found = loaded()
+    found, threads = loaded(), torch.get_num_threads()
     arguments = ctypes.byref(of), ctypes.byref(by)
     step = found.rows_at_once(width, by.tile)
-    scratch = torch.empty(torch.get_num_threads(), found.aside(*arguments))
+    scratch = torch.empty(threads, found.aside(*arguments))
 
     def work(part: int, first: int, last: int) -> None:
-        rows = top + first * step, min(top + last * step, height)
-        if rows[0] < rows[1]:
-            found.convolve(*arguments, pointer(scratch[part]), *rows)
+        for group in range(first // steps, -(-last // steps)):
+            rows = (top + min(max(place - group * steps, 0), steps) * step for place in (first, last))
+            begin, end = (min(row, height) for row in rows)
+            found.convolve(*arguments, pointer(scratch[part]), begin, end, group, groups)
 
+    pairs = -(-by.fan_out // (2 * found.lanes()))  # of panels
     band = max(1, row_bands.BAND_PIXELS // width // step) * step
     for top in range(0, height, band):
         if after_band is not None:
             after_band()
-        in_threads(work, -(-min(band, height - top) // step))
+        steps = -(-min(band, height - top) // step)
+        groups = min(
+            pairs, -(-threads // steps)
+        )  # of results, where a small map has fewer rows than there are threads
+        in_threads(work, steps * groups)
 
 
 def _channels_last(*size: int) -> Tensor:

@@ -29,6 +29,7 @@
 #define MOST_WINDOW (MOST_TILE + 2)
 #define TILES 24 /* that are multiplied together; a multiple of every ROWS */
 #define APART 64 /* bytes between matrices, so that they do not all claim the same lines of the cache */
+#define BLOCK 2 /* panels of results that are added up while their products are in the cache */
 
 enum { AS_IS, NEAREST, BILINEAR };
 enum { NO_NORM, PIXEL_NORM, CHANNEL_NORM };
@@ -60,6 +61,17 @@ typedef struct {
     float *skip;           /* (height, width, skip_channels): the shortcut's, or the features with their noise; or NULL */
     int32_t fan_out, skip_channels, tile, bfloat16; /* tile: 4 or 2 */
 } Convolution;
+
+/* Rows by matrices: of each result the rows at its places, each times the matrix of that place, added up. */
+typedef struct {
+    const void *rows;       /* (count, inner), float32 or bfloat16; there is room up to the next multiple of 12 */
+    const void *matrices;   /* (blocks, places, BLOCK, inner, LANES), results past the width zeros; of bfloat16 as above */
+    const int64_t *members; /* (results, places): which rows; NULL: each row alone, at the one place */
+    const float *bias;      /* (width,) */
+    float *result;          /* (results, width) */
+    int64_t count, inner, places, results, width;
+    int32_t bfloat16;
+} Sums;
 
 static inline int64_t up_to(int64_t number, int64_t step) { return (number + step - 1) / step * step; }
 
@@ -153,21 +165,23 @@ int32_t has_bfloat16(void) {
 /* Numbers that `convolve` wants to put aside. */
 int64_t aside(const Features *of, const Convolution *by) { return BY_THIS(aside, by, of, by); }
 
-/* Rows first to last of the result, both multiples of `rows_at_once` or the height; scratch: as many numbers as `aside` says. */
-void convolve(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last) {
-    BY_THIS(convolve, by, of, by, scratch, first, last);
+/* Rows first to last of the result, both multiples of `rows_at_once` or the height, and of its panels those of `part`, one
+ * of `parts`; scratch: as many numbers as `aside` says. */
+void convolve(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last, int64_t part,
+              int64_t parts) {
+    BY_THIS(convolve, by, of, by, scratch, first, last, part, parts);
 }
 
 int64_t rows_at_once(int64_t width, int64_t tile) { return tile * ON_THIS(at_once, (width + tile - 1) / tile); }
 
-/* c (rows, panels * LANES) = a (rows, inner) by panels first to last of b (panels, inner, LANES). Both have room for rows
- * up to the next multiple of 12. */
-void multiply(const float *a, const float *b, float *c, int64_t rows, int64_t inner, int64_t panels, int64_t first,
-              int64_t last) {
-    const int64_t wide = lanes();
-    ON_THIS(product, up_to(rows, 12), last - first, inner, a, inner, b + first * inner * wide, c + first * wide,
-            panels * wide);
-}
+/* Columns of a block. */
+int64_t block(void) { return BLOCK * lanes(); }
+
+/* Numbers that `add_up` wants to put aside. */
+int64_t put_aside(const Sums *by) { return (by->members ? up_to(by->count, 12) * by->places : 12) * block(); }
+
+/* Blocks first to last of the results. */
+void add_up(const Sums *by, float *scratch, int64_t first, int64_t last) { BY_THIS(add_up, by, by, scratch, first, last); }
 
 /* ---- Which places of a map see the same: ids of pairs of ids. ---- */
 
@@ -269,14 +283,16 @@ typedef float FACTOR;
 typedef VEC OWN(factors);
 #endif
 
-/* ROWS rows of `a` by one or two panels: c[r][n] = sum over k of a[r][k] * panel[k][n]. */
+/* ROWS rows of `a` by one or two panels: c[r][n] = bias[n] + sum over k of a[r][k] * panel[k][n]; bias: or NULL. */
 static inline __attribute__((always_inline)) void OWN(multiplied)(int panels, int64_t inner, const FACTOR *a,
-                                                                  int64_t a_row, const FACTOR *b, float *c,
-                                                                  int64_t c_row) {
+                                                                  int64_t a_row, const FACTOR *b, const float *bias,
+                                                                  float *c, int64_t c_row) {
     VEC sums[ROWS][2];
     const FACTOR *second = b + up_to(inner, FACTORS) * LANES;
+    const VEC none = OWN(all)(0), to_left = bias ? FROM(bias) : none;
+    const VEC to_right = bias && panels == 2 ? FROM(bias + LANES) : none;
 #pragma GCC unroll 16
-    for (int row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = OWN(all)(0);
+    for (int row = 0; row < ROWS; row++) sums[row][0] = to_left, sums[row][1] = to_right;
     for (int64_t k = 0; k < inner; k += FACTORS) {
         const OWN(factors) left = FACTORS_FROM(b + k * LANES);
         const OWN(factors) right = panels == 2 ? FACTORS_FROM(second + k * LANES) : left;
@@ -301,10 +317,53 @@ static void OWN(product)(int64_t rows, int64_t panels, int64_t inner, const FACT
         const FACTOR *of_panel = b + panel * up_to(inner, FACTORS) * LANES;
         if (panel + 1 < panels)
             for (int64_t row = 0; row < rows; row += ROWS)
-                OWN(multiplied)(2, inner, a + row * a_row, a_row, of_panel, c + row * c_row + panel * LANES, c_row);
+                OWN(multiplied)(2, inner, a + row * a_row, a_row, of_panel, NULL, c + row * c_row + panel * LANES, c_row);
         else
             for (int64_t row = 0; row < rows; row += ROWS)
-                OWN(multiplied)(1, inner, a + row * a_row, a_row, of_panel, c + row * c_row + panel * LANES, c_row);
+                OWN(multiplied)(1, inner, a + row * a_row, a_row, of_panel, NULL, c + row * c_row + panel * LANES, c_row);
+    }
+}
+
+/* Blocks first to last of the results where each is of a row of its own. */
+static void OWN(add_each)(const Sums *by, float *scratch, int64_t first, int64_t last) {
+    const int64_t wide = BLOCK * LANES, inner = up_to(by->inner, FACTORS);
+    for (int64_t row = 0; row < by->count; row += ROWS)
+        for (int64_t block = first; block < last; block++) {
+            const int64_t rows = by->count - row < ROWS ? by->count - row : ROWS, start = block * wide;
+            const int64_t columns = by->width - start < wide ? by->width - start : wide;
+            const int is_whole = rows == ROWS && columns == wide;
+            float *result = by->result + row * by->width + start, bias[BLOCK * LANES] = {0};
+            memcpy(bias, by->bias + start, columns * 4);
+            OWN(multiplied)(BLOCK, by->inner, (const FACTOR *)by->rows + row * inner, inner,
+                            (const FACTOR *)by->matrices + start * inner, bias, is_whole ? result : scratch,
+                            is_whole ? by->width : wide);
+            for (int64_t each = 0; !is_whole && each < rows; each++)
+                memcpy(result + each * by->width, scratch + each * wide, columns * 4);
+        }
+}
+
+void OWN(add_up)(const Sums *by, float *scratch, int64_t first, int64_t last) {
+    const int64_t places = by->places, wide = BLOCK * LANES, apart = places * wide, inner = up_to(by->inner, FACTORS);
+    if (!by->members) {
+        OWN(add_each)(by, scratch, first, last);
+        return;
+    }
+    for (int64_t block = first; block < last; block++) {
+        const FACTOR *matrices = (const FACTOR *)by->matrices + block * apart * inner;
+        const int64_t start = block * wide, columns = by->width - start < wide ? by->width - start : wide;
+        float bias[BLOCK * LANES] = {0}, sums[BLOCK * LANES];
+        memcpy(bias, by->bias + start, columns * 4);
+        OWN(product)(up_to(by->count, ROWS), places * BLOCK, by->inner, by->rows, inner, matrices, scratch, apart);
+        for (int64_t result = 0; result < by->results; result++) {
+            VEC left = FROM(bias), right = FROM(bias + LANES);
+            for (int64_t place = 0; place < places; place++) {
+                const float *product = scratch + by->members[result * places + place] * apart + place * wide;
+                left += FROM(product), right += FROM(product + LANES);
+            }
+            float *to = by->result + result * by->width + start;
+            AT(columns == wide ? to : sums) = left, AT((columns == wide ? to : sums) + LANES) = right;
+            if (columns < wide) memcpy(to, sums, columns * 4);
+        }
     }
 }
 
@@ -453,6 +512,7 @@ typedef struct {
     float *ring, *products, *between, *seen, *skipped;
     FACTOR *sums;
     int64_t sums_apart, products_apart; /* between matrices */
+    int64_t first_panel, last_panel, first_skipped, last_skipped; /* of the results, and of the shortcut's */
 } OWN(Aside);
 
 /* How many rows of tiles are taken together, so that few products are of no tile: narrow maps have few in a row. */
@@ -492,6 +552,12 @@ int64_t OWN(aside)(const Features *of, const Convolution *by) {
     return parts.skipped - (float *)NULL + parts.seen_rows * up_to(by->skip_channels, LANES);
 }
 
+/* Where a part of `panels` begins; the next begins where it ends. Two panels are multiplied together. */
+static int64_t OWN(panel_of)(int64_t panels, int64_t part, int64_t parts) {
+    const int64_t panel = (panels + 1) / 2 * part / parts * 2;
+    return panel < panels ? panel : panels;
+}
+
 /* Row y, from -1 on, of what the convolution sees into its place in the ring; what else is made of it if it is `own`. */
 static void OWN(ring_row)(const Features *of, const Convolution *by, const OWN(Aside) *parts, int64_t y, int own) {
     const int64_t inner = parts->inner, length = parts->wide * inner;
@@ -507,6 +573,7 @@ static void OWN(ring_row)(const Features *of, const Convolution *by, const OWN(A
         return;
     }
     const int64_t channels = of->channels, skip_channels = by->skip_channels;
+    own = own && (by->shortcut ? parts->last_skipped > parts->first_skipped : parts->first_panel == 0);
     float *skip = own && by->skip ? by->skip + y * of->width * skip_channels : NULL;
     OWN(row)(of, y, out, inner, parts->between, by->shortcut ? NULL : skip, by->shortcut && skip ? parts->seen : NULL);
     if (of->repeat_edge) {
@@ -514,11 +581,14 @@ static void OWN(ring_row)(const Features *of, const Convolution *by, const OWN(A
         memcpy(out + of->width * inner, out + (of->width - 1) * inner, inner * 4);
     }
     if (!by->shortcut || !skip) return;
-    const int64_t outer = up_to(skip_channels, LANES);
+    const int64_t outer = up_to(skip_channels, LANES), panels = parts->last_skipped - parts->first_skipped;
+    const int64_t start = parts->first_skipped * LANES, end = start + panels * LANES;
     const FACTOR *seen = OWN(rounded)(parts->seen, parts->seen_rows * channels);
-    OWN(product)(parts->seen_rows, outer / LANES, channels, seen, channels, by->shortcut, parts->skipped, outer);
+    OWN(product)(parts->seen_rows, panels, channels, seen, channels,
+                 (const FACTOR *)by->shortcut + start * up_to(channels, FACTORS), parts->skipped + start, outer);
     for (int64_t x = 0; x < of->width; x++)
-        memcpy(skip + x * skip_channels, parts->skipped + x * outer, skip_channels * 4);
+        memcpy(skip + x * skip_channels + start, parts->skipped + x * outer + start,
+               ((end < skip_channels ? end : skip_channels) - start) * 4);
 }
 
 /* The sums of one tile: its top left pixel is column x of the ring, its first row is row y. */
@@ -550,9 +620,10 @@ static inline __attribute__((always_inline)) void OWN(tile_results)(int side, co
                                                                     int64_t tile) {
     const int window = side + 2;
     const int64_t outer = parts->outer, apart = parts->products_apart, fan_out = by->fan_out;
+    const int64_t end = parts->last_panel * LANES;
     const int64_t high = of->height - y < side ? of->height - y : side;
     const int64_t wide = of->width - x < side ? of->width - x : side;
-    for (int64_t c = 0; c < outer; c += LANES) {
+    for (int64_t c = parts->first_panel * LANES; c < end; c += LANES) {
         VEC in[MOST_WINDOW], half[MOST_TILE][MOST_WINDOW], out[MOST_TILE], bias = OWN(all)(0);
         const float *from = parts->products + tile * outer + c;
         const int64_t count = fan_out - c < LANES ? fan_out - c : LANES;
@@ -583,6 +654,7 @@ static inline __attribute__((always_inline)) void OWN(tile_results)(int side, co
 static inline __attribute__((always_inline)) void OWN(tiled)(int side, const Features *of, const Convolution *by,
                                                              const OWN(Aside) *parts, int64_t y, int64_t end) {
     const int64_t inner = parts->inner, outer = parts->outer, panels = outer / LANES;
+    const int64_t start_at = parts->first_panel * LANES, channels = up_to(of->channels, FACTORS);
     const int64_t all = (end - y) / side * parts->tiles;
     for (int64_t start = 0; start < all; start += TILES) {
         const int64_t count = all - start < TILES ? all - start : TILES;
@@ -591,9 +663,10 @@ static inline __attribute__((always_inline)) void OWN(tiled)(int side, const Fea
             OWN(tile_sums)(side, parts, y + place / parts->tiles * side, place % parts->tiles * side, tile);
         }
         for (int64_t sum = 0; sum < parts->sums_count; sum++)
-            OWN(product)(up_to(count, ROWS), panels, of->channels, parts->sums + sum * parts->sums_apart, inner,
-                         (const FACTOR *)by->weights + sum * panels * up_to(of->channels, FACTORS) * LANES,
-                         parts->products + sum * parts->products_apart, outer);
+            OWN(product)(up_to(count, ROWS), parts->last_panel - parts->first_panel, of->channels,
+                         parts->sums + sum * parts->sums_apart, inner,
+                         (const FACTOR *)by->weights + (sum * panels * LANES + start_at) * channels,
+                         parts->products + sum * parts->products_apart + start_at, outer);
         for (int64_t tile = 0; tile < count; tile++) {
             const int64_t place = start + tile;
             OWN(tile_results)(side, of, by, parts, y + place / parts->tiles * side, place % parts->tiles * side, tile);
@@ -601,8 +674,13 @@ static inline __attribute__((always_inline)) void OWN(tiled)(int side, const Fea
     }
 }
 
-void OWN(convolve)(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last) {
-    const OWN(Aside) parts = OWN(parted)(of, by, scratch);
+void OWN(convolve)(const Features *of, const Convolution *by, float *scratch, int64_t first, int64_t last, int64_t part,
+                   int64_t count) {
+    OWN(Aside) parts = OWN(parted)(of, by, scratch);
+    const int64_t panels = parts.outer / LANES, skipped = up_to(by->skip_channels, LANES) / LANES;
+    parts.first_panel = OWN(panel_of)(panels, part, count), parts.last_panel = OWN(panel_of)(panels, part + 1, count);
+    parts.first_skipped = OWN(panel_of)(skipped, part, count);
+    parts.last_skipped = OWN(panel_of)(skipped, part + 1, count);
     const int64_t step = parts.tile * parts.at_once;
     memset(parts.ring, 0, parts.ring_rows * parts.wide * parts.inner * 4);
     if (parts.seen_rows) memset(parts.seen, 0, up_to(parts.seen_rows * of->channels, LANES) * 4);

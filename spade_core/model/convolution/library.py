@@ -40,13 +40,25 @@ class ConvolutionArgument(ctypes.Structure):
     ]
 
 
+class SumsArgument(ctypes.Structure):
+    """Sums of layers.c."""
+
+    _fields_ = [
+        *((name, POINTER) for name in ("rows", "matrices", "members", "bias", "result")),
+        *((name, PLACE) for name in ("count", "inner", "places", "results", "width")),
+        ("bfloat16", COUNT),
+    ]
+
+
 FUNCTIONS = {
     "lanes": ([], COUNT),
     "has_bfloat16": ([], COUNT),
     "rows_at_once": ([PLACE] * 2, PLACE),
     "aside": ([POINTER] * 2, PLACE),
-    "convolve": ([POINTER] * 3 + [PLACE] * 2, None),
-    "multiply": ([POINTER] * 3 + [PLACE] * 5, None),
+    "convolve": ([POINTER] * 3 + [PLACE] * 4, None),
+    "block": ([], PLACE),
+    "put_aside": ([POINTER], PLACE),
+    "add_up": ([POINTER] * 2 + [PLACE] * 2, None),
     "pairs": ([POINTER] * 2 + [PLACE] * 7 + [POINTER] * 2 + [PLACE], PLACE),
 }
 

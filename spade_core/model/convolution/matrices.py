@@ -8,6 +8,7 @@ polynomial at the points, so that these decide how much is lost to rounding (see
 
 from __future__ import annotations
 
+import ctypes
 from math import prod
 
 import torch
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..fused.library import in_threads
-from .library import library, loaded, pointer
+from .library import SumsArgument, has_bfloat16, library, loaded, pointer
 
 POINTS = {4: (0.0, 0.75, -0.75, 1.5, -1.5), 2: (0.0, 1.0, -1.0)}
 """By the side of a tile, as layers.c has them; infinity is always one."""
@@ -58,33 +59,63 @@ def in_twos(packed: Tensor) -> Tensor:
     return even.unflatten(-2, (-1, 2)).transpose(-1, -2).bfloat16().contiguous()
 
 
-class Matrix:
-    """Rows are multiplied by it, in layers.c where that is there."""
+class Matrices:
+    """A matrix for each place of a neighbourhood. Rows are multiplied by them, in layers.c where that is there."""
 
-    def __init__(self, weight: Tensor) -> None:
-        """weight: (in, out)."""
-        self.columns = weight.shape[1]
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        """weight: (in, places, out); bias: (out,)."""
+        self.places, self.width, self._bias = *weight.shape[1:], bias.contiguous()
         found = library()
         self._plain = weight.contiguous() if found is None else None
-        self._panels = None if found is None else panels(weight, found.lanes())
+        self._packed: dict[bool, Tensor] = {} if found is None else {False: _in_blocks(weight, found)}
 
     @property
     def by_rows(self) -> bool:
         """Whether a row gives the same to the bit whatever rows there are beside it."""
         return self._plain is None
 
-    def times(self, rows: Tensor) -> Tensor:
-        """(U, in) to (U, out)."""
+    def sums(self, rows: Tensor, members: Tensor | None = None, *, bfloat16: bool = False) -> Tensor:
+        """(U, out): of each result the rows at its places, each times the matrix of that place, and the bias.
+
+        rows: (M, in); members: (U, places) int64, which rows, or None: each row alone, where there is one place.
+        bfloat16: whether factors may be rounded to that, where layers.c is at work and knows it.
+        """
         if self._plain is not None:
-            return rows @ self._plain
-        assert self._panels is not None
-        packed, count = self._panels, len(rows)
-        rows = F.pad(rows, (0, 0, 0, -count % ROWS)).contiguous()
-        result = torch.empty(len(rows), len(packed) * packed.shape[2])
-        sizes = count, rows.shape[1], len(packed)
+            products = (rows @ self._plain.flatten(1)).view(-1, self.width)
+            return products + self._bias if members is None else sums_of_rows(members, products, self._bias)
+        bfloat16 = bfloat16 and has_bfloat16()
+        if bfloat16 and bfloat16 not in self._packed:
+            self._packed[bfloat16] = in_twos(self._packed[False])
+        given = F.pad(rows, (0, rows.shape[1] % 2 if bfloat16 else 0, 0, -len(rows) % ROWS))
+        given = given.bfloat16() if bfloat16 else given.contiguous()
+        members = None if members is None else members.contiguous()
+        result = torch.empty(len(rows if members is None else members), self.width)
+        if not len(result):  # an empty tensor is nowhere, which means another thing to layers.c
+            return result
+        by = SumsArgument(
+            *(pointer(each) for each in (given, self._packed[bfloat16], members, self._bias, result)),
+            *(len(rows), rows.shape[1], self.places, len(result), self.width, bfloat16),
+        )
+        scratch = torch.empty(torch.get_num_threads(), loaded().put_aside(ctypes.byref(by)))
 
         def work(part: int, first: int, last: int) -> None:
-            loaded().multiply(pointer(rows), pointer(packed), pointer(result), *sizes, first, last)
+            loaded().add_up(ctypes.byref(by), pointer(scratch[part]), first, last)
 
-        in_threads(work, len(packed))
-        return result[:count, : self.columns].contiguous()
+        in_threads(work, len(self._packed[False]))
+        return result
+
+
+def sums_of_rows(members: Tensor, table: Tensor, bias: Tensor) -> Tensor:
+    """Sums of rows of a table, (U, C) for members, (U, places): for member m at place p the row `places` m + p."""
+    places = members.shape[1]
+    indices = members * places + torch.arange(places)
+    if places == 1:
+        return table[indices[:, 0]] + bias
+    return F.embedding_bag(indices, table, mode="sum").add_(bias)
+
+
+def _in_blocks(weight: Tensor, found: ctypes.CDLL) -> Tensor:
+    """(in, places, out) as (blocks, places, panels of a block, in, lanes)."""
+    wide, lanes = found.block(), found.lanes()
+    padded = F.pad(weight, (0, -weight.shape[2] % wide)).unflatten(2, (-1, wide // lanes, lanes))
+    return padded.permute(2, 1, 3, 0, 4).contiguous()

@@ -46,7 +46,8 @@ class CompiledBlock:
         strength = block.noise_strength
         self._strength = None if strength is None else strength.detach().flatten().contiguous()
         self._kept: Table | None = None
-        self._kept_of: SeenLabels | None = None
+        self._kept_of: tuple[SeenLabels, bool] | None = None
+        """Its label map, and whether it is in bfloat16."""
         self._kernels = sides[0].kernels
         self._by_rows = all(side.by_rows for side in sides)
 
@@ -57,27 +58,27 @@ class CompiledBlock:
     def forget(self) -> None:
         self._kept = self._kept_of = None
 
-    def table(self, seen: SeenLabels, style: Style | None, room: int) -> Table:
+    def table(self, seen: SeenLabels, style: Style | None, room: int, bfloat16: bool) -> Table:
         """For the label map at this block's scale: of the first layer, that of the shortcut included, and behind it of
-        the second. style: (B, Z), or a map. room: bytes that may be kept."""
+        the second. style: (B, Z), or a map. room: bytes that may be kept. bfloat16: as a convolution takes it."""
         if self._style is not None and isinstance(style, StyleMap):
-            return self._styled(self._of_labels(seen, room), seen, self._style, style)
+            return self._styled(self._of_labels(seen, room, bfloat16), seen, self._style, style)
         of_style = None if self._style is None or not isinstance(style, Tensor) else self._style(style)
         if of_style is not None and not self._uniform:  # the style's share is another at the border
-            return self._afresh(seen, of_style)
-        found = self._of_labels(seen, room)
+            return self._afresh(seen, of_style, bfloat16)
+        found = self._of_labels(seen, room, bfloat16)
         return found if of_style is None else replace(found, added=self._of_style(of_style))
 
     def _of_style(self, of_style: Tensor) -> Tensor:
         """(B, S), from (B, hidden): what a style adds to every row."""
         return torch.cat([side.scale_shift.of_style(of_style) for side in self._sides], 1)
 
-    def _of_labels(self, seen: SeenLabels, room: int) -> Table:
+    def _of_labels(self, seen: SeenLabels, room: int, bfloat16: bool) -> Table:
         """Without a style."""
         found = self._kept
-        if found is None or self._kept_of is not seen:
-            found = self._changed(seen) or self._afresh(seen, None)
-            self._kept, self._kept_of = (found, seen) if found.bytes <= room else (None, None)
+        if found is None or self._kept_of != (seen, bfloat16):
+            found = self._changed(seen, bfloat16) or self._afresh(seen, None, bfloat16)
+            self._kept, self._kept_of = (found, (seen, bfloat16)) if found.bytes <= room else (None, None)
         return found
 
     def _styled(self, table: Table, seen: SeenLabels, layer: nn.Linear, style: StyleMap) -> Table:
@@ -91,23 +92,25 @@ class CompiledBlock:
         each = [side.scale_shift.of_styles(shares, codes, seen.repeat_edge) for side in self._sides]
         return table.shifted(torch.cat(each, 1))
 
-    def _afresh(self, seen: SeenLabels, of_style: Tensor | None) -> Table:
-        return side_by_side([side.table(seen, of_style) for side in self._sides])
+    def _afresh(self, seen: SeenLabels, of_style: Tensor | None, bfloat16: bool) -> Table:
+        return side_by_side([side.table(seen, of_style, bfloat16) for side in self._sides])
 
-    def _changed(self, seen: SeenLabels) -> Table | None:
+    def _changed(self, seen: SeenLabels, bfloat16: bool) -> Table | None:
         """As _afresh, to the bit, made of the table of the label map before, where that is kept."""
         table, kept_of = self._kept, self._kept_of
         self.forget()  # it is written into
-        if table is None or not self._by_rows or kept_of is None or kept_of is not seen.before:
+        if table is None or not self._by_rows or seen.before is None or kept_of != (seen.before, bfloat16):
             return None
         if not seen.is_like_before(*self._kernels):
             return None
         if self._kernels[1] > 1 and not seen.by_rows(*self._kernels)[0]:
-            return self._with_part(table, seen)
+            return self._with_part(table, seen, bfloat16)
         changes = seen.changes(*self._kernels)
-        return table.changed(changes, torch.cat([side.rows(seen, changes) for side in self._sides], 1))
+        return table.changed(
+            changes, torch.cat([side.rows(seen, changes, bfloat16) for side in self._sides], 1)
+        )
 
-    def _with_part(self, table: Table, seen: SeenLabels) -> Table:
+    def _with_part(self, table: Table, seen: SeenLabels, bfloat16: bool) -> Table:
         """A table of every pixel's own, of which a part is convolved anew."""
         reach = sum(kernel // 2 for kernel in self._kernels)
         height, width = seen.size[1:]
@@ -115,7 +118,7 @@ class CompiledBlock:
         inner, outer = (box_of(seen.changed, margin, tile) for margin in (reach, reach + tile))
         rows, columns = (torch.arange(*outer[side : side + 2]) for side in (0, 2))
         places = (rows[:, None] * width + columns).flatten()
-        each = [side.part(seen, places, (len(rows), len(columns))) for side in self._sides]
+        each = [side.part(seen, places, (len(rows), len(columns)), bfloat16) for side in self._sides]
         top, left = inner[0] - outer[0], inner[2] - outer[2]
         part = torch.cat(each, 2)[top : top + inner[1] - inner[0], left : left + inner[3] - inner[2]]
         table.values.view(height, width, -1)[inner[0] : inner[1], inner[2] : inner[3]] = part
@@ -178,18 +181,19 @@ class _NormSide:
         """Whether `rows` gives what `table` does to the bit."""
         return self._hidden.by_rows and self.scale_shift.by_rows
 
-    def rows(self, seen: SeenLabels, changes: Changes) -> Tensor:
+    def rows(self, seen: SeenLabels, changes: Changes, bfloat16: bool) -> Tensor:
         """(U, width): rows of the table, of what was not there before."""
-        return self.scale_shift.rows(self._hidden.some_rows(changes.hidden, seen.keys), changes.members)
+        hidden = self._hidden.some_rows(changes.hidden, seen.keys)
+        return self.scale_shift.rows(hidden, changes.members, bfloat16)
 
-    def part(self, seen: SeenLabels, places: Tensor, size: tuple[int, int]) -> Tensor:
+    def part(self, seen: SeenLabels, places: Tensor, size: tuple[int, int], bfloat16: bool) -> Tensor:
         """(h, w, width): the scales and shifts of a part of this size, of which `places` are the pixels, (h w,) of all
         of the map. What lies beyond the part counts as the map's border does."""
         members = neighbourhoods(seen.keys.ids, places, self._hidden.kernel, seen.repeat_edge)
         hidden = self._hidden.some_rows(members, seen.keys).unflatten(0, size)
-        return self.scale_shift.part(hidden, seen.repeat_edge, (seen.size[1], seen.size[2]))
+        return self.scale_shift.part(hidden, seen.repeat_edge, (seen.size[1], seen.size[2]), bfloat16)
 
-    def table(self, seen: SeenLabels, of_style: Tensor | None) -> Table:
+    def table(self, seen: SeenLabels, of_style: Tensor | None, bfloat16: bool) -> Table:
         """of_style: (B, hidden), added to the hidden features."""
         hidden = self._hidden
         rows = hidden.rows(seen)[None]
@@ -197,4 +201,4 @@ class _NormSide:
             if seen.first(hidden.kernel).ids is None:
                 rows = rows.unflatten(1, (len(of_style), -1))[0]
             rows = rows + of_style[:, None]
-        return self.scale_shift.table(rows, seen, hidden.kernel)
+        return self.scale_shift.table(rows, seen, hidden.kernel, bfloat16)

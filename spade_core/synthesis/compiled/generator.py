@@ -63,8 +63,8 @@ class CompiledGenerator:
 
     @contextmanager
     def multiplying(self, numbers: str) -> Iterator[None]:
-        """Has features multiplied by weights in "bfloat16" meanwhile, or in float32 where it is "". What comes of
-        labels alone is computed in float32 either way, and kept for both."""
+        """Has features and labels multiplied by weights in "bfloat16" meanwhile, or in float32 where it is "". What is
+        kept of labels is used again for the same alone."""
         self._bfloat16 = numbers == "bfloat16"
         try:
             yield
@@ -108,7 +108,8 @@ class CompiledGenerator:
         self._forget()
         seen = SeenLabels(self.keys(labels), self._config.replicate_padding)
         x = x.contiguous(memory_format=torch.channels_last)
-        return block(x, "none", block.table(seen, style, 0), noise, self.after_band, self._bfloat16)
+        table = block.table(seen, style, 0, self._bfloat16)
+        return block(x, "none", table, noise, self.after_band, self._bfloat16)
 
     def _forget(self) -> None:
         self._seen, self._kept_scales = None, {}
@@ -136,7 +137,7 @@ class CompiledGenerator:
             doubling: Doubling = self._doubling if step > done else "none"
             done = step
             plane = noise[index].to(x.dtype) if noise else None
-            table = block.table(scales[step], style, MOST_KEPT - taken)
+            table = block.table(scales[step], style, MOST_KEPT - taken, self._bfloat16)
             taken += block.kept_bytes
             x = block(x, doubling, table, plane, self.after_band, self._bfloat16)
             if after_block is not None:
@@ -154,9 +155,12 @@ class CompiledGenerator:
         sampling = self._config.label_sampling
         # Means of means are means, where each is of four whole pixels.
         halves = sampling == "area" and labels.ids.shape[1:] == (rows << steps, columns << steps)
+        before = self._kept_scales
         for step in range(steps, -1, -1):
             keys = (keys if halves else labels).resized(rows << step, columns << step, sampling)
-            found[step] = SeenLabels(keys, self._config.replicate_padding, self._kept_scales.get(step))
+            found[step] = SeenLabels(keys, self._config.replicate_padding, before.get(step))
+            if not found[step].is_much_like_before:  # then coarser ones are not either
+                before = {}
         return found
 
 

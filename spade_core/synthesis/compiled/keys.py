@@ -118,7 +118,7 @@ class KeyMap:
         """Each four pixels in one: their mean."""
         four = [self.ids[:, y::2, x::2] for y in (0, 1) for x in (0, 1)]
         keys = four[0].clone(memory_format=torch.contiguous_format)
-        mixed = torch.stack([each != keys for each in four[1:]]).any(0).nonzero(as_tuple=True)
+        mixed = ((four[1] != keys) | (four[2] != keys) | (four[3] != keys)).nonzero(as_tuple=True)
         corners = [each[mixed].view(1, 1, -1) for each in four]
         count = len(mixed[0])
         if not count:
@@ -130,8 +130,13 @@ class KeyMap:
         ids, places = found
         vectors = self.vectors()
         means = torch.stack([vectors[each.flatten()[places].long()] for each in corners]).mean(0)
-        keys[mixed] = ids.flatten() + len(vectors)
-        return KeyMap(keys, torch.cat([self.mixtures, means]), self.classes, self.edges)
+        keys[mixed] = OUTSIDE
+        own = (keys >= self.pure).nonzero(as_tuple=True)
+        kept, numbers = keys[own].unique(return_inverse=True)
+        keys[own] = numbers.int() + self.pure
+        keys[mixed] = ids.flatten() + self.pure + len(kept)
+        mixtures = torch.cat([self.mixtures[kept.long() - self.pure], means])
+        return KeyMap(keys, mixtures, self.classes, self.edges)
 
 
 def _nearest(old: int, new: int) -> Tensor:

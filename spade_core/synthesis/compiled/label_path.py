@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...model.convolution.convolution import Convolution
 from ...model.convolution.features import Features
-from ...model.convolution.matrices import Matrix
+from ...model.convolution.matrices import Matrices, sums_of_rows
 from ...model.spade import SpadeNorm
 from .changes import MOST_CHANGED, Changes, within
 from .keys import KeyMap
@@ -27,6 +27,8 @@ MOST_HIDDEN = 0.5
 """Share of pixels with a neighbourhood of their own above which the second convolution sees every pixel."""
 MOST_TABLE = 0.7
 """The same of the second's neighbourhoods above which its sums are taken for every pixel."""
+FEW_PIXELS = 256
+"""So few are computed one by one whatever they see: a convolution's larger weights take longer to read."""
 
 
 class SeenLabels:
@@ -46,7 +48,9 @@ class SeenLabels:
     def first(self, kernel: int) -> Patches:
         """The neighbourhoods of keys."""
         if kernel not in self._first:
-            self._first[kernel] = Patches.of(self.keys.ids, kernel, self.repeat_edge, MOST_HIDDEN)
+            self._first[kernel] = Patches.of(
+                self.keys.ids, kernel, self.repeat_edge, self._share(MOST_HIDDEN)
+            )
         return self._first[kernel]
 
     def second(self, first: int, kernel: int) -> Patches:
@@ -54,8 +58,13 @@ class SeenLabels:
         if (first, kernel) not in self._second:
             ids = self.first(first).ids
             assert ids is not None
-            self._second[first, kernel] = Patches.of(ids + 1, kernel, self.repeat_edge, MOST_TABLE)
+            self._second[first, kernel] = Patches.of(
+                ids + 1, kernel, self.repeat_edge, self._share(MOST_TABLE)
+            )
         return self._second[first, kernel]
+
+    def _share(self, most: float) -> float:
+        return 1.0 if self.keys.ids.numel() <= FEW_PIXELS else most
 
     def by_rows(self, first: int, kernel: int) -> tuple[bool, bool]:
         """Whether different neighbourhoods are so few that pixels share rows: of the first convolution's results, and
@@ -67,7 +76,7 @@ class SeenLabels:
     def _are_few(self, first: int, kernel: int, share: float) -> bool:
         kind = first, kernel
         if kind not in self._at_most:
-            self._at_most[kind] = self._count(first, kernel, int(share * self.keys.ids.numel()))
+            self._at_most[kind] = self._count(first, kernel, int(self._share(share) * self.keys.ids.numel()))
         return self._at_most[kind] is not None
 
     def _count(self, first: int, kernel: int, most: int) -> int | None:
@@ -80,14 +89,16 @@ class SeenLabels:
         patches = self.first(first) if kernel == 1 else self.second(first, kernel)
         return None if patches.ids is None else patches.count
 
+    @property
+    def is_much_like_before(self) -> bool:
+        """Whether it has much in common with the one before."""
+        if self.before is None or self.size[0] > 1:
+            return False
+        return bool(self.changed.sum() <= MOST_CHANGED * self.changed.numel())
+
     def is_like_before(self, first: int, kernel: int) -> bool:
-        """Whether it has much in common with the one before, and is computed in the same way, by the kernels of both
-        convolutions."""
-        if (
-            self.before is None
-            or self.size[0] > 1
-            or self.changed.sum() > MOST_CHANGED * self.changed.numel()
-        ):
+        """Whether it is that, and is computed in the same way, by the kernels of both convolutions."""
+        if self.before is None or not self.is_much_like_before:
             return False
         return self.by_rows(first, kernel) == self.before.by_rows(first, kernel)
 
@@ -116,7 +127,8 @@ class HiddenLabels:
         self.kernel = layer.kernel_size[0]
         weight = layer.weight.detach().permute(1, 2, 3, 0).flatten(1, 2)  # (channels, k k, hidden)
         self._bias, self.width = layer.bias.detach(), layer.out_channels
-        self._of_mixtures = Matrix(weight.flatten(1))
+        of_mixtures = weight.flatten(1)[:, None]
+        self._of_mixtures = Matrices(of_mixtures, of_mixtures.new_zeros(of_mixtures.shape[2]))
         pure = [weight.new_zeros(1, *weight.shape[1:]), weight[:classes]]
         if len(weight) > classes:
             pure.append(weight[:classes] + weight[classes:])
@@ -124,7 +136,7 @@ class HiddenLabels:
 
     @property
     def by_rows(self) -> bool:
-        """As of Matrix."""
+        """As of Matrices."""
         return self._of_mixtures.by_rows
 
     def rows(self, seen: SeenLabels) -> Tensor:
@@ -141,8 +153,8 @@ class HiddenLabels:
     def _rows(self, members: Tensor, mixtures: Tensor) -> Tensor:
         table = self._of_classes
         if len(mixtures):
-            table = torch.cat([table, self._of_mixtures.times(mixtures).view(-1, self.width)])
-        return _sums(members, table, self._bias).relu_()
+            table = torch.cat([table, self._of_mixtures.sums(mixtures).view(-1, self.width)])
+        return sums_of_rows(members, table, self._bias).relu_()
 
 
 class ScaleShift:
@@ -155,7 +167,7 @@ class ScaleShift:
         weight, bias = (torch.cat([both[index] for both in each]).float() for index in (0, 1))
         self.kernel, self.width = norms[0].mlp_gamma.kernel_size[0], len(weight)
         self._weight, self._of_styles = weight, weight.sum((2, 3)).T.contiguous()
-        self._matrix, self._bias = Matrix(weight.permute(1, 2, 3, 0).flatten(1)), bias  # (hidden, k k width)
+        self._matrices = Matrices(weight.permute(1, 2, 3, 0).flatten(1, 2), bias)
         self._dense = Convolution(weight, bias)
 
     def of_style(self, style: Tensor) -> Tensor:
@@ -171,69 +183,57 @@ class ScaleShift:
 
     @property
     def by_rows(self) -> bool:
-        """As of Matrix."""
-        return self._matrix.by_rows
+        """As of Matrices."""
+        return self._matrices.by_rows
 
-    def rows(self, hidden: Tensor, members: Tensor | None) -> Tensor:
+    def rows(self, hidden: Tensor, members: Tensor | None, bfloat16: bool) -> Tensor:
         """As `table`, to the bit where it is `by_rows`, for some neighbourhoods of one picture: (N, width). hidden:
         (M, hidden), rows of the first convolution; members: as of Changes."""
-        if members is None:
-            return self._matrix.times(hidden).add_(self._bias)
-        return self._projected(F.pad(hidden, (0, 0, 1, 0)), members)
+        hidden = hidden if members is None else F.pad(hidden, (0, 0, 1, 0))
+        return self._matrices.sums(hidden, members, bfloat16=bfloat16)
 
-    def table(self, hidden: Tensor, seen: SeenLabels, first: int) -> Table:
+    def table(self, hidden: Tensor, seen: SeenLabels, first: int, bfloat16: bool) -> Table:
         """hidden: (B, U, hidden), a row for each neighbourhood of the first convolution, whose kernel is `first`.
+        bfloat16: whether factors may be rounded to that.
 
         B is 1 where all pictures have the same.
         """
         patches = seen.first(first)
         if self.kernel == 1:
-            values = self._matrix.times(hidden.flatten(0, 1)).add_(self._bias)
+            values = self._matrices.sums(hidden.flatten(0, 1), bfloat16=bfloat16)
             return self._table(values.unflatten(0, hidden.shape[:2]), patches.ids, seen)
         if patches.ids is None:
-            return self._of_all(hidden, seen)
+            return self._of_all(hidden, seen, bfloat16)
         second = seen.second(first, self.kernel)
         members = second.members[None].expand(len(hidden), -1, -1)
         if second.ids is None and len(hidden) > 1:  # those of each picture
             members = second.members.unflatten(0, (len(hidden), -1))
-        hidden = F.pad(hidden, (0, 0, 1, 0))
-        values = torch.stack([self._projected(*each) for each in zip(hidden, members, strict=True)])
-        return self._table(values, second.ids, seen)
+        pairs = zip(hidden, members, strict=True)
+        values = [self.rows(rows, each, bfloat16) for rows, each in pairs]
+        return self._table(values[0][None] if len(values) == 1 else torch.stack(values), second.ids, seen)
 
-    def _projected(self, hidden: Tensor, members: Tensor) -> Tensor:
-        """(U, width)"""
-        return _sums(members, self._matrix.times(hidden).view(-1, self.width), self._bias)
-
-    def _of_all(self, hidden: Tensor, seen: SeenLabels) -> Table:
+    def _of_all(self, hidden: Tensor, seen: SeenLabels, bfloat16: bool) -> Table:
         pictures, height, width = seen.size
         planes = hidden.view(pictures, height, width, -1).permute(0, 3, 1, 2)
-        result, _ = self._dense(Features(planes, repeat_edge=seen.repeat_edge))
+        result, _ = self._dense(Features(planes, repeat_edge=seen.repeat_edge), bfloat16=bfloat16)
         return Table(result.permute(0, 2, 3, 1).flatten(1, 2), None)
 
     def tile_of(self, height: int, width: int) -> int:
         """The side of the tiles that a map of this size is convolved in."""
         return self._dense.tile_of(height, width)
 
-    def part(self, hidden: Tensor, repeat_edge: bool, of_size: tuple[int, int]) -> Tensor:
+    def part(self, hidden: Tensor, repeat_edge: bool, of_size: tuple[int, int], bfloat16: bool) -> Tensor:
         """(h, w, width), from every pixel's hidden features, (h, w, hidden): of a part of a map of this size that
         begins at the corner of a tile."""
         features = Features(hidden.permute(2, 0, 1)[None], repeat_edge=repeat_edge)
-        return self._dense(features, tile=self._dense.tile_of(*of_size))[0][0].permute(1, 2, 0)
+        tile = self._dense.tile_of(*of_size)
+        return self._dense(features, tile=tile, bfloat16=bfloat16)[0][0].permute(1, 2, 0)
 
     def _table(self, values: Tensor, rows: Tensor | None, seen: SeenLabels) -> Table:
         if rows is None:  # each pixel of each picture has its own
             pictures, height, width = seen.size
             return Table(values.view(pictures, height * width, -1), None)
         return Table(values, rows)
-
-
-def _sums(members: Tensor, table: Tensor, bias: Tensor) -> Tensor:
-    """Sums of rows of a table, (U, C) for members, (U, places): for member m at place p the row `places` m + p."""
-    places = members.shape[1]
-    indices = members * places + torch.arange(places)
-    if places == 1:
-        return table[indices[:, 0]] + bias
-    return F.embedding_bag(indices, table, mode="sum").add_(bias)
 
 
 def _folded(norm: SpadeNorm) -> tuple[Tensor, Tensor]:

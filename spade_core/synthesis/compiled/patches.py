@@ -111,17 +111,6 @@ def _run(ids: Tensor, length: int, dim: int, most: int) -> tuple[Tensor, Tensor]
     return result
 
 
-def _members(padded: Tensor, places: Tensor, kernel: int) -> Tensor:
-    """As neighbourhoods, of a map with what lies past its border."""
-    reach = kernel // 2
-    high, wide = padded.shape[1:]
-    height, width = high - 2 * reach, wide - 2 * reach
-    image, place = places // (height * width), places % (height * width)
-    first = (image * high + place // width) * wide + place % width
-    around = torch.tensor([y * wide + x for y in range(kernel) for x in range(kernel)])
-    return padded.flatten()[first[:, None] + around].long()
-
-
 def _around(padded: Tensor, places: Tensor, kernel: int) -> Tensor:
     """As neighbourhoods, of a map with what lies past its border."""
     reach = kernel // 2

@@ -16,6 +16,8 @@ from .patches import pairs
 MOST_MIXED = 0.5
 """Share of pixels with a row of their own above which every pixel gets one."""
 
+MANY_ROWS = 1024
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -49,14 +51,14 @@ class Table:
         """Another label map's, of one picture; fresh: (U, S), rows of what is new in it. This table is not to be used
         any more.
 
-        None where it would have more rows than pixels: there are too many that none has any longer.
+        None where it would have more rows than pixels, and many: there are too many that none has any longer.
         """
         if self.rows is None:
             self.values[0, changes.where] = fresh[changes.numbers]
             return self
         count, width = self.values.shape[1:]
         total = count + len(fresh)
-        if total > self.rows.numel():
+        if total > max(self.rows.numel(), MANY_ROWS):
             return None
         room = self._room
         if room is None or room.shape[1] < total:

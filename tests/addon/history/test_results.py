@@ -44,6 +44,7 @@ def request(scene, **changes) -> SceneRequest:
             blend_file="",
             camera_name="Eye",
             natural_edges=0.25,
+            detail=2.5,
             upscale="off",
             precision="preview",
         ),
@@ -60,6 +61,7 @@ def result(scene, made=0, rgb=None, **changes) -> bpy.types.Image:
         "seed": wanted.seed,
         "camera": wanted.camera_name,
         "upscale": wanted.upscale,
+        "detail": wanted.detail,
         "natural_edges": wanted.natural_edges,
         "precision": wanted.precision,
         "made": f"2026-01-01T12:{made:02}:00+00:00",
@@ -83,8 +85,8 @@ def saved_and_loaded(tmp_path: Path) -> None:
 def assert_same(again: SceneRequest, wanted: SceneRequest) -> None:
     np.testing.assert_array_equal(again.label_map, wanted.label_map)
     assert again.label_map.dtype == wanted.label_map.dtype
-    names = "label_set", "model", "seed", "camera_name", "upscale", "natural_edges", "strength", "precision"
-    for name in names:
+    names = "label_set", "model", "seed", "camera_name", "upscale", "detail", "natural_edges", "strength"
+    for name in (*names, "precision"):
         assert getattr(again, name) == getattr(wanted, name), name
 
 

@@ -18,7 +18,7 @@ from spade_backdrops.place.image import PROVENANCE
 from spade_backdrops.place.picture import hindrance
 from spade_backdrops.properties import settings
 from spade_backdrops.scene.visible import is_backdrop
-from spade_backdrops.scene_job import submit_scene
+from spade_backdrops.scene_job import detail_of, submit_scene
 from spade_backdrops.session import current_session
 
 from tests.addon.drawing import drawn
@@ -109,6 +109,27 @@ def test_natural_edges_travel_with_the_request_and_are_known_of_the_picture(vall
     assert asked.picture(Limits()).natural_edges == asked.natural_edges == 0.3
     facts = [provenance_of(image) for image in bpy.data.images if provenance_of(image)]
     assert sorted(each.get("natural_edges", 0.0) for each in facts) == [0.0, 0.3]
+
+
+def test_the_detail_travels_with_the_request_and_comes_back_with_the_pictures_settings(valley):
+    settings(valley).detail = 1.5
+    bpy.ops.spade.generate()
+    asked = current_session().board.last_placed.request
+    assert asked.picture(Limits()).detail == asked.detail == 1.5
+    settings(valley).detail = 1.0
+    (picture,) = (image for image in bpy.data.images if provenance_of(image))
+    assert provenance_of(picture)["detail"] == 1.5
+    bpy.ops.spade.use_settings(name=picture.name)
+    assert settings(valley).detail == 1.5
+    settings(valley).upscale = False
+    assert detail_of(valley) == 1.0, "it is painted at its own size"
+
+
+def test_a_panorama_is_painted_with_three_times_the_detail(valley):
+    settings(valley).placement = "PANORAMA"
+    assert detail_of(valley) == 3.0
+    settings(valley).detail = 2.0
+    assert detail_of(valley) == 4.0, "as much as there is"
 
 
 def test_a_preview_is_asked_of_no_server_that_has_none_and_said_of_no_picture(valley):
@@ -281,7 +302,10 @@ def test_stopping_the_server_cancels_and_the_next_press_starts_it(valley):
     until(lambda: current_session().connection.state is ConnectionState.READY, timer.step)
 
 
-def test_a_size_the_server_does_not_take_is_said_before_anything_is_rendered(valley, monkeypatch):
+def test_a_size_the_server_does_not_take_is_said_before_anything_is_rendered(
+    valley, stored_preferences, monkeypatch
+):
+    stored_preferences.server_command = command("--max-side", "4096")
     bpy.ops.spade.generate()
     rendered = []
     monkeypatch.setattr("spade_backdrops.scene_job.take_pass", lambda *a, **b: rendered.append(a))
@@ -293,8 +317,9 @@ def test_a_size_the_server_does_not_take_is_said_before_anything_is_rendered(val
     assert rendered == [] and current_session().error.code == "TOO_LARGE"
 
 
-def test_a_size_is_refused_in_words_also_by_a_server_that_has_yet_to_start(valley):
+def test_a_size_is_refused_in_words_also_by_a_server_that_has_yet_to_start(valley, stored_preferences):
     bpy.ops.spade.stop_server()
+    stored_preferences.server_command = command("--max-side", "4096")
     settings(valley).match_camera = False
     settings(valley).width, settings(valley).height = 5120, 32
     with pytest.raises(RuntimeError, match="4096"):
