@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m examples.projected_walk`: the picture on the valley's blocks, and steps to the right of its camera.
 
-Makes docs/pictures/projection.jpg, and prints how much of the surfaces in sight no projection reaches; then bakes one
-of the rocks, turns it in another light, and makes docs/pictures/baked.jpg.
+Makes docs/pictures/projection.jpg, and prints how much of the surfaces in sight no projection reaches, also after steps
+to the left (-); then bakes one of the rocks, turns it in another light, and makes docs/pictures/baked.jpg.
 """
 
 # What add-ons hang on Scene and on operators is unknown to the stubs.
@@ -24,6 +24,7 @@ PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SERVER = (sys.executable, "-m", "spade_server")
 SEED = 3
 STEPS_M = (0.0, 3.0, 6.0)
+MEASURED_M = (-6.0, -3.0, *STEPS_M)
 SIZE = (640, 360)
 GAP = 6
 ROCK = "Rock 3"
@@ -49,8 +50,8 @@ def main() -> None:
         rows = []
         for name, paint in (("one picture", bpy.ops.spade.generate), ("filled", bpy.ops.spade.fill_hidden)):
             paint()
-            shares = [bare_share(scene, step, Path(folder)) for step in STEPS_M]
-            bare = (f"{step:g} m: {share:.1%}" for step, share in zip(STEPS_M, shares, strict=True))
+            shares = [bare_share(scene, step, Path(folder)) for step in MEASURED_M]
+            bare = (f"{step:g} m: {share:.1%}" for step, share in zip(MEASURED_M, shares, strict=True))
             print(f"{name}, bare after", ", ".join(bare), flush=True)
             rows.append([view(scene, step, Path(folder)) for step in STEPS_M])
         sheet(rows).save(PICTURES / "projection.jpg", quality=86, optimize=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands in front: things before three distances, which hide what could be painted behind them.
+"""What stands in front: things before four distances, which hide what could be painted behind them.
 
 Ground, rivers and mountains are no such things: they reach across the distances and stay, so that what is painted
 without the things is a whole landscape, too.
@@ -14,9 +14,10 @@ from ..bridge.layers import PAST_EVERYTHING
 from ..bridge.sight import Projector
 from .visible import is_backdrop, viewport_graph
 
-BANDS = 3
-# Of all that is seen, nearest first: how much is before each distance.
-_BEFORE = (0.45, 0.65, 0.85)
+BANDS = 4
+# Of all that is seen, nearest first: how much is before each distance. What hides each other within a band is hidden at
+# once, and is never seen whole, so bands are narrow where most is near.
+_BEFORE = (0.45, 0.55, 0.65, 0.85)
 
 
 def band_ends(depth: np.ndarray, before: tuple[float, ...] = _BEFORE) -> tuple[float, ...]:

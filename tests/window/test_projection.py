@@ -131,7 +131,7 @@ def undoes_while_one_is_painted(window: BlenderWindow) -> None:
 
 def fills_what_is_hidden(window: BlenderWindow) -> None:
     window.click(*window.find("spade.fill_hidden"))
-    window.until(f"{HIDDEN} == [0, 0, 1, 2, 3] and not {LIVE} and {SHADING} == 'MATERIAL'", SECONDS)
+    window.until(f"{HIDDEN} == [0, 0, 1, 2, 3, 4] and not {LIVE} and {SHADING} == 'MATERIAL'", SECONDS)
     looks_like(window, "projection_filled")
 
 

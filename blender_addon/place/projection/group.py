@@ -112,7 +112,7 @@ def _in_frame(
     mask = nodes.math(
         "MULTIPLY", fading(nodes, u, v, margin, _FEATHER), nodes.math("GREATER_THAN", ahead, 0.0)
     )
-    return nodes.vector([u, v, 0.0]), ahead, mask
+    return within_frame(nodes, u, v), ahead, mask
 
 
 def _own_axes(nodes: NodeBuilder, projector: Projector, position: Any) -> list[Any]:
@@ -136,6 +136,16 @@ def frame_place(nodes: NodeBuilder, projector: Projector, x: Any, y: Any, ahead:
         for value, scale, center in zip((x, y), projector.scale, projector.center, strict=True)
     )
     return u, v
+
+
+def within_frame(nodes: NodeBuilder, u: Any, v: Any) -> Any:
+    """Where an image is read for a place in a frame: beyond it, at its border.
+
+    The image's extension alone would show the same. But places run to infinity along the plane through the projector,
+    and where no graphics card draws, EEVEE's anisotropic filter (Mesa's llvmpipe) reads all that lies between two
+    pixels there: it does not come to an end.
+    """
+    return nodes.vector([_clamped(nodes, u), _clamped(nodes, v), 0.0])
 
 
 def image_node(
@@ -168,8 +178,11 @@ def fading(nodes: NodeBuilder, u: Any, v: Any, margin: float, feather: float) ->
     nearest = ways[0]
     for way in ways[1:]:
         nearest = nodes.math("MINIMUM", nearest, way)
-    faded = nodes.math("MULTIPLY_ADD", nearest, 1.0 / feather, margin / feather)
-    return nodes.math("MINIMUM", nodes.math("MAXIMUM", faded, 0.0), 1.0)
+    return _clamped(nodes, nodes.math("MULTIPLY_ADD", nearest, 1.0 / feather, margin / feather))
+
+
+def _clamped(nodes: NodeBuilder, value: Any) -> Any:
+    return nodes.math("MINIMUM", nodes.math("MAXIMUM", value, 0.0), 1.0)
 
 
 def _in_front(

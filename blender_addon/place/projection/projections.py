@@ -20,8 +20,8 @@ from .materials import paint_objects, refusal, restore_objects, restore_strays, 
 from .paint import fit_paint, mix_projections, paint_of
 from .sky import fit_sky, lay_sky
 
-MOST = 8
-"""Projections in a scene."""
+MOST = 10
+"""Projections in a scene: two cameras', with all that is hidden from each filled."""
 MOST_IMAGES = 30
 """That EEVEE reads in one material; beyond, it draws it magenta and says nothing."""
 _A_PROJECTION = 2

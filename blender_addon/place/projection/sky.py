@@ -22,7 +22,7 @@ from ..colors import colors_group
 from ..material import exposure_of
 from ..node_builder import NodeBuilder
 from .depth_image import depth_in_image
-from .group import depth_in, fading, frame_place, image_node, picture_in, projector_in
+from .group import depth_in, fading, frame_place, image_node, picture_in, projector_in, within_frame
 
 _BLENDED, _COLORS, _LIGHT = "Spade Blended", "Spade Colours", "Spade Light"
 _SHOWN, _BEYOND, _GAMMA = "Spade Shown", "Spade Beyond", "Spade Beyond Gamma"
@@ -198,9 +198,7 @@ def _of_picture(nodes: NodeBuilder, way: Any, group: bpy.types.NodeTree) -> tupl
     x, y, z = (nodes.dot(way, row[:3]) for row in projector.rows)
     ahead = nodes.math("MULTIPLY", z, -1.0)
     u, v = frame_place(nodes, projector, x, y, ahead)
-    where = nodes.vector([u, v, 0.0])
-    # Linear takes EEVEE minutes to compile where no graphics card draws.
-    shown = image_node(nodes, "Image", SKY, picture, "Closest", where)
+    shown = image_node(nodes, "Image", SKY, picture, "Linear", within_frame(nodes, u, v))
     mask = fading(nodes, u, v, _FEATHER, _FEATHER)
     is_sky = nodes.math("GREATER_THAN", _farthest(nodes, depth, u, v), _NOTHING)
     for condition in (nodes.math("GREATER_THAN", ahead, 0.0), is_sky):

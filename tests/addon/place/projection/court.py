@@ -101,6 +101,12 @@ def render_exactly(scene: bpy.types.Scene, size: tuple[int, int] = (WIDTH, HEIGH
     cycles.use_denoising = cycles.use_adaptive_sampling = False
 
 
+def render_exactly_with_eevee(scene: bpy.types.Scene) -> None:
+    """The same by EEVEE."""
+    scene.render.engine = "BLENDER_EEVEE" if bpy.app.version >= (5, 0) else "BLENDER_EEVEE_NEXT"
+    scene.eevee.taa_render_samples, scene.render.filter_size = 1, 0.01
+
+
 def points(projector, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(N, 3) points of the world at the centres of the pixels that show surfaces, and their rows and columns."""
     rows, columns = np.nonzero(depth < 1e9)

@@ -183,8 +183,7 @@ def test_eevee_shows_the_same_as_cycles_from_its_place_and_from_beside_it(scene,
         bpy.context.view_layer.update()
         court.render_exactly(scene)
         cycles = court.rendered(scene, tmp_path)
-        scene.render.engine = "BLENDER_EEVEE" if bpy.app.version >= (5, 0) else "BLENDER_EEVEE_NEXT"
-        scene.eevee.taa_render_samples, scene.render.filter_size = 1, 0.01
+        court.render_exactly_with_eevee(scene)
         differing = (np.abs(court.rendered(scene, tmp_path) - cycles) > 2).any(axis=2)
         assert differing.mean() < 0.002
 

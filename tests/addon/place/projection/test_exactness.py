@@ -110,8 +110,7 @@ def test_eevee_shows_the_same(scene, camera, tmp_path):
     picture = court.noise()
     court.project(scene, picture)
     surfaces = render_label_map(scene, picture.shape[:2]).depth < 1e9
-    scene.render.engine = "BLENDER_EEVEE" if bpy.app.version >= (5, 0) else "BLENDER_EEVEE_NEXT"
-    scene.eevee.taa_render_samples, scene.render.filter_size = 1, 0.01
+    court.render_exactly_with_eevee(scene)
     seen = court.rendered(scene, tmp_path)
     differing = (np.abs(seen[surfaces] - picture[surfaces]) > 1).any(axis=1)
     assert differing.mean() < 0.002, "what is off lies where a border crosses a pixel's centre"

@@ -291,7 +291,7 @@ def test_more_projections_than_can_be_drawn_are_refused(scene, camera):
         picture = store_image(white(), "Picture", scene, {"seed": number})
         place(scene, picture, another_camera(scene, camera), sight)
     refuse_too_many(scene, camera)  # which replaces its own
-    with pytest.raises(RuntimeError, match="8 projections already"):
+    with pytest.raises(RuntimeError, match="10 projections already"):
         bpy.ops.spade.project_from_view()
     assert len(settings(scene).projections) == MOST
     assert "Projector" not in bpy.data.objects, "nothing is left of what was refused"

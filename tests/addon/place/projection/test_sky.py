@@ -21,8 +21,8 @@ from spade_backdrops.scene.projector import projector_of
 from tests.addon.place.projection import court
 
 
-def laid(scene: bpy.types.Scene, rgb: np.ndarray) -> bpy.types.Image:
-    """As court.project, with its sky."""
+def laid(scene: bpy.types.Scene, rgb: np.ndarray, exactly: bool = True) -> bpy.types.Image:
+    """As court.project, with its sky; exactly: without anything between two pixels of the picture."""
     settings(scene).placement = "PROJECTION"
     picture = store_image(rgb, "Picture", scene, {"seed": 1})
     place(scene, picture)
@@ -31,7 +31,7 @@ def laid(scene: bpy.types.Scene, rgb: np.ndarray) -> bpy.types.Image:
     world = sky_of(scene)
     trees += [world.node_tree] if world is not None else []
     for node in [node for tree in trees for node in tree.nodes if node.type == "TEX_IMAGE"]:
-        node.interpolation = "Closest" if node.image == picture else node.interpolation
+        node.interpolation = "Closest" if exactly and node.image == picture else node.interpolation
     return picture
 
 
@@ -199,11 +199,26 @@ def test_mean_colours_are_those_of_the_sky_at_that_height():
 def test_eevee_shows_the_same(scene, camera, tmp_path):
     picture = court.noise()
     laid(scene, picture)
-    scene.render.engine = "BLENDER_EEVEE" if bpy.app.version >= (5, 0) else "BLENDER_EEVEE_NEXT"
-    scene.eevee.taa_render_samples, scene.render.filter_size = 1, 0.01
+    court.render_exactly_with_eevee(scene)
     seen = court.rendered(scene, tmp_path)
     differing = (np.abs(seen - picture) > 1).any(axis=2)
     assert differing.mean() < 0.002, "what is off lies where a border crosses a pixel's centre"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(280)
+def test_enlarged_the_sky_is_smooth_and_eevee_gets_done_without_a_graphics_card(scene, camera, tmp_path):
+    """World probes see the plane through the projector, where places run to infinity: no filter may follow them."""
+    wave = np.abs(np.arange(court.WIDTH) * 8 % 400 - 200).astype(np.uint8)
+    laid(scene, np.broadcast_to(wave[None, :, None], (court.HEIGHT, court.WIDTH, 3)).copy(), exactly=False)
+    camera.data.lens *= 4
+    camera.rotation_euler.x += 0.2
+    bpy.context.view_layer.update()
+    sky = sky_in(scene)
+    court.render_exactly_with_eevee(scene)
+    steps = np.abs(np.diff(court.rendered(scene, tmp_path)[..., 0], axis=1))[sky[:, 1:] & sky[:, :-1]]
+    assert len(steps) > 5000 and steps.mean() > 1
+    assert steps.max() <= 4, "of 8 from pixel to pixel of the picture"
 
 
 def directions(projector: Projector, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
