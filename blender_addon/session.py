@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import bpy
 import numpy as np
 
+from . import handlers
 from .bridge.connection import Connection, ConnectionState
 from .bridge.diagnostics import Diagnostics
 from .bridge.jobs import Job, JobBoard
@@ -40,6 +42,7 @@ class Session:
         self.board = JobBoard(self.connection)
         self.diagnostics: Diagnostics | None = None  # while they are being written
         self.error: SpadeError | None = None
+        self.said = ""  # what has come of the last press, where that is no picture; until the next one
         self.failed_operator = ""  # by which the error came, as "spade.generate"; its button is no remedy
         self.wanted_label_set: WantedLabelSet | None = None
         self.variations: Variations | None = None
@@ -56,9 +59,14 @@ class Session:
         """Let the panel say this until it is dismissed, or something newer goes wrong."""
         self.error, self.failed_operator = error, failed_operator
 
+    def tell(self, sentence: str) -> None:
+        """Let the panel say this until the next press, or until something goes wrong."""
+        self.dismiss()
+        self.said = sentence
+
     def dismiss(self) -> None:
-        """Let the panel say nothing of errors."""
-        self.error = None
+        """Let the panel say nothing of what was."""
+        self.error, self.said = None, ""
 
     @property
     def is_idle(self) -> bool:
@@ -180,13 +188,24 @@ def current_session() -> Session:
     return _current
 
 
+@bpy.app.handlers.persistent
+def _before_load(*_) -> None:
+    """What was said of another file is over."""
+    current_session().said = ""
+
+
+_HANDLERS = {"load_pre": _before_load}
+
+
 def register() -> None:
     global _current
     _current = Session()
+    handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     global _current
     if _current is not None:
+        handlers.remove(_HANDLERS)
         _current.close()
         _current = None

@@ -15,6 +15,7 @@ from ..contract.errors import SpadeError, UnavailableError
 from ..scene.background_blender import BackgroundBlender, error_in
 from ..scene.scene_file import write_scene_file
 from ..scene.visible import active_view_layer
+from .parts import Parts
 
 _MAIN = Path(__file__).with_name("work_main.py")
 
@@ -22,21 +23,27 @@ _MAIN = Path(__file__).with_name("work_main.py")
 class BackgroundWork:
     """One work, from its start to its end, which is also that of this Blender. No call waits but `close`, for a moment.
 
-    error: what went wrong, once `has_ended`.
+    error: what went wrong, once `has_ended`. parts: the files that it writes, of which the chosen folder has none yet.
+    begun_by: the operator, as "spade.bake", whose button shows how far it is.
     """
 
-    def __init__(self, scene: bpy.types.Scene, function: str, words: dict[str, Any], fix: str) -> None:
-        """Start it: the add-on's `function`, such as "bake.work.bake_all", gets these words, and as `scene` and `layer`
-        the names of what is worked on. What it yields comes to `heard`.
+    def __init__(
+        self, scene: bpy.types.Scene, function: str, folder: Path, words: dict[str, Any], fix: str
+    ) -> None:
+        """Start it: the add-on's `function`, such as "bake.work.bake_all", gets these words, as `scene` and `layer` the
+        names of what is worked on, and as `folder` where it writes. What it yields comes to `heard`.
 
-        fix: what users do where the other Blender ends before it is done.
-        Raises InternalError where the file cannot be written, and UnavailableError.
+        folder: which the files are for. fix: what users do where the other Blender ends before it is done.
+        Raises CannotWriteError where the folder takes no files, InternalError where the file cannot be written, and
+        UnavailableError.
         """
         self.error: SpadeError | None = None
         self.has_ended = False
+        self.begun_by = ""
         self._fix = fix
         self._is_done = False
         self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.parts = Parts(folder)
         self._folder = Path(tempfile.mkdtemp(prefix="spade-work-"))
         file = self._folder / "scene.blend"
         try:
@@ -46,11 +53,12 @@ class BackgroundWork:
                 "function": function,
                 "scene": scene.name_full,
                 "layer": active_view_layer(scene).name,
+                "folder": str(self.parts.path),
                 **words,
             }
             self._blender = BackgroundBlender(_MAIN, started, self._folder, self._answers.put, "Try again.")
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._sweep()
             raise
 
     @property
@@ -87,10 +95,10 @@ class BackgroundWork:
                 self.heard(answer)
 
     def close(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it does, and take away what it wrote, but for the parts that are kept."""
         self._blender.close()
         self.has_ended = True
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._sweep()
 
     def _end(self) -> None:
         self.has_ended = True
@@ -100,3 +108,7 @@ class BackgroundWork:
                 self._fix,
             )
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self.parts.sweep()

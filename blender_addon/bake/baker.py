@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A bake in the background: baking blocks the Blender that does it.
 
-Cancelled, it leaves the textures that were finished, and none in part.
+Cancelled, it leaves the textures of before.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class BakedThing:
 
 
 class Baker(BackgroundWork):
-    """One bake. baked: what is there so far."""
+    """One bake. baked: what is there so far, of which nothing is seen before it is kept."""
 
     def __init__(self, scene: bpy.types.Scene, plan: BakePlan) -> None:
         """Start it. Raises what BackgroundWork does."""
@@ -36,9 +36,9 @@ class Baker(BackgroundWork):
             "things": plan.things,
             "size": plan.size,
             "surface": plan.surface,
-            "folder": str(plan.folder),
         }
-        super().__init__(scene, "bake.work.bake_all", words, "Bake smaller, or fewer things at once.")
+        fix = "Bake smaller, or fewer things at once."
+        super().__init__(scene, "bake.work.bake_all", plan.folder, words, fix)
 
     @property
     def fraction(self) -> float:
@@ -51,3 +51,10 @@ class Baker(BackgroundWork):
     def heard(self, answer: dict[str, Any]) -> None:
         files = {kind: Path(file) for kind, file in answer["files"].items()}
         self.baked.append(BakedThing(answer["thing"], answer["seen"], files))
+
+    def keep(self) -> list[BakedThing]:
+        """Bring the textures of what is baked beside the .blend, in place of earlier ones. Raises CannotWriteError."""
+        return [
+            replace(each, files=dict(zip(each.files, self.parts.keep(each.files.values()), strict=True)))
+            for each in self.baked
+        ]

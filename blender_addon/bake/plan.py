@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,16 @@ _BYTES_A_TEXEL = 190
 
 @dataclass(frozen=True)
 class BakePlan:
-    """things: full names of objects, each with its UV map. size: texels of a side. surface: with roughness, normals."""
+    """things: full names of objects, each with its UV map. size: texels of a side. surface: with roughness, normals.
+
+    unwrapped: of things that were given a new UV map, by their full names, the one that renders used before, if any.
+    """
 
     things: tuple[tuple[str, str], ...]
     size: int
     folder: Path
     surface: bool = True
+    unwrapped: dict[str, str] = field(default_factory=dict)
 
 
 def plan_bake(
@@ -52,12 +56,26 @@ def plan_bake(
         )
     for thing in things:
         _refuse(thing, new_uv_map)
+    before = {thing.name_full: getattr(_uv_map(thing), "name", "") for thing in things if new_uv_map}
     if new_uv_map:
         for thing in things:
             _unwrap(context, thing)
     _refuse_size(size)
     maps = tuple((thing.name_full, _uv_map(thing).name) for thing in things)
-    return BakePlan(maps, size, Path(bpy.data.filepath).parent / FOLDER, surface)
+    return BakePlan(maps, size, Path(bpy.data.filepath).parent / FOLDER, surface, before)
+
+
+def take_back_uv_maps(plan: BakePlan) -> None:
+    """Nothing was baked: let renders use the UV maps that they used before, and the new ones go."""
+    for thing in [each for each in bpy.data.objects if each.name_full in plan.unwrapped]:
+        layers: Any = thing.data.uv_layers  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+        before, new = layers.get(plan.unwrapped[thing.name_full]), layers.get(NEW_UV_MAP)
+        if before == new:  # from an earlier bake
+            continue
+        if before is not None:
+            before.active = before.active_render = True
+        if new is not None:
+            layers.remove(layers[NEW_UV_MAP])
 
 
 def _refuse_size(size: int) -> None:

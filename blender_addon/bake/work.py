@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ def bake_all(
     window = bpy.context.window_manager.windows[0]
     window.scene, window.view_layer = shown, shown.view_layers[layer]
     prepare(shown)
+    stems = _stems([name for name, _ in things])
     for name, uv_map in things:
         thing = next(each for each in bpy.data.objects if each.name_full == name)
         colors, has, reached = baked_texels(shown, thing, uv_map, size)
@@ -41,20 +41,27 @@ def bake_all(
         textures = {"color": whole}
         if surface:
             textures |= {"roughness": roughness(whole), "normal": normals(whole)}
+        stem = stems[name]
         files = {
-            kind: _write(Path(folder) / f"{bpy.path.clean_name(thing.name)}_{kind}.png", pixels)
-            for kind, pixels in textures.items()
+            kind: _write(Path(folder) / f"{stem}_{kind}.png", pixels) for kind, pixels in textures.items()
         }
         seen = float(known.sum() / max(int(has.sum()), 1))
         yield {"thing": name, "seen": seen, "files": files}
 
 
+def _stems(full_names: list[str]) -> dict[str, str]:
+    """What the files of things are called; things of one name, but for dots and spaces, are numbered."""
+    clean = {each.name_full: bpy.path.clean_name(each.name) for each in bpy.data.objects}
+    found: dict[str, str] = {}
+    for name in full_names:
+        alike = sum(clean[each] == clean[name] for each in found)
+        found[name] = clean[name] + (f"_{alike}" if alike else "")
+    return found
+
+
 def _write(path: Path, pixels: np.ndarray) -> str:
-    part = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(png(pixels, level=_QUICK))
-        os.replace(part, path)
+        path.write_bytes(png(pixels, level=_QUICK))
     except OSError as problem:
         raise CannotWriteError(
             f"{path} cannot be written: {problem.strerror or problem}.", "Free some space, or save elsewhere."

@@ -37,7 +37,7 @@ from .connection import Connection, ConnectionState
 from .layers import Layers
 from .made_with import MadeWith
 from .repaint import Repaint
-from .sight import Sight
+from .sight import Sight, Standpoint
 
 # Results that nobody placed: a handful is a safety net, more would be a memory leak.
 KEPT_RESULTS = 8
@@ -70,7 +70,7 @@ class SceneRequest:
     style, strength, upscale, detail, natural_edges, precision, placed_styles, softness, wrap: as in PictureRequest; a
     picture of a style may have any size. style_facts: what the stored picture says of its style. made_with: of a
     picture that is painted again. sight: what the camera saw, of one that is to be projected. layers: of one that is to
-    be shown as cards, how it is taken apart.
+    be shown as cards, how it is taken apart. standpoint: of one whose camera is not in the scene yet.
     yaw: how far the camera of a panorama was turned, in radians. repaint: of which picture only a part is painted anew.
     scene_uid: Blender's session uid of the scene; blend_file and scene_name find it again after a reload.
     """
@@ -100,6 +100,7 @@ class SceneRequest:
     wrap: Wrap = NOWHERE
     yaw: float = 0.0
     repaint: Repaint | None = None
+    standpoint: Standpoint | None = None
 
     def picture(self, limits: Limits) -> PictureRequest:
         """What to ask a server for that has these limits."""

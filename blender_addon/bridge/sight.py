@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -76,3 +77,14 @@ class Sight:
     projector: Projector
     depth: np.ndarray | None = None
     hidden: int = 0
+
+
+@dataclass(frozen=True)
+class Standpoint:
+    """A camera that is put into the scene when its picture lands, so that nothing can happen to it before.
+
+    matrix: four rows of four numbers, camera to world. lens: its settings, by the names that Blender has for them.
+    """
+
+    matrix: tuple[tuple[float, ...], ...]
+    lens: dict[str, Any]

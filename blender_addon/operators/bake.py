@@ -8,7 +8,7 @@ from bpy.props import BoolProperty, EnumProperty
 
 from ..bake.baked import show_baked
 from ..bake.baker import Baker
-from ..bake.plan import SIZES, lacks_uv_map, plan_bake
+from ..bake.plan import SIZES, lacks_uv_map, plan_bake, take_back_uv_maps
 from ..place.projection.materials import remove_baked
 from .in_background import WorksInBackground
 from .reports_errors import ReportsErrors
@@ -44,10 +44,13 @@ class SPADE_OT_bake(WorksInBackground, bpy.types.Operator):
     def begin(self, context) -> Baker:
         return Baker(context.scene, plan_bake(context, int(self.size), self.new_uv_map, self.surface))
 
-    def land(self, context, work: Baker) -> None:
+    def give_back(self, work: Baker) -> None:
+        take_back_uv_maps(work.plan)
+
+    def land(self, context, work: Baker) -> str:
         """Show what was baked; say how much of it no projection reaches."""
         maps = dict(work.plan.things)
-        for baked in work.baked:
+        for baked in work.keep():
             if show_baked(baked, maps[baked.name]) is not None and baked.seen < LITTLE:
                 self.report(
                     {"WARNING"},
@@ -56,6 +59,8 @@ class SPADE_OT_bake(WorksInBackground, bpy.types.Operator):
                 )
         if work.baked:
             bpy.ops.ed.undo_push(message="Bake to Textures")
+        count = len(work.baked)
+        return f"Baked {count} thing{'s' * (count > 1)} into '{work.plan.folder.name}', beside the file."
 
 
 class SPADE_OT_remove_baked(ReportsErrors, bpy.types.Operator):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Export for Engine: a panorama's light, a tile's set of pictures, baked things as glTF."""
+"""Exports for engines: a panorama's light, a tile's set of pictures, baked things as glTF."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class ExportsForEngine(WorksInBackground, ExportHelper):
     def begin(self, context) -> Exporter:
         return Exporter(context.scene, self.plan(context))
 
-    def land(self, context, work: Exporter) -> None:
-        if work.error is None:
-            files = work.keep()
-            self.report(
-                {"INFO"}, f"Wrote {files[0].name}" + (f" and {len(files) - 1} more" * (len(files) > 1))
-            )
+    def land(self, context, work: Exporter) -> str:
+        if work.error is not None:
+            return ""
+        files = work.keep()
+        self.report({"INFO"}, f"Wrote {files[0].name}" + (f" and {len(files) - 1} more" * (len(files) > 1)))
+        return f"Wrote {len(files)} file{'s' * (len(files) > 1)} into '{files[0].parent.name}'."
 
 
 class SPADE_OT_export_panorama(ExportsForEngine, bpy.types.Operator):

@@ -25,8 +25,12 @@ class WorksInBackground(ReportsErrors):
     def begin(self, context: bpy.types.Context) -> BackgroundWork:
         raise NotImplementedError
 
-    def land(self, context: bpy.types.Context, work: Any) -> None:
+    def land(self, context: bpy.types.Context, work: Any) -> str:
+        """Returns what there is now, in a sentence."""
         raise NotImplementedError
+
+    def give_back(self, work: Any) -> None:
+        """It was cancelled: what `begin` has changed is to be as it was."""
 
     def execute(self, context) -> set[str]:
         return self.reporting_errors(self.wait if bpy.app.background else self.start, context)
@@ -42,6 +46,7 @@ class WorksInBackground(ReportsErrors):
     def begun(self, context) -> BackgroundWork:
         """It works; what the panel said before is over."""
         work = start_work(lambda: self.begin(context))
+        work.begun_by = type(self).bl_idname
         current_session().dismiss()
         return work
 
@@ -52,6 +57,8 @@ class WorksInBackground(ReportsErrors):
         work.step()
         if event.type == "ESC" and event.value == "PRESS":
             stop_work()
+            self.give_back(work)
+            current_session().tell("Cancelled: no file was written.")
             return self.leave(context, {"CANCELLED"})
         if not work.has_ended:
             redraw()
@@ -79,6 +86,10 @@ class WorksInBackground(ReportsErrors):
         """Show what there is; then say what went wrong. Raises SpadeError."""
         work = take_work()
         assert work is not None
-        self.land(context, work)
+        try:
+            said = self.land(context, work)
+        finally:
+            work.close()
         if work.error is not None:
             raise work.error
+        current_session().tell(said)

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 
+from ..contract.errors import NoCameraError
 from ..place.picture import place_picture, wants_layers
 from ..place.placement import placed_cameras, remove_placement, switch_placement
 from ..place.show import show, show_nothing_placed
 from ..place.viewport import look_at_blocks, look_at_picture
 from ..properties import PLACEMENTS, SHOWN
-from ..scene.view import camera_of
+from ..scene.view import camera_of, flat_camera_of
 from ..session import current_session
 from ..timer import wake
 from .reports_errors import ReportsErrors
@@ -25,6 +28,8 @@ class SPADE_OT_place_kept(ReportsErrors, bpy.types.Operator):
     def run(self, context) -> None:
         session = current_session()
         for job in session.board.finished[-1:]:
+            if isinstance(job.error, NoCameraError):
+                job.request = replace(job.request, camera_name=flat_camera_of(context.scene).name)
             job.error = None
             session.dismiss()
             place_picture(session.board, job, context.scene)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 
 from ..bridge.jobs import Job, JobState
@@ -18,7 +20,8 @@ from ..scene.bands import BANDS, things_before
 from ..scene.borrow import borrowed
 from ..scene.other_view import OtherView
 from ..scene.projector import projector_of
-from ..scene.view import FLAT, camera_data, flat_camera_of
+from ..scene.standpoint import put_camera, remove_camera, standpoint_of
+from ..scene.view import flat_camera_of
 from ..scene_job import submit_scene
 from .reports_errors import ReportsErrors
 from .waiting import wait_for_picture
@@ -39,32 +42,14 @@ class SPADE_OT_project_from_view(WatchesJob, bpy.types.Operator):
         return self.reporting_errors(self.start, context)
 
     def start(self, context) -> set[str]:
-        return self.watch(context, self.submit(context))
+        return self.watch(context, submit_from_view(context))
 
     def go_on(self, context) -> None:
-        _leave_no_camera(self.job)
+        """It is one picture."""
 
     def run(self, context) -> None:
         """The way of scripts: return when the picture is placed. They stand where the active camera does."""
-        job = self.submit(context, in_background=False)
-        try:
-            wait_for_picture(job)
-        finally:
-            _leave_no_camera(job)
-
-    def submit(self, context, in_background: bool | None = None) -> Job:
-        """Put a camera where the designer stands, and have what it sees painted. Raises SpadeError."""
-        scene = context.scene
-        refuse_too_many(scene, None)
-        if settings(scene).placement != "PROJECTION":
-            switch_placement(scene, "PROJECTION")
-        here = _camera_here(context)
-        try:
-            with borrowed(scene, camera=here):
-                return submit_scene(context, in_background)
-        except Exception:
-            _remove_camera(here)
-            raise
+        wait_for_picture(submit_from_view(context, in_background=False))
 
 
 class SPADE_OT_fill_hidden(WatchesJob, bpy.types.Operator):
@@ -109,6 +94,28 @@ class SPADE_OT_remove_projections(ReportsErrors, bpy.types.Operator):
             show(scene, "BOTH")
 
 
+def submit_from_view(context: bpy.types.Context, in_background: bool | None = None) -> Job:
+    """Have painted what is seen from where the designer stands. A camera comes there with the picture: until then the
+    scene stays as it is, and whatever is undone meanwhile takes nothing away from it.
+
+    Raises BadOptionError where one more projection is too many, and what Generate raises.
+    """
+    scene = context.scene
+    refuse_too_many(scene, None)
+    if settings(scene).placement != "PROJECTION":
+        switch_placement(scene, "PROJECTION")
+    standpoint = standpoint_of(context)
+    here = put_camera(scene, standpoint)
+    try:
+        context.view_layer.update()
+        with borrowed(scene, camera=here):
+            job = submit_scene(context, in_background)
+    finally:
+        remove_camera(here)
+    job.request = replace(job.request, standpoint=standpoint)
+    return job
+
+
 def submit_hidden(context: bpy.types.Context, bands: int, in_background: bool | None = None) -> Job:
     """Have painted what is behind the things in the first `bands` bands, as the camera's projector stands.
 
@@ -131,40 +138,6 @@ def submit_hidden(context: bpy.types.Context, bands: int, in_background: bool | 
     hidden = things_before(scene, frozen, depth_of(entry), bands)
     sight = Sight(projector_of(scene, camera, WIDER), hidden=bands)
     return submit_scene(context, in_background, sight=sight, view=OtherView(hidden, WIDER))
-
-
-def _leave_no_camera(job: Job) -> None:
-    """Where a job has ended without a picture, the camera that was put there for it goes, too."""
-    here = bpy.data.objects.get(job.request.camera_name)
-    if job.state in (JobState.CANCELLED, JobState.FAILED) and here is not None:
-        _remove_camera(here)
-
-
-def _remove_camera(here: bpy.types.Object) -> None:
-    lens = camera_data(here)
-    bpy.data.objects.remove(here)
-    bpy.data.cameras.remove(lens)
-
-
-def _camera_here(context: bpy.types.Context) -> bpy.types.Object:
-    """A new camera where the 3D view looks from, or where the active camera is."""
-    scene, space = context.scene, context.space_data
-    active = flat_camera_of(scene)
-    lens = camera_data(active).copy()
-    here = bpy.data.objects.new("Projector", lens)
-    scene.collection.objects.link(here)
-    place = active.matrix_world.copy()
-    view = space.region_3d if isinstance(space, bpy.types.SpaceView3D) else None
-    if view is not None and view.view_perspective != "CAMERA":
-        place = view.view_matrix.inverted()
-        lens.type = "PERSP" if view.is_perspective else "ORTHO"
-        assert lens.type in FLAT and isinstance(space, bpy.types.SpaceView3D)
-        # A view is twice as wide as a camera of its lens.
-        lens.sensor_fit, lens.sensor_width, lens.shift_x, lens.shift_y = "AUTO", 36.0, 0.0, 0.0
-        lens.lens, lens.ortho_scale = space.lens / 2, 2 * view.view_distance * 36.0 / space.lens
-    here.matrix_world = place
-    context.view_layer.update()
-    return here
 
 
 CLASSES = (SPADE_OT_project_from_view, SPADE_OT_fill_hidden, SPADE_OT_remove_projections)

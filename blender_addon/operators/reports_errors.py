@@ -23,7 +23,7 @@ class ReportsErrors:
     def reporting_errors(self, action, context: bpy.types.Context) -> set[str]:
         """Run `action(context)`; returns its result, or {"CANCELLED"} after showing its error."""
         try:
-            return action(context) or {"FINISHED"}
+            result = action(context) or {"FINISHED"}
         except SpadeError as problem:
             return self.show_error(problem)
         except Exception as problem:
@@ -32,6 +32,10 @@ class ReportsErrors:
             return self.show_error(
                 InternalError(sentence, fix="Please report it with what the system console says.")
             )
+        session = current_session()
+        if session.error is not None and session.failed_operator == type(self).bl_idname:
+            session.dismiss()  # what did not work then works now
+        return result
 
     def run(self, context: bpy.types.Context) -> set[str] | None:
         raise NotImplementedError

@@ -4,17 +4,21 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import bpy
 import numpy as np
 
 from ..bridge.jobs import Job, JobBoard, JobState, SceneRequest
 from ..bridge.layer_painting import LayerPainting
-from ..contract.errors import SpadeError
+from ..contract.errors import NoCameraError, SpadeError
 from ..contract.messages import EXACT
 from ..contract.version import VERSION
 from ..history import records
 from ..properties import settings
+from ..scene.standpoint import put_camera, remove_camera
 from ..scene.view import FLAT, flat_camera_of
 from .image import same_image, store_image
 from .layers.kept import keep_layers, keep_layers_of, layers_in
@@ -40,15 +44,17 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
     """
     small = painting_of(job)
     try:
-        image, known = _stored(job, scene)
-        camera = None if any(job.request.wrap) else _camera_of(scene, job.request)
-        job.is_new = not known or small is not None or not is_placed(scene, image, camera)
-        if job.request.wrap == PANORAMA and job.request.sight is not None:
-            keep_sight(image, job.request.sight)
-        if job.request.repaint is not None and (base := bpy.data.images.get(job.request.repaint.base_name)):
-            keep_layers_of(image, base, _shown(job))
-        if job.is_new:
-            place(scene, image, camera, job.request.sight)
+        with _camera_for(job, scene) as camera:
+            image, known = _stored(job, scene)
+            job.is_new = not known or small is not None or not is_placed(scene, image, camera)
+            if job.request.wrap == PANORAMA and job.request.sight is not None:
+                keep_sight(image, job.request.sight)
+            if job.request.repaint is not None and (
+                base := bpy.data.images.get(job.request.repaint.base_name)
+            ):
+                keep_layers_of(image, base, _shown(job))
+            if job.is_new:
+                place(scene, image, camera, job.request.sight)
     except SpadeError as problem:
         job.error = problem
         raise
@@ -60,6 +66,24 @@ def place_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
     records.trim(settings(scene).history_limit * 2**20)
     if job.is_new:
         bpy.ops.ed.undo_push(message="Place Backdrop")
+
+
+@contextmanager
+def _camera_for(job: Job, scene: bpy.types.Scene) -> Iterator[bpy.types.Object | None]:
+    """The camera that a picture is placed for, None for a panorama or a tile; one that is not there yet comes, and goes
+    again where the picture is refused."""
+    request = job.request
+    if request.standpoint is None:
+        yield None if any(request.wrap) else _camera_of(scene, request)
+        return
+    here = put_camera(scene, request.standpoint)
+    job.request = replace(request, camera_name=here.name, standpoint=None)
+    try:
+        yield here
+    except Exception:
+        job.request = request
+        remove_camera(here)
+        raise
 
 
 def keep_picture(board: JobBoard, job: Job, scene: bpy.types.Scene) -> None:
@@ -201,8 +225,17 @@ def provenance(job: Job) -> dict[str, str | int | float]:
 
 
 def _camera_of(scene: bpy.types.Scene, request: SceneRequest) -> bpy.types.Object:
-    """The camera the labels were taken from: the user may have switched since. Raises NoCameraError."""
+    """The camera the labels were taken from: the user may have switched since. Raises NoCameraError.
+
+    Where that is gone, it is the active one; but a projection from elsewhere would take the place of that one's own.
+    """
     then = scene.objects.get(request.camera_name)
     if then is not None and isinstance(then.data, bpy.types.Camera) and then.data.type in FLAT:
         return then
+    is_projected = settings(scene).placement == "PROJECTION" and request.sight is not None
+    if is_projected and request.made_with is None:  # what is painted again is for the active camera
+        raise NoCameraError(
+            f"The camera '{request.camera_name}', from which the picture is to be projected, is gone.",
+            "Dismiss this: then Place Here takes it for the active camera, and Discard throws it away.",
+        )
     return flat_camera_of(scene)

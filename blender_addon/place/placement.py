@@ -9,6 +9,7 @@ from __future__ import annotations
 import bpy
 
 from ..bridge.sight import Sight
+from ..contract.errors import BadOptionError
 from ..properties import settings
 from ..scene.borrow import borrowed
 from ..scene.view import camera_of, flat_camera_of
@@ -20,7 +21,7 @@ from .camera_background import (
     refuse_linked,
     remove_background,
 )
-from .image import PROVENANCE, is_painting, provenance_of
+from .image import FRAMES, PROVENANCE, is_painting, provenance_of
 from .layers.cards import fit_layers, layers_of, place_layers, remove_layers
 from .layers.kept import cards_in
 from .panorama_world import match_world, panorama_of, place_panorama, remove_panorama
@@ -57,11 +58,12 @@ def place(
         return
     placement, camera = settings(scene).placement, camera or flat_camera_of(scene)
     kept = sight or sight_in(image)
+    completes = placement == "PROJECTION" and projection_of(scene, camera) is not None
+    if sight is not None and sight.hidden and not completes:
+        return  # what it was to complete is gone, by undo or by Place As; the history has it
     if placement == "PROJECTION" and kept is not None and kept.hidden:
         lay_on_blocks(scene, image, camera, kept)
         return
-    if sight is not None and sight.hidden:
-        return  # what it was to complete is gone; the history has it
     _take_around_away(scene)
     if placement != "LAYERS":
         remove_layers(scene, camera)
@@ -133,8 +135,8 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     """Show all pictures of the scene in another way; for a panorama or a tile the next one is painted.
 
     Of a picture that was painted without its layers, the backdrop is shown until it is generated again. Raises
-    BadOptionError for one that a camera cannot have, and for projections what a label pass raises; nothing has changed
-    then.
+    BadOptionError for one that a camera or its frames cannot have, and for projections what a label pass raises;
+    nothing has changed then.
     """
     if placement in ("PANORAMA", "TILE"):  # what is shown stays until there is a picture of this kind
         settings(scene).placement = placement
@@ -146,6 +148,8 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     ]
     for camera, _ in pictures if placement == "BACKGROUND_IMAGE" else ():
         refuse_linked(camera)
+    for _, picture in pictures if placement == "PROJECTION" else ():
+        _refuse_frames(picture)
     sights = {}
     if placement == "PROJECTION":
         with borrowed(settings(scene), placement=placement):  # by which a label pass looks ahead, or around
@@ -153,6 +157,15 @@ def switch_placement(scene: bpy.types.Scene, placement: str) -> None:
     settings(scene).placement = placement
     for camera, picture in pictures:
         place(scene, picture, camera, sights.get(camera))
+
+
+def _refuse_frames(picture: bpy.types.Image) -> None:
+    """Raises BadOptionError for frames: each was painted from another place, and a projection stays where it is."""
+    if FRAMES in picture:
+        raise BadOptionError(
+            "Frames cannot be projected.",
+            "Take Away comes first; the files stay.",
+        )
 
 
 def remove_placement(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:

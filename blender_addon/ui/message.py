@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import bpy
 
+from ..background.running import running_work
 from ..bridge.jobs import Job
 from ..contract.errors import NotSavedError, SpadeError
 from ..live.ending import current_live
@@ -66,6 +67,12 @@ def draw_message(layout: Layout, context: bpy.types.Context, next_step: str = ""
         if session.layers is not None:
             said = "The picture is there; what it hides comes."
         draw_box(layout, context, [said, "Blender is yours meanwhile."], "INFO")
+        return
+    if (work := running_work()) is not None:
+        draw_box(layout, context, [f"{work.doing}. Esc cancels it.", "Blender is yours meanwhile."], "INFO")
+        return
+    if session.said:
+        draw_box(layout, context, [session.said], "INFO")
         return
     _draw_state(layout, context, next_step)
 

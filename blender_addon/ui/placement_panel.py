@@ -6,9 +6,6 @@ from __future__ import annotations
 import bpy
 
 from ..background.running import running_work
-from ..background.work import BackgroundWork
-from ..bake.baker import Baker
-from ..engine.exporter import Exporter
 from ..place.camera_background import background_of
 from ..place.layers.kept import cards_in
 from ..place.panorama_world import panorama_of
@@ -86,7 +83,7 @@ def draw_bake(layout: Layout, context: bpy.types.Context) -> None:
     """Bake, or how far it is; and what is made of that."""
     has_baked = any(is_baked(thing) for thing in context.selected_objects)
     row = layout.row(align=True)
-    draw_work(row, Baker, "spade.bake", icon="RENDER_STILL")
+    draw_work(row, "spade.bake", icon="RENDER_STILL")
     back = row.row(align=True)
     back.enabled = has_baked
     back.operator("spade.remove_baked", text="", icon="LOOP_BACK")
@@ -94,21 +91,21 @@ def draw_bake(layout: Layout, context: bpy.types.Context) -> None:
 
 
 def draw_export(layout: Layout, operator: str, can_be: bool = True) -> None:
-    """The button that exports for engines, or how far that is."""
+    """The button that exports for engines, or how far that is; by its own name, for there may be two."""
     row = layout.row(align=True)
     row.enabled = can_be
-    draw_work(row, Exporter, operator, text="Export for Engine", icon="EXPORT")
+    draw_work(row, operator, icon="EXPORT")
 
 
-def draw_work(row: Layout, kind: type[BackgroundWork], operator: str, **look: str) -> None:
+def draw_work(row: Layout, operator: str, icon: str) -> None:
     """A button, or in its place how far the work in the background is that it began; grey while there is another."""
     work = running_work()
-    if isinstance(work, kind):
+    if work is not None and work.begun_by == operator:
         row.progress(factor=work.fraction, text=work.doing)
         return
     button = row.row(align=True)
     button.enabled = work is None
-    button.operator(operator, **look)
+    button.operator(operator, icon=icon)
 
 
 CLASSES = (SPADE_PT_placement,)

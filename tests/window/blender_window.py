@@ -14,11 +14,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 WIDTH, HEIGHT = 1400, 900
-SECONDS_TO_ANSWER = 60.0
+SECONDS_TO_ANSWER = 300.0
+"""A processor that draws EEVEE answers late."""
 SECONDS_TO_SETTLE = 6.0
 """From the first drawing to the splash screen, on a busy machine without a graphics card."""
-
-
+QUIET_S = 4.0
+"""So long nothing is drawn where all is."""
 PICTURES = os.environ.get("SPADE_GUI_PICTURES", "")
 """A folder for pictures of what was seen, by ImageMagick."""
 TAB_IN_VIEW, TAB_IN_IMAGE_EDITOR = 246, 185
@@ -26,6 +27,19 @@ TAB_IN_VIEW, TAB_IN_IMAGE_EDITOR = 246, 185
 PANELS = ("Style", "Variations", "History", "Place As", "Animation", "Batch")
 """Below the seed, each as a line while it is closed."""
 _TO_FIRST_PANEL, _PANEL_LINE = 36, 26
+
+
+def module(name: str) -> str:
+    """A module of the installed extension, as Python for a question."""
+    return f"__import__('sys').modules['bl_ext.user_default.spade_backdrops.{name}']"
+
+
+SPADE = "bpy.context.scene.spade"
+SESSION = f"{module('session')}.current_session()"
+VIEW = "area_of('VIEW_3D').spaces.active"
+SHADING = f"{VIEW}.shading.type"
+LOOKS = f"{VIEW}.region_3d.view_perspective"
+"""What questions are about, as Python."""
 
 
 class Screen:
@@ -182,6 +196,14 @@ class BlenderWindow:
         """Let Blender draw."""
         time.sleep(seconds)
 
+    def until_drawn(self, seconds: float = 60.0) -> None:
+        """Wait until no 3D view is drawn any more: EEVEE draws again until its shaders and samples are there, and a
+        processor that draws what graphics cards draw takes its time.
+        """
+        before, deadline = -1, time.monotonic() + seconds
+        while before != (before := self.ask("drawn[0]")) and time.monotonic() < deadline:
+            time.sleep(QUIET_S)
+
     def in_view(self, code: str) -> None:
         """Run one line of Python inside Blender as if it came from the 3D view."""
         self.tell(
@@ -207,6 +229,19 @@ class BlenderWindow:
         self.pause(1.0)
         self.open_tab("VIEW_3D", TAB_IN_VIEW)
 
+    def open_valley(self) -> None:
+        """From a Blender that has just started to the example, seen through its camera."""
+        self.open_sidebar()
+        self.click(*self.find("spade.add_example"))
+        self.until("bpy.context.scene.camera.name == 'Valley camera'")
+
+    def select(self, name: str) -> None:
+        """Select one thing alone."""
+        self.tell(
+            f"for thing in bpy.context.view_layer.objects: thing.select_set(thing.name == {name!r})\n"
+            f"bpy.context.view_layer.objects.active = bpy.data.objects[{name!r}]"
+        )
+
     def toggle_panel(self, title: str) -> None:
         """Click the header of one of PANELS, of which no other may be open."""
         x, y = self.find("spade.new_seed")
@@ -228,10 +263,13 @@ class BlenderWindow:
         self.until("len(bpy.context.window_manager.windows) == 1", 30)
         return folder + name
 
-    def keep_picture(self, name: str) -> None:
-        """Keep what is on the screen, where somebody wants to look at it."""
+    def keep_picture(self, name: str, at_once: bool = False) -> None:
+        """Keep what is on the screen, where somebody wants to look at it; `at_once` while something is held."""
         if PICTURES:
-            self.pause(4.0)  # a processor that draws what graphics cards draw takes its time
+            if at_once:
+                self.pause(1.0)
+            else:
+                self.until_drawn()
             Path(PICTURES).mkdir(parents=True, exist_ok=True)
             self.screenshot(Path(PICTURES) / f"{name}.png")
 
@@ -261,11 +299,6 @@ class BlenderWindow:
 
     def _xdotool(self, *words: str) -> None:
         subprocess.run(["xdotool", *words], env={**os.environ, "DISPLAY": self._screen.name}, check=True)
-
-
-def module(name: str) -> str:
-    """A module of the installed extension, as Python for a question."""
-    return f"__import__('sys').modules['bl_ext.user_default.spade_backdrops.{name}']"
 
 
 def surroundings(profile: Path) -> dict[str, str]:

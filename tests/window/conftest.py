@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,8 @@ from tests.window.blender_window import BlenderWindow, install, surroundings
 ROOT = Path(__file__).resolve().parents[2]
 BLENDER = os.environ.get("SPADE_GUI_BLENDER", "")
 SERVER = os.environ.get("SPADE_GUI_SERVER", "--synthesizer tests.server.trivial:TrivialSynthesizer")
+
+_servers: list[int] = []
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +56,31 @@ def started_server(profile: Path, options: str) -> Iterator[str]:
     words = [python, "-m", "server", "--bind", found, "--connection-file", str(file), *shlex.split(options)]
     with open(os.devnull, "wb") as nowhere:
         server = subprocess.Popen(words, cwd=ROOT, env=surroundings(profile), stdout=nowhere, stderr=nowhere)
+    _servers.append(server.pid)
     yield found
+    _servers.remove(server.pid)
     server.terminate()
     server.wait(30)
+
+
+@contextmanager
+def painting_held() -> Iterator[None]:
+    """The servers' workers stand still, so that what is painted stays so, however fast they are.
+
+    For a few seconds: then the server takes them for hung, and has others paint.
+    """
+    found = subprocess.run(
+        ["pgrep", "-P", ",".join(map(str, _servers))], capture_output=True, text=True, check=True
+    )
+    workers = [int(pid) for pid in found.stdout.split()]
+    try:
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in workers:
+            with suppress(ProcessLookupError):  # a job that was cancelled may have cost its worker
+                os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")

@@ -7,26 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.trivial import SLOW
-from tests.window import blender_window
-from tests.window.blender_window import HEIGHT, PICTURES, BlenderWindow, module
+from tests.window.blender_window import (
+    HEIGHT,
+    LOOKS,
+    PICTURES,
+    SESSION,
+    SHADING,
+    SPADE,
+    BlenderWindow,
+    module,
+)
+from tests.window.conftest import painting_held
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-SPADE = "bpy.context.scene.spade"
-SESSION = f"{module('session')}.current_session()"
 ANIMATION = f"{module('animation.running')}.running_animation()"
 DONE = f"{module('animation.running')}.last_animation()"
 BATCH = f"{module('batch.running')}.running_batch()"
-STATES = f"[row.state.value for row in {module('batch.running')}._rows.values()]"
-SHADING = "area_of('VIEW_3D').spaces.active.shading.type"
-LOOKS = "area_of('VIEW_3D').spaces.active.region_3d.view_perspective"
+STATES = f"[row.state.value for row in {module('batch.running')}.last_rows().values()]"
 SEQUENCES = "[image for image in bpy.data.images if image.source == 'SEQUENCE']"
 FRAMES, SECONDS = 6, 240
 WALK = f"""
 scene = bpy.context.scene
 scene.frame_end = {FRAMES}
-scene.spade.width, scene.spade.height, scene.spade.seed = 256, 144, {SLOW + 300}
+scene.spade.width, scene.spade.height, scene.spade.seed = 256, 144, 7
+scene.spade.key_every = 1  # so that each frame waits for the server
 for frame, x in ((1, 0.0), ({FRAMES}, 1.5)):
     scene.camera.location.x += x
     scene.camera.keyframe_insert("location", frame=frame)
@@ -44,17 +49,8 @@ bpy.data.objects["Camera"].hide_render = True
 """
 
 
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch):
-    monkeypatch.setattr(
-        blender_window, "SECONDS_TO_ANSWER", 300.0
-    )  # a processor that draws EEVEE answers late
-
-
 def test_frames_come_stop_by_esc_and_go_on_as_an_image_sequence(window: BlenderWindow, tmp_path):
-    window.open_sidebar()
-    window.click(*window.find("spade.add_example"))
-    window.until("bpy.context.scene.camera.name == 'Valley camera'")
+    window.open_valley()
     window.tell(WALK)
     window.toggle_panel("Animation")
     button = window.find("spade.animate", below=HEIGHT // 2)
@@ -62,9 +58,10 @@ def test_frames_come_stop_by_esc_and_go_on_as_an_image_sequence(window: BlenderW
     window.tell(f"bpy.ops.wm.save_as_mainfile(filepath={str(tmp_path / 'walk.blend')!r})")
     window.click(*button)
     window.until(f"{ANIMATION} is not None and {ANIMATION}.done >= 2", SECONDS)
-    window.keep_picture("animation_painting")
-    window.key("Escape")  # the mouse is still where the button was
-    window.until(f"{ANIMATION} is None", 20)
+    with painting_held():
+        window.keep_picture("animation_painting", at_once=True)
+        window.key("Escape")  # the mouse is still where the button was
+        window.until(f"{ANIMATION} is None", 20)
     window.keep_picture("animation_stopped")
     stopped = frames_in(tmp_path)
     assert 2 <= len(stopped) < FRAMES, "what was there stays, the rest is not painted"
@@ -106,26 +103,44 @@ def plays(window: BlenderWindow) -> None:
         return
     for frame in (1, FRAMES):
         window.tell(f"bpy.context.scene.frame_set({frame})")
-        window.pause(10.0)
         window.keep_picture(f"animation_frame_{frame}")
+
+
+def test_frames_play_on_where_projection_is_pressed_and_the_panel_says_why(window: BlenderWindow):
+    window.tell(f"{SHADING} = 'SOLID'")
+    window.toggle_panel("Place As")
+    projection = window.find("spade.place_as", "'PROJECTION'")
+    window.click(*projection)
+    window.until(f"{SESSION}.error is not None and 'cannot be projected' in str({SESSION}.error)", 30)
+    window.keep_picture("animation_not_projected")
+    assert window.ask(f"{SPADE}.placement == 'BACKDROP' and len({SEQUENCES}) == 1")
+    window.click(*window.find("spade.take_away"))
+    window.click(*projection)
+    window.until(f"{SPADE}.placement == 'PROJECTION' and {SESSION}.error is None", 30)
+    window.keep_picture("animation_taken_away")
+    window.click(*window.find("spade.place_as", "'BACKDROP'"))
+    window.until(f"{SPADE}.placement == 'BACKDROP'", 30)
+    window.toggle_panel("Place As")
 
 
 def test_a_batch_says_where_each_picture_is_and_leaves_the_view_alone(window: BlenderWindow, tmp_path):
     window.tell(SHOTS)
-    window.tell(f"{SHADING} = 'SOLID'\n{LOOKS} = 'PERSP'\n{SPADE}.seed = {SLOW + 1500}")
+    window.tell(f"{SHADING} = 'SOLID'\n{LOOKS} = 'PERSP'")
     window.tell(f"bpy.ops.wm.save_as_mainfile(filepath={str(tmp_path / 'shots.blend')!r})")
     window.toggle_panel("Batch")
     window.keep_picture("batch")
     button = window.find("spade.batch", below=HEIGHT // 2)
     window.click(*button)
-    window.until(f"{BATCH} is not None and {STATES} == ['Done', 'Painting', 'Waiting', 'Waiting']", SECONDS)
-    window.tell(f"{SHADING} = 'SOLID'")
-    window.keep_picture("batch_painting")
-    assert window.ask(LOOKS) == "PERSP", "nobody is moved while he works"
-    window.key("Escape")
-    window.until(f"{BATCH} is None", 20)
-    states = window.ask(STATES)
-    assert states[0] == "Done" and "Waiting" in states and set(states) <= {"Done", "Waiting"}
+    window.until(f"{BATCH} is not None and {STATES}[0] == 'Done'", SECONDS)
+    with painting_held():
+        window.tell(f"{SHADING} = 'SOLID'")
+        window.keep_picture("batch_painting", at_once=True)
+        window.until(f"'Painting' in {STATES} and 'Waiting' in {STATES}", 20)
+        assert window.ask(LOOKS) == "PERSP", "nobody is moved while he works"
+        window.key("Escape")
+        window.until(f"{BATCH} is None", 20)
+        states = window.ask(STATES)
+        assert states[0] == "Done" and "Waiting" in states and set(states) <= {"Done", "Waiting"}
     window.keep_picture("batch_stopped")
     window.tell(f"{SPADE}.batch_cameras = 'ALL'")
     window.click(*button)

@@ -5,33 +5,35 @@ from __future__ import annotations
 
 import pytest
 
-from tests.server.trivial import SLOW
-from tests.window import blender_window
-from tests.window.blender_window import PICTURES, BlenderWindow, module
+from tests.window.blender_window import (
+    LOOKS,
+    PICTURES,
+    SESSION,
+    SHADING,
+    SPADE,
+    VIEW,
+    BlenderWindow,
+)
+from tests.window.conftest import painting_held
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-SPADE = "bpy.context.scene.spade"
 HIDDEN = f"[each.hidden for each in {SPADE}.projections]"
-LIVE = f"{module('session')}.current_session().board.live"
-SHADING = "area_of('VIEW_3D').spaces.active.shading.type"
-LOOKS = "area_of('VIEW_3D').spaces.active.region_3d.view_perspective"
+LIVE = f"{SESSION}.board.live"
 WORLD = "bpy.context.scene.world"
 SLOTS = (
     "sorted((thing.name, slot.link, slot.name) for thing in bpy.data.objects for slot in thing.material_slots"
     " if 'spade_backdrop' not in thing and thing.name != 'Rock 3')"
 )
 """The user's own, but for the rock that is baked: it keeps its textures."""
+CAMERAS = f"[[each.camera.name, each.group.name] for each in {SPADE}.projections]"
 SCENE = "[[each.name for each in kind] for kind in (bpy.data.objects, bpy.data.cameras, bpy.data.images)]"
 ROCK = "bpy.data.objects['Rock 3']"
 SECONDS = 400
 
 
 def test_every_button_of_projection_does_what_it_says(window: BlenderWindow, tmp_path):
-    blender_window.SECONDS_TO_ANSWER = 300.0  # a processor that draws EEVEE answers late
-    window.open_sidebar()
-    window.click(*window.find("spade.add_example"))
-    window.until("bpy.context.scene.camera.name == 'Valley camera'")
+    window.open_valley()
     slots = window.ask(SLOTS)
     window.tell(f"{SPADE}.width, {SPADE}.height = 512, 288")
     window.toggle_panel("Place As")
@@ -39,8 +41,8 @@ def test_every_button_of_projection_does_what_it_says(window: BlenderWindow, tmp
     window.until(f"{SPADE}.placement == 'PROJECTION'")
     generates(window)
     projects_from_view(window)
-    for moment in ("each.is_live", "each.state.name == 'RUNNING'"):
-        cancels_one_from_view(window, moment)
+    cancels_one_from_view(window)
+    undoes_while_one_is_painted(window)
     fills_what_is_hidden(window)
     shows_the_users_material_where_it_is_bare(window)
     bakes(window, str(tmp_path / "projected.blend"))
@@ -55,7 +57,6 @@ def looks_like(window: BlenderWindow, name: str) -> None:
     """Keep a picture of the view as it shows materials, and go back to what a processor draws sooner."""
     if PICTURES:
         window.tell(f"{SHADING} = 'MATERIAL'")
-        window.pause(8.0)
         window.keep_picture(name)
     window.tell(f"{SHADING} = 'SOLID'")
 
@@ -64,18 +65,12 @@ def generates(window: BlenderWindow) -> None:
     window.click(*window.find("spade.generate"))
     window.until(f"{HIDDEN} == [0]", SECONDS)
     assert window.ask(f"{LOOKS} == 'CAMERA' and {SHADING} == 'MATERIAL'")
-    assert window.ask(f"'spade_sky' in {WORLD} and area_of('VIEW_3D').spaces.active.shading.use_scene_world")
+    assert window.ask(f"'spade_sky' in {WORLD} and {VIEW}.shading.use_scene_world")
     looks_like(window, "projection_generated")
 
 
 def projects_from_view(window: BlenderWindow) -> None:
-    """From 5 m aside, where the view looks freely."""
-    window.tell(
-        "view = area_of('VIEW_3D').spaces.active.region_3d\n"
-        "view.view_perspective = 'PERSP'\n"
-        "view.view_matrix = (bpy.context.scene.camera.matrix_world"
-        " @ __import__('mathutils').Matrix.Translation((5, 0, 0))).inverted()"
-    )
+    stands_aside(window, 5.0)
     looks_like(window, "projection_aside")
     window.click(*window.find("spade.project_from_view"))
     window.until(f"{HIDDEN} == [0, 0] and not {LIVE} and {SHADING} == 'MATERIAL'", SECONDS)
@@ -83,17 +78,55 @@ def projects_from_view(window: BlenderWindow) -> None:
     looks_like(window, "projection_from_view")
 
 
-def cancels_one_from_view(window: BlenderWindow, moment: str) -> None:
-    """Esc as soon as there is a job, and while it is painted: the scene and the view are as they were."""
-    window.tell(f"{SPADE}.seed, {SHADING} = {SLOW + 20_000}, 'SOLID'")
+def stands_aside(window: BlenderWindow, metres: float) -> None:
+    """Let the view look freely from so far to the right of the camera."""
+    window.tell(
+        f"view = {VIEW}.region_3d\n"
+        "view.view_perspective = 'PERSP'\n"
+        "view.view_matrix = (bpy.context.scene.camera.matrix_world"
+        f" @ __import__('mathutils').Matrix.Translation(({metres}, 0, 0))).inverted()"
+    )
+
+
+def cancels_one_from_view(window: BlenderWindow) -> None:
+    """Esc while it is painted: the scene and the view are as they were before the press, and were so all the time."""
+    window.tell(f"{SPADE}.seed, {SHADING} = 5, 'SOLID'")
     before = window.ask(SCENE)
-    window.click(*window.find("spade.project_from_view"))
-    window.until(f"[{moment} for each in {LIVE}] == [True]", 60)
-    assert window.ask(SCENE) != before, "there is a camera for it"
-    window.key("Escape")
-    window.until(f"not {LIVE} and {SCENE} == {before!r}", 60)
+    with painting_held():
+        window.click(*window.find("spade.project_from_view"))
+        window.until(f"[each.state.name for each in {LIVE}] in (['SENT'], ['QUEUED'], ['RUNNING'])", 60)
+        assert window.ask(SCENE) == before, "a camera comes with the picture"
+        window.keep_picture("projection_from_view_painting", at_once=True)
+        window.key("Escape")
+        window.until(f"not {LIVE} and {SCENE} == {before!r}", 60)
     assert window.ask(f"{HIDDEN} == [0, 0] and {SHADING} == 'SOLID' and {LOOKS} == 'PERSP'")
     window.tell(f"{SPADE}.seed = 0")
+
+
+def undoes_while_one_is_painted(window: BlenderWindow) -> None:
+    """Ctrl+Z takes an edit back; the picture lands where the designer stood, and no other is touched."""
+    stands_aside(window, -4.0)
+    window.tell("bpy.ops.ed.undo_push(message='before')\nbpy.data.objects['Rock 3'].location.z += 1")
+    window.tell("bpy.ops.ed.undo_push(message='Move')")
+    before = window.ask(CAMERAS)
+    assert len(before) == 2
+    with painting_held():
+        window.click(*window.find("spade.project_from_view"))
+        window.until(f"[each.state.name for each in {LIVE}] in (['SENT'], ['QUEUED'], ['RUNNING'])", 60)
+        left, bottom, width, height = window.region("WINDOW")
+        lifted = window.ask(f"{ROCK}.location.z")
+        window.move(left + width // 3, bottom + height // 4)
+        window.key("ctrl+z")
+        window.until(f"{ROCK}.location.z < {lifted} - 0.9", 60)
+    window.until(f"{HIDDEN} == [0, 0, 0] and not {LIVE}", SECONDS)
+    assert window.ask(CAMERAS)[:2] == before, "what was projected from elsewhere stays"
+    there = window.ask(f"list({SPADE}.projections[2].camera.matrix_world.translation)")
+    eye = window.ask(f"list({VIEW}.region_3d.view_matrix.inverted().translation)")
+    assert max(abs(one - other) for one, other in zip(there, eye, strict=True)) < 1e-3
+    looks_like(window, "projection_from_view_undone")
+    window.move(left + width // 3, bottom + height // 4)
+    window.key("ctrl+z")
+    window.until(f"{CAMERAS} == {before!r} and len(bpy.data.cameras) == {len(before) + 1}", 60)
 
 
 def fills_what_is_hidden(window: BlenderWindow) -> None:
@@ -111,10 +144,7 @@ def shows_the_users_material_where_it_is_bare(window: BlenderWindow) -> None:
 
 def bakes(window: BlenderWindow, file: str) -> None:
     window.tell(f"bpy.ops.wm.save_as_mainfile(filepath={file!r})")
-    window.tell(
-        "for thing in bpy.context.view_layer.objects: thing.select_set(False)\n"
-        f"{ROCK}.select_set(True)\nbpy.context.view_layer.objects.active = {ROCK}"
-    )
+    window.select("Rock 3")
     window.click(*window.find("spade.bake"))
     window.pause(2.0)
     window.keep_picture("projection_bake")

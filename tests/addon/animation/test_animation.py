@@ -243,6 +243,21 @@ def test_frames_go_on_playing_where_place_as_shows_them_otherwise(animated):
     assert (user.frame_start, user.frame_duration, user.frame_offset) == (1, 5, 0) and user.use_auto_refresh
 
 
+def test_frames_are_not_laid_on_blocks_and_it_is_said_what_to_do_instead(animated):
+    bpy.ops.spade.animate()
+    frames = picture_of(animated, animated.camera)
+    with pytest.raises(RuntimeError, match="Frames cannot be projected. Take Away"):
+        bpy.ops.spade.place_as(placement="PROJECTION")
+    assert settings(animated).placement == "BACKDROP" and picture_of(animated, animated.camera) == frames
+    assert len(settings(animated).projections) == 0
+    bpy.ops.spade.take_away()
+    assert current_session().error is not None
+    bpy.ops.spade.place_as(placement="PROJECTION")
+    assert current_session().error is None, "what did not work then works now"
+    bpy.ops.spade.generate()
+    assert len(settings(animated).projections) == 1 and not bpy.data.objects["Rock"].hide_render
+
+
 def test_as_an_image_only_nothing_is_placed(animated):
     settings(animated).frames_as = "IMAGE"
     bpy.ops.spade.animate()

@@ -9,9 +9,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from spade_backdrops.background.running import running_work, start_work
+from spade_backdrops.background.running import running_work, start_work, stop_work
 from spade_backdrops.bake.baker import Baker
-from spade_backdrops.bake.plan import NEW_UV_MAP, lacks_uv_map, plan_bake
+from spade_backdrops.bake.plan import NEW_UV_MAP, lacks_uv_map, plan_bake, take_back_uv_maps
 from spade_backdrops.contract.errors import BusyError
 from spade_backdrops.scene.label_pass import render_label_map
 from spade_backdrops.scene.projected import is_painted
@@ -173,7 +173,35 @@ def test_one_that_is_ended_leaves_no_process_and_nothing_in_part(scene, wall, tm
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)  # another file ends it
     assert running_work() is None
     assert process.poll() is not None and baker.has_ended and not baker.baked
-    assert not list(tmp_path.rglob("*.png")) and not list(tmp_path.rglob("*.part"))
+    assert [file.name for file in tmp_path.iterdir()] == ["court.blend"]
+
+
+def test_things_whose_names_differ_in_a_dot_have_textures_of_their_own(scene, wall, tmp_path):
+    bpy.data.objects["Cube"].name = "Plane 001"
+    select("Plane.001", "Plane 001")
+    bpy.ops.spade.bake(size=str(SIZE), new_uv_map=True, surface=False)
+    names = sorted(file.name for file in (tmp_path / "textures").iterdir())
+    assert names == ["Plane_001_1_color.png", "Plane_001_color.png"]
+    images = [
+        bpy.data.objects[name].material_slots[0].material.node_tree for name in ("Plane.001", "Plane 001")
+    ]
+    assert len({node.image for tree in images for node in tree.nodes if node.type == "TEX_IMAGE"}) == 2
+
+
+def test_one_that_is_cancelled_leaves_textures_and_uv_maps_as_they_were(scene, wall, tmp_path):
+    bpy.ops.spade.bake(size=str(SIZE))
+    maps = [layer.name for layer in wall.data.uv_layers]
+    textures = {file.name: file.read_bytes() for file in (tmp_path / "textures").iterdir()}
+    assert sorted(textures) == [f"Plane_001_{kind}.png" for kind in ("color", "normal", "roughness")]
+    bpy.ops.spade.remove_baked()
+    court.project(scene, court.noise(1))
+    baker = start_work(lambda: Baker(scene, plan_bake(bpy.context, SIZE, new_uv_map=True)))
+    until(lambda: baker.baked, baker.step, 60)
+    assert NEW_UV_MAP in wall.data.uv_layers, "all is there, and it has not landed yet"
+    stop_work()
+    take_back_uv_maps(baker.plan)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "textures").iterdir()} == textures
+    assert [layer.name for layer in wall.data.uv_layers] == maps and wall.data.uv_layers[0].active_render
 
 
 def test_one_whose_process_is_killed_says_so(scene, wall):

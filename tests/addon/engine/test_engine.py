@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Export for Engine: files are read back by a Blender that knows nothing of the add-on, and lie as the scene does."""
+"""Exports for engines: files are read back by a Blender that knows nothing of the add-on, and lie as the scene does."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from spade_backdrops.place.image import store_image
 from spade_backdrops.place.panorama_world import match_world
 from spade_backdrops.place.placement import place
 from spade_backdrops.properties import settings
+from spade_backdrops.session import current_session
 from spade_backdrops.style.reference import rgb_of
 
+from tests.addon.drawing import drawn
 from tests.addon.fresh_blender import look
 
 HEIGHT, WIDTH = 64, 128
@@ -197,6 +199,16 @@ def test_what_is_not_there_is_refused_with_the_fix(scene, operator, words, reaso
     assert running_work() is None
 
 
+def test_the_panel_says_what_was_written_until_something_else_is_pressed(tile, tmp_path):
+    bpy.ops.spade.export_tile(filepath=str(tmp_path / "engine" / "Gras.png"))
+    assert "Wrote 3 files into 'engine'." in drawn("SPADE_PT_backdrop")
+    with pytest.raises(RuntimeError, match="no panorama"):
+        bpy.ops.spade.export_panorama(filepath=str(tmp_path / "Gras.hdr"))
+    assert "no panorama" in " ".join(drawn("SPADE_PT_backdrop"))
+    bpy.ops.spade.dismiss_error()
+    assert "Wrote" not in " ".join(drawn("SPADE_PT_backdrop"))
+
+
 def test_places_that_take_no_files_are_refused(tile, tmp_path):
     (tmp_path / "file").write_text("")
     for path, reason in (
@@ -212,8 +224,10 @@ def test_places_that_take_no_files_are_refused(tile, tmp_path):
 
 def test_one_that_is_ended_leaves_the_folder_as_it_was(tile, tmp_path):
     (tmp_path / "gras_albedo.png").write_text("mine")
+    current_session().dismiss()
     work = start_work(lambda: Exporter(tile, plan_tile(tile, str(tmp_path / "gras.png"), False)))
     assert len(list(tmp_path.iterdir())) == 2 and "Exporting" in work.doing
+    assert "Exporting 0%. Esc cancels it." in drawn("SPADE_PT_backdrop")
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)  # another file ends it
     assert running_work() is None and work._blender._process.poll() is not None
     (left,) = tmp_path.iterdir()

@@ -14,7 +14,7 @@ from spade_backdrops.example.valley import build_valley
 from spade_backdrops.history.parts import label_map_in
 from spade_backdrops.history.records import results
 from spade_backdrops.label_taking import current_labels
-from spade_backdrops.operators.projection import submit_hidden
+from spade_backdrops.operators.projection import submit_from_view, submit_hidden
 from spade_backdrops.place.backdrop import backdrops, picture_of
 from spade_backdrops.place.projection.group import picture_in, projector_in
 from spade_backdrops.place.projection.sights import depth_of
@@ -24,6 +24,7 @@ from spade_backdrops.scene.label_pass import render_label_map
 from spade_backdrops.scene.label_rules import auto_assign
 from spade_backdrops.scene.projector import projector_of
 from spade_backdrops.scene_job import submit_scene
+from spade_backdrops.session import current_session
 from spade_backdrops.style.reference import rgb_of
 
 from tests.addon.place.projection import court
@@ -99,6 +100,30 @@ def test_what_is_hidden_is_painted_and_nothing_else_changes(yard, tmp_path):
     assert len(settings(yard).projections) == 1, "a new picture has other things behind it"
 
 
+def test_one_more_lands_where_the_designer_stood_whatever_is_undone_meanwhile(yard):
+    bpy.ops.spade.generate()
+    main, stood = bpy.context.scene.camera, projector_of(yard, yard.camera)
+    picture = picture_in(settings(yard).projections[0].group).name
+    main.location.x += 3
+    bpy.context.view_layer.update()
+    bpy.ops.ed.undo_push(message="Move")
+    before, here = set(bpy.data.objects.keys()), projector_of(yard, main)
+    job = submit_from_view(bpy.context, in_background=True)
+    assert set(bpy.data.objects.keys()) == before, "a camera comes with the picture"
+    bpy.ops.ed.undo()
+    until(lambda: job.state is JobState.PLACED, timer.step, 60)
+    scene = bpy.context.scene
+    first, second = settings(scene).projections
+    assert first.camera == scene.camera and picture_in(first.group).name == picture
+    assert projector_in(first.group).is_like(stood) and projector_of(scene, scene.camera).is_like(stood)
+    assert second.camera.name == "Projector" and projector_in(second.group).is_like(here)
+    assert projector_of(scene, second.camera).is_like(here)
+    bpy.ops.ed.undo()
+    assert set(bpy.data.objects.keys()) == before, "the camera goes with its picture"
+    assert len(settings(bpy.context.scene).projections) == 1
+    current_labels().close()
+
+
 def test_one_more_that_fails_leaves_no_camera(yard):
     bpy.ops.spade.generate()
     settings(yard).model = "nowhere"
@@ -107,6 +132,37 @@ def test_one_more_that_fails_leaves_no_camera(yard):
         bpy.ops.spade.project_from_view()
     assert "Projector" not in bpy.data.objects and len(bpy.data.cameras) == cameras
     assert len(settings(yard).projections) == 1
+
+
+def test_what_is_hidden_goes_to_the_history_alone_where_what_it_completes_was_undone(yard):
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.spade.generate()
+    job = submit_hidden(bpy.context, 1, in_background=True)
+    bpy.ops.ed.undo()
+    until(lambda: job.state is JobState.PLACED, timer.step, 60)
+    assert len(settings(bpy.context.scene).projections) == 0 and len(results()) == 2
+    current_labels().close()
+
+
+def test_a_picture_whose_camera_was_undone_replaces_that_of_no_other(yard):
+    bpy.ops.spade.generate()
+    bpy.ops.ed.undo_push(message="before")
+    main, shown = yard.camera.name, picture_in(settings(yard).projections[0].group).name
+    other = yard.camera.copy()
+    yard.collection.objects.link(other)
+    yard.camera, other.name, settings(yard).seed = other, "Added", 5
+    bpy.context.view_layer.update()
+    job = submit_scene(bpy.context, in_background=True)
+    bpy.ops.ed.undo()
+    until(lambda: job.state is JobState.FINISHED and job.error is not None, timer.step, 60)
+    scene = bpy.context.scene
+    (entry,) = settings(scene).projections
+    assert entry.camera.name == main == scene.camera.name and picture_in(entry.group).name == shown
+    assert current_session().error.code == "NO_CAMERA" and "'Added'" in str(job.error)
+    bpy.ops.spade.place_kept()
+    (entry,) = settings(scene).projections
+    assert entry.camera.name == main and picture_in(entry.group).name != shown, "he has chosen so"
+    current_labels().close()
 
 
 def test_a_step_aside_shows_less_bare_surface_where_hidden_things_were_painted(yard, tmp_path):
