@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STORED_LABELS = ROOT / "examples" / "demo_labels.png"
 README_PICTURES = ROOT / "docs" / "pictures"
 SERVER = (sys.executable, "-m", "spade_server")
-SEED = 11
+SEED = 20
 
 
 @dataclass(frozen=True)
