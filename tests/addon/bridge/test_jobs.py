@@ -116,7 +116,7 @@ def test_a_model_the_server_does_not_have_names_those_it_has(board):
 
 
 def test_a_size_over_the_servers_limit_is_refused_at_once(board):
-    job = ended(board, board.add(request_for(label_map=np.zeros((32, 5000), np.uint8))))
+    job = ended(board, board.add(request_for(label_map=np.zeros((32, 9000), np.uint8))))
     assert job.error.code == "TOO_LARGE"
 
 
