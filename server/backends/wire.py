@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from spade_core.checkpoint.sources import CheckpointVersion, ModelSource
 from spade_core.contract.messages import ModelInfo, Problem, Submit
 
-UPSCALER_BYTES, UPSCALED_BYTES_A_PIXEL = 100_000_000, 60
+UPSCALER_BYTES, UPSCALED_BYTES_A_PIXEL = 500_000_000, 60
 """Of a picture that an upscaler makes: its tiles, and a few copies of the picture. Measured with benchmarks.upscaling:
-0.12 to 0.14 GB in all at 1024x576, 0.47 (embedded) and 0.61 (x4plus) at 4096x2304, 1.63 at 8192x4608."""
+0.05 to 0.16 GB in all at 1024x576, 0.6 (embedded) and 1.1 (x4plus) at 4096x2304, 2.1 at 8192x4608."""
 PARTED_BYTES_A_PIXEL = 16
 """Of a picture that is painted in parts: its labels, noise and colours, and a copy of those to send."""
 LARGE_PICTURES = 1.3
