@@ -26,7 +26,11 @@ def shows_pictures(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> bool:
 
 
 def show_materials(view: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> None:
-    """Show materials, and the scene's world, where the picture is in one; look from where the designer looks."""
+    """Show materials, and the scene's world, where the picture is in one; look from where the designer looks, as far as
+    the camera does: what it painted on blocks beyond the view's own end would be cut out of the sky."""
+    lens = scene.camera.data if scene.camera is not None else None
+    if isinstance(lens, bpy.types.Camera) and view.clip_end < lens.clip_end:
+        view.clip_end = lens.clip_end
     if not shows_pictures(view, scene):
         view.shading.type = "MATERIAL"
     in_world = panorama_of(scene) is not None or sky_of(scene) is not None

@@ -64,6 +64,14 @@ def test_a_view_that_shows_no_pictures_is_told_from_one_that_does(scene, camera,
     assert shows_pictures(view, scene)
 
 
+def test_a_view_of_a_picture_sees_as_far_as_the_camera_and_farther_if_it_did(scene, camera):
+    view = a_view()
+    for camera.data.clip_end, own, seen in ((5000.0, 1000.0, 5000.0), (100.0, 1000.0, 1000.0)):
+        view.clip_end = own
+        look_at_picture(view, scene)
+        assert view.clip_end == seen
+
+
 def test_the_grid_is_not_drawn_over_a_picture_and_comes_back_with_the_blocks(scene, camera, tmp_path):
     view = a_view()
     view.overlay.show_floor, view.overlay.show_axis_x, view.overlay.show_axis_y = True, True, False
