@@ -30,7 +30,7 @@ class Generate:
     """Paint a picture from a label map."""
 
     FIRST: ClassVar = (
-        "output", "model", "seed", "style", "mix", "strength", "label_set", "upscale", "detail", "natural_edges",
+        "output", "model", "seed", "style", "mix", "strength", "upscale", "detail", "natural_edges",
         "server",
     )  # fmt: skip
 
