@@ -26,6 +26,7 @@ def prepare(scene: bpy.types.Scene) -> None:
     for entry in settings(scene).projections:
         entry.group.nodes[PICTURE].image.colorspace_settings.is_data = True
     let_bytes_through(scene)
+    scene.world = None  # which Cycles would look at for its light
 
 
 def baked_texels(
