@@ -65,8 +65,8 @@ class ServerConfig:
     """CPU threads for the network; 0 is one for each physical core."""
 
     max_side: int = MAX_SIDE
-    """Largest picture side to accept, in pixels, up to 8192, at which a picture takes a quarter of a gigabyte of the
-    server and three of a worker."""
+    """Largest picture side to accept, in pixels, up to 8192, at which a picture takes half a gigabyte of the server
+    and up to five of a worker."""
 
     each_user: UserLimits = UserLimits()
     """What each user with a key may have at once; who runs the server is not limited."""

@@ -189,9 +189,8 @@ def _run(
         if after_band is not None:
             after_band()
         steps = -(-min(band, height - top) // step)
-        groups = min(
-            pairs, -(-threads // steps)
-        )  # of results, where a small map has fewer rows than there are threads
+        # Where a small map has fewer rows than there are threads, each computes some of the results.
+        groups = min(pairs, -(-threads // steps))
         in_threads(work, steps * groups)
 
 

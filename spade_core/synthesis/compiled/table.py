@@ -17,6 +17,7 @@ MOST_MIXED = 0.5
 """Share of pixels with a row of their own above which every pixel gets one."""
 
 MANY_ROWS = 1024
+"""So many a table may have even of a map of fewer pixels, before those that none has any longer are dropped."""
 
 
 @dataclass(frozen=True, eq=False)
